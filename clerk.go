@@ -1,0 +1,161 @@
+// Package clerk invites people through Clerk's Invitations API from a backend
+// service. It is independent of Clerk.
+//
+//	client, err := clerk.NewClient(os.Getenv("CLERK_SECRET_KEY"))
+//	if err != nil {
+//		return err
+//	}
+//	inv, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{
+//		EmailAddress: "ada@example.com",
+//	})
+//	switch {
+//	case errors.Is(err, clerk.ErrDuplicateInvitation):
+//		// A pending invitation for that address exists: nothing to do.
+//	case errors.Is(err, clerk.ErrUserExists):
+//		// The address has an account already.
+//	case err != nil:
+//		return err
+//	}
+//
+// # Errors
+//
+// Every error is one of two types. A [*ClerkErrors] is Clerk's documented
+// refusal of a request. An [*SDKError] is every other failure; where Clerk said
+// something, it unwraps to a *ClerkErrors. What a caller acts on is a sentinel
+// for [errors.Is], such as [ErrDuplicateInvitation] or [ErrOutcomeUnknown].
+//
+// # Retries
+//
+// A call retries by itself, by default for at most a minute, what can be
+// repeated safely: reads after any passing failure, writes only when the first
+// one was certainly not carried out. A write that may have been carried out is
+// never repeated; it fails with [ErrOutcomeUnknown]. See [RetryConfig].
+//
+// # Secrets
+//
+// No error, log record or formatted value (%v, %+v, %#v) of this package shows
+// the secret key, the ticket URL of an invitation, or an email address. JSON is
+// the wire format of the models and does hold them.
+//
+// # Testing
+//
+// Package [github.com/clerk-invitations/clerk-go/clerktest] is a fake of the API,
+// in process, for the tests of services that use this package.
+package clerk
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	// Version is the version of this module, as sent in the User-Agent header.
+	Version = "0.1.0"
+
+	// APIVersion is the version of Clerk's API that this module is written
+	// for, as sent in the Clerk-API-Version header.
+	APIVersion = "2026-05-12"
+
+	// DefaultBaseURL is where Clerk's Backend API is served.
+	DefaultBaseURL = "https://api.clerk.com/v1"
+)
+
+// The defaults of the options.
+const (
+	defaultAttemptTimeout   = 15 * time.Second
+	defaultMaxResponseBytes = 32 << 20
+)
+
+// A Client talks to one Clerk instance. Make one with [NewClient] and share it:
+// it never changes, and any number of goroutines may use it at once.
+type Client struct {
+	// Invitations holds the operations on invitations.
+	Invitations *InvitationsService
+
+	config config
+}
+
+// NewClient makes a client that authenticates with a Clerk secret key ("sk_...",
+// in the Clerk Dashboard under "API keys"). It does no I/O.
+//
+// It refuses, with an [ErrInvalidRequest], a key that is empty, publishable
+// ("pk_...") or malformed, and options that can never be right. To supply the
+// key later, or to rotate it, pass [WithSecretKeyFunc] and an empty secretKey.
+func NewClient(secretKey string, opts ...Option) (*Client, error) {
+	base := config{
+		baseURL:          DefaultBaseURL,
+		httpClient:       &http.Client{Transport: newTransport()},
+		userAgent:        "clerk-go/" + Version,
+		attemptTimeout:   defaultAttemptTimeout,
+		maxResponseBytes: defaultMaxResponseBytes,
+	}
+	base.retry, _ = RetryConfig{}.withDefaults()
+	if secretKey != "" {
+		if err := checkSecretKey(secretKey); err != nil {
+			return nil, invalid("", err)
+		}
+		base.secretKey = func(context.Context) (string, error) { return secretKey, nil }
+	}
+	c, err := newClient(base, opts)
+	if err != nil {
+		return nil, err
+	}
+	if c.config.secretKey == nil {
+		return nil, invalid("", fieldError{"secret key", "is empty"})
+	}
+	return c, nil
+}
+
+// With derives a client that differs from c by the given options. The two share
+// their connections; c is unchanged.
+func (c *Client) With(opts ...Option) (*Client, error) {
+	return newClient(c.config, opts)
+}
+
+func newClient(cfg config, opts []Option) (*Client, error) {
+	for _, opt := range opts {
+		if err := opt.applyToClient(&cfg); err != nil {
+			return nil, invalid("", err)
+		}
+	}
+	c := &Client{config: cfg}
+	c.Invitations = &InvitationsService{client: c}
+	return c, nil
+}
+
+// Format writes the client without its key and headers, whatever the verb.
+func (c Client) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "clerk.Client{%s}", c.config.baseURL)
+}
+
+// checkSecretKey refuses what can never be a secret key. Its error never shows
+// any part of the key.
+func checkSecretKey(key string) error {
+	const field = "secret key"
+	switch {
+	case key == "":
+		return fieldError{field, "is empty"}
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fieldError{field, "holds white space or another character that no key has"}
+	case strings.HasPrefix(key, "pk_"):
+		return fieldError{field, "is a publishable key (pk_...); a backend needs the secret key (sk_...)"}
+	case !strings.HasPrefix(key, "sk_"):
+		return fieldError{field, "does not begin with sk_"}
+	}
+	return nil
+}
+
+// newTransport is the standard library's default transport, with connections of
+// its own, and as many idle ones to Clerk as to all hosts together.
+func newTransport() http.RoundTripper {
+	std, ok := http.DefaultTransport.(*http.Transport)
+	if !ok { // the program has put a transport of its own in its place
+		return http.DefaultTransport
+	}
+	own := std.Clone()
+	own.MaxIdleConnsPerHost = own.MaxIdleConns
+	return own
+}

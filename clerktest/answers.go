@@ -1,0 +1,157 @@
+package clerktest
+
+import (
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// An apiError is an error answer: entries of Clerk's catalogue, with a status.
+type apiError struct {
+	status     int
+	errors     []entry
+	retryAfter time.Duration
+}
+
+// An entry is one error in Clerk's envelope.
+type entry struct {
+	Message     string          `json:"message"`
+	LongMessage string          `json:"long_message"`
+	Code        clerk.ErrorCode `json:"code"`
+	Meta        any             `json:"meta,omitempty"`
+}
+
+type paramMeta struct {
+	ParamName string `json:"param_name"`
+}
+
+func refuse(status int, code clerk.ErrorCode, message, longMessage string) *apiError {
+	return &apiError{status: status, errors: []entry{{Message: message, LongMessage: longMessage, Code: code}}}
+}
+
+var (
+	errRoute = refuse(404, clerk.CodeResourceNotFound, "not found", "There is no such endpoint.")
+
+	errAuthorizationHeader = refuse(401, clerk.CodeAuthorizationHeaderInvalid, "Invalid Authorization header format",
+		"Invalid Authorization header format. Must be 'Bearer <YOUR_API_KEY>'")
+	errSecretKey = refuse(401, clerk.CodeClerkKeyInvalid,
+		"The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.",
+		"The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.")
+
+	errBody = refuse(400, clerk.CodeRequestBodyInvalid, "Request body invalid",
+		"The request body is invalid. Please consult the API documentation for more information.")
+	errBodyTooLarge = refuse(413, clerk.CodeRequestBodyTooLarge, "Request body too large",
+		fmt.Sprintf("The request body exceeds the maximum allowed size of %d bytes.", maxRequestBody))
+	errBulkSize = refuse(400, clerk.CodeBulkSizeExceeded, "bulk size exceeded",
+		fmt.Sprintf("Parameters exceed the maximum allowed bulk processing size of %d.", clerk.MaxBulkInvitations))
+
+	errAlreadyRevoked = refuse(400, clerk.CodeInvitationAlreadyRevoked,
+		"Invitation is already revoked.", "Invitation is already revoked.")
+	errAlreadyAccepted = refuse(400, clerk.CodeInvitationAlreadyAccepted,
+		"Invitation is already accepted, try signing in instead.", "Invitation is already accepted, try signing in instead.")
+)
+
+func errContentType(got string) *apiError {
+	return refuse(415, clerk.CodeUnsupportedContentType, "Content-Type is unsupported",
+		fmt.Sprintf("Content-Type %s is unsupported. You should use application/json instead.", got))
+}
+
+func errInvitationID(id string) *apiError {
+	return refuse(404, clerk.CodeResourceNotFound, "not found", fmt.Sprintf("No invitation was found with id %s.", id))
+}
+
+func errDuplicates(addresses []string) *apiError {
+	refusal := refuse(400, clerk.CodeDuplicateRecord, "duplicate invitation",
+		"There are already pending invitations for the following email addresses: "+strings.Join(addresses, ", "))
+	refusal.errors[0].Meta = map[string][]string{"email_addresses": addresses}
+	return refusal
+}
+
+func errUserExists() *apiError {
+	const text = "That email address is taken. Please try another."
+	return errParams(param("email_address", clerk.CodeFormIdentifierExists, text, text))
+}
+
+// errParams refuses a request for its parameters.
+func errParams(entries ...entry) *apiError { return &apiError{status: 422, errors: entries} }
+
+func param(name string, code clerk.ErrorCode, message, longMessage string) entry {
+	return entry{Message: message, LongMessage: longMessage, Code: code, Meta: paramMeta{name}}
+}
+
+func paramMissing(name string) entry {
+	return param(name, clerk.CodeFormParamMissing, "is missing", name+" must be included.")
+}
+
+func paramUnknown(name string) entry {
+	return param(name, clerk.CodeFormParamUnknown, "is unknown", name+" is not a valid parameter for this request.")
+}
+
+func paramType(name, kind string) entry {
+	return param(name, clerk.CodeFormParamTypeInvalid, "is invalid", fmt.Sprintf("`%s` must be a `%s`.", name, kind))
+}
+
+func paramValue(name string) entry {
+	return param(name, clerk.CodeFormParamValueInvalid, "is invalid", name+" is invalid")
+}
+
+func paramAddress(name string) entry {
+	return param(name, clerk.CodeFormParamFormatInvalid, "is invalid", name+" must be a valid email address.")
+}
+
+// An answer is what goes out.
+type answer struct {
+	status      int
+	contentType string
+	body        []byte
+	retryAfter  time.Duration
+}
+
+// answer makes an answer of an operation's result or refusal.
+func (f *Fake) answer(result any, refusal *apiError) answer {
+	a := answer{status: http.StatusOK, contentType: "application/json"}
+	if refusal != nil {
+		a.status, a.retryAfter = refusal.status, refusal.retryAfter
+		if a.status == http.StatusTooManyRequests && f.limitBody != nil {
+			a.contentType, a.body = f.limitType, []byte(*f.limitBody)
+			return a
+		}
+		result = map[string]any{"errors": refusal.errors}
+	}
+	body, err := json.Marshal(result)
+	if err != nil { // nothing that the fake holds can fail to be JSON
+		panic(err)
+	}
+	a.body = body
+	return a
+}
+
+func (a answer) write(w http.ResponseWriter, trace int) {
+	header := w.Header()
+	if a.contentType != "" {
+		header.Set("Content-Type", a.contentType)
+	} else {
+		header["Content-Type"] = nil // or net/http would guess one
+	}
+	header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	header.Set("Clerk-Api-Version", clerk.APIVersion)
+	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	header.Set("X-Clerk-Trace-Id", fmt.Sprintf("%032x", trace))
+	if a.retryAfter > 0 {
+		seconds := (a.retryAfter + time.Second - 1) / time.Second
+		header.Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // whoever asked may be gone
+}
+
+func isJSON(contentType string) bool {
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	return err == nil && mediaType == "application/json"
+}

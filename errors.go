@@ -1,0 +1,321 @@
+package clerk
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// What a caller acts on, for [errors.Is]. Those that stand for a code of Clerk's
+// match by the code, whatever the HTTP status, and match when any of the errors
+// in an answer has it.
+var (
+	// ErrDuplicateInvitation: a pending invitation for the address exists
+	// (duplicate_record). [ClerkError.EmailAddresses] names the addresses.
+	ErrDuplicateInvitation = errors.New("clerk: a pending invitation for the address exists")
+	// ErrUserExists: the address belongs to a user (form_identifier_exists).
+	ErrUserExists = errors.New("clerk: the address belongs to a user")
+	// ErrNotFound: no invitation has that id (resource_not_found).
+	ErrNotFound = errors.New("clerk: not found")
+	// ErrAlreadyRevoked: the invitation is revoked already
+	// (invitation_already_revoked).
+	ErrAlreadyRevoked = errors.New("clerk: the invitation is already revoked")
+	// ErrAlreadyAccepted: the invitation was accepted
+	// (invitation_already_accepted).
+	ErrAlreadyAccepted = errors.New("clerk: the invitation is already accepted")
+	// ErrUnauthorized: Clerk does not take the secret key (status 401, or its
+	// codes).
+	ErrUnauthorized = errors.New("clerk: the secret key is not accepted")
+	// ErrRateLimited: too many requests (status 429 or too_many_requests).
+	// RetryAfter on the error tells how long to wait, where Clerk said so.
+	ErrRateLimited = errors.New("clerk: too many requests")
+	// ErrOutcomeUnknown: a write may have been carried out, or not. The
+	// connection broke, Clerk or a proxy answered with something other than a
+	// result or a refusal, or the answer could not be read. List tells.
+	ErrOutcomeUnknown = errors.New("clerk: the outcome of the write is unknown")
+	// ErrInvalidRequest: a request, key or option that can never be right. It
+	// was found before any request was sent, and the error's text names the
+	// field.
+	ErrInvalidRequest = errors.New("clerk: invalid request")
+)
+
+// An ErrorCode is Clerk's name for an error. Codes that this package does not
+// name can appear.
+type ErrorCode string
+
+// The codes of Clerk's public error catalogue that the operations on invitations
+// can meet.
+const (
+	CodeActionBlocked                ErrorCode = "action_blocked"
+	CodeAPIVersionInvalid            ErrorCode = "api_version_invalid"
+	CodeAuthorizationHeaderInvalid   ErrorCode = "authorization_header_format_invalid"
+	CodeAuthorizationInvalid         ErrorCode = "authorization_invalid"
+	CodeBadRequest                   ErrorCode = "bad_request"
+	CodeBulkSizeExceeded             ErrorCode = "bulk_size_exceeded"
+	CodeClerkKeyInvalid              ErrorCode = "clerk_key_invalid"
+	CodeConflict                     ErrorCode = "conflict"
+	CodeDevMonthlyEmailLimitExceeded ErrorCode = "dev_monthly_email_limit_exceeded"
+	CodeDuplicateRecord              ErrorCode = "duplicate_record"
+	CodeFormIdentifierExists         ErrorCode = "form_identifier_exists"
+	CodeFormParamArraySizeExceeded   ErrorCode = "form_param_array_size_exceeded"
+	CodeFormParamExceedsAllowedSize  ErrorCode = "form_param_exceeds_allowed_size"
+	CodeFormParamFormatInvalid       ErrorCode = "form_param_format_invalid"
+	CodeFormParamMaxLengthExceeded   ErrorCode = "form_param_max_length_exceeded"
+	CodeFormParamMissing             ErrorCode = "form_param_missing"
+	CodeFormParamNil                 ErrorCode = "form_param_nil"
+	CodeFormParamTypeInvalid         ErrorCode = "form_param_type_invalid"
+	CodeFormParamUnknown             ErrorCode = "form_param_unknown"
+	CodeFormParamValueInvalid        ErrorCode = "form_param_value_invalid"
+	CodeFormParamValueTooLarge       ErrorCode = "form_param_value_too_large"
+	CodeGatewayTimeout               ErrorCode = "gateway_timeout"
+	CodeInternalClerkError           ErrorCode = "internal_clerk_error"
+	CodeInvitationAlreadyAccepted    ErrorCode = "invitation_already_accepted"
+	CodeInvitationAlreadyRevoked     ErrorCode = "invitation_already_revoked"
+	CodeInvitationsNotSupported      ErrorCode = "invitations_not_supported"
+	CodeMalformedRequestParameters   ErrorCode = "malformed_request_parameters"
+	CodeNotAllowedAccess             ErrorCode = "not_allowed_access"
+	CodeQuotaExceeded                ErrorCode = "quota_exceeded"
+	CodeRequestBodyInvalid           ErrorCode = "request_body_invalid"
+	CodeRequestBodyTooLarge          ErrorCode = "request_body_too_large"
+	CodeResourceLocked               ErrorCode = "resource_locked"
+	CodeResourceNotFound             ErrorCode = "resource_not_found"
+	CodeServiceUnavailable           ErrorCode = "service_unavailable"
+	CodeTooManyRequests              ErrorCode = "too_many_requests"
+	CodeUnsupportedContentType       ErrorCode = "unsupported_content_type"
+	CodeUserQuotaExceeded            ErrorCode = "user_quota_exceeded"
+)
+
+var sentinels = map[ErrorCode]error{
+	CodeDuplicateRecord:            ErrDuplicateInvitation,
+	CodeFormIdentifierExists:       ErrUserExists,
+	CodeResourceNotFound:           ErrNotFound,
+	CodeInvitationAlreadyRevoked:   ErrAlreadyRevoked,
+	CodeInvitationAlreadyAccepted:  ErrAlreadyAccepted,
+	CodeAuthorizationHeaderInvalid: ErrUnauthorized,
+	CodeClerkKeyInvalid:            ErrUnauthorized,
+	CodeTooManyRequests:            ErrRateLimited,
+}
+
+// is reports whether the status alone makes an error a target.
+func (m *ResponseMeta) is(target error) bool {
+	return m.StatusCode == http.StatusUnauthorized && target == ErrUnauthorized ||
+		m.StatusCode == http.StatusTooManyRequests && target == ErrRateLimited
+}
+
+// ClerkErrors is Clerk's documented refusal of a request: status 400 or 422 on
+// Create and BulkCreate, 400 or 404 on Revoke (Clerk's OpenAPI document). The
+// request was not carried out. Any other failure is an [SDKError], which unwraps
+// to a ClerkErrors when its answer held one.
+type ClerkErrors struct {
+	ResponseMeta
+	// Errors is what Clerk found wrong, at least one.
+	Errors []ClerkError
+	// Meta is the raw JSON of what Clerk adds about all of them; nil when absent.
+	Meta json.RawMessage
+	// Body is the answer's body, at most 64 KiB of it. It can hold addresses.
+	Body []byte
+}
+
+// A ClerkError is one error in an answer of Clerk's.
+type ClerkError struct {
+	// Code names the error; match on it.
+	Code ErrorCode `json:"code"`
+	// Message is Clerk's short text.
+	Message string `json:"message"`
+	// LongMessage is Clerk's text for a person. It can hold addresses and values.
+	LongMessage string `json:"long_message"`
+	// Meta is the raw JSON of what Clerk adds, such as the parameter that is
+	// wrong; nil when absent. See ParamName and EmailAddresses.
+	Meta json.RawMessage `json:"meta,omitempty"`
+}
+
+// ParamName returns the name of the request's parameter that is wrong, or ""
+// where Clerk does not say.
+func (e ClerkError) ParamName() string {
+	var meta struct {
+		ParamName string `json:"param_name"`
+	}
+	_ = json.Unmarshal(e.Meta, &meta) // not an object: no name
+	return meta.ParamName
+}
+
+// EmailAddresses returns the addresses that a duplicate_record is about, or nil
+// where Clerk does not say.
+func (e ClerkError) EmailAddresses() []string {
+	var meta struct {
+		EmailAddresses []string `json:"email_addresses"`
+	}
+	_ = json.Unmarshal(e.Meta, &meta) // not an object: no addresses
+	return meta.EmailAddresses
+}
+
+// String returns the code, the short message and the parameter, on one line,
+// without addresses.
+func (e ClerkError) String() string {
+	s := oneLine(string(e.Code) + ": " + e.Message)
+	if name := e.ParamName(); name != "" {
+		s += " (" + oneLine(name) + ")"
+	}
+	return s
+}
+
+// Error returns one line: operation, status, codes, short messages, trace id.
+// It holds no addresses.
+func (e *ClerkErrors) Error() string {
+	return e.ResponseMeta.line(e.summary())
+}
+
+func (e *ClerkErrors) summary() string {
+	texts := make([]string, len(e.Errors))
+	for i, one := range e.Errors {
+		texts[i] = one.String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Is matches the sentinels of this package by code, and by status 401 and 429.
+func (e *ClerkErrors) Is(target error) bool {
+	for _, one := range e.Errors {
+		if sentinel := sentinels[one.Code]; sentinel != nil && sentinel == target {
+			return true
+		}
+	}
+	return e.ResponseMeta.is(target)
+}
+
+// SDKError is every failure but Clerk's documented refusals: an undocumented
+// status, an answer that cannot be read or is too large, a connection that
+// failed, a context that ended, a request that can never be right.
+type SDKError struct {
+	ResponseMeta
+	// Message says what failed, on one line, without addresses.
+	Message string
+	// Err is the cause. It wraps, where they apply, the *ClerkErrors of the
+	// answer, the transport's or the context's error, and ErrOutcomeUnknown or
+	// ErrInvalidRequest.
+	Err error
+	// Body is the last answer's body, at most 64 KiB of it. It can hold
+	// addresses.
+	Body []byte
+}
+
+// Error returns one line: operation, status, what failed, trace id. It holds no
+// addresses.
+func (e *SDKError) Error() string {
+	message := e.Message
+	if errors.Is(e.Err, ErrOutcomeUnknown) {
+		message = "outcome unknown: " + message
+	}
+	return e.ResponseMeta.line(message)
+}
+
+// Unwrap returns Err.
+func (e *SDKError) Unwrap() error { return e.Err }
+
+// Is matches [ErrUnauthorized] and [ErrRateLimited] by status; Err matches the
+// rest.
+func (e *SDKError) Is(target error) bool { return e.ResponseMeta.is(target) }
+
+// line is the one line of an error.
+func (m *ResponseMeta) line(message string) string {
+	var b strings.Builder
+	b.WriteString("clerk: ")
+	if m.Operation != "" {
+		b.WriteString(string(m.Operation) + ": ")
+	}
+	if m.StatusCode != 0 {
+		fmt.Fprintf(&b, "%d ", m.StatusCode)
+	}
+	b.WriteString(message)
+	var notes []string
+	if m.RetryAfter > 0 {
+		notes = append(notes, "retry after "+m.RetryAfter.Round(time.Millisecond).String())
+	}
+	if m.Attempts > 1 {
+		notes = append(notes, fmt.Sprintf("%d attempts", m.Attempts))
+	}
+	if m.TraceID != "" {
+		notes = append(notes, "trace "+oneLine(m.TraceID))
+	}
+	if len(notes) > 0 {
+		b.WriteString(" (" + strings.Join(notes, ", ") + ")")
+	}
+	return b.String()
+}
+
+// Format writes the error's one line, whatever the verb: the other fields can
+// hold addresses.
+func (e *ClerkErrors) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
+
+// Format writes the error's one line, whatever the verb.
+func (e *SDKError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
+
+// Format writes the error's String, whatever the verb.
+func (e ClerkError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.String()) }
+
+// MarshalText returns the error's one line, so that it is what JSON holds, too.
+func (e *ClerkErrors) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
+// MarshalText returns the error's one line, so that it is what JSON holds, too.
+func (e *SDKError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
+// MarshalText returns the error's String, so that it is what JSON holds, too.
+func (e ClerkError) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// parseErrors reads Clerk's error envelope; nil when body is none.
+func parseErrors(body []byte) (errs *ClerkErrors, traceID string) {
+	var envelope struct {
+		Errors  []ClerkError    `json:"errors"`
+		Meta    json.RawMessage `json:"meta"`
+		TraceID string          `json:"clerk_trace_id"`
+	}
+	if json.Unmarshal(body, &envelope) != nil || len(envelope.Errors) == 0 {
+		return nil, ""
+	}
+	for _, one := range envelope.Errors {
+		if one.Code == "" && one.Message == "" {
+			return nil, ""
+		}
+	}
+	return &ClerkErrors{Errors: envelope.Errors, Meta: envelope.Meta}, envelope.TraceID
+}
+
+// fieldError says which field of a request, or which option, can never be right.
+type fieldError struct{ field, problem string }
+
+func (e fieldError) Error() string        { return e.field + " " + e.problem }
+func (e fieldError) Is(target error) bool { return target == ErrInvalidRequest }
+
+// invalid is the error of a call that sent nothing, for something in what it
+// was given is wrong.
+func invalid(op Operation, err error) error {
+	return &SDKError{ResponseMeta: ResponseMeta{Operation: op}, Message: oneLine(err.Error()), Err: err}
+}
+
+const maxLine = 300
+
+// oneLine makes foreign text fit to be printed: on one line, not too long, and
+// without the words that may be an address, part of a URL's query, or a key.
+func oneLine(text string) string {
+	if len(text) > 4*maxLine {
+		text = text[:4*maxLine]
+	}
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar
+	})
+	for i, word := range words {
+		if strings.ContainsAny(word, "@=") || strings.Contains(word, "%40") || strings.Contains(word, "sk_") {
+			words[i] = "[redacted]"
+		}
+	}
+	line := strings.Join(words, " ")
+	if len(line) > maxLine {
+		line = strings.ToValidUTF8(line[:maxLine], "") + "..."
+	}
+	return line
+}

@@ -1,0 +1,81 @@
+// Command bulk shows how to invite up to ten people in one request, and what to
+// do with each kind of error. It runs against the fake of package clerktest.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "bulk:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	fake := clerktest.New()
+	client, err := fake.Client()
+	if err != nil {
+		return err
+	}
+	// Grace has a pending invitation already.
+	if _, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "grace@example.com"}); err != nil {
+		return err
+	}
+
+	team := []clerk.CreateInvitationRequest{
+		{EmailAddress: "ada@example.com"},
+		{EmailAddress: "grace@example.com"},
+		{EmailAddress: "alan@example.com"},
+	}
+	invited, err := client.Invitations.BulkCreate(ctx, team)
+	if errors.Is(err, clerk.ErrDuplicateInvitation) {
+		// A bulk is refused as a whole. Clerk names who is invited already:
+		// leave them out and send the others.
+		known := duplicates(err)
+		fmt.Println("invited before:", known)
+		team = slices.DeleteFunc(team, func(req clerk.CreateInvitationRequest) bool {
+			return slices.Contains(known, req.EmailAddress)
+		})
+		invited, err = client.Invitations.BulkCreate(ctx, team)
+	}
+
+	var refused *clerk.ClerkErrors
+	var failed *clerk.SDKError
+	switch {
+	case err == nil:
+		for _, inv := range invited {
+			fmt.Println("invited:", inv.EmailAddress)
+		}
+		return nil
+	case errors.Is(err, clerk.ErrOutcomeUnknown):
+		return fmt.Errorf("list the invitations before trying again: %w", err)
+	case errors.As(err, &refused):
+		return fmt.Errorf("correct the request: %w", err)
+	case errors.As(err, &failed) && failed.RetryAfter > 0:
+		return fmt.Errorf("try again in %s: %w", failed.RetryAfter, err)
+	default:
+		return err
+	}
+}
+
+// duplicates returns the addresses that a refusal names.
+func duplicates(err error) []string {
+	var refused *clerk.ClerkErrors
+	if !errors.As(err, &refused) {
+		return nil
+	}
+	var addresses []string
+	for _, one := range refused.Errors {
+		addresses = append(addresses, one.EmailAddresses()...)
+	}
+	return addresses
+}

@@ -1,0 +1,29 @@
+// Package onboarding is a small service that invites people, with tests that run
+// against the fake of package clerktest.
+package onboarding
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// A Service invites people.
+type Service struct {
+	Clerk *clerk.Client
+}
+
+// Invite makes sure that an address is invited. It reports whether it is new.
+func (s *Service) Invite(ctx context.Context, emailAddress string) (isNew bool, err error) {
+	_, err = s.Clerk.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: emailAddress})
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, clerk.ErrDuplicateInvitation), errors.Is(err, clerk.ErrUserExists):
+		return false, nil
+	default:
+		return false, fmt.Errorf("inviting: %w", err)
+	}
+}

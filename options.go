@@ -1,0 +1,252 @@
+package clerk
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// An Option configures a [Client], in [NewClient] or [Client.With].
+type Option interface {
+	applyToClient(*config) error
+}
+
+// A CallOption configures one call of an operation, over what its client says.
+type CallOption interface {
+	applyToCall(*config) error
+}
+
+// A SharedOption is valid in both places: for a client, or for one call.
+type SharedOption interface {
+	Option
+	CallOption
+}
+
+// config is what the options set. A call works on a copy of its client's.
+type config struct {
+	baseURL          string
+	httpClient       *http.Client
+	secretKey        func(context.Context) (string, error)
+	userAgent        string
+	header           http.Header // never changed in place: clients share it
+	retry            RetryConfig // with its defaults filled in
+	attemptTimeout   time.Duration
+	maxResponseBytes int64
+	logger           *slog.Logger  // nil for none
+	response         *ResponseMeta // nil when the caller does not ask
+}
+
+type (
+	clientOption func(*config) error
+	callOption   func(*config) error
+	sharedOption func(*config) error
+)
+
+func (o clientOption) applyToClient(c *config) error { return o(c) }
+func (o callOption) applyToCall(c *config) error     { return o(c) }
+func (o sharedOption) applyToClient(c *config) error { return o(c) }
+func (o sharedOption) applyToCall(c *config) error   { return o(c) }
+
+// WithRetry sets how calls are repeated. Fields left at zero have their
+// defaults; see [RetryConfig].
+func WithRetry(retry RetryConfig) SharedOption {
+	return sharedOption(func(c *config) (err error) {
+		c.retry, err = retry.withDefaults()
+		return err
+	})
+}
+
+// WithAttemptTimeout sets how long one attempt may take, from connecting to the
+// last byte of the answer. The default is 15 seconds. The attempt also ends with
+// the caller's context and with [BackoffStrategy].MaxElapsedTime.
+func WithAttemptTimeout(timeout time.Duration) SharedOption {
+	return sharedOption(func(c *config) error {
+		if timeout <= 0 {
+			return fieldError{"attempt timeout", "is not positive"}
+		}
+		c.attemptTimeout = timeout
+		return nil
+	})
+}
+
+// WithHeader sends a header with every request, in place of an earlier one of
+// the same name. The headers that carry a request's meaning are the library's
+// own and are refused: Authorization, Accept, Accept-Encoding, Content-Type,
+// Content-Length, Transfer-Encoding, Connection, Host, User-Agent (see
+// [WithAppName]), and Idempotency-Key, which Clerk does not know and which would
+// make net/http repeat writes by itself.
+func WithHeader(name, value string) SharedOption {
+	return sharedOption(func(c *config) error {
+		name := http.CanonicalHeaderKey(name)
+		switch {
+		case name == "" || strings.ContainsFunc(name, notToken):
+			return fieldError{"header", "has a name that is no header name"}
+		case reservedHeaders[name]:
+			return fieldError{"header " + name, "is set by the library"}
+		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+			return fieldError{"header " + name, "has a control character in its value"}
+		}
+		header := c.header.Clone()
+		if header == nil {
+			header = http.Header{}
+		}
+		header.Set(name, value)
+		c.header = header
+		return nil
+	})
+}
+
+var reservedHeaders = map[string]bool{
+	"Authorization": true, "Accept": true, "Accept-Encoding": true,
+	"Content-Type": true, "Content-Length": true, "Transfer-Encoding": true,
+	"Connection": true, "Host": true, "User-Agent": true,
+	"Idempotency-Key": true, "X-Idempotency-Key": true,
+}
+
+// notToken reports whether r may not stand in a header's name (RFC 9110, 5.6.2).
+func notToken(r rune) bool {
+	return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+}
+
+// WithBaseURL sends requests to another place than [DefaultBaseURL]: a proxy of
+// one's own, or the fake of package clerktest. The secret key goes there, so the
+// URL must be https, or http to a loopback address; it has no credentials, query
+// or fragment.
+func WithBaseURL(baseURL string) SharedOption {
+	return sharedOption(func(c *config) error {
+		const field = "base URL"
+		u, err := url.Parse(baseURL)
+		switch {
+		case err != nil: // its text repeats the URL, which may hold a secret
+			return fieldError{field, "is no URL"}
+		case u.User != nil:
+			return fieldError{field, "holds credentials"}
+		case u.RawQuery != "" || u.ForceQuery || strings.Contains(baseURL, "#"):
+			return fieldError{field, "has a query or a fragment"}
+		case u.Hostname() == "":
+			return fieldError{field, "has no host"}
+		case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+			return fieldError{field, "is neither https nor http to a loopback address"}
+		}
+		c.baseURL = strings.TrimRight(u.String(), "/")
+		return nil
+	})
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
+}
+
+// WithHTTPClient sends requests through the transport and the cookie jar of
+// client, to add tracing or a proxy for example. A Timeout of client holds for
+// each attempt where it is shorter than the attempt timeout; its CheckRedirect
+// is not used, for redirects are never followed. The client is not changed.
+//
+// The transport must not repeat writes by itself.
+func WithHTTPClient(client *http.Client) Option {
+	return clientOption(func(c *config) error {
+		if client == nil {
+			return fieldError{"HTTP client", "is nil"}
+		}
+		c.httpClient = client
+		return nil
+	})
+}
+
+// WithLogger logs one record for every attempt, with the attributes operation,
+// route, attempt, status, duration, wait (until the next attempt), trace_id and
+// error, each where it applies. A record is at level Warn when the attempt failed
+// without an answer or will be repeated, and at Debug otherwise. No record holds
+// an address, a query, a body, the key or a ticket URL. A nil logger logs
+// nothing, which is the default.
+func WithLogger(logger *slog.Logger) Option {
+	return clientOption(func(c *config) error {
+		c.logger = logger
+		return nil
+	})
+}
+
+// WithSecretKeyFunc asks source for the secret key at the start of every call, in
+// place of the one given to [NewClient], so that a key can be rotated. Its error
+// fails the call before any request is sent, and is what the call's [SDKError]
+// unwraps to. Several goroutines may call source at once; it should cache.
+func WithSecretKeyFunc(source func(ctx context.Context) (string, error)) Option {
+	return clientOption(func(c *config) error {
+		if source == nil {
+			return fieldError{"secret key function", "is nil"}
+		}
+		c.secretKey = source
+		return nil
+	})
+}
+
+// WithAppName puts a name ahead in the User-Agent header, such as "my-sdk/1.2",
+// for what wraps this library.
+func WithAppName(name string) Option {
+	return clientOption(func(c *config) error {
+		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return fieldError{"app name", "is empty or holds a character other than printable ASCII"}
+		}
+		c.userAgent = name + " " + c.userAgent
+		return nil
+	})
+}
+
+// WithMaxResponseBytes limits how large an answer may be, after decompression.
+// A larger one is an error. The default is 32 MiB.
+func WithMaxResponseBytes(n int64) Option {
+	return clientOption(func(c *config) error {
+		if n <= 0 {
+			return fieldError{"max response bytes", "is not positive"}
+		}
+		c.maxResponseBytes = n
+		return nil
+	})
+}
+
+// WithResponse fills meta in with what is known of the call's answer when the
+// call returns, also when it fails. Calls that run at the same time need a meta
+// each.
+func WithResponse(meta *ResponseMeta) CallOption {
+	return callOption(func(c *config) error {
+		if meta == nil {
+			return fieldError{"response", "is nil"}
+		}
+		c.response = meta
+		return nil
+	})
+}
+
+// A ResponseMeta tells of the answer to a call, beside its result. Both error
+// types hold one.
+type ResponseMeta struct {
+	// Operation is the operation that was called.
+	Operation Operation
+	// StatusCode is the HTTP status of the last attempt's answer; 0 when there
+	// was none.
+	StatusCode int
+	// Header is the header of that answer; nil when there was none.
+	Header http.Header `json:"-"`
+	// TraceID names the request to Clerk's support. It comes from the answer's
+	// x-clerk-trace-id header, or else from the error's body; it may be empty.
+	TraceID string
+	// Attempts counts the requests that were sent, or tried to be.
+	Attempts int
+	// RetryAfter is how long the last answer asked to wait, from its Retry-After
+	// header; 0 when it did not ask.
+	RetryAfter time.Duration
+	// Duration is how long the call took, with its waits.
+	Duration time.Duration
+}
+
+// Format writes m without its headers, whatever the verb.
+func (m ResponseMeta) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "clerk.ResponseMeta{%s status=%d trace=%s attempts=%d retry_after=%s duration=%s}",
+		m.Operation, m.StatusCode, oneLine(m.TraceID), m.Attempts, m.RetryAfter, m.Duration)
+}

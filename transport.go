@@ -1,0 +1,392 @@
+package clerk
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"mime"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// maxErrorBody is how much of an answer an error keeps.
+const maxErrorBody = 64 << 10
+
+var (
+	errTooLarge = errors.New("the answer is larger than the limit")
+	errNotJSON  = errors.New("the answer is not JSON")
+)
+
+// A request is what an operation sends.
+type request struct {
+	operation Operation
+	method    string
+	path      string     // under the base URL, escaped
+	template  string     // the path with its parameters named; empty where it has none
+	query     url.Values // nil for none
+	body      []byte     // nil for none
+}
+
+func (r *request) isWrite() bool { return r.method != http.MethodGet }
+
+// route is the path without its parameters' values.
+func (r *request) route() string {
+	if r.template != "" {
+		return r.template
+	}
+	return r.path
+}
+
+// do carries out one operation: it sends the request, as often as the retry
+// policy says, and decodes the answer.
+func do[T any](ctx context.Context, c *Client, r request, decode func([]byte) (T, error), opts []CallOption) (T, error) {
+	var zero T
+	cfg := c.config
+	for _, opt := range opts {
+		if err := opt.applyToCall(&cfg); err != nil {
+			return zero, invalid(r.operation, err)
+		}
+	}
+	x := &exchange{config: cfg, request: r, started: time.Now()}
+	x.send(ctx)
+	if x.response != nil {
+		defer func() { *x.response = x.meta() }()
+	}
+	if !x.last.succeeded() {
+		return zero, x.failure(x.last.err)
+	}
+	result, err := zero, x.last.checkContentType()
+	if err == nil {
+		result, err = decode(x.last.body)
+	}
+	if err != nil {
+		return zero, x.failure(err)
+	}
+	return result, nil
+}
+
+// An exchange is one call: its request, and what its attempts came to.
+type exchange struct {
+	config
+	request
+
+	started  time.Time
+	attempts int // begun so far
+	last     attempt
+	conn     connection
+	again    bool          // the policy wants another attempt
+	wait     time.Duration // before it
+	cutShort error         // the context's, when it ended before that attempt
+	traceID  string        // from an error's body
+}
+
+// An attempt is what one HTTP request came to.
+type attempt struct {
+	status int         // 0 without an answer
+	header http.Header // nil without an answer
+	body   []byte      // what was read of it
+	err    error       // why there is no answer, or a 2xx could not be read
+	unsent bool        // certainly nothing was sent
+	began  time.Time
+}
+
+func (a *attempt) succeeded() bool {
+	return a.err == nil && a.status >= 200 && a.status < 300
+}
+
+// refused reports whether the answer says that the request was not carried out.
+func (a *attempt) refused() bool {
+	return a.status >= 400 && a.status < 500 && a.status != http.StatusRequestTimeout
+}
+
+// send makes the attempts. It leaves what they came to in x.
+func (x *exchange) send(ctx context.Context) {
+	if err := ctx.Err(); err != nil {
+		x.last = attempt{err: err, unsent: true}
+		return
+	}
+	if x.retry.Strategy != RetryNone {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, x.retry.Backoff.MaxElapsedTime)
+		defer cancel()
+	}
+	req, err := x.newRequest(ctx)
+	if err != nil {
+		x.last = attempt{err: err, unsent: true}
+		return
+	}
+	client := &retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport:     onlyRoundTrip{x.httpClient.Transport},
+			Jar:           x.httpClient.Jar,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Timeout:       x.attemptTimeout,
+		},
+		RetryMax:       math.MaxInt, // MaxElapsedTime ends it
+		RequestLogHook: func(retryablehttp.Logger, *http.Request, int) { x.beginAttempt() },
+		CheckRetry:     x.checkRetry,
+		Backoff:        x.backoff,
+		ErrorHandler:   retryablehttp.PassthroughErrorHandler,
+	}
+	if t := x.httpClient.Timeout; t > 0 {
+		client.HTTPClient.Timeout = min(t, x.attemptTimeout)
+	}
+	// The answer is in x.last, read and closed. What Do adds is the context's
+	// error when it ended during a wait.
+	if _, err := client.Do(req); x.again {
+		x.cutShort = err
+	}
+}
+
+// onlyRoundTrip hides a transport's other methods. go-retryablehttp would call
+// CloseIdleConnections after every failure, on connections that others use.
+type onlyRoundTrip struct{ next http.RoundTripper }
+
+func (t onlyRoundTrip) RoundTrip(req *http.Request) (*http.Response, error) {
+	if t.next == nil {
+		return http.DefaultTransport.RoundTrip(req)
+	}
+	return t.next.RoundTrip(req)
+}
+
+func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
+	key, err := x.secretKey(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the secret key could not be had: %w", err)
+	}
+	if err := checkSecretKey(key); err != nil {
+		return nil, err
+	}
+	target := x.baseURL + x.path
+	if len(x.query) > 0 {
+		target += "?" + x.query.Encode()
+	}
+	var body any // a typed nil would count as a body
+	if x.body != nil {
+		body = x.body
+	}
+	ctx = httptrace.WithClientTrace(ctx, x.conn.trace())
+	req, err := retryablehttp.NewRequestWithContext(ctx, x.method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range x.header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", x.userAgent)
+	if req.Header.Get("Clerk-API-Version") == "" {
+		req.Header.Set("Clerk-API-Version", APIVersion)
+	}
+	if x.isWrite() {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// A connection notes whether an attempt got as far as having one.
+type connection struct{ wanted, got atomic.Bool }
+
+func (c *connection) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { c.wanted.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { c.got.Store(true) },
+	}
+}
+
+// none reports whether the transport asked for a connection and got none. Of a
+// transport that does not tell, it reports false.
+func (c *connection) none() bool { return c.wanted.Load() && !c.got.Load() }
+
+func (x *exchange) beginAttempt() {
+	x.attempts++
+	x.last = attempt{began: time.Now()}
+	x.conn.wanted.Store(false)
+	x.conn.got.Store(false)
+}
+
+// endAttempt takes in what the attempt came to. It reads the whole body, within
+// the limits, and closes it.
+func (x *exchange) endAttempt(resp *http.Response, err error) {
+	a := &x.last
+	if err != nil {
+		var dial *net.OpError
+		a.unsent = x.conn.none() || errors.As(err, &dial) && dial.Op == "dial"
+		a.err = withoutURL(err)
+		return
+	}
+	defer func() {
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody // go-retryablehttp drains it before a wait
+	}()
+	a.status, a.header = resp.StatusCode, resp.Header
+	if a.succeeded() {
+		a.body, a.err = readBody(resp, x.maxResponseBytes)
+	} else { // the status is what matters, whatever comes of the body
+		a.body, _ = readBody(resp, min(maxErrorBody, x.maxResponseBytes))
+	}
+}
+
+// readBody reads at most limit bytes. Whatever the error, what was read is
+// returned.
+func readBody(resp *http.Response, limit int64) ([]byte, error) {
+	expected := min(max(resp.ContentLength, 0), limit, 1<<20) // a claim, not a fact
+	buf := bytes.NewBuffer(make([]byte, 0, expected+bytes.MinRead))
+	_, err := buf.ReadFrom(io.LimitReader(resp.Body, limit))
+	if err == nil && int64(buf.Len()) == limit {
+		if n, _ := io.ReadFull(resp.Body, make([]byte, 1)); n > 0 {
+			err = errTooLarge
+		}
+	}
+	return buf.Bytes(), err
+}
+
+// withoutURL takes away the URL that net/http wraps its errors in: its query can
+// hold an address.
+func withoutURL(err error) error {
+	var withURL *url.Error
+	if errors.As(err, &withURL) {
+		return withURL.Err
+	}
+	return err
+}
+
+func (x *exchange) meta() ResponseMeta {
+	return ResponseMeta{
+		Operation:  x.operation,
+		StatusCode: x.last.status,
+		Header:     x.last.header,
+		TraceID:    cmp.Or(x.last.header.Get("X-Clerk-Trace-Id"), x.traceID),
+		Attempts:   x.attempts,
+		RetryAfter: retryAfter(x.last.header),
+		Duration:   time.Since(x.started),
+	}
+}
+
+// failure is the error of a call whose last attempt did not succeed, or whose
+// answer could not be decoded.
+func (x *exchange) failure(err error) error {
+	a := &x.last
+	body := bytes.Clone(a.body[:min(len(a.body), maxErrorBody)])
+	var refusal *ClerkErrors
+	if a.status >= 400 {
+		refusal, x.traceID = parseErrors(a.body)
+	}
+	if refusal != nil {
+		refusal.ResponseMeta, refusal.Body = x.meta(), body
+		if documented[x.operation][a.status] {
+			return refusal
+		}
+		err = refusal
+	}
+	causes := []error{err, x.cutShort}
+	if x.isWrite() && !a.unsent && !a.refused() {
+		causes = append(causes, ErrOutcomeUnknown)
+	}
+	return &SDKError{
+		ResponseMeta: x.meta(),
+		Message:      x.describe(refusal, err),
+		Err:          errors.Join(causes...),
+		Body:         body,
+	}
+}
+
+// documented is the error statuses that Clerk's OpenAPI document names.
+var documented = map[Operation]map[int]bool{
+	OperationCreate:     {400: true, 422: true},
+	OperationBulkCreate: {400: true, 422: true},
+	OperationRevoke:     {400: true, 404: true},
+}
+
+// describe says what failed, for the one line of an SDKError.
+func (x *exchange) describe(refusal *ClerkErrors, err error) string {
+	a := &x.last
+	var text string
+	switch {
+	case refusal != nil:
+		text = refusal.summary()
+	case a.status == 0 && x.attempts == 0:
+		text = "nothing sent: " + oneLine(err.Error())
+	case a.status == 0:
+		text = "no answer: " + oneLine(err.Error())
+	case a.status < 300:
+		text = "unusable answer (" + a.shape() + "): " + oneLine(err.Error())
+	case a.status < 400:
+		text = "redirect refused: requests go to the base URL only"
+	default:
+		text = http.StatusText(a.status) + " (no Clerk error, but " + a.shape() + ")"
+	}
+	if x.cutShort != nil {
+		text += "; waiting to try again: " + oneLine(x.cutShort.Error())
+	}
+	return strings.TrimSpace(text)
+}
+
+// checkContentType refuses an answer that says it is something other than JSON.
+func (a *attempt) checkContentType() error {
+	switch t := a.contentType(); {
+	case t == "", t == "application/json", strings.HasSuffix(t, "+json"):
+		return nil
+	default:
+		return errNotJSON
+	}
+}
+
+func (a *attempt) contentType() string {
+	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+	return mediaType
+}
+
+// shape is what can be shown of a body that is not understood.
+func (a *attempt) shape() string {
+	mediaType := a.contentType()
+	if mediaType == "" {
+		mediaType = "no content type"
+	}
+	return fmt.Sprintf("%s, %d bytes", oneLine(mediaType), len(a.body))
+}
+
+// log writes the attempt's record. It holds nothing that came from the request
+// but the operation.
+func (x *exchange) log(ctx context.Context) {
+	if x.logger == nil {
+		return
+	}
+	a := &x.last
+	level := slog.LevelDebug
+	if x.again || a.status == 0 {
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{
+		slog.String("operation", string(x.operation)),
+		slog.String("route", x.method+" "+x.route()),
+		slog.Int("attempt", x.attempts),
+		slog.Duration("duration", time.Since(a.began)),
+	}
+	if a.status != 0 {
+		attrs = append(attrs, slog.Int("status", a.status))
+	}
+	if x.again {
+		attrs = append(attrs, slog.Duration("wait", x.wait))
+	}
+	if id := a.header.Get("X-Clerk-Trace-Id"); id != "" {
+		attrs = append(attrs, slog.String("trace_id", oneLine(id)))
+	}
+	if a.err != nil {
+		attrs = append(attrs, slog.String("error", oneLine(a.err.Error())))
+	}
+	x.logger.LogAttrs(ctx, level, "clerk request", attrs...)
+}

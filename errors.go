@@ -309,7 +309,7 @@ func oneLine(text string) string {
 		return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar
 	})
 	for i, word := range words {
-		if strings.ContainsAny(word, "@=") || strings.Contains(word, "%40") || strings.Contains(word, "sk_") {
+		if strings.ContainsAny(word, "@=") || strings.Contains(word, "%40") || holdsKey(word) {
 			words[i] = "[redacted]"
 		}
 	}
@@ -318,4 +318,10 @@ func oneLine(text string) string {
 		line = strings.ToValidUTF8(line[:maxLine], "") + "..."
 	}
 	return line
+}
+
+// holdsKey reports whether word holds "sk_" and more; "sk_..." is no key.
+func holdsKey(word string) bool {
+	_, rest, found := strings.Cut(word, "sk_")
+	return found && rest != "" && (unicode.IsLetter(rune(rest[0])) || unicode.IsDigit(rune(rest[0])))
 }

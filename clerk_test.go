@@ -1,0 +1,276 @@
+package clerk_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+func TestNewClientRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		key   string
+		opts  []clerk.Option
+		field string
+	}{
+		"no key":                 {"", nil, "secret key is empty"},
+		"a publishable key":      {"pk_test_dummy", nil, "secret key is a publishable key"},
+		"a key after a space":    {" sk_test_dummy", nil, "secret key holds white space"},
+		"a key before a newline": {"sk_test_dummy\n", nil, "secret key holds white space"},
+		"a key with a tab":       {"sk_test\tdummy", nil, "secret key holds white space"},
+		"a key of other letters": {"sk_test_dümmy", nil, "secret key holds white space or another"},
+		"another secret":         {"whsec_dummy", nil, "secret key does not begin with sk_"},
+		"a base URL of words":    {testKey, []clerk.Option{clerk.WithBaseURL("not a url\x7f")}, "base URL is no URL"},
+		"a relative base URL":    {testKey, []clerk.Option{clerk.WithBaseURL("/v1")}, "base URL has no host"},
+		"http elsewhere":         {testKey, []clerk.Option{clerk.WithBaseURL("http://api.example.com/v1")}, "base URL is neither"},
+		"http to a local name":   {testKey, []clerk.Option{clerk.WithBaseURL("http://localhost.example.com")}, "base URL is neither"},
+		"another scheme":         {testKey, []clerk.Option{clerk.WithBaseURL("ftp://127.0.0.1")}, "base URL is neither"},
+		"credentials in the URL": {testKey, []clerk.Option{clerk.WithBaseURL("https://me:secret@example.com")}, "base URL holds credentials"},
+		"a query in the URL":     {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1?a=secret")}, "base URL has a query"},
+		"an empty query":         {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1?")}, "base URL has a query"},
+		"a fragment in the URL":  {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1#secret")}, "base URL has a query or a fragment"},
+		"no HTTP client":         {testKey, []clerk.Option{clerk.WithHTTPClient(nil)}, "HTTP client is nil"},
+		"no key function":        {"", []clerk.Option{clerk.WithSecretKeyFunc(nil)}, "secret key function is nil"},
+		"no app name":            {testKey, []clerk.Option{clerk.WithAppName("")}, "app name is empty"},
+		"an app name of lines":   {testKey, []clerk.Option{clerk.WithAppName("a\r\nb")}, "app name is empty or holds"},
+		"no answer allowed":      {testKey, []clerk.Option{clerk.WithMaxResponseBytes(0)}, "max response bytes is not positive"},
+		"no time to attempt":     {testKey, []clerk.Option{clerk.WithAttemptTimeout(0)}, "attempt timeout is not positive"},
+		"a strange strategy":     {testKey, []clerk.Option{clerk.WithRetry(clerk.RetryConfig{Strategy: "eager"})}, "retry strategy is neither"},
+		"a negative interval": {testKey, []clerk.Option{clerk.WithRetry(clerk.RetryConfig{
+			Backoff: clerk.BackoffStrategy{InitialInterval: -1},
+		})}, "retry backoff has a negative duration"},
+		"a shrinking interval": {testKey, []clerk.Option{clerk.WithRetry(clerk.RetryConfig{
+			Backoff: clerk.BackoffStrategy{Exponent: 0.5},
+		})}, "retry exponent is not a number of at least 1"},
+		"a header of no name":    {testKey, []clerk.Option{clerk.WithHeader("", "x")}, "header has a name"},
+		"a header of two words":  {testKey, []clerk.Option{clerk.WithHeader("X Y", "x")}, "header has a name"},
+		"a header of two lines":  {testKey, []clerk.Option{clerk.WithHeader("X-Y", "x\r\nX-Z: y")}, "header X-Y has a control character"},
+		"another authorization":  {testKey, []clerk.Option{clerk.WithHeader("authorization", "x")}, "header Authorization is set by the library"},
+		"a header for repeating": {testKey, []clerk.Option{clerk.WithHeader("idempotency-key", "x")}, "header Idempotency-Key is set"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, err := clerk.NewClient(test.key, test.opts...)
+			require.Nil(t, client)
+			require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+			require.ErrorContains(t, err, "clerk: "+test.field)
+			require.NotContains(t, err.Error(), "dummy")
+			require.NotContains(t, err.Error(), "secret@")
+			require.NotContains(t, err.Error(), "=secret")
+			asSDKError(t, err)
+		})
+	}
+}
+
+func TestBaseURLs(t *testing.T) {
+	for base, want := range map[string]string{
+		"https://proxy.example.com":         "https://proxy.example.com/invitations",
+		"https://proxy.example.com/clerk/":  "https://proxy.example.com/clerk/invitations",
+		"HTTPS://proxy.example.com/a%2Fb":   "https://proxy.example.com/a%2Fb/invitations",
+		"http://127.0.0.1:8080/v1":          "http://127.0.0.1:8080/v1/invitations",
+		"http://127.1.2.3":                  "http://127.1.2.3/invitations",
+		"http://[::1]:8080/v1":              "http://[::1]:8080/v1/invitations",
+		"http://[::ffff:127.0.0.1]:8080/v1": "http://[::ffff:127.0.0.1]:8080/v1/invitations",
+		"http://LocalHost:8080/v1":          "http://LocalHost:8080/v1/invitations",
+	} {
+		t.Run(base, func(t *testing.T) {
+			rec := &recorder{next: answering(reply(200, pendingJSON))}
+			client := newClient(t, rec, clerk.WithBaseURL(base))
+			require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+			require.Equal(t, want, rec.last.URL.String())
+		})
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	for op, call := range calls {
+		t.Run(string(op), func(t *testing.T) {
+			rec := &recorder{next: answering(reply(200, success[op]))}
+			client := newClient(t, rec,
+				clerk.WithAppName("people-sdk/2.1"),
+				clerk.WithHeader("x-team", "onboarding"),
+				clerk.WithHeader("x-shift", "early"))
+			require.NoError(t, call(t.Context(), client, clerk.WithHeader("x-shift", "late")))
+
+			want := http.Header{
+				"Accept":            {"application/json"},
+				"Authorization":     {"Bearer " + testKey},
+				"Clerk-Api-Version": {"2026-05-12"},
+				"User-Agent":        {"people-sdk/2.1 clerk-go/" + clerk.Version},
+				"X-Team":            {"onboarding"},
+				"X-Shift":           {"late"},
+			}
+			if op != clerk.OperationList {
+				want.Set("Content-Type", "application/json")
+			}
+			require.Equal(t, want, rec.last.Header)
+			require.EqualValues(t, len(rec.bodies[0]), rec.last.ContentLength)
+		})
+	}
+}
+
+func TestAPIVersionCanBeSet(t *testing.T) {
+	rec := &recorder{next: answering(reply(200, pendingJSON))}
+	client := newClient(t, rec, clerk.WithHeader("Clerk-API-Version", "2027-01-01"))
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+	require.Equal(t, []string{"2027-01-01"}, rec.last.Header.Values("Clerk-API-Version"))
+}
+
+func TestWithLeavesTheClientAlone(t *testing.T) {
+	rec := &recorder{next: answering(reply(200, pendingJSON))}
+	client := newClient(t, rec, clerk.WithHeader("X-Team", "one"))
+	derived, err := client.With(clerk.WithHeader("X-Team", "two"), clerk.WithBaseURL("https://proxy.example.com"))
+	require.NoError(t, err)
+
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), derived, clerk.WithHeader("X-Team", "three")))
+	require.Equal(t, "three", rec.last.Header.Get("X-Team"))
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), derived))
+	require.Equal(t, "two", rec.last.Header.Get("X-Team"))
+	require.Equal(t, "proxy.example.com", rec.last.URL.Host)
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+	require.Equal(t, "one", rec.last.Header.Get("X-Team"))
+	require.Equal(t, "api.clerk.com", rec.last.URL.Host)
+
+	_, err = client.With(clerk.WithAttemptTimeout(-1))
+	require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+}
+
+func TestCallOptionThatIsWrong(t *testing.T) {
+	for op, call := range calls {
+		mock := answering(reply(200, success[op]))
+		client := newClient(t, mock)
+		err := call(t.Context(), client, clerk.WithBaseURL("http://example.com"))
+		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+		require.ErrorContains(t, err, string(op)+": base URL is neither")
+		require.ErrorIs(t, call(t.Context(), client, clerk.WithResponse(nil)), clerk.ErrInvalidRequest)
+		require.Zero(t, mock.GetTotalCallCount())
+	}
+}
+
+func TestSecretKeyFuncIsAskedForEachCall(t *testing.T) {
+	keys := []string{"sk_test_one", "sk_test_two"}
+	rec := &recorder{next: answering(reply(200, pendingJSON))}
+	client, err := clerk.NewClient("",
+		clerk.WithHTTPClient(&http.Client{Transport: rec}),
+		clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
+			key := keys[0]
+			keys = keys[1:]
+			return key, nil
+		}))
+	require.NoError(t, err)
+	for _, want := range []string{"Bearer sk_test_one", "Bearer sk_test_two"} {
+		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+		require.Equal(t, want, rec.last.Header.Get("Authorization"))
+	}
+}
+
+func TestSecretKeyFuncFails(t *testing.T) {
+	errVault := errors.New("the vault is shut")
+	for name, test := range map[string]struct {
+		key  string
+		err  error
+		want error
+		text string
+	}{
+		"with an error":     {"", errVault, errVault, "the vault is shut"},
+		"with a wrong key":  {"pk_test_dummy", nil, clerk.ErrInvalidRequest, "publishable"},
+		"with an empty key": {"", nil, clerk.ErrInvalidRequest, "secret key is empty"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mock := answering(reply(200, pendingJSON))
+			client := newClient(t, mock, clerk.WithSecretKeyFunc(
+				func(context.Context) (string, error) { return test.key, test.err }))
+			err := calls[clerk.OperationCreate](t.Context(), client)
+			require.ErrorIs(t, err, test.want)
+			require.ErrorContains(t, err, test.text)
+			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+			require.Zero(t, asSDKError(t, err).Attempts)
+			require.Zero(t, mock.GetTotalCallCount())
+		})
+	}
+}
+
+func TestResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := func(req *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return reply(200, pendingJSON, "X-Clerk-Trace-Id", "abc")(req)
+		}
+		client := newClient(t, answering(slow, reply(400, duplicateJSON)))
+		var meta clerk.ResponseMeta
+		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client, clerk.WithResponse(&meta)))
+		require.Equal(t, clerk.ResponseMeta{
+			Operation: clerk.OperationCreate, StatusCode: 200, TraceID: "abc", Attempts: 1, Duration: time.Second,
+			Header: http.Header{"Content-Type": {"application/json"}, "X-Clerk-Trace-Id": {"abc"}},
+		}, meta)
+
+		err := calls[clerk.OperationCreate](t.Context(), client, clerk.WithResponse(&meta))
+		require.Equal(t, meta, asClerkErrors(t, err).ResponseMeta)
+		require.Equal(t, 400, meta.StatusCode)
+		require.Equal(t, "trace_in_body", meta.TraceID)
+	})
+}
+
+func TestHTTPClientIsUsedAndLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			<-req.Context().Done()
+			return nil, req.Context().Err()
+		})
+		httpClient := &http.Client{Transport: hangs, Timeout: 3 * time.Second}
+		client, err := clerk.NewClient(testKey, clerk.WithHTTPClient(httpClient))
+		require.NoError(t, err)
+		start := time.Now()
+		require.Error(t, calls[clerk.OperationCreate](t.Context(), client))
+		require.Equal(t, 3*time.Second, time.Since(start), "the HTTP client's timeout, being shorter")
+		require.NotNil(t, httpClient.Transport)
+		require.Nil(t, httpClient.CheckRedirect)
+
+		start = time.Now()
+		require.Error(t, calls[clerk.OperationCreate](t.Context(), client, clerk.WithAttemptTimeout(time.Second)))
+		require.Equal(t, time.Second, time.Since(start), "the attempt timeout, being shorter")
+	})
+}
+
+func TestLogger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var records []map[string]string
+		logger := slog.New(recordHandler(func(r slog.Record) {
+			attrs := map[string]string{"level": r.Level.String()}
+			r.Attrs(func(a slog.Attr) bool { attrs[a.Key] = a.Value.String(); return true })
+			records = append(records, attrs)
+		}))
+		client := newClient(t, answering(
+			reply(429, `{}`, "Retry-After", "7"),
+			reply(200, revokedJSON, "X-Clerk-Trace-Id", "abc"),
+			func(*http.Request) (*http.Response, error) { return nil, errors.New("broken for " + address) },
+		), clerk.WithLogger(logger))
+		require.NoError(t, calls[clerk.OperationRevoke](t.Context(), client))
+		require.Error(t, calls[clerk.OperationRevoke](t.Context(), client))
+
+		const route = "POST /invitations/{invitation_id}/revoke"
+		require.Equal(t, []map[string]string{
+			{"level": "WARN", "operation": "RevokeInvitation", "route": route, "attempt": "1", "status": "429", "duration": "0s", "wait": "7s"},
+			{"level": "DEBUG", "operation": "RevokeInvitation", "route": route, "attempt": "2", "status": "200", "duration": "0s", "trace_id": "abc"},
+			{"level": "WARN", "operation": "RevokeInvitation", "route": route, "attempt": "1", "duration": "0s", "error": "broken for [redacted]"},
+		}, records)
+	})
+}
+
+func TestLoggerThatIsNil(t *testing.T) {
+	client := newClient(t, answering(reply(200, pendingJSON)), clerk.WithLogger(nil))
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+}
+
+type recordHandler func(slog.Record)
+
+func (recordHandler) Enabled(context.Context, slog.Level) bool        { return true }
+func (h recordHandler) Handle(_ context.Context, r slog.Record) error { h(r); return nil }
+func (h recordHandler) WithAttrs([]slog.Attr) slog.Handler            { return h }
+func (h recordHandler) WithGroup(string) slog.Handler                 { return h }

@@ -1,0 +1,138 @@
+package clerk_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+const (
+	testKey   = "sk_test_dummy"
+	address   = "ada@example.com"
+	ticketURL = "https://clerk.example.com/v1/tickets/accept?ticket=dummy_ticket"
+	testID    = "inv_2x1234567890123456789012345"
+
+	invitationsURL = clerk.DefaultBaseURL + "/invitations"
+	bulkURL        = invitationsURL + "/bulk"
+	revokeURL      = invitationsURL + "/" + testID + "/revoke"
+)
+
+// The two observed shapes of an invitation.
+const (
+	pendingJSON = `{"object":"invitation","id":"` + testID + `","email_address":"` + address + `",` +
+		`"public_metadata":{"role":"admin","seat":7},"status":"pending","url":"` + ticketURL + `",` +
+		`"expires_at":1793835590599,"created_at":1791243590601,"updated_at":1791243590601}`
+	revokedJSON = `{"object":"invitation","id":"` + testID + `","email_address":"` + address + `",` +
+		`"public_metadata":{},"revoked":true,"status":"revoked",` +
+		`"expires_at":1793835590599,"created_at":1791243590601,"updated_at":1791243591127}`
+	duplicateJSON = `{"errors":[{"message":"duplicate invitation","long_message":"There are already pending ` +
+		`invitations for the following email addresses: ` + address + `","code":"duplicate_record",` +
+		`"meta":{"email_addresses":["` + address + `"]}}],"clerk_trace_id":"trace_in_body"}`
+)
+
+// newClient makes a client that sends through transport.
+func newClient(t testing.TB, transport http.RoundTripper, opts ...clerk.Option) *clerk.Client {
+	t.Helper()
+	opts = append([]clerk.Option{clerk.WithHTTPClient(&http.Client{Transport: transport})}, opts...)
+	client, err := clerk.NewClient(testKey, opts...)
+	require.NoError(t, err)
+	return client
+}
+
+// answering makes a transport that gives every operation the same answers, one
+// after the other; the last one again and again.
+func answering(first httpmock.Responder, further ...httpmock.Responder) *httpmock.MockTransport {
+	for _, next := range further {
+		first = first.Then(next)
+	}
+	mock := httpmock.NewMockTransport()
+	mock.RegisterNoResponder(first)
+	return mock
+}
+
+// reply makes an answer of JSON, with further headers given as name and value.
+func reply(status int, body string, headers ...string) httpmock.Responder {
+	header := http.Header{"Content-Type": {"application/json"}}
+	for i := 0; i < len(headers); i += 2 {
+		header.Set(headers[i], headers[i+1])
+	}
+	return httpmock.NewStringResponder(status, body).HeaderSet(header)
+}
+
+// calls holds each operation, called with a request that is right.
+var calls = map[clerk.Operation]func(context.Context, *clerk.Client, ...clerk.CallOption) error{
+	clerk.OperationCreate: func(ctx context.Context, c *clerk.Client, opts ...clerk.CallOption) error {
+		_, err := c.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: address}, opts...)
+		return err
+	},
+	clerk.OperationList: func(ctx context.Context, c *clerk.Client, opts ...clerk.CallOption) error {
+		_, err := c.Invitations.List(ctx, clerk.ListInvitationsRequest{Query: address}, opts...)
+		return err
+	},
+	clerk.OperationBulkCreate: func(ctx context.Context, c *clerk.Client, opts ...clerk.CallOption) error {
+		_, err := c.Invitations.BulkCreate(ctx, []clerk.CreateInvitationRequest{{EmailAddress: address}}, opts...)
+		return err
+	},
+	clerk.OperationRevoke: func(ctx context.Context, c *clerk.Client, opts ...clerk.CallOption) error {
+		_, err := c.Invitations.Revoke(ctx, testID, opts...)
+		return err
+	},
+}
+
+var writes = []clerk.Operation{clerk.OperationCreate, clerk.OperationBulkCreate, clerk.OperationRevoke}
+
+// success is a right answer to each operation.
+var success = map[clerk.Operation]string{
+	clerk.OperationCreate:     pendingJSON,
+	clerk.OperationList:       `{"data":[` + pendingJSON + `],"total_count":1}`,
+	clerk.OperationBulkCreate: `[` + pendingJSON + `]`,
+	clerk.OperationRevoke:     revokedJSON,
+}
+
+// A recorder is a transport that notes when it is called and with what.
+type recorder struct {
+	next   http.RoundTripper
+	times  []time.Time
+	last   *http.Request
+	bodies []string
+}
+
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	r.times = append(r.times, time.Now())
+	r.last = req
+	body := ""
+	if req.Body != nil {
+		read, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = string(read)
+	}
+	r.bodies = append(r.bodies, body)
+	return r.next.RoundTrip(req)
+}
+
+type roundTripFunc func(*http.Request) (*http.Response, error)
+
+func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func asSDKError(t testing.TB, err error) *clerk.SDKError {
+	t.Helper()
+	var sdk *clerk.SDKError
+	require.ErrorAs(t, err, &sdk)
+	return sdk
+}
+
+func asClerkErrors(t testing.TB, err error) *clerk.ClerkErrors {
+	t.Helper()
+	var refused *clerk.ClerkErrors
+	require.ErrorAs(t, err, &refused)
+	return refused
+}

@@ -1,0 +1,118 @@
+package clerk_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+func pending() *clerk.Invitation {
+	return &clerk.Invitation{
+		Object: "invitation", ID: testID, EmailAddress: address,
+		PublicMetadata: json.RawMessage(`{"role":"admin","seat":7}`),
+		Status:         clerk.InvitationStatusPending, URL: ticketURL,
+		ExpiresAt: 1793835590599, CreatedAt: 1791243590601, UpdatedAt: 1791243590601,
+	}
+}
+
+func revoked() *clerk.Invitation {
+	return &clerk.Invitation{
+		Object: "invitation", ID: testID, EmailAddress: address, PublicMetadata: json.RawMessage(`{}`),
+		Status: clerk.InvitationStatusRevoked, Revoked: true,
+		ExpiresAt: 1793835590599, CreatedAt: 1791243590601, UpdatedAt: 1791243591127,
+	}
+}
+
+func TestInvitationRoundTrip(t *testing.T) {
+	for name, wire := range map[string]string{
+		"pending": pendingJSON,
+		"revoked": revokedJSON,
+		"nulls": `{"object":"invitation","id":"inv_1","email_address":"ada@example.com","public_metadata":null,` +
+			`"status":"pending","expires_at":null,"created_at":1,"updated_at":1}`,
+		"an unknown status": `{"object":"invitation","id":"inv_1","email_address":"ada@example.com","public_metadata":{},` +
+			`"status":"postponed","expires_at":null,"created_at":1,"updated_at":1}`,
+		"metadata of any form": `{"object":"invitation","id":"inv_1","email_address":"ada@example.com",` +
+			`"public_metadata":{"big":12345678901234567890,"html":"<&>","deep":{"a":[1,null,"x"]}},` +
+			`"status":"accepted","expires_at":3,"created_at":1,"updated_at":2}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var inv clerk.Invitation
+			require.NoError(t, json.Unmarshal([]byte(wire), &inv))
+			again, err := json.Marshal(inv)
+			require.NoError(t, err)
+			require.JSONEq(t, wire, string(again))
+			require.Contains(t, string(again), `"id":"`+inv.ID+`"`)
+			if name == "metadata of any form" { // JSONEq compares numbers as float64
+				require.Contains(t, string(again), "12345678901234567890")
+			}
+		})
+	}
+}
+
+func TestInvitationWithNullsAndUnknownFields(t *testing.T) {
+	for _, wire := range []string{
+		`{"id":"inv_1"}`,
+		`{"id":"inv_1","object":null,"email_address":null,"status":null,"revoked":null,"url":null,` +
+			`"expires_at":null,"created_at":null,"updated_at":null}`,
+		`{"id":"inv_1","new_field":{"a":[1,2]},"another":null}`,
+	} {
+		client := newClient(t, answering(reply(200, wire)))
+		inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+		require.NoError(t, err)
+		require.Equal(t, &clerk.Invitation{ID: "inv_1"}, inv)
+		require.True(t, inv.ExpiresAt.Time().IsZero())
+		var metadata map[string]any
+		require.NoError(t, inv.DecodePublicMetadata(&metadata))
+		require.Nil(t, metadata)
+	}
+}
+
+func TestDecodePublicMetadata(t *testing.T) {
+	var typed struct {
+		Role string
+		Seat int
+	}
+	require.NoError(t, pending().DecodePublicMetadata(&typed))
+	require.Equal(t, "admin", typed.Role)
+	require.Equal(t, 7, typed.Seat)
+
+	null := clerk.Invitation{PublicMetadata: json.RawMessage("null")}
+	require.NoError(t, null.DecodePublicMetadata(&typed))
+	require.Equal(t, 7, typed.Seat, "null leaves the value as it is")
+
+	var wrong struct{ Role int }
+	require.ErrorContains(t, pending().DecodePublicMetadata(&wrong), "clerk: public_metadata of invitation "+testID)
+}
+
+func TestUnixMilli(t *testing.T) {
+	at := time.Date(2026, time.October, 6, 3, 59, 50, 601e6, time.UTC)
+	m := clerk.UnixMilli(at.UnixMilli())
+	require.Equal(t, at, m.Time())
+	require.Equal(t, "2026-10-06T03:59:50Z", m.String())
+	require.Equal(t, time.Time{}, clerk.UnixMilli(0).Time())
+	require.Equal(t, "never", clerk.UnixMilli(0).String())
+}
+
+func TestInvitationListRoundTrip(t *testing.T) {
+	wire := `{"data":[` + pendingJSON + `],"total_count":3}`
+	var list clerk.InvitationList
+	require.NoError(t, json.Unmarshal([]byte(wire), &list))
+	require.Equal(t, clerk.InvitationList{Data: []clerk.Invitation{*pending()}, TotalCount: 3}, list)
+	again, err := json.Marshal(list)
+	require.NoError(t, err)
+	require.JSONEq(t, wire, string(again))
+}
+
+func TestCreateInvitationRequestRoundTrip(t *testing.T) {
+	wire := `{"email_address":"ada@example.com","public_metadata":{"seat":"7"},"redirect_url":"/welcome","notify":false,
+		"ignore_existing":true,"expires_in_days":7,"template_slug":"invitation"}`
+	var req clerk.CreateInvitationRequest
+	require.NoError(t, json.Unmarshal([]byte(wire), &req))
+	again, err := json.Marshal(req)
+	require.NoError(t, err)
+	require.JSONEq(t, wire, string(again))
+}

@@ -167,7 +167,7 @@ func (e ClerkError) String() string {
 // Error returns one line: operation, status, codes, short messages, trace id.
 // It holds no addresses.
 func (e *ClerkErrors) Error() string {
-	return e.ResponseMeta.line(e.summary())
+	return e.ResponseMeta.line("", e.summary())
 }
 
 func (e *ClerkErrors) summary() string {
@@ -207,11 +207,10 @@ type SDKError struct {
 // Error returns one line: operation, status, what failed, trace id. It holds no
 // addresses.
 func (e *SDKError) Error() string {
-	message := e.Message
 	if errors.Is(e.Err, ErrOutcomeUnknown) {
-		message = "outcome unknown: " + message
+		return e.ResponseMeta.line("outcome unknown: ", e.Message)
 	}
-	return e.ResponseMeta.line(message)
+	return e.ResponseMeta.line("", e.Message)
 }
 
 // Unwrap returns Err.
@@ -221,13 +220,14 @@ func (e *SDKError) Unwrap() error { return e.Err }
 // rest.
 func (e *SDKError) Is(target error) bool { return e.ResponseMeta.is(target) }
 
-// line is the one line of an error.
-func (m *ResponseMeta) line(message string) string {
+// line is the one line of an error. A verdict stands ahead of the status.
+func (m *ResponseMeta) line(verdict, message string) string {
 	var b strings.Builder
 	b.WriteString("clerk: ")
 	if m.Operation != "" {
 		b.WriteString(string(m.Operation) + ": ")
 	}
+	b.WriteString(verdict)
 	if m.StatusCode != 0 {
 		fmt.Fprintf(&b, "%d ", m.StatusCode)
 	}

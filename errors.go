@@ -240,7 +240,7 @@ func (m *ResponseMeta) line(verdict, message string) string {
 		notes = append(notes, fmt.Sprintf("%d attempts", m.Attempts))
 	}
 	if m.TraceID != "" {
-		notes = append(notes, "trace "+oneLine(m.TraceID))
+		notes = append(notes, "trace "+m.TraceID)
 	}
 	if len(notes) > 0 {
 		b.WriteString(" (" + strings.Join(notes, ", ") + ")")

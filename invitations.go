@@ -30,6 +30,9 @@ type InvitationsService struct {
 	client *Client
 }
 
+// Format writes the service as its client, whatever the verb.
+func (s InvitationsService) Format(f fmt.State, verb rune) { s.client.Format(f, verb) }
+
 // Create makes an invitation and, unless Notify says otherwise, has Clerk send
 // the email. Clerk takes 100 of these requests an hour (its "Rate limits" page).
 //

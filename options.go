@@ -248,5 +248,5 @@ type ResponseMeta struct {
 // Format writes m without its headers, whatever the verb.
 func (m ResponseMeta) Format(s fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(s, "clerk.ResponseMeta{%s status=%d trace=%s attempts=%d retry_after=%s duration=%s}",
-		m.Operation, m.StatusCode, oneLine(m.TraceID), m.Attempts, m.RetryAfter, m.Duration)
+		m.Operation, m.StatusCode, m.TraceID, m.Attempts, m.RetryAfter, m.Duration)
 }

@@ -269,7 +269,7 @@ func (x *exchange) meta() ResponseMeta {
 		Operation:  x.operation,
 		StatusCode: x.last.status,
 		Header:     x.last.header,
-		TraceID:    cmp.Or(x.last.header.Get("X-Clerk-Trace-Id"), x.traceID),
+		TraceID:    oneLine(cmp.Or(x.last.header.Get("X-Clerk-Trace-Id"), x.traceID)),
 		Attempts:   x.attempts,
 		RetryAfter: retryAfter(x.last.header),
 		Duration:   time.Since(x.started),

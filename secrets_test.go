@@ -1,0 +1,154 @@
+package clerk_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// secrets is what must not be shown: the key, a header's value, a ticket, an
+// address, as it is and as it stands in a query, and what metadata and queries hold.
+var secrets = []string{testKey, "header_secret", "ticket=", "dummy_ticket", "ada@", "ada%40", "metadata_secret"}
+
+// shown is a value in each form that it may be printed or logged in.
+func shown(t *testing.T, value any) map[string]string {
+	t.Helper()
+	forms := map[string]string{}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		forms[verb] = fmt.Sprintf(verb, value)
+	}
+	var text, jsonLog bytes.Buffer
+	slog.New(slog.NewTextHandler(&text, nil)).Info("m", "value", value)
+	slog.New(slog.NewJSONHandler(&jsonLog, nil)).Info("m", "value", value)
+	forms["slog text"], forms["slog JSON"] = text.String(), jsonLog.String()
+	return forms
+}
+
+func requireNoSecrets(t *testing.T, form, text string) {
+	t.Helper()
+	for _, secret := range secrets {
+		require.NotContains(t, text, secret, form)
+	}
+	require.NotContains(t, text, fmt.Sprintf("%x", address), form)
+}
+
+func TestNoTypeShowsSecrets(t *testing.T) {
+	client := newClient(t, http.DefaultTransport, clerk.WithHeader("X-Secret", "header_secret"))
+	req := clerk.CreateInvitationRequest{
+		EmailAddress: address, PublicMetadata: map[string]any{"a": "metadata_secret"}, RedirectURL: ticketURL,
+	}
+	one := clerk.ClerkError{
+		Code: clerk.CodeDuplicateRecord, Message: "for " + address, LongMessage: address,
+		Meta: json.RawMessage(`{"email_addresses":["` + address + `"],"param_name":"` + address + `"}`),
+	}
+	meta := clerk.ResponseMeta{
+		TraceID: "abc", StatusCode: 400,
+		Header: http.Header{"Location": {"/v1/invitations?query=ada%40example.com"}},
+	}
+	inv := *pending()
+	inv.PublicMetadata = json.RawMessage(`{"a":"metadata_secret"}`)
+	fake := clerktest.New(clerktest.WithSecretKey(testKey))
+	fake.AddUser(address)
+	for _, value := range []any{
+		client, *client, client.Invitations, *client.Invitations,
+		clerk.WithHeader("X-Secret", "header_secret"), clerk.WithBaseURL("https://" + testKey),
+		clerk.WithAppName(testKey), clerk.WithResponse(&meta),
+		clerk.WithSecretKeyFunc(func(context.Context) (string, error) { return testKey, nil }),
+		clerk.RetryConfig{}, clerk.BackoffStrategy{}, clerk.OperationCreate,
+		clerk.UnixMilli(1), clerk.InvitationStatusPending, clerk.OrderByCreatedAt, clerk.TemplateSlugInvitation,
+		meta, &meta, one, &one, []clerk.ClerkError{one},
+		&clerk.ClerkErrors{ResponseMeta: meta, Errors: []clerk.ClerkError{one}, Meta: one.Meta, Body: []byte(duplicateJSON)},
+		&clerk.SDKError{ResponseMeta: meta, Message: "m", Body: []byte(duplicateJSON), Err: errors.New(address)},
+		fake,
+	} {
+		for form, text := range shown(t, value) {
+			requireNoSecrets(t, fmt.Sprintf("%T as %s", value, form), text)
+		}
+		asJSON, err := json.Marshal(value)
+		if err == nil { // functions cannot be JSON
+			requireNoSecrets(t, fmt.Sprintf("%T as JSON", value), string(asJSON))
+		}
+	}
+
+	// The JSON of these is Clerk's, and holds what they hold.
+	for _, value := range []any{
+		inv, &inv, req, &req, clerk.ListInvitationsRequest{Query: address}, &clerk.ListInvitationsRequest{Query: address},
+		clerk.InvitationList{Data: []clerk.Invitation{inv}}, &clerk.InvitationList{Data: []clerk.Invitation{inv}},
+	} {
+		for form, text := range shown(t, value) {
+			requireNoSecrets(t, fmt.Sprintf("%T as %s", value, form), text)
+		}
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		requireNoSecrets(t, verb, fmt.Sprintf(verb, []clerk.Invitation{inv}))
+		requireNoSecrets(t, verb, fmt.Sprintf(verb, struct{ Req clerk.CreateInvitationRequest }{req}))
+	}
+}
+
+// TestNoErrorShowsSecrets makes every operation fail in every way, with answers
+// and transport errors that hold what must not be shown.
+func TestNoErrorShowsSecrets(t *testing.T) {
+	everything := fmt.Sprintf("%s header_secret@ %s %s ada%%40example.com metadata_secret=1", testKey, ticketURL, address)
+	leaky := fmt.Sprintf(`{"errors":[{"message":%q,"long_message":%q,"code":%q,"meta":{"email_addresses":[%q],"param_name":%q}}],"clerk_trace_id":%q}`,
+		everything, everything, everything, address, everything, everything)
+	failures := map[string]httpmock.Responder{
+		"a transport error": failing(errors.New(everything)),
+		"a dial error":      failing(fmt.Errorf("%s: %w", everything, errDial)),
+	}
+	for _, status := range []int{200, 204, 302, 400, 401, 404, 408, 409, 422, 429, 500, 502, 503} {
+		for name, body := range map[string]string{
+			"its envelope": leaky, "text": everything, "an invitation": pendingJSON[:len(pendingJSON)-1], "a duplicate": duplicateJSON,
+		} {
+			failures[fmt.Sprint(status, " with ", name)] = reply(status, body,
+				"Location", "https://example.com/?query="+address, "X-Clerk-Trace-Id", everything,
+				"Content-Type", "text/ada@example.com", "Set-Cookie", testKey)
+		}
+	}
+	for name, failure := range failures {
+		for op, call := range calls {
+			synctest.Test(t, func(t *testing.T) {
+				var logged bytes.Buffer
+				logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+				client := newClient(t, answering(failure), clerk.WithLogger(logger), clerk.WithHeader("X-Secret", "header_secret"))
+				err := call(t.Context(), client)
+				require.Error(t, err)
+				where := name + " on " + string(op)
+				for form, text := range shown(t, err) {
+					requireNoSecrets(t, where+" as "+form, text)
+				}
+				wrapped := fmt.Errorf("wrapped: %w", err)
+				for form, text := range shown(t, wrapped) {
+					requireNoSecrets(t, where+", wrapped, as "+form, text)
+				}
+				asJSON, jsonErr := json.Marshal(err)
+				require.NoError(t, jsonErr)
+				requireNoSecrets(t, where+" as JSON", string(asJSON))
+				require.NotEmpty(t, logged.String())
+				requireNoSecrets(t, where+", logged", logged.String())
+			})
+		}
+	}
+}
+
+func TestListingDoesNotShowTheAddressInTransportErrors(t *testing.T) {
+	client, err := clerk.NewClient(testKey, clerk.WithBaseURL("http://127.0.0.1:1"),
+		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+	require.NoError(t, err)
+	err = calls[clerk.OperationList](t.Context(), client)
+	require.ErrorContains(t, err, "clerk: ListInvitations: no answer: dial tcp 127.0.0.1:1: connect: connection refused")
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		requireNoSecrets(t, "unwrapped", fmt.Sprintf("%+v", e))
+	}
+}

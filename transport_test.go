@@ -1,0 +1,293 @@
+package clerk_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// serve starts a loopback server, and makes a client of it that tries once.
+func serve(t *testing.T, handler http.HandlerFunc, opts ...clerk.Option) *clerk.Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	opts = append([]clerk.Option{
+		clerk.WithBaseURL(server.URL), clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}),
+	}, opts...)
+	client, err := clerk.NewClient(testKey, opts...)
+	require.NoError(t, err)
+	return client
+}
+
+// TestHostileAnswers has each operation get answers that no operation expects,
+// over a real connection. Each gives a clear error, and writes say that their
+// outcome is unknown, except where the status is a refusal.
+func TestHostileAnswers(t *testing.T) {
+	invitation, list := pendingJSON, `{"data":[`+pendingJSON+`],"total_count":1}`
+	every := []clerk.Operation{clerk.OperationCreate, clerk.OperationList, clerk.OperationBulkCreate, clerk.OperationRevoke}
+	for name, test := range map[string]struct {
+		status      int
+		contentType string
+		body        string
+		ops         []clerk.Operation
+		text        string
+	}{
+		"HTML with 502":              {502, "text/html; charset=UTF-8", "<html>bad</html>", every, "502 Bad Gateway (no Clerk error, but text/html, 16 bytes)"},
+		"HTML with 200":              {200, "text/html", "<html>", every, "200 unusable answer (text/html, 6 bytes): the answer is not JSON"},
+		"HTML said to be JSON":       {200, "application/json", "<html>", every, "200 unusable answer (application/json, 6 bytes): the answer is not a"},
+		"a right body of wrong type": {200, "text/plain", invitation, every, "unusable answer (text/plain, "},
+		"nothing with 200":           {200, "application/json", "", every, "200 unusable answer (application/json, 0 bytes): the answer is not a"},
+		"nothing with 204":           {204, "", "", every, "204 unusable answer (no content type, 0 bytes): the answer is not a"},
+		"null":                       {200, "application/json", "null", every, "unusable answer (application/json, 4 bytes): the answer is not a"},
+		"a number":                   {200, "application/json", "5", every, "the answer is not a"},
+		"an empty object":            {200, "application/json", "{}", every, "the answer is not a"},
+		"an object of nulls":         {200, "application/json", `{"id":null,"data":null}`, every, "the answer is not a"},
+		"truncated JSON":             {200, "application/json", invitation[:60], every, "the answer is not a"},
+		"two answers":                {200, "application/json", list + list, every, "the answer is not a"},
+		"fields of other types":      {200, "application/json", `{"id":{},"data":5}`, every, "the answer is not a"},
+		"deep nesting":               {200, "application/json", strings.Repeat("[", 100_000), every, "the answer is not a"},
+		"a list of null":             {200, "application/json", `[null]`, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "element 0 has no id"},
+		"data of null":               {200, "application/json", `{"data":[null]}`, []clerk.Operation{clerk.OperationList}, "element 0 has no id"},
+		"an object for a list":       {200, "application/json", invitation, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "the answer is not a list of invitations"},
+		"a list for an object":       {200, "application/json", "[" + invitation + "]", []clerk.Operation{clerk.OperationCreate, clerk.OperationRevoke}, "the answer is not an invitation"},
+		"a page for an array":        {200, "application/json", list, []clerk.Operation{clerk.OperationBulkCreate}, "the answer is not a list of invitations"},
+		"too few of a bulk":          {200, "application/json", `[]`, []clerk.Operation{clerk.OperationBulkCreate}, "the answer has 0 invitations for 1 requests"},
+		"too many of a bulk":         {200, "application/json", "[" + invitation + "," + invitation + "]", []clerk.Operation{clerk.OperationBulkCreate}, "the answer has 2 invitations for 1 requests"},
+		"another success":            {206, "application/json", "{", every, "206 unusable answer"},
+		"not modified":               {304, "", "", every, "304 redirect refused"},
+		"a refusal in HTML":          {400, "text/html", "<html>", every, "400 Bad Request (no Clerk error, but text/html, 6 bytes)"},
+	} {
+		for _, op := range test.ops {
+			t.Run(name+"/"+string(op), func(t *testing.T) {
+				client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Content-Type", test.contentType)
+					w.WriteHeader(test.status)
+					_, _ = io.WriteString(w, test.body) // refused for 204 and 304
+				})
+				err := calls[op](t.Context(), client)
+				require.ErrorContains(t, err, test.text)
+				sdk := asSDKError(t, err)
+				require.Equal(t, test.status, sdk.StatusCode)
+				require.Equal(t, test.body[:min(len(test.body), 64<<10)], string(sdk.Body))
+				if op == clerk.OperationList || test.status == 400 {
+					require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				} else {
+					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				}
+			})
+		}
+	}
+}
+
+func TestAnswersThatWillDo(t *testing.T) {
+	for name, test := range map[string]struct {
+		status      int
+		contentType []string
+	}{
+		"as Clerk answers":          {200, []string{"application/json"}},
+		"with a character set":      {200, []string{"application/json; charset=utf-8"}},
+		"another kind of JSON":      {200, []string{"application/vnd.api+json"}},
+		"of no type":                {200, nil},
+		"a success of another sort": {201, []string{"application/json"}},
+	} {
+		for op, call := range calls {
+			t.Run(name+"/"+string(op), func(t *testing.T) {
+				client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+					w.Header()["Content-Type"] = test.contentType
+					w.WriteHeader(test.status)
+					_, _ = io.WriteString(w, success[op])
+				})
+				require.NoError(t, call(t.Context(), client))
+			})
+		}
+	}
+}
+
+func TestRedirectsAreRefused(t *testing.T) {
+	var elsewhere atomic.Int32
+	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	defer target.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, location := range []string{target.URL + "/v1/invitations?query=ada@example.com", "/other", "http://[::1"} {
+			for op, call := range calls {
+				var here atomic.Int32
+				client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+					here.Add(1)
+					w.Header().Set("Location", location)
+					w.WriteHeader(status)
+				})
+				err := call(t.Context(), client)
+				require.EqualValues(t, 1, here.Load())
+				require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), "ada", op)
+				if location == "http://[::1" {
+					continue // net/http makes an error of its own of it
+				}
+				sdk := asSDKError(t, err)
+				require.Equal(t, status, sdk.StatusCode)
+				require.Equal(t, location, sdk.Header.Get("Location"))
+				require.ErrorContains(t, err, "redirect refused")
+			}
+		}
+	}
+	require.Zero(t, elsewhere.Load())
+}
+
+func TestAnswerLargerThanTheLimit(t *testing.T) {
+	const limit = 1000
+	bodies := map[string]func(http.ResponseWriter, int){
+		"with its length": func(w http.ResponseWriter, n int) {
+			w.Header().Set("Content-Length", fmt.Sprint(n))
+			_, _ = w.Write(padded(n))
+		},
+		"in chunks": func(w http.ResponseWriter, n int) {
+			for _, b := range padded(n) {
+				_, _ = w.Write([]byte{b})
+			}
+			w.(http.Flusher).Flush()
+		},
+		"compressed": func(w http.ResponseWriter, n int) {
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			_, _ = z.Write(padded(n))
+			_ = z.Close()
+		},
+	}
+	for name, write := range bodies {
+		for op, call := range calls {
+			t.Run(name+"/"+string(op), func(t *testing.T) {
+				n := limit
+				client := serve(t, func(w http.ResponseWriter, _ *http.Request) { write(w, n) }, clerk.WithMaxResponseBytes(limit))
+				err := call(t.Context(), client)
+				require.NotContains(t, err.Error(), "larger", "exactly the limit is allowed")
+				n++
+				err = call(t.Context(), client)
+				require.ErrorContains(t, err, "the answer is larger than the limit")
+				require.Equal(t, op != clerk.OperationList, isUnknown(err))
+			})
+		}
+	}
+}
+
+func isUnknown(err error) bool { return strings.Contains(err.Error(), "outcome unknown") }
+
+func padded(n int) []byte { return bytes.Repeat([]byte(" "), n) }
+
+// TestEndlessAnswer shows that memory and time are bounded by default.
+func TestEndlessAnswer(t *testing.T) {
+	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		chunk := padded(1 << 20)
+		for {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := calls[clerk.OperationList](t.Context(), client)
+	runtime.ReadMemStats(&after)
+	require.ErrorContains(t, err, "the answer is larger than the limit")
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(200<<20), "a buffer that doubles up to 32 MiB")
+}
+
+func TestTruncatedTransfer(t *testing.T) {
+	handlers := map[string]http.HandlerFunc{
+		"of a known length": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = io.WriteString(w, pendingJSON[:50])
+		},
+		"in chunks": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, pendingJSON[:50])
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		},
+		"before the header": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	}
+	for name, handler := range handlers {
+		for op, call := range calls {
+			t.Run(name+"/"+string(op), func(t *testing.T) {
+				err := call(t.Context(), serve(t, handler))
+				require.Error(t, err)
+				require.Equal(t, op != clerk.OperationList, isUnknown(err))
+				asSDKError(t, err)
+			})
+		}
+	}
+}
+
+// TestNothingIsLeftBehind counts connections and goroutines after answers of all
+// kinds: bodies that are read to the end let their connection be used again.
+func TestNothingIsLeftBehind(t *testing.T) {
+	statuses := []int{200, 400, 502, 429, 204, 302}
+	var n, conns atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "/other")
+		w.WriteHeader(statuses[int(n.Add(1))%len(statuses)])
+		_, _ = io.WriteString(w, pendingJSON)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	server.Start()
+	transport := &http.Transport{}
+	client, err := clerk.NewClient(testKey,
+		clerk.WithBaseURL(server.URL), clerk.WithHTTPClient(&http.Client{Transport: transport}),
+		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+	require.NoError(t, err)
+	before := runtime.NumGoroutine()
+	for range 20 {
+		for _, call := range calls {
+			_ = call(t.Context(), client) // whatever comes of it
+		}
+	}
+	require.EqualValues(t, 80, n.Load())
+	require.EqualValues(t, 1, conns.Load(), "one connection serves all")
+	transport.CloseIdleConnections()
+	server.Close()
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, 5*time.Second, time.Millisecond)
+}
+
+func TestConcurrentUse(t *testing.T) {
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		op := clerk.OperationCreate
+		switch {
+		case r.Method == http.MethodGet:
+			op = clerk.OperationList
+		case strings.HasSuffix(r.URL.Path, "/bulk"):
+			op = clerk.OperationBulkCreate
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, success[op])
+	}, clerk.WithHeader("X-Team", "one"))
+	done := make(chan error)
+	for i := range 32 {
+		go func() {
+			for _, call := range calls {
+				if err := call(context.Background(), client, clerk.WithHeader("X-Turn", fmt.Sprint(i))); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range 32 {
+		require.NoError(t, <-done)
+	}
+}

@@ -233,11 +233,12 @@ func (x *exchange) endAttempt(resp *http.Response, err error) {
 		resp.Body = http.NoBody // go-retryablehttp drains it before a wait
 	}()
 	a.status, a.header = resp.StatusCode, resp.Header
-	if a.succeeded() {
+	switch {
+	case a.succeeded():
 		a.body, a.err = readBody(resp, x.maxResponseBytes)
-	} else { // the status is what matters, whatever comes of the body
+	case a.status >= 300: // the status is what matters, whatever comes of the body
 		a.body, _ = readBody(resp, min(maxErrorBody, x.maxResponseBytes))
-	}
+	} // the body of a 101 is the connection, and reading it may never end
 }
 
 // readBody reads at most limit bytes. Whatever the error, what was read is
@@ -322,9 +323,9 @@ func (x *exchange) describe(refusal *ClerkErrors, err error) string {
 		text = "nothing sent: " + oneLine(err.Error())
 	case a.status == 0:
 		text = "no answer: " + oneLine(err.Error())
-	case a.status < 300:
+	case a.status >= 200 && a.status < 300:
 		text = "unusable answer (" + a.shape() + "): " + oneLine(err.Error())
-	case a.status < 400:
+	case a.status >= 300 && a.status < 400:
 		text = "redirect refused: requests go to the base URL only"
 	default:
 		text = http.StatusText(a.status) + " (no Clerk error, but " + a.shape() + ")"

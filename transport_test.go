@@ -117,6 +117,36 @@ func TestAnswersThatWillDo(t *testing.T) {
 	}
 }
 
+// TestSwitchingProtocols: net/http gives the caller the connection as a body, and
+// no context ends a read from it.
+func TestSwitchingProtocols(t *testing.T) {
+	for op, call := range calls {
+		t.Run(string(op), func(t *testing.T) {
+			release := make(chan struct{})
+			defer close(release)
+			client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				conn, _, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+				<-release
+				_ = conn.Close()
+			}, clerk.WithAttemptTimeout(50*time.Millisecond))
+			done := make(chan error, 1)
+			go func() { done <- call(t.Context(), client) }()
+			select {
+			case err := <-done:
+				require.ErrorContains(t, err, "101 Switching Protocols (no Clerk error, but no content type, 0 bytes)")
+				require.Equal(t, op != clerk.OperationList, isUnknown(err))
+			case <-time.After(5 * time.Second):
+				t.Fatal("the call hangs")
+			}
+		})
+	}
+}
+
 func TestRedirectsAreRefused(t *testing.T) {
 	var elsewhere atomic.Int32
 	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))

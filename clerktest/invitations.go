@@ -100,8 +100,7 @@ func (f *Fake) list(r *http.Request, _ []byte) (any, *apiError) {
 			found = append(found, inv)
 		}
 	}
-	slices.Reverse(found) // newest first among equals
-	slices.SortStableFunc(found, less)
+	slices.SortFunc(found, less)
 	total, paginated := len(found), q.Get("paginated") == "true"
 	if paginated || !f.unpagedArrays {
 		found = found[min(offset, total):]
@@ -142,7 +141,8 @@ func checkStatuses(statuses []string) []entry {
 	return nil
 }
 
-// order is the comparison that order_by asks for.
+// order is the comparison that order_by asks for. Among equals it goes by id, which
+// is to say by age.
 func order(by string) (func(a, b *clerk.Invitation) int, []entry) {
 	by = cmp.Or(by, "-created_at")
 	name, desc := strings.CutPrefix(by, "-")
@@ -151,13 +151,15 @@ func order(by string) (func(a, b *clerk.Invitation) int, []entry) {
 		"email_address": func(a, b *clerk.Invitation) int { return strings.Compare(a.EmailAddress, b.EmailAddress) },
 		"expires_at":    func(a, b *clerk.Invitation) int { return cmp.Compare(a.ExpiresAt, b.ExpiresAt) },
 	}[strings.TrimPrefix(name, "+")]
-	switch {
-	case compare == nil:
+	if compare == nil {
 		return nil, []entry{paramValue("order_by")}
-	case desc:
-		return func(a, b *clerk.Invitation) int { return compare(b, a) }, nil
 	}
-	return compare, nil
+	return func(a, b *clerk.Invitation) int {
+		if desc {
+			a, b = b, a
+		}
+		return cmp.Or(compare(a, b), strings.Compare(a.ID, b.ID))
+	}, nil
 }
 
 // number reads a query parameter that is a number within bounds.

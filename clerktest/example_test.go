@@ -1,0 +1,84 @@
+package clerktest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+func Example() {
+	fake := clerktest.New()
+	client, err := fake.Client()
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	inv, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// The invitee accepts, and belongs to a user then.
+	if err := fake.Accept(inv.ID); err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	fmt.Println(errors.Is(err, clerk.ErrUserExists))
+
+	for _, req := range fake.Requests() {
+		fmt.Println(req.Operation, req.Status, string(req.Body))
+	}
+	// Output:
+	// true
+	// CreateInvitation 200 {"email_address":"ada@example.com"}
+	// CreateInvitation 422 {"email_address":"ada@example.com"}
+}
+
+// Code that makes its client by itself takes the fake as its transport.
+func ExampleFake_RoundTrip() {
+	fake := clerktest.New()
+	client, err := clerk.NewClient(fake.SecretKey(), clerk.WithHTTPClient(&http.Client{Transport: fake}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Invitations.Revoke(context.Background(), "inv_of_nobody")
+	fmt.Println(errors.Is(err, clerk.ErrNotFound))
+	// Output: true
+}
+
+func ExampleFake_Serve() {
+	fake := clerktest.New()
+	baseURL, stop := fake.Serve()
+	defer stop()
+	client, err := clerk.NewClient(fake.SecretKey(), clerk.WithBaseURL(baseURL))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	fmt.Println(err, len(fake.Invitations()))
+	// Output: <nil> 1
+}
+
+func ExampleWithRateLimits() {
+	fake := clerktest.New(clerktest.WithRateLimits(clerktest.ProductionRateLimits()))
+	client, err := fake.Client()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i := range 101 {
+		_, err = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{
+			EmailAddress: fmt.Sprintf("guest%d@example.com", i),
+		})
+	}
+	var limited *clerk.SDKError
+	if errors.As(err, &limited) {
+		fmt.Println(limited.StatusCode, limited.RetryAfter.Round(time.Minute), len(fake.Invitations()))
+	}
+	// Output: 429 1h0m0s 100
+}

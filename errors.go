@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -103,8 +104,13 @@ var sentinels = map[ErrorCode]error{
 
 // is reports whether the status alone makes an error a target.
 func (m *ResponseMeta) is(target error) bool {
-	return m.StatusCode == http.StatusUnauthorized && target == ErrUnauthorized ||
-		m.StatusCode == http.StatusTooManyRequests && target == ErrRateLimited
+	switch m.StatusCode {
+	case http.StatusUnauthorized:
+		return target == ErrUnauthorized
+	case http.StatusTooManyRequests:
+		return target == ErrRateLimited
+	}
+	return false
 }
 
 // ClerkErrors is Clerk's documented refusal of a request: status 400 or 422 on
@@ -167,7 +173,7 @@ func (e ClerkError) String() string {
 // Error returns one line: operation, status, codes, short messages, trace id.
 // It holds no addresses.
 func (e *ClerkErrors) Error() string {
-	return e.ResponseMeta.line("", e.summary())
+	return e.line("", e.summary())
 }
 
 func (e *ClerkErrors) summary() string {
@@ -185,7 +191,7 @@ func (e *ClerkErrors) Is(target error) bool {
 			return true
 		}
 	}
-	return e.ResponseMeta.is(target)
+	return e.is(target)
 }
 
 // SDKError is every failure but Clerk's documented refusals: an undocumented
@@ -208,9 +214,9 @@ type SDKError struct {
 // addresses.
 func (e *SDKError) Error() string {
 	if errors.Is(e.Err, ErrOutcomeUnknown) {
-		return e.ResponseMeta.line("outcome unknown: ", e.Message)
+		return e.line("outcome unknown: ", e.Message)
 	}
-	return e.ResponseMeta.line("", e.Message)
+	return e.line("", e.Message)
 }
 
 // Unwrap returns Err.
@@ -218,7 +224,7 @@ func (e *SDKError) Unwrap() error { return e.Err }
 
 // Is matches [ErrUnauthorized] and [ErrRateLimited] by status; Err matches the
 // rest.
-func (e *SDKError) Is(target error) bool { return e.ResponseMeta.is(target) }
+func (e *SDKError) Is(target error) bool { return e.is(target) }
 
 // line is the one line of an error. A verdict stands ahead of the status.
 func (m *ResponseMeta) line(verdict, message string) string {
@@ -274,13 +280,10 @@ func parseErrors(body []byte) (errs *ClerkErrors, traceID string) {
 		Meta    json.RawMessage `json:"meta"`
 		TraceID string          `json:"clerk_trace_id"`
 	}
-	if json.Unmarshal(body, &envelope) != nil || len(envelope.Errors) == 0 {
+	isJSON := json.Unmarshal(body, &envelope) == nil
+	saysNothing := func(one ClerkError) bool { return one.Code == "" && one.Message == "" }
+	if !isJSON || len(envelope.Errors) == 0 || slices.ContainsFunc(envelope.Errors, saysNothing) {
 		return nil, ""
-	}
-	for _, one := range envelope.Errors {
-		if one.Code == "" && one.Message == "" {
-			return nil, ""
-		}
 	}
 	return &ClerkErrors{Errors: envelope.Errors, Meta: envelope.Meta}, envelope.TraceID
 }

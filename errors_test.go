@@ -186,7 +186,7 @@ func TestErrorAnswers(t *testing.T) {
 			var sdk *clerk.SDKError
 			require.Equal(t, !test.refusal, errors.As(err, &sdk))
 			require.Equal(t, strings.Contains(test.answers, `"code"`), errors.As(err, &refused))
-			meta := clerk.ResponseMeta{}
+			var meta clerk.ResponseMeta
 			if test.refusal {
 				meta = refused.ResponseMeta
 				require.Equal(t, test.answers, string(refused.Body))

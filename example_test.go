@@ -197,8 +197,7 @@ func ExampleClerkErrors() {
 		EmailAddress:  "ada@example.com",
 		ExpiresInDays: 1000,
 	})
-	var refused *clerk.ClerkErrors
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*clerk.ClerkErrors](err); ok {
 		for _, one := range refused.Errors {
 			fmt.Println(one.Code, "in", one.ParamName())
 		}
@@ -215,13 +214,12 @@ func ExampleSDKError() {
 	ctx := context.Background()
 	for _, address := range []string{"ada@example.com", "grace@example.com"} {
 		_, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: address})
-		var failed *clerk.SDKError
-		if errors.Is(err, clerk.ErrRateLimited) && errors.As(err, &failed) {
-			fmt.Println("in an hour:", failed.RetryAfter)
+		if failed, ok := errors.AsType[*clerk.SDKError](err); ok && errors.Is(err, clerk.ErrRateLimited) {
+			fmt.Println("limited, for", failed.RetryAfter.Round(time.Minute))
 		}
 	}
 	// Output:
-	// in an hour: 1h0m0s
+	// limited, for 1h0m0s
 }
 
 func ExampleWithResponse() {
@@ -254,7 +252,8 @@ func ExampleWithSecretKeyFunc() {
 			return "sk_test_rotated", nil // from where keys are kept, with a cache
 		}))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	page, err := client.Invitations.List(context.Background(), clerk.ListInvitationsRequest{})
 	fmt.Println(page.TotalCount, err)

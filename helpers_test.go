@@ -38,11 +38,11 @@ const (
 )
 
 // newClient makes a client that sends through transport.
-func newClient(t testing.TB, transport http.RoundTripper, opts ...clerk.Option) *clerk.Client {
-	t.Helper()
+func newClient(tb testing.TB, transport http.RoundTripper, opts ...clerk.Option) *clerk.Client {
+	tb.Helper()
 	opts = append([]clerk.Option{clerk.WithHTTPClient(&http.Client{Transport: transport})}, opts...)
 	client, err := clerk.NewClient(testKey, opts...)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return client
 }
 
@@ -86,8 +86,6 @@ var calls = map[clerk.Operation]func(context.Context, *clerk.Client, ...clerk.Ca
 	},
 }
 
-var writes = []clerk.Operation{clerk.OperationCreate, clerk.OperationBulkCreate, clerk.OperationRevoke}
-
 // success is a right answer to each operation.
 var success = map[clerk.Operation]string{
 	clerk.OperationCreate:     pendingJSON,
@@ -123,16 +121,16 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func asSDKError(t testing.TB, err error) *clerk.SDKError {
-	t.Helper()
+func asSDKError(tb testing.TB, err error) *clerk.SDKError {
+	tb.Helper()
 	var sdk *clerk.SDKError
-	require.ErrorAs(t, err, &sdk)
+	require.ErrorAs(tb, err, &sdk)
 	return sdk
 }
 
-func asClerkErrors(t testing.TB, err error) *clerk.ClerkErrors {
-	t.Helper()
+func asClerkErrors(tb testing.TB, err error) *clerk.ClerkErrors {
+	tb.Helper()
 	var refused *clerk.ClerkErrors
-	require.ErrorAs(t, err, &refused)
+	require.ErrorAs(tb, err, &refused)
 	return refused
 }

@@ -69,7 +69,7 @@ func TestBulkCreate(t *testing.T) {
 		{EmailAddress: "grace@example.com"},
 	})
 	require.NoError(t, err)
-	require.Equal(t, `[{"email_address":"ada@example.com","notify":false},{"email_address":"grace@example.com"}]`, rec.bodies[0])
+	require.JSONEq(t, `[{"email_address":"ada@example.com","notify":false},{"email_address":"grace@example.com"}]`, rec.bodies[0])
 	require.Equal(t, []clerk.Invitation{*pending(), *revoked()}, invs)
 }
 

@@ -143,8 +143,8 @@ func (x *exchange) repeatable() bool {
 // isConnectionError reports whether err may pass. A certificate that is not
 // trusted, or an answer that is too large, will not.
 func isConnectionError(err error) bool {
-	var untrusted *tls.CertificateVerificationError
-	return !errors.As(err, &untrusted) && !errors.Is(err, errTooLarge)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return !untrusted && !errors.Is(err, errTooLarge)
 }
 
 // nextWait chooses how long to wait, and reports whether there is time for it.

@@ -231,7 +231,7 @@ func TestBackoffGrowsWithFullJitter(t *testing.T) {
 	backoff := clerk.BackoffStrategy{
 		InitialInterval: 100 * time.Millisecond, MaxInterval: time.Second, Exponent: 2, MaxElapsedTime: time.Hour,
 	}
-	most := []time.Duration{100, 200, 400, 800, 1000, 1000, 1000} // ms
+	most := []int{100, 200, 400, 800, 1000, 1000, 1000} // ms
 	longest := make([]time.Duration, len(most))
 	shortest := make([]time.Duration, len(most))
 	for i := range shortest {
@@ -251,8 +251,8 @@ func TestBackoffGrowsWithFullJitter(t *testing.T) {
 			}
 		})
 	}
-	for i, limit := range most { // by chance this fails once in 10^8 runs
-		limit *= time.Millisecond
+	for i, milliseconds := range most { // by chance this fails less than once in 10^17 runs
+		limit := time.Duration(milliseconds) * time.Millisecond
 		require.LessOrEqual(t, longest[i], limit)
 		require.Greater(t, longest[i], limit*8/10)
 		require.Less(t, shortest[i], limit*2/10)
@@ -372,7 +372,8 @@ func TestCancelledWait(t *testing.T) {
 				mock := answering(test.answer)
 				done := make(chan error)
 				retry := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: time.Minute}})
-				go func() { done <- calls[clerk.OperationCreate](ctx, newClient(t, mock), retry) }()
+				client := newClient(t, mock)
+				go func() { done <- calls[clerk.OperationCreate](ctx, client, retry) }()
 				synctest.Wait() // it waits
 				cancel()
 				err := <-done
@@ -514,7 +515,7 @@ func (c *closeCounter) Close() error {
 // TestUnsent has real connections fail before anything was sent. The transport's
 // own account tells, where an error does not.
 func TestUnsent(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	nobody := "http://" + listener.Addr().String()
 	require.NoError(t, listener.Close())

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"mime"
 	"net"
@@ -145,7 +146,7 @@ func (x *exchange) send(ctx context.Context) {
 	}
 	// The answer is in x.last, read and closed. What Do adds is the context's
 	// error when it ended during a wait.
-	if _, err := client.Do(req); x.again {
+	if _, err := client.Do(req); x.again { //nolint:bodyclose // endAttempt closed it
 		x.cutShort = err
 	}
 }
@@ -182,9 +183,7 @@ func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, erro
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range x.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, x.header)
 	req.Header.Set("Authorization", "Bearer "+key)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", x.userAgent)
@@ -223,8 +222,8 @@ func (x *exchange) beginAttempt() {
 func (x *exchange) endAttempt(resp *http.Response, err error) {
 	a := &x.last
 	if err != nil {
-		var dial *net.OpError
-		a.unsent = x.conn.none() || errors.As(err, &dial) && dial.Op == "dial"
+		network, ok := errors.AsType[*net.OpError](err)
+		a.unsent = x.conn.none() || ok && network.Op == "dial"
 		a.err = withoutURL(err)
 		return
 	}
@@ -258,8 +257,7 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 // withoutURL takes away the URL that net/http wraps its errors in: its query can
 // hold an address.
 func withoutURL(err error) error {
-	var withURL *url.Error
-	if errors.As(err, &withURL) {
+	if withURL, ok := errors.AsType[*url.Error](err); ok {
 		return withURL.Err
 	}
 	return err

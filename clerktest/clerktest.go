@@ -53,8 +53,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// SecretKey is the key that a [Fake] takes, unless [WithSecretKey] is given.
-const SecretKey = "sk_test_clerktest"
+// SecretKey is the key, of no worth, that a [Fake] takes, unless [WithSecretKey] is given.
+const SecretKey = "sk_test_clerktest" //nolint:gosec // no credential
 
 // maxRequestBody is where the fake answers request_body_too_large.
 const maxRequestBody = 1 << 20
@@ -158,7 +158,7 @@ func (f *Fake) SecretKey() string { return f.secretKey }
 // [http.RoundTripper].
 func (f *Fake) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
-		defer req.Body.Close()
+		defer func() { _ = req.Body.Close() }()
 	}
 	if err := req.Context().Err(); err != nil {
 		return nil, err

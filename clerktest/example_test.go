@@ -58,7 +58,8 @@ func ExampleFake_Serve() {
 	defer stop()
 	client, err := clerk.NewClient(fake.SecretKey(), clerk.WithBaseURL(baseURL))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	_, err = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
 	fmt.Println(err, len(fake.Invitations()))
@@ -76,8 +77,7 @@ func ExampleWithRateLimits() {
 			EmailAddress: fmt.Sprintf("guest%d@example.com", i),
 		})
 	}
-	var limited *clerk.SDKError
-	if errors.As(err, &limited) {
+	if limited, ok := errors.AsType[*clerk.SDKError](err); ok {
 		fmt.Println(limited.StatusCode, limited.RetryAfter.Round(time.Minute), len(fake.Invitations()))
 	}
 	// Output: 429 1h0m0s 100

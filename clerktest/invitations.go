@@ -1,7 +1,6 @@
 package clerktest
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/clerk-invitations/clerk-go"
 )
@@ -40,7 +38,7 @@ func (f *Fake) bulkCreate(_ *http.Request, body []byte) (any, *apiError) {
 	case len(rows) > clerk.MaxBulkInvitations:
 		return nil, errBulkSize
 	}
-	reqs := make([]clerk.CreateInvitationRequest, len(rows))
+	reqs := make([]parsedRequest, len(rows))
 	for i, row := range rows {
 		req, refusal := parseRequest(row)
 		if refusal != nil {
@@ -53,7 +51,7 @@ func (f *Fake) bulkCreate(_ *http.Request, body []byte) (any, *apiError) {
 		if f.isUser(req.EmailAddress) {
 			return nil, errUserExists()
 		}
-		twice := slices.ContainsFunc(reqs[:i], func(other clerk.CreateInvitationRequest) bool {
+		twice := slices.ContainsFunc(reqs[:i], func(other parsedRequest) bool {
 			return strings.EqualFold(other.EmailAddress, req.EmailAddress)
 		})
 		if !req.IgnoreExisting && (twice || f.isPending(req.EmailAddress)) {
@@ -178,24 +176,22 @@ func number(q url.Values, name string, absent, least, most int) (int, []entry) {
 	return n, nil
 }
 
+const dayMilli = 24 * 60 * 60 * 1000
+
 // invite makes an invitation.
-func (f *Fake) invite(req clerk.CreateInvitationRequest) *clerk.Invitation {
-	metadata := json.RawMessage("{}")
-	if req.PublicMetadata != nil {
-		metadata, _ = json.Marshal(req.PublicMetadata) // it came from JSON
-	}
-	days := time.Duration(cmp.Or(req.ExpiresInDays, 30))
+func (f *Fake) invite(req parsedRequest) *clerk.Invitation {
+	days := cmp.Or(req.ExpiresInDays, 30)
 	created := now()
 	id := fmt.Sprintf("inv_%027d", len(f.invitations)+1)
 	inv := &clerk.Invitation{
 		Object:         "invitation",
 		ID:             id,
 		EmailAddress:   req.EmailAddress,
-		PublicMetadata: metadata,
+		PublicMetadata: req.metadata,
 		Status:         clerk.InvitationStatusPending,
 		URL:            "https://clerk.example.com/v1/tickets/accept?ticket=ticket_of_" + id,
 		// In the answers that were observed a life is 2 ms short of whole days.
-		ExpiresAt: created + clerk.UnixMilli((days * 24 * time.Hour).Milliseconds()) - 2,
+		ExpiresAt: created + clerk.UnixMilli(days)*dayMilli - 2,
 		CreatedAt: created,
 		UpdatedAt: created,
 	}
@@ -231,8 +227,14 @@ func (f *Fake) isUser(address string) bool {
 	return slices.ContainsFunc(f.users, func(user string) bool { return strings.EqualFold(user, address) })
 }
 
+// A parsedRequest is a request for one invitation, with its metadata as it came.
+type parsedRequest struct {
+	clerk.CreateInvitationRequest
+	metadata json.RawMessage
+}
+
 // parseRequest reads the request for one invitation, and judges its parameters.
-func parseRequest(body []byte) (req clerk.CreateInvitationRequest, refusal *apiError) {
+func parseRequest(body []byte) (req parsedRequest, refusal *apiError) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil || fields == nil {
 		return req, errBody
@@ -249,6 +251,10 @@ func parseRequest(body []byte) (req clerk.CreateInvitationRequest, refusal *apiE
 		{"expires_in_days", "integer", &req.ExpiresInDays},
 		{"template_slug", "string", &req.TemplateSlug},
 	}
+	req.metadata = json.RawMessage("{}")
+	if metadata := fields["public_metadata"]; metadata != nil && !isNull(metadata) {
+		req.metadata = metadata
+	}
 	var wrong []entry
 	for _, p := range parameters {
 		value, given := fields[p.name]
@@ -256,8 +262,7 @@ func parseRequest(body []byte) (req clerk.CreateInvitationRequest, refusal *apiE
 		if given && json.Unmarshal(value, p.into) != nil {
 			wrong = append(wrong, paramType(p.name, p.kind))
 		} else {
-			given = given && !bytes.Equal(value, []byte("null"))
-			wrong = append(wrong, judge(p.name, given, req)...)
+			wrong = append(wrong, judge(p.name, given && !isNull(value), req.CreateInvitationRequest)...)
 		}
 	}
 	unknown := make([]string, 0, len(fields))
@@ -273,6 +278,8 @@ func parseRequest(body []byte) (req clerk.CreateInvitationRequest, refusal *apiE
 	}
 	return req, nil
 }
+
+func isNull(value json.RawMessage) bool { return string(value) == "null" }
 
 // judge says what is wrong with the value of a parameter.
 func judge(name string, given bool, req clerk.CreateInvitationRequest) []entry {

@@ -48,20 +48,26 @@ func run(ctx context.Context) error {
 		invited, err = client.Invitations.BulkCreate(ctx, team)
 	}
 
-	var refused *clerk.ClerkErrors
+	if err != nil {
+		return explain(err)
+	}
+	for _, inv := range invited {
+		fmt.Println("invited:", inv.EmailAddress)
+	}
+	return nil
+}
+
+// explain adds to an error what to do about it.
+func explain(err error) error {
 	var failed *clerk.SDKError
+	var refused *clerk.ClerkErrors
 	switch {
-	case err == nil:
-		for _, inv := range invited {
-			fmt.Println("invited:", inv.EmailAddress)
-		}
-		return nil
 	case errors.Is(err, clerk.ErrOutcomeUnknown):
 		return fmt.Errorf("list the invitations before trying again: %w", err)
-	case errors.As(err, &refused):
-		return fmt.Errorf("correct the request: %w", err)
 	case errors.As(err, &failed) && failed.RetryAfter > 0:
 		return fmt.Errorf("try again in %s: %w", failed.RetryAfter, err)
+	case errors.As(err, &refused):
+		return fmt.Errorf("correct the request: %w", err)
 	default:
 		return err
 	}
@@ -69,8 +75,8 @@ func run(ctx context.Context) error {
 
 // duplicates returns the addresses that a refusal names.
 func duplicates(err error) []string {
-	var refused *clerk.ClerkErrors
-	if !errors.As(err, &refused) {
+	refused, ok := errors.AsType[*clerk.ClerkErrors](err)
+	if !ok {
 		return nil
 	}
 	var addresses []string

@@ -25,8 +25,9 @@ func main() {
 	email := flag.String("email", "ada@example.com", "the address to invite")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdout, os.Getenv("CLERK_SECRET_KEY"), *email); err != nil {
+	err := run(ctx, os.Stdout, os.Getenv("CLERK_SECRET_KEY"), *email)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}

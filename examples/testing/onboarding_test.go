@@ -57,8 +57,8 @@ func TestInviteAfterTheLimit(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		_, err := service.Invite(ctx, "grace@example.com")
-		var limited *clerk.SDKError
-		if !errors.Is(err, clerk.ErrRateLimited) || !errors.As(err, &limited) {
+		limited, ok := errors.AsType[*clerk.SDKError](err)
+		if !ok || !errors.Is(err, clerk.ErrRateLimited) {
 			t.Fatalf("err = %v, want a rate limit", err)
 		}
 

@@ -24,8 +24,9 @@ func main() {
 	limits := flag.String("limits", "off", "rate limits, as Clerk documents them: off, development or production")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *addr, *limits); err != nil {
+	err := run(ctx, *addr, *limits)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "fakeclerk:", err)
 		os.Exit(1)
 	}
@@ -57,7 +58,7 @@ func run(ctx context.Context, addr, limits string) error {
 		return err
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil {
 		return err

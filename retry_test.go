@@ -402,6 +402,21 @@ func TestAnswerAfterCancellation(t *testing.T) {
 	}
 }
 
+func TestFailureAfterTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			<-req.Context().Done()
+			return reply(429, ``, "Retry-After", "1")(req)
+		})
+		err := calls[clerk.OperationCreate](ctx, newClient(t, transport))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, clerk.ErrRateLimited)
+		require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+	})
+}
+
 func TestFailureAfterCancellation(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -545,6 +560,31 @@ func TestUnsent(t *testing.T) {
 			require.Equal(t, 1, asSDKError(t, err).Attempts, "it will not pass")
 			var untrusted *tls.CertificateVerificationError
 			require.ErrorAs(t, err, &untrusted)
+		}
+	})
+	t.Run("a deadline while connecting again", func(t *testing.T) {
+		// The first attempt has a connection, the second gets none.
+		busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Connection", "close")
+			w.Header().Set("Retry-After", "0.001")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}))
+		defer busy.Close()
+		for op, call := range calls {
+			dials := 0
+			transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if dials++; dials == 1 {
+					return new(net.Dialer).DialContext(ctx, network, addr)
+				}
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}}
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			err := call(ctx, newClient(t, transport, clerk.WithBaseURL(busy.URL)))
+			cancel()
+			require.Equal(t, 2, asSDKError(t, err).Attempts)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
 		}
 	})
 	t.Run("a deadline while connecting", func(t *testing.T) {

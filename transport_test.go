@@ -216,6 +216,13 @@ func isUnknown(err error) bool { return strings.Contains(err.Error(), "outcome u
 
 func padded(n int) []byte { return bytes.Repeat([]byte(" "), n) }
 
+func TestAnswerLargerThanTheLimitIsNotAskedForAgain(t *testing.T) {
+	mock := answering(reply(200, success[clerk.OperationList]))
+	err := calls[clerk.OperationList](t.Context(), newClient(t, mock, clerk.WithMaxResponseBytes(10)))
+	require.ErrorContains(t, err, "larger than the limit")
+	require.Equal(t, 1, mock.GetTotalCallCount())
+}
+
 // TestEndlessAnswer shows how much is read of an answer, by default.
 func TestEndlessAnswer(t *testing.T) {
 	for status, want := range map[int]int64{200: 32<<20 + 1, 400: 64<<10 + 1} {

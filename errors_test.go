@@ -277,6 +277,10 @@ func TestErrorsMadeByHand(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrUserExists)
 	require.EqualError(t, err, "clerk: form_identifier_exists:")
 
+	err = &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeFormParamMissing}, {Code: clerk.CodeDuplicateRecord}}}
+	require.ErrorIs(t, err, clerk.ErrDuplicateInvitation)
+	require.NotErrorIs(t, err, clerk.ErrUserExists)
+
 	err = &clerk.SDKError{ResponseMeta: clerk.ResponseMeta{StatusCode: 429, RetryAfter: time.Minute}, Message: "slow down"}
 	require.ErrorIs(t, err, clerk.ErrRateLimited)
 	require.EqualError(t, err, "clerk: 429 slow down (retry after 1m0s)")

@@ -256,7 +256,7 @@ func TestAll(t *testing.T) {
 	all := newClient(t, server).Invitations.All(t.Context(), req)
 	require.Empty(t, server.queries, "nothing is requested before the loop begins")
 
-	req.Limit, *req.Paginated = 1, true // the sequence has a copy of its own
+	req.Limit = 1 // the sequence has a copy of its own
 	for range 2 {
 		server.queries = nil
 		var got []string

@@ -51,9 +51,9 @@ type Invitation struct {
 }
 
 // DecodePublicMetadata decodes the metadata into v, a pointer, as
-// [json.Unmarshal] does. Metadata that is absent or null leaves v as it is.
+// [json.Unmarshal] does. Metadata that is absent leaves v as it is.
 func (i Invitation) DecodePublicMetadata(v any) error {
-	if len(i.PublicMetadata) == 0 || string(i.PublicMetadata) == "null" {
+	if len(i.PublicMetadata) == 0 {
 		return nil
 	}
 	if err := json.Unmarshal(i.PublicMetadata, v); err != nil {

@@ -80,9 +80,11 @@ func TestDecodePublicMetadata(t *testing.T) {
 	require.Equal(t, "admin", typed.Role)
 	require.Equal(t, 7, typed.Seat)
 
-	null := clerk.Invitation{PublicMetadata: json.RawMessage("null")}
-	require.NoError(t, null.DecodePublicMetadata(&typed))
-	require.Equal(t, 7, typed.Seat, "null leaves the value as it is")
+	for _, metadata := range []string{"", "null"} {
+		inv := clerk.Invitation{PublicMetadata: json.RawMessage(metadata)}
+		require.NoError(t, inv.DecodePublicMetadata(&typed))
+		require.Equal(t, 7, typed.Seat)
+	}
 
 	var wrong struct{ Role int }
 	require.ErrorContains(t, pending().DecodePublicMetadata(&wrong), "clerk: public_metadata of invitation "+testID)

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -304,6 +305,37 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	transport.CloseIdleConnections()
 	server.Close()
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, 5*time.Second, time.Millisecond)
+}
+
+// TestConnectionsAreKept has many requests at once, twice: the connections of the
+// first time serve the second.
+func TestConnectionsAreKept(t *testing.T) {
+	const n = 32
+	var together sync.WaitGroup
+	var conns atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		together.Done()
+		together.Wait()
+		_, _ = io.WriteString(w, pendingJSON)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client, err := clerk.NewClient(testKey, clerk.WithBaseURL(server.URL))
+	require.NoError(t, err)
+	for range 2 {
+		together.Add(n)
+		var group sync.WaitGroup
+		for range n {
+			group.Go(func() { _ = calls[clerk.OperationCreate](context.Background(), client) })
+		}
+		group.Wait()
+	}
+	require.EqualValues(t, n, conns.Load())
 }
 
 func TestConcurrentUse(t *testing.T) {

@@ -378,11 +378,13 @@ func TestLimitOfNothing(t *testing.T) {
 }
 
 func TestRateLimitAnswer(t *testing.T) {
-	for contentType, body := range map[string]string{"text/html": "<html>", "application/json": `{"errors":[]}`, "": ""} {
+	for contentType, body := range map[string]string{"text/html": "<html>", "application/json": `{"errors":[]}`, "": "slow down"} {
 		fake := clerktest.New(
 			clerktest.WithRateLimits(clerktest.RateLimits{Requests: clerktest.Limit{Per: time.Second}}),
 			clerktest.WithRateLimitAnswer(contentType, body))
-		resp, got := send(t, fake, "GET", "/v1/invitations", "")
+		baseURL, stop := fake.Serve()
+		defer stop()
+		resp, got := send(t, http.DefaultTransport, "GET", baseURL+"/invitations", "")
 		require.Equal(t, 429, resp.StatusCode)
 		require.Equal(t, contentType, resp.Header.Get("Content-Type"))
 		require.Equal(t, body, got)

@@ -19,7 +19,7 @@
 //
 // # Errors
 //
-// Every error is one of two types. A [*ClerkErrors] is Clerk's documented
+// Every error of an operation is one of two types. A [*ClerkErrors] is Clerk's documented
 // refusal of a request. An [*SDKError] is every other failure; where Clerk said
 // something, it unwraps to a *ClerkErrors. What a caller acts on is a sentinel
 // for [errors.Is], such as [ErrDuplicateInvitation] or [ErrOutcomeUnknown].
@@ -33,9 +33,10 @@
 //
 // # Secrets
 //
-// No error, log record or formatted value (%v, %+v, %#v) of this package shows
-// the secret key, the ticket URL of an invitation, or an email address. JSON is
-// the wire format of the models and does hold them.
+// No error text, log record or formatted value (%v, %+v, %#v) of this package
+// shows the secret key, the ticket URL of an invitation, or an email address. The
+// fields of the models and their JSON do hold them; log/slog's JSON handler uses
+// that for slices of models, and for structs that have a model in them.
 //
 // # Testing
 //

@@ -52,8 +52,8 @@ func TestNewClientRefuses(t *testing.T) {
 		"a header of no name":    {testKey, []clerk.Option{clerk.WithHeader("", "x")}, "header has a name"},
 		"a header of two words":  {testKey, []clerk.Option{clerk.WithHeader("X Y", "x")}, "header has a name"},
 		"a header of two lines":  {testKey, []clerk.Option{clerk.WithHeader("X-Y", "x\r\nX-Z: y")}, "header X-Y has a control character"},
-		"another authorization":  {testKey, []clerk.Option{clerk.WithHeader("authorization", "x")}, "header Authorization is set by the library"},
-		"a header for repeating": {testKey, []clerk.Option{clerk.WithHeader("idempotency-key", "x")}, "header Idempotency-Key is set"},
+		"another authorization":  {testKey, []clerk.Option{clerk.WithHeader("authorization", "x")}, "header Authorization is not open to callers"},
+		"a header for repeating": {testKey, []clerk.Option{clerk.WithHeader("idempotency-key", "x")}, "header Idempotency-Key is not open"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, err := clerk.NewClient(test.key, test.opts...)

@@ -14,14 +14,15 @@ import (
 
 // What a caller acts on, for [errors.Is]. Those that stand for a code of Clerk's
 // match by the code, whatever the HTTP status, and match when any of the errors
-// in an answer has it.
+// in a response has it.
 var (
 	// ErrDuplicateInvitation: a pending invitation for the address exists
 	// (duplicate_record). [ClerkError.EmailAddresses] names the addresses.
 	ErrDuplicateInvitation = errors.New("clerk: a pending invitation for the address exists")
 	// ErrUserExists: the address belongs to a user (form_identifier_exists).
 	ErrUserExists = errors.New("clerk: the address belongs to a user")
-	// ErrNotFound: no invitation has that id (resource_not_found).
+	// ErrNotFound: no invitation has that id (resource_not_found). A 404 without
+	// that code, as a wrong base URL gives, is not it.
 	ErrNotFound = errors.New("clerk: not found")
 	// ErrAlreadyRevoked: the invitation is revoked already
 	// (invitation_already_revoked).
@@ -36,8 +37,9 @@ var (
 	// RetryAfter on the error tells how long to wait, where Clerk said so.
 	ErrRateLimited = errors.New("clerk: too many requests")
 	// ErrOutcomeUnknown: a write may have been carried out, or not. The
-	// connection broke, Clerk or a proxy answered with something other than a
-	// result or a refusal, or the answer could not be read. List tells.
+	// connection broke, Clerk or a proxy responded with something other than a
+	// result or a refusal, or the response could not be read. Use List to find
+	// out.
 	ErrOutcomeUnknown = errors.New("clerk: the outcome of the write is unknown")
 	// ErrInvalidRequest: a request, key or option that can never be right. It
 	// was found before any request was sent, and the error's text names the
@@ -116,18 +118,19 @@ func (m *ResponseMeta) is(target error) bool {
 // ClerkErrors is Clerk's documented refusal of a request: status 400 or 422 on
 // Create and BulkCreate, 400 or 404 on Revoke (Clerk's OpenAPI document). The
 // request was not carried out. Any other failure is an [SDKError], which unwraps
-// to a ClerkErrors when its answer held one.
+// to a ClerkErrors when its response held one; so look for the SDKError first
+// where the difference matters.
 type ClerkErrors struct {
 	ResponseMeta
 	// Errors is what Clerk found wrong, at least one.
 	Errors []ClerkError
 	// Meta is the raw JSON of what Clerk adds about all of them; nil when absent.
 	Meta json.RawMessage
-	// Body is the answer's body, at most 64 KiB of it. It can hold addresses.
+	// Body is the response's body, at most 64 KiB of it. It can hold addresses.
 	Body []byte
 }
 
-// A ClerkError is one error in an answer of Clerk's.
+// A ClerkError is one error in a response of Clerk's.
 type ClerkError struct {
 	// Code names the error; match on it.
 	Code ErrorCode `json:"code"`
@@ -163,7 +166,10 @@ func (e ClerkError) EmailAddresses() []string {
 // String returns the code, the short message and the parameter, on one line,
 // without addresses.
 func (e ClerkError) String() string {
-	s := oneLine(string(e.Code) + ": " + e.Message)
+	s := oneLine(string(e.Code))
+	if e.Message != "" {
+		s += ": " + oneLine(e.Message)
+	}
 	if name := e.ParamName(); name != "" {
 		s += " (" + oneLine(name) + ")"
 	}
@@ -195,17 +201,17 @@ func (e *ClerkErrors) Is(target error) bool {
 }
 
 // SDKError is every failure but Clerk's documented refusals: an undocumented
-// status, an answer that cannot be read or is too large, a connection that
+// status, a response that cannot be read or is too large, a connection that
 // failed, a context that ended, a request that can never be right.
 type SDKError struct {
 	ResponseMeta
 	// Message says what failed, on one line, without addresses.
 	Message string
 	// Err is the cause. It wraps, where they apply, the *ClerkErrors of the
-	// answer, the transport's or the context's error, and ErrOutcomeUnknown or
+	// response, the transport's or the context's error, and ErrOutcomeUnknown or
 	// ErrInvalidRequest.
 	Err error
-	// Body is the last answer's body, at most 64 KiB of it. It can hold
+	// Body is the last response's body, at most 64 KiB of it. It can hold
 	// addresses.
 	Body []byte
 }

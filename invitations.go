@@ -64,9 +64,13 @@ func (s *InvitationsService) List(ctx context.Context, req ListInvitationsReques
 //
 // Each page is requested when the loop gets to it, with opts, and each loop over
 // the sequence begins anew. It ends after a page that is empty or brings nothing
-// new. An invitation that comes twice, for others were made in the meantime, is
-// given once. An error is given once, with a zero Invitation, and ends the
+// new. An invitation that comes twice, because others were made in the meantime,
+// is given once. An error is given once, with a zero Invitation, and ends the
 // sequence.
+//
+// What leaves the list during the loop, such as a pending invitation that is
+// revoked, moves the later ones to the front, where the next page does not look
+// for them. Collect the ids first, and revoke them after the loop.
 func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest, opts ...CallOption) iter.Seq2[Invitation, error] {
 	req.Paginated = nil
 	if req.Limit == 0 {
@@ -118,7 +122,7 @@ func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvita
 	return do(ctx, s.client, r, func(body []byte) ([]Invitation, error) {
 		invs, err := decodeInvitations(body)
 		if err == nil && len(invs) != len(reqs) {
-			err = fmt.Errorf("the answer has %d invitations for %d requests", len(invs), len(reqs))
+			err = fmt.Errorf("the response has %d invitations for %d requests", len(invs), len(reqs))
 		}
 		return invs, err
 	}, opts)
@@ -166,7 +170,7 @@ func encode(req CreateInvitationRequest) ([]byte, error) {
 
 func encodeBulk(reqs []CreateInvitationRequest) ([]byte, error) {
 	if n := len(reqs); n == 0 || n > MaxBulkInvitations {
-		return nil, fieldError{"requests", fmt.Sprintf("are %d; a bulk has 1 to %d", n, MaxBulkInvitations)}
+		return nil, fieldError{"requests", fmt.Sprintf("number %d; a bulk takes 1 to %d", n, MaxBulkInvitations)}
 	}
 	rows := make([][]byte, len(reqs))
 	for i, req := range reqs {

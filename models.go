@@ -24,7 +24,7 @@ const (
 // An Invitation is an invitation to sign up, as Clerk holds it.
 //
 // Its JSON is Clerk's, with the ticket URL and the address. Formatted with
-// package fmt or logged with log/slog it shows neither.
+// package fmt, or logged by itself with log/slog, it shows neither.
 type Invitation struct {
 	// Object is always "invitation".
 	Object string `json:"object"`
@@ -121,8 +121,8 @@ func (m UnixMilli) MarshalJSON() ([]byte, error) {
 // A CreateInvitationRequest asks for one invitation, alone in Create or as part
 // of a BulkCreate. Fields left at zero are not sent.
 //
-// Its JSON is Clerk's. Formatted with package fmt or logged with log/slog it
-// shows neither address nor metadata.
+// Its JSON is Clerk's. Formatted with package fmt, or logged by itself with
+// log/slog, it shows neither address nor metadata.
 type CreateInvitationRequest struct {
 	// EmailAddress is who to invite. Required.
 	EmailAddress string `json:"email_address"`
@@ -177,7 +177,8 @@ const (
 // A ListInvitationsRequest filters, orders and pages a list. Fields left at zero
 // are not sent.
 //
-// Formatted with package fmt or logged with log/slog it does not show Query.
+// Formatted with package fmt, or logged by itself with log/slog, it does not show
+// Query.
 type ListInvitationsRequest struct {
 	// Status asks for invitations in this state. Without it the list holds all
 	// but the revoked ones.
@@ -187,7 +188,7 @@ type ListInvitationsRequest struct {
 	Query string
 	// OrderBy is the order; empty means Clerk's default, newest first.
 	OrderBy InvitationOrder
-	// Paginated asks for the answer that tells the total count; nil means true.
+	// Paginated asks for the response that tells the total count; nil means true.
 	Paginated *bool
 	// Limit is the most invitations to give, 1 to MaxListLimit; 0 means Clerk's
 	// default of 10.
@@ -256,7 +257,7 @@ type InvitationList struct {
 	// Data is the invitations of this page.
 	Data []Invitation `json:"data"`
 	// TotalCount is how many invitations there are on all pages; -1 when the
-	// answer did not tell, as without Paginated.
+	// response did not tell, as without Paginated.
 	TotalCount int `json:"total_count"`
 }
 
@@ -266,8 +267,8 @@ func (l InvitationList) LogValue() slog.Value {
 }
 
 var (
-	errNoInvitation  = errors.New("the answer is not an invitation")
-	errNoInvitations = errors.New("the answer is not a list of invitations")
+	errNoInvitation  = errors.New("the response is not an invitation")
+	errNoInvitations = errors.New("the response is not a list of invitations")
 )
 
 func decodeInvitation(body []byte) (*Invitation, error) {

@@ -52,8 +52,8 @@ func (o callOption) applyToCall(c *config) error     { return o(c) }
 func (o sharedOption) applyToClient(c *config) error { return o(c) }
 func (o sharedOption) applyToCall(c *config) error   { return o(c) }
 
-// WithRetry sets how calls are repeated. Fields left at zero have their
-// defaults; see [RetryConfig].
+// WithRetry sets how calls are repeated. Fields left at zero have the library's
+// defaults, also for one call of a client that has others; see [RetryConfig].
 func WithRetry(retry RetryConfig) SharedOption {
 	return sharedOption(func(c *config) (err error) {
 		c.retry, err = retry.withDefaults()
@@ -62,8 +62,9 @@ func WithRetry(retry RetryConfig) SharedOption {
 }
 
 // WithAttemptTimeout sets how long one attempt may take, from connecting to the
-// last byte of the answer. The default is 15 seconds. The attempt also ends with
-// the caller's context and with [BackoffStrategy].MaxElapsedTime.
+// last byte of the response. The default is 15 seconds. The attempt also ends with
+// the caller's context and with [BackoffStrategy].MaxElapsedTime, which is to be
+// raised together with it.
 func WithAttemptTimeout(timeout time.Duration) SharedOption {
 	return sharedOption(func(c *config) error {
 		if timeout <= 0 {
@@ -79,7 +80,7 @@ func WithAttemptTimeout(timeout time.Duration) SharedOption {
 // own and are refused: Authorization, Accept, Accept-Encoding, Content-Type,
 // Content-Length, Transfer-Encoding, Connection, Host, User-Agent (see
 // [WithAppName]), and Idempotency-Key, which Clerk does not know and which would
-// make net/http repeat writes by itself.
+// make net/http repeat writes by itself. Clerk-API-Version may be set.
 func WithHeader(name, value string) SharedOption {
 	return sharedOption(func(c *config) error {
 		name := http.CanonicalHeaderKey(name)
@@ -87,7 +88,7 @@ func WithHeader(name, value string) SharedOption {
 		case name == "" || strings.ContainsFunc(name, notToken):
 			return fieldError{"header", "has a name that is no header name"}
 		case reservedHeaders[name]:
-			return fieldError{"header " + name, "is set by the library"}
+			return fieldError{"header " + name, "is not open to callers"}
 		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 			return fieldError{"header " + name, "has a control character in its value"}
 		}
@@ -114,9 +115,10 @@ func notToken(r rune) bool {
 }
 
 // WithBaseURL sends requests to another place than [DefaultBaseURL]: a proxy of
-// one's own, or the fake of package clerktest. The secret key goes there, so the
-// URL must be https, or http to a loopback address; it has no credentials, query
-// or fragment.
+// one's own, or the fake of package clerktest. It has the path under which
+// "/invitations" is found, which for Clerk is "/v1". The secret key goes there, so
+// the URL must be https, or http to a loopback address; it has no credentials,
+// query or fragment.
 func WithBaseURL(baseURL string) SharedOption {
 	return sharedOption(func(c *config) error {
 		const field = "base URL"
@@ -161,10 +163,10 @@ func WithHTTPClient(client *http.Client) Option {
 
 // WithLogger logs one record for every attempt, with the attributes operation,
 // route, attempt, status, duration, wait (until the next attempt), trace_id and
-// error, each where it applies. A record is at level Warn when the attempt failed
-// without an answer or will be repeated, and at Debug otherwise. No record holds
-// an address, a query, a body, the key or a ticket URL. A nil logger logs
-// nothing, which is the default.
+// error, each where it applies. A success and a documented refusal, which is the
+// caller's to judge, are at level Debug, all else at Warn. No record holds an
+// address, a query, a body, the key or a ticket URL. A nil logger logs nothing,
+// which is the default.
 func WithLogger(logger *slog.Logger) Option {
 	return clientOption(func(c *config) error {
 		c.logger = logger
@@ -198,7 +200,7 @@ func WithAppName(name string) Option {
 	})
 }
 
-// WithMaxResponseBytes limits how large an answer may be, after decompression.
+// WithMaxResponseBytes limits how large a response may be, after decompression.
 // A larger one is an error. The default is 32 MiB.
 func WithMaxResponseBytes(n int64) Option {
 	return clientOption(func(c *config) error {
@@ -210,7 +212,7 @@ func WithMaxResponseBytes(n int64) Option {
 	})
 }
 
-// WithResponse fills meta in with what is known of the call's answer when the
+// WithResponse fills meta in with what is known of the call's response when the
 // call returns, also when it fails. Calls that run at the same time need a meta
 // each.
 func WithResponse(meta *ResponseMeta) CallOption {
@@ -223,22 +225,22 @@ func WithResponse(meta *ResponseMeta) CallOption {
 	})
 }
 
-// A ResponseMeta tells of the answer to a call, beside its result. Both error
+// A ResponseMeta tells of the response to a call, beside its result. Both error
 // types hold one.
 type ResponseMeta struct {
 	// Operation is the operation that was called.
 	Operation Operation
-	// StatusCode is the HTTP status of the last attempt's answer; 0 when there
+	// StatusCode is the HTTP status of the last attempt's response; 0 when there
 	// was none.
 	StatusCode int
-	// Header is the header of that answer; nil when there was none.
+	// Header is the header of that response; nil when there was none.
 	Header http.Header `json:"-"`
-	// TraceID names the request to Clerk's support. It comes from the answer's
+	// TraceID names the request to Clerk's support. It comes from the response's
 	// x-clerk-trace-id header, or else from the error's body; it may be empty.
 	TraceID string
-	// Attempts counts the requests that were sent, or tried to be.
+	// Attempts counts the requests that were sent, or attempted.
 	Attempts int
-	// RetryAfter is how long the last answer asked to wait, from its Retry-After
+	// RetryAfter is how long the last response asked to wait, from its Retry-After
 	// header; 0 when it did not ask.
 	RetryAfter time.Duration
 	// Duration is how long the call took, with its waits.

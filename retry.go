@@ -14,10 +14,10 @@ import (
 
 // A RetryConfig says how a call is repeated. The zero RetryConfig is the default.
 //
-// What is repeated, whatever the configuration: any operation that was answered
+// What is repeated, whatever the configuration: any operation that got a response
 // with status 429; List also after a connection error, a 5xx, or a 4xx with a
-// Retry-After header; Create, BulkCreate and Revoke else only after a connection
-// error that certainly came before the request was sent. Any other failure of
+// Retry-After header; Create, BulkCreate and Revoke otherwise only after a
+// connection error that certainly came before the request was sent. Any other failure of
 // those three leaves open whether they were carried out, so they are not
 // repeated: they fail with [ErrOutcomeUnknown].
 //
@@ -29,7 +29,7 @@ import (
 type RetryConfig struct {
 	// Strategy is RetryBackoff, also when empty, or RetryNone.
 	Strategy RetryStrategy
-	// Backoff says how long to wait. RetryNone does without.
+	// Backoff says how long to wait. RetryNone ignores it.
 	Backoff BackoffStrategy
 	// RetryConnectionErrors says whether to repeat after a connection error or an
 	// attempt that timed out; nil means true. For no write new(false).
@@ -110,8 +110,9 @@ func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err erro
 	x.wait, x.again = 0, false
 	switch {
 	case !x.repeatable():
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !errors.Is(x.last.err, ctx.Err()):
 		x.cutShort = ctx.Err()
+	case ctx.Err() != nil:
 	default:
 		x.wait, x.again = x.nextWait(ctx)
 	}
@@ -141,7 +142,7 @@ func (x *exchange) repeatable() bool {
 }
 
 // isConnectionError reports whether err may pass. A certificate that is not
-// trusted, or an answer that is too large, will not.
+// trusted, or a response that is too large, will not.
 func isConnectionError(err error) bool {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	return !untrusted && !errors.Is(err, errTooLarge)

@@ -268,7 +268,7 @@ func TestDefaults(t *testing.T) {
 		require.Greater(t, time.Since(start), 5*time.Second)
 		require.Equal(t, mock.GetTotalCallCount(), asSDKError(t, err).Attempts)
 		require.NotErrorIs(t, err, context.DeadlineExceeded, "no wait that does not fit is begun")
-		require.Contains(t, err.Error(), fmt.Sprintf("503 Service Unavailable (no Clerk error, but application/json, 0 bytes) (%d attempts)", mock.GetTotalCallCount()))
+		require.Contains(t, err.Error(), fmt.Sprintf("503 Service Unavailable (no Clerk error, but an empty body) (%d attempts)", mock.GetTotalCallCount()))
 	})
 }
 
@@ -285,7 +285,27 @@ func TestMaxElapsedTimeEndsAnAttempt(t *testing.T) {
 			}))
 			require.Equal(t, 5*time.Second, time.Since(start))
 			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.True(t, strings.HasSuffix(err.Error(), ": no response: the call took longer than MaxElapsedTime, 5s"), err)
 			require.Equal(t, op != clerk.OperationList, errors.Is(err, clerk.ErrOutcomeUnknown))
+		}
+	})
+}
+
+func TestCallersDeadlineEndsAnAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			<-req.Context().Done()
+			return nil, req.Context().Err()
+		})
+		for op, call := range calls {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			start := time.Now()
+			err := call(ctx, newClient(t, hangs))
+			cancel()
+			require.Equal(t, 3*time.Second, time.Since(start))
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.True(t, strings.HasSuffix(err.Error(), string(op)+": no response: context deadline exceeded") ||
+				strings.HasSuffix(err.Error(), string(op)+": outcome unknown: no response: context deadline exceeded"), err)
 		}
 	})
 }
@@ -301,7 +321,7 @@ func TestAttemptTimeout(t *testing.T) {
 		require.Equal(t, 15*time.Second, time.Since(start))
 		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "clerk: CreateInvitation: outcome unknown: no answer: ")
+		require.EqualError(t, err, "clerk: CreateInvitation: outcome unknown: no response: the attempt took longer than 15s")
 
 		mock := answering(hangs, reply(200, success[clerk.OperationList]))
 		require.NoError(t, calls[clerk.OperationList](t.Context(), newClient(t, mock), clerk.WithAttemptTimeout(time.Second)))
@@ -358,12 +378,12 @@ func TestCancelledWait(t *testing.T) {
 		"after a 429 of none": {
 			reply(429, ``, "Retry-After", "30"),
 			[]error{clerk.ErrRateLimited},
-			"clerk: CreateInvitation: 429 Too Many Requests (no Clerk error, but application/json, 0 bytes); waiting to try again: context canceled (retry after 30s)",
+			"clerk: CreateInvitation: 429 Too Many Requests (no Clerk error, but an empty body); waiting to try again: context canceled (retry after 30s)",
 		},
 		"after no connection": {
 			func(*http.Request) (*http.Response, error) { return nil, errDial },
 			[]error{errDial},
-			"clerk: CreateInvitation: no answer: dial tcp: connection refused; waiting to try again: context canceled",
+			"clerk: CreateInvitation: nothing sent: dial tcp: connection refused; waiting to try again: context canceled",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -147,7 +147,7 @@ func TestListingDoesNotShowTheAddressInTransportErrors(t *testing.T) {
 		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 	require.NoError(t, err)
 	err = calls[clerk.OperationList](t.Context(), client)
-	require.ErrorContains(t, err, "clerk: ListInvitations: no answer: dial tcp 127.0.0.1:1: connect: connection refused")
+	require.ErrorContains(t, err, "clerk: ListInvitations: nothing sent: dial tcp 127.0.0.1:1: connect: connection refused")
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		requireNoSecrets(t, "unwrapped", fmt.Sprintf("%+v", e))
 	}

@@ -22,12 +22,12 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// maxErrorBody is how much of an answer an error keeps.
+// maxErrorBody is how much of a response an error keeps.
 const maxErrorBody = 64 << 10
 
 var (
-	errTooLarge = errors.New("the answer is larger than the limit")
-	errNotJSON  = errors.New("the answer is not JSON")
+	errTooLarge = errors.New("the response is larger than WithMaxResponseBytes allows")
+	errNotJSON  = errors.New("the response is not JSON")
 )
 
 // A request is what an operation sends.
@@ -51,7 +51,7 @@ func (r *request) route() string {
 }
 
 // do carries out one operation: it sends the request, as often as the retry
-// policy says, and decodes the answer.
+// policy says, and decodes the response.
 func do[T any](ctx context.Context, c *Client, r request, decode func([]byte) (T, error), opts []CallOption) (T, error) {
 	var zero T
 	cfg := c.config
@@ -95,10 +95,10 @@ type exchange struct {
 
 // An attempt is what one HTTP request came to.
 type attempt struct {
-	status int         // 0 without an answer
-	header http.Header // nil without an answer
+	status int         // 0 without a response
+	header http.Header // nil without a response
 	body   []byte      // what was read of it
-	err    error       // why there is no answer, or a 2xx could not be read
+	err    error       // why there is no response, or a 2xx could not be read
 	unsent bool        // certainly nothing was sent
 	began  time.Time
 }
@@ -107,7 +107,7 @@ func (a *attempt) succeeded() bool {
 	return a.err == nil && a.status >= 200 && a.status < 300
 }
 
-// refused reports whether the answer says that the request was not carried out.
+// refused reports whether the response says that the request was not carried out.
 func (a *attempt) refused() bool {
 	return a.status >= 400 && a.status < 500 && a.status != http.StatusRequestTimeout
 }
@@ -144,7 +144,7 @@ func (x *exchange) send(ctx context.Context) {
 	if t := x.httpClient.Timeout; t > 0 {
 		client.HTTPClient.Timeout = min(t, x.attemptTimeout)
 	}
-	// The answer is in x.last, read and closed. What Do adds is the context's
+	// The response is in x.last, read and closed. What Do adds is the context's
 	// error when it ended during a wait.
 	if _, err := client.Do(req); x.again { //nolint:bodyclose // endAttempt closed it
 		x.cutShort = err
@@ -165,7 +165,7 @@ func (t onlyRoundTrip) RoundTrip(req *http.Request) (*http.Response, error) {
 func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
 	key, err := x.secretKey(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the secret key could not be had: %w", err)
+		return nil, fmt.Errorf("the secret key could not be obtained: %w", err)
 	}
 	if err := checkSecretKey(key); err != nil {
 		return nil, err
@@ -248,7 +248,7 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	_, err := buf.ReadFrom(io.LimitReader(resp.Body, limit))
 	if err == nil && int64(buf.Len()) == limit {
 		if n, _ := io.ReadFull(resp.Body, make([]byte, 1)); n > 0 {
-			err = errTooLarge
+			err = fmt.Errorf("%w: %d bytes", errTooLarge, limit)
 		}
 	}
 	return buf.Bytes(), err
@@ -276,7 +276,7 @@ func (x *exchange) meta() ResponseMeta {
 }
 
 // failure is the error of a call whose last attempt did not succeed, or whose
-// answer could not be decoded.
+// response could not be decoded.
 func (x *exchange) failure(err error) error {
 	a := &x.last
 	body := bytes.Clone(a.body[:min(len(a.body), maxErrorBody)])
@@ -317,24 +317,44 @@ func (x *exchange) describe(refusal *ClerkErrors, err error) string {
 	switch {
 	case refusal != nil:
 		text = refusal.summary()
-	case a.status == 0 && x.attempts == 0:
-		text = "nothing sent: " + oneLine(err.Error())
+	case a.unsent:
+		text = "nothing sent: " + x.reason(err)
 	case a.status == 0:
-		text = "no answer: " + oneLine(err.Error())
+		text = "no response: " + x.reason(err)
 	case a.status >= 200 && a.status < 300:
-		text = "unusable answer (" + a.shape() + "): " + oneLine(err.Error())
+		text = "unusable response (" + a.shape() + "): " + x.reason(err)
 	case a.status >= 300 && a.status < 400:
-		text = "redirect refused: requests go to the base URL only"
+		text = "redirect" + a.redirectHost() + " refused: requests go to the base URL only"
 	default:
 		text = http.StatusText(a.status) + " (no Clerk error, but " + a.shape() + ")"
 	}
 	if x.cutShort != nil {
-		text += "; waiting to try again: " + oneLine(x.cutShort.Error())
+		text += "; waiting to try again: " + x.reason(x.cutShort)
 	}
 	return strings.TrimSpace(text)
 }
 
-// checkContentType refuses an answer that says it is something other than JSON.
+// reason is the text of an error. A deadline does not say whose it was.
+func (x *exchange) reason(err error) string {
+	timedOut := errors.Is(err, context.DeadlineExceeded)
+	switch {
+	case timedOut && !x.last.began.IsZero() && time.Since(x.last.began) >= x.attemptTimeout:
+		return "the attempt took longer than " + x.attemptTimeout.String()
+	case timedOut && x.retry.Strategy != RetryNone && time.Since(x.started) >= x.retry.Backoff.MaxElapsedTime:
+		return "the call took longer than MaxElapsedTime, " + x.retry.Backoff.MaxElapsedTime.String()
+	}
+	return oneLine(err.Error())
+}
+
+func (a *attempt) redirectHost() string {
+	location, err := url.Parse(a.header.Get("Location"))
+	if err != nil || location.Host == "" {
+		return ""
+	}
+	return " to " + oneLine(location.Host)
+}
+
+// checkContentType refuses a response that says it is something other than JSON.
 func (a *attempt) checkContentType() error {
 	switch t := a.contentType(); {
 	case t == "", t == "application/json", strings.HasSuffix(t, "+json"):
@@ -351,10 +371,10 @@ func (a *attempt) contentType() string {
 
 // shape is what can be shown of a body that is not understood.
 func (a *attempt) shape() string {
-	mediaType := a.contentType()
-	if mediaType == "" {
-		mediaType = "no content type"
+	if len(a.body) == 0 {
+		return "an empty body"
 	}
+	mediaType := cmp.Or(a.contentType(), "no content type")
 	return fmt.Sprintf("%s, %d bytes", oneLine(mediaType), len(a.body))
 }
 
@@ -365,9 +385,9 @@ func (x *exchange) log(ctx context.Context) {
 		return
 	}
 	a := &x.last
-	level := slog.LevelDebug
-	if x.again || a.status == 0 {
-		level = slog.LevelWarn
+	level := slog.LevelWarn
+	if a.succeeded() || documented[x.operation][a.status] {
+		level = slog.LevelDebug
 	}
 	attrs := []slog.Attr{
 		slog.String("operation", string(x.operation)),

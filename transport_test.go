@@ -48,27 +48,27 @@ func TestHostileAnswers(t *testing.T) {
 		text        string
 	}{
 		"HTML with 502":              {502, "text/html; charset=UTF-8", "<html>bad</html>", every, "502 Bad Gateway (no Clerk error, but text/html, 16 bytes)"},
-		"HTML with 200":              {200, "text/html", "<html>", every, "200 unusable answer (text/html, 6 bytes): the answer is not JSON"},
-		"HTML said to be JSON":       {200, "application/json", "<html>", every, "200 unusable answer (application/json, 6 bytes): the answer is not a"},
-		"a right body of wrong type": {200, "text/plain", invitation, every, "unusable answer (text/plain, "},
-		"nothing with 200":           {200, "application/json", "", every, "200 unusable answer (application/json, 0 bytes): the answer is not a"},
-		"nothing with 204":           {204, "", "", every, "204 unusable answer (no content type, 0 bytes): the answer is not a"},
-		"null":                       {200, "application/json", "null", every, "unusable answer (application/json, 4 bytes): the answer is not a"},
-		"a number":                   {200, "application/json", "5", every, "the answer is not a"},
-		"an empty object":            {200, "application/json", "{}", every, "the answer is not a"},
-		"an object of nulls":         {200, "application/json", `{"id":null,"data":null}`, every, "the answer is not a"},
-		"truncated JSON":             {200, "application/json", invitation[:60], every, "the answer is not a"},
-		"two answers":                {200, "application/json", list + list, every, "the answer is not a"},
-		"fields of other types":      {200, "application/json", `{"id":{},"data":5}`, every, "the answer is not a"},
-		"deep nesting":               {200, "application/json", strings.Repeat("[", 100_000), every, "the answer is not a"},
+		"HTML with 200":              {200, "text/html", "<html>", every, "200 unusable response (text/html, 6 bytes): the response is not JSON"},
+		"HTML said to be JSON":       {200, "application/json", "<html>", every, "200 unusable response (application/json, 6 bytes): the response is not a"},
+		"a right body of wrong type": {200, "text/plain", invitation, every, "unusable response (text/plain, "},
+		"nothing with 200":           {200, "application/json", "", every, "200 unusable response (an empty body): the response is not a"},
+		"nothing with 204":           {204, "", "", every, "204 unusable response (an empty body): the response is not a"},
+		"null":                       {200, "application/json", "null", every, "unusable response (application/json, 4 bytes): the response is not a"},
+		"a number":                   {200, "application/json", "5", every, "the response is not a"},
+		"an empty object":            {200, "application/json", "{}", every, "the response is not a"},
+		"an object of nulls":         {200, "application/json", `{"id":null,"data":null}`, every, "the response is not a"},
+		"truncated JSON":             {200, "application/json", invitation[:60], every, "the response is not a"},
+		"two answers":                {200, "application/json", list + list, every, "the response is not a"},
+		"fields of other types":      {200, "application/json", `{"id":{},"data":5}`, every, "the response is not a"},
+		"deep nesting":               {200, "application/json", strings.Repeat("[", 100_000), every, "the response is not a"},
 		"a list of null":             {200, "application/json", `[null]`, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "element 0 has no id"},
 		"data of null":               {200, "application/json", `{"data":[null]}`, []clerk.Operation{clerk.OperationList}, "element 0 has no id"},
-		"an object for a list":       {200, "application/json", invitation, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "the answer is not a list of invitations"},
-		"a list for an object":       {200, "application/json", "[" + invitation + "]", []clerk.Operation{clerk.OperationCreate, clerk.OperationRevoke}, "the answer is not an invitation"},
-		"a page for an array":        {200, "application/json", list, []clerk.Operation{clerk.OperationBulkCreate}, "the answer is not a list of invitations"},
-		"too few of a bulk":          {200, "application/json", `[]`, []clerk.Operation{clerk.OperationBulkCreate}, "the answer has 0 invitations for 1 requests"},
-		"too many of a bulk":         {200, "application/json", "[" + invitation + "," + invitation + "]", []clerk.Operation{clerk.OperationBulkCreate}, "the answer has 2 invitations for 1 requests"},
-		"another success":            {206, "application/json", "{", every, "206 unusable answer"},
+		"an object for a list":       {200, "application/json", invitation, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "the response is not a list of invitations"},
+		"a list for an object":       {200, "application/json", "[" + invitation + "]", []clerk.Operation{clerk.OperationCreate, clerk.OperationRevoke}, "the response is not an invitation"},
+		"a page for an array":        {200, "application/json", list, []clerk.Operation{clerk.OperationBulkCreate}, "the response is not a list of invitations"},
+		"too few of a bulk":          {200, "application/json", `[]`, []clerk.Operation{clerk.OperationBulkCreate}, "the response has 0 invitations for 1 requests"},
+		"too many of a bulk":         {200, "application/json", "[" + invitation + "," + invitation + "]", []clerk.Operation{clerk.OperationBulkCreate}, "the response has 2 invitations for 1 requests"},
+		"another success":            {206, "application/json", "{", every, "206 unusable response"},
 		"not modified":               {304, "", "", every, "304 redirect refused"},
 		"a refusal in HTML":          {400, "text/html", "<html>", every, "400 Bad Request (no Clerk error, but text/html, 6 bytes)"},
 	} {
@@ -139,7 +139,7 @@ func TestSwitchingProtocols(t *testing.T) {
 			go func() { done <- call(t.Context(), client) }()
 			select {
 			case err := <-done:
-				require.ErrorContains(t, err, "101 Switching Protocols (no Clerk error, but no content type, 0 bytes)")
+				require.ErrorContains(t, err, "101 Switching Protocols (no Clerk error, but an empty body)")
 				require.Equal(t, op != clerk.OperationList, isUnknown(err))
 			case <-time.After(5 * time.Second):
 				t.Fatal("the call hangs")
@@ -170,7 +170,11 @@ func TestRedirectsAreRefused(t *testing.T) {
 				sdk := asSDKError(t, err)
 				require.Equal(t, status, sdk.StatusCode)
 				require.Equal(t, location, sdk.Header.Get("Location"))
-				require.ErrorContains(t, err, "redirect refused")
+				host := ""
+				if strings.HasPrefix(location, "http") {
+					host = " to " + strings.TrimPrefix(target.URL, "http://")
+				}
+				require.ErrorContains(t, err, "redirect"+host+" refused: requests go to the base URL only")
 			}
 		}
 	}
@@ -206,7 +210,7 @@ func TestAnswerLargerThanTheLimit(t *testing.T) {
 				require.NotContains(t, err.Error(), "larger", "exactly the limit is allowed")
 				n++
 				err = call(t.Context(), client)
-				require.ErrorContains(t, err, "the answer is larger than the limit")
+				require.ErrorContains(t, err, "the response is larger than WithMaxResponseBytes allows: ")
 				require.Equal(t, op != clerk.OperationList, isUnknown(err))
 			})
 		}
@@ -220,7 +224,7 @@ func padded(n int) []byte { return bytes.Repeat([]byte(" "), n) }
 func TestAnswerLargerThanTheLimitIsNotAskedForAgain(t *testing.T) {
 	mock := answering(reply(200, success[clerk.OperationList]))
 	err := calls[clerk.OperationList](t.Context(), newClient(t, mock, clerk.WithMaxResponseBytes(10)))
-	require.ErrorContains(t, err, "larger than the limit")
+	require.ErrorContains(t, err, "larger than WithMaxResponseBytes allows: 10 bytes")
 	require.Equal(t, 1, mock.GetTotalCallCount())
 }
 
@@ -234,7 +238,7 @@ func TestEndlessAnswer(t *testing.T) {
 		err := calls[clerk.OperationCreate](t.Context(), newClient(t, transport))
 		asSDKError(t, err)
 		require.Equal(t, want, endless.read)
-		require.Equal(t, status == 200, strings.Contains(err.Error(), "the answer is larger than the limit"))
+		require.Equal(t, status == 200, strings.Contains(err.Error(), "the response is larger than WithMaxResponseBytes allows: "))
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // An apiError is an error answer: entries of Clerk's catalogue, with a status.
 type apiError struct {
 	status     int
-	errors     []entry
+	errors     []entry // none for an answer in plain text
 	retryAfter time.Duration
 }
 
@@ -36,7 +36,7 @@ func refuse(status int, code clerk.ErrorCode, message, longMessage string) *apiE
 }
 
 var (
-	errRoute = refuse(404, clerk.CodeResourceNotFound, "not found", "There is no such endpoint.")
+	errRoute = &apiError{status: http.StatusNotFound} // without Clerk's envelope
 
 	errAuthorizationHeader = refuse(401, clerk.CodeAuthorizationHeaderInvalid, "Invalid Authorization header format",
 		"Invalid Authorization header format. Must be 'Bearer <YOUR_API_KEY>'")
@@ -120,6 +120,10 @@ func (f *Fake) answer(result any, refusal *apiError) answer {
 		a.status, a.retryAfter = refusal.status, refusal.retryAfter
 		if a.status == http.StatusTooManyRequests && f.limitBody != nil {
 			a.contentType, a.body = f.limitType, []byte(*f.limitBody)
+			return a
+		}
+		if refusal.errors == nil {
+			a.contentType, a.body = "text/plain", []byte(http.StatusText(refusal.status))
 			return a
 		}
 		result = map[string]any{"errors": refusal.errors}

@@ -36,7 +36,8 @@
 //     without regard to case, unless [WithExactQuery] is given;
 //   - whether limit and offset apply to the list that is a bare array. In the fake
 //     they do, unless [WithUnpagedArrays] is given;
-//   - the largest request body, here 1 MiB.
+//   - the largest request body, here 1 MiB, and the answer to a path that the API
+//     does not have, here plain text.
 package clerktest
 
 import (
@@ -53,7 +54,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// SecretKey is the key, of no worth, that a [Fake] takes, unless [WithSecretKey] is given.
+// SecretKey is the key, a worthless one, that a [Fake] takes, unless [WithSecretKey] is given.
 const SecretKey = "sk_test_clerktest" //nolint:gosec // no credential
 
 // maxRequestBody is where the fake answers request_body_too_large.

@@ -113,8 +113,8 @@ func TestRules(t *testing.T) {
 		"revoked already":             {fmt.Sprintf(revoke, "3"), ``, nil, plain(400, "invitation_already_revoked", "Invitation is already revoked.", "Invitation is already revoked.")},
 		"accepted already":            {fmt.Sprintf(revoke, "2"), ``, nil, plain(400, "invitation_already_accepted", "Invitation is already accepted, try signing in instead.", "Invitation is already accepted, try signing in instead.")},
 		"an unknown id":               {"POST /v1/invitations/inv_9/revoke", `null`, nil, plain(404, "resource_not_found", "not found", "No invitation was found with id inv_9.")},
-		"an unknown path":             {"GET /v1/invitations/inv_1", ``, nil, plain(404, "resource_not_found", "not found", "There is no such endpoint.")},
-		"an unknown method":           {"DELETE /v1/invitations", ``, nil, plain(404, "resource_not_found", "not found", "There is no such endpoint.")},
+		"an unknown path":             {"GET /v1/invitations/inv_1", ``, nil, "404 Not Found"},
+		"an unknown method":           {"DELETE /v1/invitations", ``, nil, "404 Not Found"},
 		"an unknown status":           {list + "?status=own", ``, nil, param(422, "form_param_value_invalid", "is invalid", "status is invalid", "status")},
 		"an unknown order":            {list + "?order_by=-name", ``, nil, param(422, "form_param_value_invalid", "is invalid", "order_by is invalid", "order_by")},
 		"a limit of 0":                {list + "?limit=0", ``, nil, param(422, "form_param_value_invalid", "is invalid", "limit is invalid", "limit")},
@@ -136,8 +136,13 @@ func TestRules(t *testing.T) {
 			resp, body := send(t, fake, method, path, test.body, test.headers...)
 			status, want, _ := strings.Cut(test.want, " ")
 			require.Equal(t, status, fmt.Sprint(resp.StatusCode))
-			require.JSONEq(t, want, body)
-			require.Equal(t, []string{"application/json"}, resp.Header["Content-Type"])
+			if strings.HasPrefix(want, "{") {
+				require.JSONEq(t, want, body)
+				require.Equal(t, []string{"application/json"}, resp.Header["Content-Type"])
+			} else {
+				require.Equal(t, want, body)
+				require.Equal(t, []string{"text/plain"}, resp.Header["Content-Type"])
+			}
 			require.Equal(t, before, fake.Invitations(), "a refusal changes nothing")
 			log := fake.Requests()
 			require.Equal(t, resp.StatusCode, log[len(log)-1].Status)

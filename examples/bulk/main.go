@@ -38,8 +38,7 @@ func run(ctx context.Context) error {
 	}
 	invited, err := client.Invitations.BulkCreate(ctx, team)
 	if errors.Is(err, clerk.ErrDuplicateInvitation) {
-		// A bulk is refused as a whole. Clerk names who is invited already:
-		// leave them out and send the others.
+		// Clerk names who is invited already: leave them out and send the others.
 		known := duplicates(err)
 		fmt.Println("invited before:", known)
 		team = slices.DeleteFunc(team, func(req clerk.CreateInvitationRequest) bool {
@@ -64,6 +63,8 @@ func explain(err error) error {
 	switch {
 	case errors.Is(err, clerk.ErrOutcomeUnknown):
 		return fmt.Errorf("list the invitations before trying again: %w", err)
+	case errors.Is(err, clerk.ErrUnauthorized):
+		return fmt.Errorf("correct the key: %w", err)
 	case errors.As(err, &failed) && failed.RetryAfter > 0:
 		return fmt.Errorf("try again in %s: %w", failed.RetryAfter, err)
 	case errors.As(err, &refused):

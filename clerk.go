@@ -118,6 +118,9 @@ func (c *Client) With(opts ...Option) (*Client, error) {
 
 func newClient(cfg config, opts []Option) (*Client, error) {
 	for _, opt := range opts {
+		if opt == nil {
+			return nil, invalid("", errNilOption)
+		}
 		if err := opt.applyToClient(&cfg); err != nil {
 			return nil, invalid("", err)
 		}

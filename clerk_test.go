@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,7 @@ func TestNewClientRefuses(t *testing.T) {
 		"a query in the URL":     {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1?a=secret")}, "base URL has a query"},
 		"an empty query":         {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1?")}, "base URL has a query"},
 		"a fragment in the URL":  {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1#secret")}, "base URL has a query or a fragment"},
+		"no option":              {testKey, []clerk.Option{nil}, "option is nil"},
 		"no HTTP client":         {testKey, []clerk.Option{clerk.WithHTTPClient(nil)}, "HTTP client is nil"},
 		"no key function":        {"", []clerk.Option{clerk.WithSecretKeyFunc(nil)}, "secret key function is nil"},
 		"no app name":            {testKey, []clerk.Option{clerk.WithAppName("")}, "app name is empty"},
@@ -53,6 +55,7 @@ func TestNewClientRefuses(t *testing.T) {
 		"a header of two words":  {testKey, []clerk.Option{clerk.WithHeader("X Y", "x")}, "header has a name"},
 		"a header of two lines":  {testKey, []clerk.Option{clerk.WithHeader("X-Y", "x\r\nX-Z: y")}, "header X-Y has a control character"},
 		"another authorization":  {testKey, []clerk.Option{clerk.WithHeader("authorization", "x")}, "header Authorization is not open to callers"},
+		"a header for upgrading": {testKey, []clerk.Option{clerk.WithHeader("Upgrade", "x")}, "header Upgrade is not open"},
 		"a header for repeating": {testKey, []clerk.Option{clerk.WithHeader("idempotency-key", "x")}, "header Idempotency-Key is not open"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +80,7 @@ func TestBaseURLs(t *testing.T) {
 		"http://127.1.2.3":                  "http://127.1.2.3/invitations",
 		"http://[::1]:8080/v1":              "http://[::1]:8080/v1/invitations",
 		"http://[::ffff:127.0.0.1]:8080/v1": "http://[::ffff:127.0.0.1]:8080/v1/invitations",
-		"http://LocalHost:8080/v1":          "http://LocalHost:8080/v1/invitations",
+		"http://LocalHost:8080/v1":          "http://localhost:8080/v1/invitations", // net/http knows no other spelling
 	} {
 		t.Run(base, func(t *testing.T) {
 			rec := &recorder{next: answering(reply(200, pendingJSON))}
@@ -136,6 +139,10 @@ func TestWithLeavesTheClientAlone(t *testing.T) {
 	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
 	require.Equal(t, "one", rec.last.Header.Get("X-Team"))
 	require.Equal(t, "api.clerk.com", rec.last.URL.Host)
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client, clerk.WithBaseURL("https://once.example.com")))
+	require.Equal(t, "once.example.com", rec.last.URL.Host)
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+	require.Equal(t, "api.clerk.com", rec.last.URL.Host)
 
 	_, err = client.With(clerk.WithAttemptTimeout(-1))
 	require.ErrorIs(t, err, clerk.ErrInvalidRequest)
@@ -149,6 +156,7 @@ func TestCallOptionThatIsWrong(t *testing.T) {
 		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
 		require.ErrorContains(t, err, string(op)+": base URL is neither")
 		require.ErrorIs(t, call(t.Context(), client, clerk.WithResponse(nil)), clerk.ErrInvalidRequest)
+		require.ErrorIs(t, call(t.Context(), client, nil), clerk.ErrInvalidRequest)
 		require.Zero(t, mock.GetTotalCallCount())
 	}
 }
@@ -217,6 +225,52 @@ func TestResponse(t *testing.T) {
 	})
 }
 
+// TestResponseOfACallThatSentNothing: what an earlier call left there must go.
+func TestResponseOfACallThatSentNothing(t *testing.T) {
+	client := newClient(t, answering(reply(200, pendingJSON)))
+	var meta clerk.ResponseMeta
+	for name, fail := range map[string]func() error{
+		"bad input": func() error {
+			_, err := client.Invitations.Revoke(t.Context(), "", clerk.WithResponse(&meta))
+			return err
+		},
+		"a bad option": func() error {
+			return calls[clerk.OperationRevoke](t.Context(), client, clerk.WithResponse(&meta), clerk.WithAttemptTimeout(0))
+		},
+	} {
+		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client, clerk.WithResponse(&meta)))
+		require.ErrorIs(t, fail(), clerk.ErrInvalidRequest, name)
+		require.Equal(t, clerk.OperationRevoke, meta.Operation, name)
+		require.Zero(t, meta.StatusCode, name)
+		require.Zero(t, meta.Attempts, name)
+	}
+}
+
+// TestClientDoesNotChangeWithItsOptions: what options were made of may change.
+func TestClientDoesNotChangeWithItsOptions(t *testing.T) {
+	retry := clerk.RetryConfig{RetryConnectionErrors: new(false)}
+	mock := answering(failing(errDial), reply(200, pendingJSON))
+	httpClient := &http.Client{Transport: mock}
+	client, err := clerk.NewClient(testKey, clerk.WithHTTPClient(httpClient), clerk.WithRetry(retry))
+	require.NoError(t, err)
+	*retry.RetryConnectionErrors = true
+	httpClient.Transport = answering(reply(400, ``))
+	require.ErrorIs(t, calls[clerk.OperationCreate](t.Context(), client), errDial)
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+	require.Equal(t, 2, mock.GetTotalCallCount())
+}
+
+func TestCookieJarIsUsed(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	rec := &recorder{next: answering(reply(200, pendingJSON, "Set-Cookie", "seen=1"))}
+	client, err := clerk.NewClient(testKey, clerk.WithHTTPClient(&http.Client{Transport: rec, Jar: jar}))
+	require.NoError(t, err)
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+	require.Equal(t, "seen=1", rec.last.Header.Get("Cookie"))
+}
+
 func TestHTTPClientIsUsedAndLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hangs := roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -249,15 +303,21 @@ func TestLogger(t *testing.T) {
 		client := newClient(t, answering(
 			reply(429, `{}`, "Retry-After", "7"),
 			reply(200, revokedJSON, "X-Clerk-Trace-Id", "abc"),
+			reply(401, `{"errors":[{"code":"clerk_key_invalid"}],"clerk_trace_id":"def"}`),
+			reply(400, `{"errors":[{"code":"invitation_already_revoked"}]}`),
 			func(*http.Request) (*http.Response, error) { return nil, errors.New("broken for " + address) },
 		), clerk.WithLogger(logger))
 		require.NoError(t, calls[clerk.OperationRevoke](t.Context(), client))
-		require.Error(t, calls[clerk.OperationRevoke](t.Context(), client))
+		for range 3 {
+			require.Error(t, calls[clerk.OperationRevoke](t.Context(), client))
+		}
 
 		const route = "POST /invitations/{invitation_id}/revoke"
 		require.Equal(t, []map[string]string{
 			{"level": "WARN", "operation": "RevokeInvitation", "route": route, "attempt": "1", "status": "429", "duration": "0s", "wait": "7s"},
 			{"level": "DEBUG", "operation": "RevokeInvitation", "route": route, "attempt": "2", "status": "200", "duration": "0s", "trace_id": "abc"},
+			{"level": "WARN", "operation": "RevokeInvitation", "route": route, "attempt": "1", "status": "401", "duration": "0s", "trace_id": "def"},
+			{"level": "DEBUG", "operation": "RevokeInvitation", "route": route, "attempt": "1", "status": "400", "duration": "0s"},
 			{"level": "WARN", "operation": "RevokeInvitation", "route": route, "attempt": "1", "duration": "0s", "error": "broken for [redacted]"},
 		}, records)
 	})

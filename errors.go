@@ -54,54 +54,54 @@ type ErrorCode string
 // The codes of Clerk's public error catalogue that the operations on invitations
 // can meet.
 const (
-	CodeActionBlocked                ErrorCode = "action_blocked"
-	CodeAPIVersionInvalid            ErrorCode = "api_version_invalid"
-	CodeAuthorizationHeaderInvalid   ErrorCode = "authorization_header_format_invalid"
-	CodeAuthorizationInvalid         ErrorCode = "authorization_invalid"
-	CodeBadRequest                   ErrorCode = "bad_request"
-	CodeBulkSizeExceeded             ErrorCode = "bulk_size_exceeded"
-	CodeClerkKeyInvalid              ErrorCode = "clerk_key_invalid"
-	CodeConflict                     ErrorCode = "conflict"
-	CodeDevMonthlyEmailLimitExceeded ErrorCode = "dev_monthly_email_limit_exceeded"
-	CodeDuplicateRecord              ErrorCode = "duplicate_record"
-	CodeFormIdentifierExists         ErrorCode = "form_identifier_exists"
-	CodeFormParamArraySizeExceeded   ErrorCode = "form_param_array_size_exceeded"
-	CodeFormParamExceedsAllowedSize  ErrorCode = "form_param_exceeds_allowed_size"
-	CodeFormParamFormatInvalid       ErrorCode = "form_param_format_invalid"
-	CodeFormParamMaxLengthExceeded   ErrorCode = "form_param_max_length_exceeded"
-	CodeFormParamMissing             ErrorCode = "form_param_missing"
-	CodeFormParamNil                 ErrorCode = "form_param_nil"
-	CodeFormParamTypeInvalid         ErrorCode = "form_param_type_invalid"
-	CodeFormParamUnknown             ErrorCode = "form_param_unknown"
-	CodeFormParamValueInvalid        ErrorCode = "form_param_value_invalid"
-	CodeFormParamValueTooLarge       ErrorCode = "form_param_value_too_large"
-	CodeGatewayTimeout               ErrorCode = "gateway_timeout"
-	CodeInternalClerkError           ErrorCode = "internal_clerk_error"
-	CodeInvitationAlreadyAccepted    ErrorCode = "invitation_already_accepted"
-	CodeInvitationAlreadyRevoked     ErrorCode = "invitation_already_revoked"
-	CodeInvitationsNotSupported      ErrorCode = "invitations_not_supported"
-	CodeMalformedRequestParameters   ErrorCode = "malformed_request_parameters"
-	CodeNotAllowedAccess             ErrorCode = "not_allowed_access"
-	CodeQuotaExceeded                ErrorCode = "quota_exceeded"
-	CodeRequestBodyInvalid           ErrorCode = "request_body_invalid"
-	CodeRequestBodyTooLarge          ErrorCode = "request_body_too_large"
-	CodeResourceLocked               ErrorCode = "resource_locked"
-	CodeResourceNotFound             ErrorCode = "resource_not_found"
-	CodeServiceUnavailable           ErrorCode = "service_unavailable"
-	CodeTooManyRequests              ErrorCode = "too_many_requests"
-	CodeUnsupportedContentType       ErrorCode = "unsupported_content_type"
-	CodeUserQuotaExceeded            ErrorCode = "user_quota_exceeded"
+	CodeActionBlocked                    ErrorCode = "action_blocked"
+	CodeAPIVersionInvalid                ErrorCode = "api_version_invalid"
+	CodeAuthorizationHeaderFormatInvalid ErrorCode = "authorization_header_format_invalid"
+	CodeAuthorizationInvalid             ErrorCode = "authorization_invalid"
+	CodeBadRequest                       ErrorCode = "bad_request"
+	CodeBulkSizeExceeded                 ErrorCode = "bulk_size_exceeded"
+	CodeClerkKeyInvalid                  ErrorCode = "clerk_key_invalid"
+	CodeConflict                         ErrorCode = "conflict"
+	CodeDevMonthlyEmailLimitExceeded     ErrorCode = "dev_monthly_email_limit_exceeded"
+	CodeDuplicateRecord                  ErrorCode = "duplicate_record"
+	CodeFormIdentifierExists             ErrorCode = "form_identifier_exists"
+	CodeFormParamArraySizeExceeded       ErrorCode = "form_param_array_size_exceeded"
+	CodeFormParamExceedsAllowedSize      ErrorCode = "form_param_exceeds_allowed_size"
+	CodeFormParamFormatInvalid           ErrorCode = "form_param_format_invalid"
+	CodeFormParamMaxLengthExceeded       ErrorCode = "form_param_max_length_exceeded"
+	CodeFormParamMissing                 ErrorCode = "form_param_missing"
+	CodeFormParamNil                     ErrorCode = "form_param_nil"
+	CodeFormParamTypeInvalid             ErrorCode = "form_param_type_invalid"
+	CodeFormParamUnknown                 ErrorCode = "form_param_unknown"
+	CodeFormParamValueInvalid            ErrorCode = "form_param_value_invalid"
+	CodeFormParamValueTooLarge           ErrorCode = "form_param_value_too_large"
+	CodeGatewayTimeout                   ErrorCode = "gateway_timeout"
+	CodeInternalClerkError               ErrorCode = "internal_clerk_error"
+	CodeInvitationAlreadyAccepted        ErrorCode = "invitation_already_accepted"
+	CodeInvitationAlreadyRevoked         ErrorCode = "invitation_already_revoked"
+	CodeInvitationsNotSupported          ErrorCode = "invitations_not_supported"
+	CodeMalformedRequestParameters       ErrorCode = "malformed_request_parameters"
+	CodeNotAllowedAccess                 ErrorCode = "not_allowed_access"
+	CodeQuotaExceeded                    ErrorCode = "quota_exceeded"
+	CodeRequestBodyInvalid               ErrorCode = "request_body_invalid"
+	CodeRequestBodyTooLarge              ErrorCode = "request_body_too_large"
+	CodeResourceLocked                   ErrorCode = "resource_locked"
+	CodeResourceNotFound                 ErrorCode = "resource_not_found"
+	CodeServiceUnavailable               ErrorCode = "service_unavailable"
+	CodeTooManyRequests                  ErrorCode = "too_many_requests"
+	CodeUnsupportedContentType           ErrorCode = "unsupported_content_type"
+	CodeUserQuotaExceeded                ErrorCode = "user_quota_exceeded"
 )
 
 var sentinels = map[ErrorCode]error{
-	CodeDuplicateRecord:            ErrDuplicateInvitation,
-	CodeFormIdentifierExists:       ErrUserExists,
-	CodeResourceNotFound:           ErrNotFound,
-	CodeInvitationAlreadyRevoked:   ErrAlreadyRevoked,
-	CodeInvitationAlreadyAccepted:  ErrAlreadyAccepted,
-	CodeAuthorizationHeaderInvalid: ErrUnauthorized,
-	CodeClerkKeyInvalid:            ErrUnauthorized,
-	CodeTooManyRequests:            ErrRateLimited,
+	CodeDuplicateRecord:                  ErrDuplicateInvitation,
+	CodeFormIdentifierExists:             ErrUserExists,
+	CodeResourceNotFound:                 ErrNotFound,
+	CodeInvitationAlreadyRevoked:         ErrAlreadyRevoked,
+	CodeInvitationAlreadyAccepted:        ErrAlreadyAccepted,
+	CodeAuthorizationHeaderFormatInvalid: ErrUnauthorized,
+	CodeClerkKeyInvalid:                  ErrUnauthorized,
+	CodeTooManyRequests:                  ErrRateLimited,
 }
 
 // is reports whether the status alone makes an error a target.
@@ -140,7 +140,7 @@ type ClerkError struct {
 	LongMessage string `json:"long_message"`
 	// Meta is the raw JSON of what Clerk adds, such as the parameter that is
 	// wrong; nil when absent. See ParamName and EmailAddresses.
-	Meta json.RawMessage `json:"meta,omitempty"`
+	Meta json.RawMessage `json:"meta"`
 }
 
 // ParamName returns the name of the request's parameter that is wrong, or ""
@@ -182,10 +182,16 @@ func (e *ClerkErrors) Error() string {
 	return e.line("", e.summary())
 }
 
+// maxSummary is how many errors a text names.
+const maxSummary = 5
+
 func (e *ClerkErrors) summary() string {
-	texts := make([]string, len(e.Errors))
-	for i, one := range e.Errors {
-		texts[i] = one.String()
+	var texts []string
+	for _, one := range e.Errors[:min(len(e.Errors), maxSummary)] {
+		texts = append(texts, one.String())
+	}
+	if more := len(e.Errors) - maxSummary; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(texts, "; ")
 }
@@ -207,9 +213,10 @@ type SDKError struct {
 	ResponseMeta
 	// Message says what failed, on one line, without addresses.
 	Message string
-	// Err is the cause. It wraps, where they apply, the *ClerkErrors of the
-	// response, the transport's or the context's error, and ErrOutcomeUnknown or
-	// ErrInvalidRequest.
+	// Err is the cause; nil where the status says it all. It wraps, where they
+	// apply, the *ClerkErrors of the response, the transport's or the context's
+	// error, and ErrOutcomeUnknown or ErrInvalidRequest. A transport's error has
+	// its own text, which may hold what Message does not.
 	Err error
 	// Body is the last response's body, at most 64 KiB of it. It can hold
 	// addresses.
@@ -262,19 +269,19 @@ func (m *ResponseMeta) line(verdict, message string) string {
 
 // Format writes the error's one line, whatever the verb: the other fields can
 // hold addresses.
-func (e *ClerkErrors) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
+func (e ClerkErrors) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
 
 // Format writes the error's one line, whatever the verb.
-func (e *SDKError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
+func (e SDKError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
 
 // Format writes the error's String, whatever the verb.
 func (e ClerkError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.String()) }
 
 // MarshalText returns the error's one line, so that it is what JSON holds, too.
-func (e *ClerkErrors) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+func (e ClerkErrors) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
 // MarshalText returns the error's one line, so that it is what JSON holds, too.
-func (e *SDKError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+func (e SDKError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
 // MarshalText returns the error's String, so that it is what JSON holds, too.
 func (e ClerkError) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
@@ -300,25 +307,30 @@ type fieldError struct{ field, problem string }
 func (e fieldError) Error() string        { return e.field + " " + e.problem }
 func (e fieldError) Is(target error) bool { return target == ErrInvalidRequest }
 
-// invalid is the error of a call that sent nothing, for something in what it
-// was given is wrong.
+// invalid is the error of a call that sent nothing, because what it was given is
+// wrong.
 func invalid(op Operation, err error) error {
-	return &SDKError{ResponseMeta: ResponseMeta{Operation: op}, Message: oneLine(err.Error()), Err: err}
+	return &SDKError{ResponseMeta: ResponseMeta{Operation: op}, Message: err.Error(), Err: err}
 }
 
 const maxLine = 300
 
-// oneLine makes foreign text fit to be printed: on one line, not too long, and
-// without the words that may be an address, part of a URL's query, or a key.
+// oneLine makes foreign text fit to be printed: on one line, not too long, without
+// invisible characters, and without the words that may be an address, part of a
+// URL's query, or a key. Escapes (% and \) may stand for either.
 func oneLine(text string) string {
 	if len(text) > 4*maxLine {
 		text = text[:4*maxLine]
 	}
-	words := strings.FieldsFunc(text, func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar
-	})
+	visible := func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.IsPrint(r) && r != unicode.ReplacementChar {
+			return r
+		}
+		return -1
+	}
+	words := strings.Fields(strings.Map(visible, text))
 	for i, word := range words {
-		if strings.ContainsAny(word, "@=") || strings.Contains(word, "%40") || holdsKey(word) {
+		if strings.ContainsAny(word, `@=%\`) || holdsKey(word) {
 			words[i] = "[redacted]"
 		}
 	}
@@ -331,6 +343,14 @@ func oneLine(text string) string {
 
 // holdsKey reports whether word holds "sk_" and more; "sk_..." is no key.
 func holdsKey(word string) bool {
-	_, rest, found := strings.Cut(word, "sk_")
-	return found && rest != "" && (unicode.IsLetter(rune(rest[0])) || unicode.IsDigit(rune(rest[0])))
+	for {
+		_, rest, found := strings.Cut(word, "sk_")
+		if !found {
+			return false
+		}
+		if rest != "" && (unicode.IsLetter(rune(rest[0])) || unicode.IsDigit(rune(rest[0]))) {
+			return true
+		}
+		word = rest
+	}
 }

@@ -306,6 +306,28 @@ func TestErrorTextIsOneSafeLine(t *testing.T) {
 	}
 }
 
+func TestWordsThatAreRedacted(t *testing.T) {
+	for word, redacted := range map[string]bool{
+		"ada@example.com": true, "ada%40example.com": true, "ada%2540example.com": true, `ada\u0040example.com`: true,
+		"ada\u200b@example.com": true, "<ada@example.com>,": true, "a=b": true, "ticket%3Dx": true,
+		"sk_live_dummy": true, "Bearer:sk_...sk_live_dummy": true, "(sk_...);": false, "it's": false, "/v1/invitations": false,
+	} {
+		err := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: "x", Message: "before " + word + " after"}}}
+		if redacted {
+			require.EqualError(t, err, "clerk: x: before [redacted] after", word)
+		} else {
+			require.EqualError(t, err, "clerk: x: before "+word+" after")
+		}
+	}
+}
+
+func TestManyErrors(t *testing.T) {
+	body := `{"errors":[` + strings.Repeat(`{"code":"a"},`, 999) + `{"code":"a"}]}`
+	err := calls[clerk.OperationCreate](t.Context(), newClient(t, answering(reply(400, body))))
+	require.EqualError(t, err, "clerk: CreateInvitation: 400 a; a; a; a; a; and 995 more")
+	require.Len(t, asClerkErrors(t, err).Errors, 1000)
+}
+
 func TestNotErrorEnvelopes(t *testing.T) {
 	for _, body := range []string{
 		``, `null`, `[]`, `{}`, `""`, `{"errors":null}`, `{"errors":{}}`, `{"errors":[null]}`, `{"errors":[{}]}`,

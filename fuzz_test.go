@@ -91,8 +91,8 @@ func TestParseRetryAfter(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"120":                            2 * time.Minute,
 		" 7 ":                            7 * time.Second,
-		"1.5":                            1500 * time.Millisecond,
-		".5":                             500 * time.Millisecond,
+		"1.5":                            2 * time.Second,
+		".5":                             time.Second,
 		"0":                              0,
 		"-1":                             0,
 		"+1":                             0,

@@ -2,6 +2,7 @@ package clerk_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"testing"
@@ -125,6 +126,7 @@ func asSDKError(tb testing.TB, err error) *clerk.SDKError {
 	tb.Helper()
 	var sdk *clerk.SDKError
 	require.ErrorAs(tb, err, &sdk)
+	requireNoSecrets(tb, "error", fmt.Sprintf("%v %+v %#v", err, err, err))
 	return sdk
 }
 
@@ -132,5 +134,6 @@ func asClerkErrors(tb testing.TB, err error) *clerk.ClerkErrors {
 	tb.Helper()
 	var refused *clerk.ClerkErrors
 	require.ErrorAs(tb, err, &refused)
+	requireNoSecrets(tb, "error", fmt.Sprintf("%v %+v %#v", err, err, err))
 	return refused
 }

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // An Operation is an operation of Clerk's API, by its name in Clerk's OpenAPI
@@ -41,20 +43,14 @@ func (s InvitationsService) Format(f fmt.State, verb rune) { s.client.Format(f, 
 // invitation may have been made.
 func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
 	r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations"}
-	body, err := encode(req)
-	if err != nil {
-		return nil, invalid(r.operation, err)
-	}
-	r.body = body
+	r.body, r.invalid = encode(req)
 	return do(ctx, s.client, r, decodeInvitation, opts)
 }
 
 // List gives one page of invitations. For all pages use [InvitationsService.All].
 func (s *InvitationsService) List(ctx context.Context, req ListInvitationsRequest, opts ...CallOption) (*InvitationList, error) {
 	r := request{operation: OperationList, method: http.MethodGet, path: "/invitations", query: req.values()}
-	if err := req.check(); err != nil {
-		return nil, invalid(r.operation, err)
-	}
+	r.invalid = req.check()
 	return do(ctx, s.client, r, decodeList, opts)
 }
 
@@ -114,11 +110,7 @@ func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest
 // have been made.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
 	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk"}
-	body, err := encodeBulk(reqs)
-	if err != nil {
-		return nil, invalid(r.operation, err)
-	}
-	r.body = body
+	r.body, r.invalid = encodeBulk(reqs)
 	return do(ctx, s.client, r, func(body []byte) ([]Invitation, error) {
 		invs, err := decodeInvitations(body)
 		if err == nil && len(invs) != len(reqs) {
@@ -129,18 +121,22 @@ func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvita
 }
 
 // Revoke ends the invitation, so that its link can no longer be used, and gives
-// it as it is then. It does not keep its addressee from signing up by other ways.
+// it as it is then. It does not keep its addressee from signing up by other means.
 //
 // An id that Clerk does not know gives [ErrNotFound], an invitation that is
 // revoked or accepted [ErrAlreadyRevoked] or [ErrAlreadyAccepted].
 // [ErrOutcomeUnknown] means that the invitation may have been revoked.
 func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
 	r := request{operation: OperationRevoke, method: http.MethodPost, template: "/invitations/{invitation_id}/revoke"}
-	if err := checkID(invitationID); err != nil {
-		return nil, invalid(r.operation, err)
-	}
+	r.invalid = checkID(invitationID)
 	r.path = "/invitations/" + url.PathEscape(invitationID) + "/revoke"
-	return do(ctx, s.client, r, decodeInvitation, opts)
+	return do(ctx, s.client, r, func(body []byte) (*Invitation, error) {
+		inv, err := decodeInvitation(body)
+		if err == nil && inv.ID != invitationID {
+			err = errors.New("the response is about another invitation")
+		}
+		return inv, err
+	}, opts)
 }
 
 // checkID refuses an id that would lead to another path.
@@ -149,6 +145,8 @@ func checkID(id string) error {
 	switch {
 	case id == "":
 		return fieldError{field, "is empty"}
+	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+		return fieldError{field, "holds white space or a control character"}
 	case strings.ContainsAny(id, "/?#%"):
 		return fieldError{field, "holds one of / ? # %"}
 	case strings.Trim(id, ".") == "":
@@ -163,7 +161,7 @@ func encode(req CreateInvitationRequest) ([]byte, error) {
 	}
 	body, err := json.Marshal(req)
 	if err != nil { // nothing else in a request can fail
-		return nil, fieldError{"public_metadata", "cannot be JSON: " + err.Error()}
+		return nil, fieldError{"public_metadata", "cannot be JSON: " + oneLine(err.Error())}
 	}
 	return body, nil
 }

@@ -83,12 +83,18 @@ func TestRevoke(t *testing.T) {
 	require.Equal(t, revoked(), inv)
 }
 
+func TestRevokeOfAnother(t *testing.T) {
+	_, err := newClient(t, answering(reply(200, revokedJSON))).Invitations.Revoke(t.Context(), "inv_1")
+	require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+	require.ErrorContains(t, err, "the response is about another invitation")
+}
+
 func TestRevokeEscapesTheID(t *testing.T) {
-	rec := &recorder{next: answering(reply(200, revokedJSON))}
-	_, err := newClient(t, rec).Invitations.Revoke(t.Context(), "..a b;ü&=+")
+	rec := &recorder{next: answering(reply(200, `{"id":"..ab;ü&=+"}`))}
+	_, err := newClient(t, rec).Invitations.Revoke(t.Context(), "..ab;ü&=+")
 	require.NoError(t, err)
-	require.Equal(t, "/v1/invitations/..a b;ü&=+/revoke", rec.last.URL.Path)
-	require.Equal(t, invitationsURL+"/..a%20b%3B%C3%BC&=+/revoke", rec.last.URL.String())
+	require.Equal(t, "/v1/invitations/..ab;ü&=+/revoke", rec.last.URL.Path)
+	require.Equal(t, invitationsURL+"/..ab%3B%C3%BC&=+/revoke", rec.last.URL.String())
 }
 
 func TestListQuery(t *testing.T) {
@@ -173,6 +179,9 @@ func TestBadInputSendsNothing(t *testing.T) {
 	}{
 		"no address":         {create(clerk.CreateInvitationRequest{}), "CreateInvitation: email_address is empty"},
 		"an address of none": {create(clerk.CreateInvitationRequest{EmailAddress: " \t"}), "CreateInvitation: email_address is empty"},
+		"an address of bytes": {
+			create(clerk.CreateInvitationRequest{EmailAddress: "ada\xff@example.com"}), "CreateInvitation: email_address is not UTF-8",
+		},
 		"metadata of a channel": {
 			create(clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{"c": make(chan int)}}),
 			"CreateInvitation: public_metadata cannot be JSON",
@@ -197,6 +206,9 @@ func TestBadInputSendsNothing(t *testing.T) {
 		"an id with a query":        {revoke("inv_1?a=b"), "RevokeInvitation: invitation_id holds one of / ? # %"},
 		"an id with a fragment":     {revoke("inv_1#a"), "RevokeInvitation: invitation_id holds one of / ? # %"},
 		"an id with an escape":      {revoke("inv_1%2f"), "RevokeInvitation: invitation_id holds one of / ? # %"},
+		"an id of white space":      {revoke(" "), "RevokeInvitation: invitation_id holds white space or a control character"},
+		"an id with a tab":          {revoke("inv\t1"), "RevokeInvitation: invitation_id holds white space or a control character"},
+		"an id with a zero":         {revoke("inv_1\x00"), "RevokeInvitation: invitation_id holds white space or a control character"},
 		"an id of a dot":            {revoke("."), "RevokeInvitation: invitation_id is dots only"},
 		"an id of dots":             {revoke(".."), "RevokeInvitation: invitation_id is dots only"},
 	} {

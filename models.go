@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Limits that Clerk's OpenAPI document sets.
@@ -35,12 +36,14 @@ type Invitation struct {
 	// PublicMetadata is the raw JSON of the metadata that the user gets on
 	// signing up; see DecodePublicMetadata. It may be null.
 	PublicMetadata json.RawMessage `json:"public_metadata"`
-	// Revoked is true once the invitation is revoked.
+	// Revoked is true once the invitation is revoked. In JSON it is absent
+	// before (as observed).
 	Revoked bool `json:"revoked,omitempty"`
 	// Status is the invitation's state.
 	Status InvitationStatus `json:"status"`
 	// URL is the link in the invitation's email. Whoever has it can sign up:
-	// treat it as a secret. It is empty once the invitation is revoked.
+	// treat it as a secret. It is empty once the invitation is revoked (as
+	// observed).
 	URL string `json:"url,omitempty"`
 	// ExpiresAt is when the invitation ends; 0 when Clerk says null.
 	ExpiresAt UnixMilli `json:"expires_at"`
@@ -57,10 +60,20 @@ func (i Invitation) DecodePublicMetadata(v any) error {
 		return nil
 	}
 	if err := json.Unmarshal(i.PublicMetadata, v); err != nil {
-		return fmt.Errorf("clerk: public_metadata of invitation %s: %w", i.ID, err)
+		return &metadataError{fmt.Sprintf("clerk: public_metadata of invitation %s does not fit into %T", i.ID, v), err}
 	}
 	return nil
 }
+
+// A metadataError has a text without the metadata's values, which those of
+// encoding/json can hold.
+type metadataError struct {
+	text  string
+	cause error
+}
+
+func (e *metadataError) Error() string { return e.text }
+func (e *metadataError) Unwrap() error { return e.cause }
 
 // String returns the invitation without its ticket URL, address and metadata.
 func (i Invitation) String() string {
@@ -89,9 +102,9 @@ const (
 	InvitationStatusExpired  InvitationStatus = "expired"
 )
 
-// UnixMilli is a time as Clerk gives it, in milliseconds since 1970. 0 stands
-// for no time, and is null in JSON. From a [time.Time] it is
-// UnixMilli(t.UnixMilli()).
+// UnixMilli is a time as Clerk gives it, in milliseconds since 1970 (as observed:
+// its OpenAPI document does not name the unit). 0 stands for no time, and is null
+// in JSON. From a [time.Time] it is UnixMilli(t.UnixMilli()).
 type UnixMilli int64
 
 // Time returns the time in UTC; the zero Time for 0.
@@ -132,7 +145,7 @@ type CreateInvitationRequest struct {
 	// RedirectURL is where the link in the email leads, an absolute URL or a
 	// path. Needed for custom sign-up flows only.
 	RedirectURL string `json:"redirect_url,omitempty"`
-	// Notify says whether Clerk sends an email; nil means true. For none write
+	// Notify says whether Clerk sends an email; nil means true. For none use
 	// new(false).
 	Notify *bool `json:"notify,omitempty"`
 	// IgnoreExisting invites also where a pending invitation for the address
@@ -159,8 +172,11 @@ func (r CreateInvitationRequest) LogValue() slog.Value { return slog.StringValue
 // check finds what can never be right. Whether a value is allowed is for Clerk
 // to judge.
 func (r CreateInvitationRequest) check() error {
-	if strings.TrimSpace(r.EmailAddress) == "" {
+	switch {
+	case strings.TrimSpace(r.EmailAddress) == "":
 		return fieldError{"email_address", "is empty"}
+	case !utf8.ValidString(r.EmailAddress): // JSON would make another address of it
+		return fieldError{"email_address", "is not UTF-8"}
 	}
 	return nil
 }
@@ -188,7 +204,8 @@ type ListInvitationsRequest struct {
 	Query string
 	// OrderBy is the order; empty means Clerk's default, newest first.
 	OrderBy InvitationOrder
-	// Paginated asks for the response that tells the total count; nil means true.
+	// Paginated asks for the response that tells the total count. It is always
+	// sent; nil means true.
 	Paginated *bool
 	// Limit is the most invitations to give, 1 to MaxListLimit; 0 means Clerk's
 	// default of 10.
@@ -284,47 +301,108 @@ func decodeInvitation(body []byte) (*Invitation, error) {
 
 // decodeInvitations reads a bare array.
 func decodeInvitations(body []byte) ([]Invitation, error) {
-	var invs []Invitation
-	if err := json.Unmarshal(body, &invs); err != nil {
+	d := json.NewDecoder(bytes.NewReader(body))
+	invs, err := decodeArray(d)
+	if err == nil && invs == nil {
+		err = errors.New("it is null")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoInvitations, err)
 	}
-	if invs == nil {
-		return nil, fmt.Errorf("%w: it is null", errNoInvitations)
-	}
-	return invs, checkIDs(invs)
+	return invs, atEnd(d)
 }
 
 // decodeList reads both shapes of a list: the bare array, and the envelope with
-// a total count.
+// a total count, which is known from Clerk's own SDKs.
 func decodeList(body []byte) (*InvitationList, error) {
 	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' {
 		invs, err := decodeInvitations(body)
+		return &InvitationList{Data: invs, TotalCount: -1}, err
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	list, err := decodeEnvelope(d)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoInvitations, err)
+	}
+	return list, atEnd(d)
+}
+
+func decodeEnvelope(d *json.Decoder) (*InvitationList, error) {
+	if err := expect(d, '{'); err != nil {
+		return nil, err
+	}
+	list := &InvitationList{TotalCount: -1}
+	known := false
+	for d.More() {
+		name, err := d.Token()
+		switch {
+		case err != nil:
+		case name == "data":
+			list.Data, err = decodeArray(d)
+			known = known || list.Data != nil
+		case name == "total_count":
+			err = d.Decode(&list.TotalCount)
+			list.TotalCount = max(list.TotalCount, -1)
+			known = known || list.TotalCount >= 0
+		default:
+			err = d.Decode(&json.RawMessage{})
+		}
 		if err != nil {
 			return nil, err
 		}
-		return &InvitationList{Data: invs, TotalCount: -1}, nil
 	}
-	var envelope struct {
-		Data       []Invitation `json:"data"`
-		TotalCount *int         `json:"total_count"`
+	if !known {
+		return nil, errors.New("it has neither data nor total_count")
 	}
-	if err := json.Unmarshal(body, &envelope); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoInvitations, err)
-	}
-	list := &InvitationList{Data: envelope.Data, TotalCount: -1}
-	if envelope.TotalCount != nil {
-		list.TotalCount = *envelope.TotalCount
-	} else if envelope.Data == nil {
-		return nil, fmt.Errorf("%w: it has neither data nor total_count", errNoInvitations)
-	}
-	return list, checkIDs(list.Data)
+	return list, expect(d, '}')
 }
 
-func checkIDs(invs []Invitation) error {
-	for i, inv := range invs {
-		if inv.ID == "" {
-			return fmt.Errorf("%w: element %d has no id", errNoInvitations, i)
+// maxInvitations is how many invitations a response may hold. As many real ones
+// need about as much as the default limit of a response.
+const maxInvitations = 100_000
+
+// decodeArray reads an array of invitations, or null. It reads element by element,
+// and ends at the first that is none: in memory they are much larger than what
+// nonsense they may be made from.
+func decodeArray(d *json.Decoder) ([]Invitation, error) {
+	token, err := d.Token()
+	switch {
+	case err != nil:
+		return nil, err
+	case token == nil:
+		return nil, nil
+	case token != json.Delim('['):
+		return nil, errors.New("it is no array")
+	}
+	invs := []Invitation{}
+	for d.More() {
+		if len(invs) == maxInvitations {
+			return nil, fmt.Errorf("it has more than %d", maxInvitations)
 		}
+		var inv Invitation
+		if err := d.Decode(&inv); err != nil {
+			return nil, fmt.Errorf("element %d: %w", len(invs), err)
+		}
+		if inv.ID == "" {
+			return nil, fmt.Errorf("element %d has no id", len(invs))
+		}
+		invs = append(invs, inv)
+	}
+	return invs, expect(d, ']')
+}
+
+func expect(d *json.Decoder, delim json.Delim) error {
+	token, err := d.Token()
+	if err == nil && token != delim {
+		err = fmt.Errorf("it has no %q", delim)
+	}
+	return err
+}
+
+// atEnd refuses what follows the list.
+func atEnd(d *json.Decoder) error {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: something follows it", errNoInvitations)
 	}
 	return nil
 }

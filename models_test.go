@@ -2,6 +2,7 @@ package clerk_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -86,8 +87,11 @@ func TestDecodePublicMetadata(t *testing.T) {
 		require.Equal(t, 7, typed.Seat)
 	}
 
-	var wrong struct{ Role int }
-	require.ErrorContains(t, pending().DecodePublicMetadata(&wrong), "clerk: public_metadata of invitation "+testID)
+	var wrong struct{ Role time.Time }
+	err := pending().DecodePublicMetadata(&wrong)
+	require.EqualError(t, err, "clerk: public_metadata of invitation "+testID+" does not fit into *struct { Role time.Time }")
+	_, ok := errors.AsType[*time.ParseError](err)
+	require.True(t, ok, "the cause, which may show the value, can be had")
 }
 
 func TestUnixMilli(t *testing.T) {

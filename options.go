@@ -78,9 +78,10 @@ func WithAttemptTimeout(timeout time.Duration) SharedOption {
 // WithHeader sends a header with every request, in place of an earlier one of
 // the same name. The headers that carry a request's meaning are the library's
 // own and are refused: Authorization, Accept, Accept-Encoding, Content-Type,
-// Content-Length, Transfer-Encoding, Connection, Host, User-Agent (see
-// [WithAppName]), and Idempotency-Key, which Clerk does not know and which would
-// make net/http repeat writes by itself. Clerk-API-Version may be set.
+// Content-Length, Transfer-Encoding, Connection, Upgrade, Expect, Host, User-Agent
+// (see [WithAppName]), and Idempotency-Key and X-Idempotency-Key, which Clerk does
+// not know and which would make net/http repeat writes by itself.
+// Clerk-API-Version may be set.
 func WithHeader(name, value string) SharedOption {
 	return sharedOption(func(c *config) error {
 		name := http.CanonicalHeaderKey(name)
@@ -105,9 +106,24 @@ func WithHeader(name, value string) SharedOption {
 var reservedHeaders = map[string]bool{
 	"Authorization": true, "Accept": true, "Accept-Encoding": true,
 	"Content-Type": true, "Content-Length": true, "Transfer-Encoding": true,
-	"Connection": true, "Host": true, "User-Agent": true,
+	"Connection": true, "Upgrade": true, "Expect": true, "Host": true, "User-Agent": true,
 	"Idempotency-Key": true, "X-Idempotency-Key": true,
 }
+
+// applyCallOptions changes c by opts.
+func applyCallOptions(c *config, opts []CallOption) error {
+	for _, opt := range opts {
+		if opt == nil {
+			return errNilOption
+		}
+		if err := opt.applyToCall(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errNilOption = fieldError{"option", "is nil"}
 
 // notToken reports whether r may not stand in a header's name (RFC 9110, 5.6.2).
 func notToken(r rune) bool {
@@ -135,6 +151,7 @@ func WithBaseURL(baseURL string) SharedOption {
 		case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
 			return fieldError{field, "is neither https nor http to a loopback address"}
 		}
+		u.Host = strings.ToLower(u.Host) // net/http's proxy rules know "localhost" only
 		c.baseURL = strings.TrimRight(u.String(), "/")
 		return nil
 	})
@@ -156,7 +173,7 @@ func WithHTTPClient(client *http.Client) Option {
 		if client == nil {
 			return fieldError{"HTTP client", "is nil"}
 		}
-		c.httpClient = client
+		c.httpClient = new(*client) // a copy, for the caller may change its own
 		return nil
 	})
 }
@@ -177,7 +194,8 @@ func WithLogger(logger *slog.Logger) Option {
 // WithSecretKeyFunc asks source for the secret key at the start of every call, in
 // place of the one given to [NewClient], so that a key can be rotated. Its error
 // fails the call before any request is sent, and is what the call's [SDKError]
-// unwraps to. Several goroutines may call source at once; it should cache.
+// unwraps to. Several goroutines may call source at once; it should cache, and end
+// with its context, for nothing else ends it.
 func WithSecretKeyFunc(source func(ctx context.Context) (string, error)) Option {
 	return clientOption(func(c *config) error {
 		if source == nil {
@@ -236,7 +254,8 @@ type ResponseMeta struct {
 	// Header is the header of that response; nil when there was none.
 	Header http.Header `json:"-"`
 	// TraceID names the request to Clerk's support. It comes from the response's
-	// x-clerk-trace-id header, or else from the error's body; it may be empty.
+	// x-clerk-trace-id header (as observed), or else from the error's body; it may
+	// be empty.
 	TraceID string
 	// Attempts counts the requests that were sent, or attempted.
 	Attempts int

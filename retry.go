@@ -21,7 +21,7 @@ import (
 // those three leaves open whether they were carried out, so they are not
 // repeated: they fail with [ErrOutcomeUnknown].
 //
-// A Retry-After header is waited for exactly. Otherwise the wait is chosen at
+// A Retry-After header is waited for exactly, in whole seconds. Otherwise the wait is chosen at
 // random between zero and an interval that grows with each attempt. A wait that
 // would not end before the caller's deadline or MaxElapsedTime is not begun: the
 // call fails at once, and the error's RetryAfter tells how long it would have
@@ -32,7 +32,8 @@ type RetryConfig struct {
 	// Backoff says how long to wait. RetryNone ignores it.
 	Backoff BackoffStrategy
 	// RetryConnectionErrors says whether to repeat after a connection error or an
-	// attempt that timed out; nil means true. For no write new(false).
+	// attempt that timed out; nil means true. To turn it off,
+	// use new(false).
 	RetryConnectionErrors *bool
 }
 
@@ -80,9 +81,8 @@ func (c RetryConfig) withDefaults() (RetryConfig, error) {
 	setDefault(&b.MaxInterval, time.Minute)
 	setDefault(&b.Exponent, 1.5)
 	setDefault(&b.MaxElapsedTime, time.Minute)
-	if c.RetryConnectionErrors == nil {
-		c.RetryConnectionErrors = new(true)
-	}
+	// A copy, for the caller may change its own.
+	c.RetryConnectionErrors = new(c.RetryConnectionErrors == nil || *c.RetryConnectionErrors)
 	return c, nil
 }
 
@@ -106,18 +106,30 @@ func (b BackoffStrategy) interval(attempt int) time.Duration {
 // and says whether there is another. Waiting is go-retryablehttp's, for as long
 // as backoff says.
 func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	x.endAttempt(resp, err)
+	x.endAttempt(ctx, resp, err)
 	x.wait, x.again = 0, false
-	switch {
-	case !x.repeatable():
-	case ctx.Err() != nil && !errors.Is(x.last.err, ctx.Err()):
-		x.cutShort = ctx.Err()
-	case ctx.Err() != nil:
-	default:
-		x.wait, x.again = x.nextWait(ctx)
+	if x.repeatable() {
+		x.planAnother(ctx)
 	}
 	x.log(ctx)
 	return x.again, nil
+}
+
+// planAnother chooses the wait before another attempt, if there is time for it.
+func (x *exchange) planAnother(ctx context.Context) {
+	if ended := ctx.Err(); ended != nil {
+		if !errors.Is(x.last.err, ended) {
+			x.cutShort = ended
+		}
+		return
+	}
+	wait := retryAfter(x.last.header)
+	if wait == 0 {
+		wait = max(1, rand.N(x.retry.Backoff.interval(x.attempts))) //nolint:gosec // jitter is no secret
+	}
+	if deadline, ok := ctx.Deadline(); !ok || wait < time.Until(deadline) {
+		x.wait, x.again = wait, true
+	}
 }
 
 func (x *exchange) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
@@ -148,18 +160,6 @@ func isConnectionError(err error) bool {
 	return !untrusted && !errors.Is(err, errTooLarge)
 }
 
-// nextWait chooses how long to wait, and reports whether there is time for it.
-func (x *exchange) nextWait(ctx context.Context) (time.Duration, bool) {
-	wait := retryAfter(x.last.header)
-	if wait == 0 {
-		wait = rand.N(x.retry.Backoff.interval(x.attempts) + 1) //nolint:gosec // jitter is no secret
-	}
-	if deadline, ok := ctx.Deadline(); ok && wait >= time.Until(deadline) {
-		return 0, false
-	}
-	return wait, true
-}
-
 // retryAfter is how long the header asks to wait; 0 when it does not ask. A date
 // is taken relative to the header's own Date, where it has one, for the server's
 // clock may differ from ours.
@@ -171,9 +171,9 @@ func retryAfter(header http.Header) time.Duration {
 	return parseRetryAfter(header.Get("Retry-After"), now)
 }
 
-// parseRetryAfter reads seconds, whole (RFC 9110) or not, or an HTTP date. What is
-// neither, or not after now, is 0; what is too long to be a Duration is the
-// longest one.
+// parseRetryAfter reads seconds or an HTTP date (RFC 9110, 10.2.3). Fractions of a
+// second, which it does not allow, are rounded up. What is neither, or not after
+// now, is 0; what is too long to be a Duration is the longest one.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if date, err := http.ParseTime(value); err == nil {
@@ -189,5 +189,5 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	case seconds >= float64(math.MaxInt64)/float64(time.Second):
 		return math.MaxInt64
 	}
-	return time.Duration(seconds * float64(time.Second))
+	return time.Duration(math.Ceil(seconds)) * time.Second
 }

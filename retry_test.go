@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -106,6 +108,25 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
+func TestExtremeConfigs(t *testing.T) {
+	const most = time.Duration(1<<63 - 1)
+	for _, backoff := range []clerk.BackoffStrategy{
+		{InitialInterval: most, MaxInterval: most, MaxElapsedTime: most},
+		{MaxInterval: most, Exponent: 1e308},
+		{Exponent: 1.7976931348623157e308, MaxElapsedTime: most},
+		{InitialInterval: 1, MaxInterval: 1, MaxElapsedTime: 100},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			for _, call := range calls {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				err := call(ctx, newClient(t, answering(reply(429, ``))), clerk.WithRetry(clerk.RetryConfig{Backoff: backoff}))
+				cancel()
+				require.ErrorIs(t, err, clerk.ErrRateLimited)
+			}
+		})
+	}
+}
+
 func TestRetryNone(t *testing.T) {
 	for op, call := range calls {
 		for _, failure := range []httpmock.Responder{reply(429, ``, "Retry-After", "1"), reply(503, ``), failing(errDial)} {
@@ -154,7 +175,8 @@ func TestRetryAfterIsWaitedForExactly(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"1":                             time.Second,
 		"50":                            50 * time.Second,
-		"1.5":                           1500 * time.Millisecond,
+		"1.5":                           2 * time.Second,
+		"0.000000001":                   time.Second,      // no hot loop
 		"Sat, 01 Jan 2000 00:00:20 GMT": 20 * time.Second, // a bubble's time begins at 2000
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -373,17 +395,17 @@ func TestCancelledWait(t *testing.T) {
 		"after a 429 of Clerk's": {
 			reply(429, envelope("too_many_requests", "Too many requests", "", "null"), "Retry-After", "30", "X-Clerk-Trace-Id", "abc"),
 			[]error{clerk.ErrRateLimited},
-			"clerk: CreateInvitation: 429 too_many_requests: Too many requests; waiting to try again: context canceled (retry after 30s, trace abc)",
+			"clerk: CreateInvitation: 429 too_many_requests: Too many requests; stopped before another attempt: context canceled (retry after 30s, trace abc)",
 		},
 		"after a 429 of none": {
 			reply(429, ``, "Retry-After", "30"),
 			[]error{clerk.ErrRateLimited},
-			"clerk: CreateInvitation: 429 Too Many Requests (no Clerk error, but an empty body); waiting to try again: context canceled (retry after 30s)",
+			"clerk: CreateInvitation: 429 Too Many Requests (no Clerk error, but an empty body); stopped before another attempt: context canceled (retry after 30s)",
 		},
 		"after no connection": {
 			func(*http.Request) (*http.Response, error) { return nil, errDial },
 			[]error{errDial},
-			"clerk: CreateInvitation: nothing sent: dial tcp: connection refused; waiting to try again: context canceled",
+			"clerk: CreateInvitation: nothing sent: dial tcp: connection refused; stopped before another attempt: context canceled",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -406,6 +428,41 @@ func TestCancelledWait(t *testing.T) {
 				require.Equal(t, 1, mock.GetTotalCallCount())
 			})
 		})
+	}
+}
+
+// TestCausesOfCancellation: net/http gives the cause in place of the context's error.
+// It is the caller's, and says nothing of this call.
+func TestCausesOfCancellation(t *testing.T) {
+	for name, cause := range map[string]error{
+		"another call's refusal": &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeDuplicateRecord}}},
+		"another's dial error":   errDial,
+		"an error of its own":    errors.New("enough"),
+	} {
+		for _, where := range []string{"before the response", "within the response"} {
+			for op, call := range calls {
+				t.Run(name+"/"+where+"/"+string(op), func(t *testing.T) {
+					ctx, cancel := context.WithCancelCause(t.Context())
+					client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+						_, _ = io.Copy(io.Discard, r.Body)
+						if where == "within the response" {
+							w.Header().Set("Content-Length", "1000")
+							_, _ = io.WriteString(w, "{")
+							_ = http.NewResponseController(w).Flush()
+							time.AfterFunc(time.Millisecond, func() { cancel(cause) })
+						} else {
+							cancel(cause)
+						}
+						<-r.Context().Done()
+					})
+					err := call(ctx, client)
+					require.ErrorIs(t, err, context.Canceled)
+					require.NotErrorIs(t, err, cause)
+					require.NotErrorIs(t, err, clerk.ErrDuplicateInvitation)
+					require.Equal(t, op != clerk.OperationList, errors.Is(err, clerk.ErrOutcomeUnknown))
+				})
+			}
+		}
 	}
 }
 
@@ -465,17 +522,17 @@ func TestExhaustionKeepsTheLastAnswer(t *testing.T) {
 // HTTP client at every failure.
 func TestIdleConnectionsStayOpen(t *testing.T) {
 	transport := &closing{RoundTripper: answering(reply(503, ``), failing(errReset), failing(errDial), reply(400, ``))}
-	client := newClient(t, transport, clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: 1}}))
-	for range 3 {
-		require.Error(t, calls[clerk.OperationCreate](t.Context(), client))
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	transport.RoundTripper = roundTripFunc(func(req *http.Request) (*http.Response, error) {
-		time.AfterFunc(time.Millisecond, cancel)
-		return reply(429, ``, "Retry-After", "30")(req)
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, transport)
+		for range 3 {
+			require.Error(t, calls[clerk.OperationCreate](t.Context(), client))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		transport.RoundTripper = answering(reply(429, ``, "Retry-After", "30"))
+		time.AfterFunc(time.Second, cancel)
+		require.ErrorIs(t, calls[clerk.OperationCreate](ctx, client), context.Canceled)
+		require.Zero(t, transport.closed)
 	})
-	require.ErrorIs(t, calls[clerk.OperationCreate](ctx, client), context.Canceled)
-	require.Zero(t, transport.closed)
 }
 
 type closing struct {
@@ -485,14 +542,31 @@ type closing struct {
 
 func (c *closing) CloseIdleConnections() { c.closed++ }
 
-// TestNilLoggers: go-retryablehttp panics on a typed nil, and logs URLs to
-// standard error when it has a logger.
-func TestNilLoggers(t *testing.T) {
+// TestNilLogger: go-retryablehttp panics on a typed nil.
+func TestNilLogger(t *testing.T) {
 	var none *slog.Logger
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, answering(reply(429, ``), reply(200, pendingJSON)), clerk.WithLogger(none))
 		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
 	})
+}
+
+// TestNothingIsPrinted runs calls in a process of their own: by default
+// go-retryablehttp logs each request, with its query, to standard error.
+func TestNothingIsPrinted(t *testing.T) {
+	if os.Getenv("CLERK_TEST_PRINTS") != "" {
+		synctest.Test(t, func(t *testing.T) {
+			for op, call := range calls {
+				_ = call(t.Context(), newClient(t, answering(reply(429, ``), failing(errReset), reply(200, success[op]))))
+			}
+		})
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestNothingIsPrinted$")
+	cmd.Env = append(os.Environ(), "CLERK_TEST_PRINTS=1")
+	printed, err := cmd.CombinedOutput()
+	require.NoError(t, err)
+	require.Equal(t, "PASS", strings.TrimSpace(string(printed)))
 }
 
 // TestBodiesAreClosed counts, for answers of each kind, that a body is closed once
@@ -558,21 +632,16 @@ func TestUnsent(t *testing.T) {
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // it complains of the handshake
 	defer server.Close()
-	fast := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{
-		InitialInterval: time.Millisecond, MaxElapsedTime: 100 * time.Millisecond,
-	}})
 
 	t.Run("nobody listens", func(t *testing.T) {
-		client, err := clerk.NewClient(testKey, clerk.WithBaseURL(nobody), fast)
+		client, err := clerk.NewClient(testKey, clerk.WithBaseURL(nobody), clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 		require.NoError(t, err)
 		for op, call := range calls {
-			err := call(t.Context(), client)
-			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
-			require.Greater(t, asSDKError(t, err).Attempts, 1)
+			require.NotErrorIs(t, call(t.Context(), client), clerk.ErrOutcomeUnknown, op)
 		}
 	})
 	t.Run("a certificate that is not trusted", func(t *testing.T) {
-		client, err := clerk.NewClient(testKey, clerk.WithBaseURL(server.URL), fast)
+		client, err := clerk.NewClient(testKey, clerk.WithBaseURL(server.URL))
 		require.NoError(t, err)
 		for op, call := range calls {
 			err := call(t.Context(), client)
@@ -586,38 +655,83 @@ func TestUnsent(t *testing.T) {
 		// The first attempt has a connection, the second gets none.
 		busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Connection", "close")
-			w.Header().Set("Retry-After", "0.001")
 			w.WriteHeader(http.StatusTooManyRequests)
 		}))
 		defer busy.Close()
 		for op, call := range calls {
+			ctx, cancel := context.WithCancel(t.Context())
 			dials := 0
 			transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if dials++; dials == 1 {
 					return new(net.Dialer).DialContext(ctx, network, addr)
 				}
+				cancel()
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}}
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-			err := call(ctx, newClient(t, transport, clerk.WithBaseURL(busy.URL)))
-			cancel()
+			soon := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: time.Millisecond}})
+			err := call(ctx, newClient(t, transport, clerk.WithBaseURL(busy.URL)), soon)
 			require.Equal(t, 2, asSDKError(t, err).Attempts)
-			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, context.Canceled)
 			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
 		}
 	})
 	t.Run("a deadline while connecting", func(t *testing.T) {
-		transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		}}
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
 		for op, call := range calls {
+			ctx, cancel := context.WithCancel(t.Context())
+			transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				cancel()
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}}
 			err := call(ctx, newClient(t, transport))
+			require.ErrorIs(t, err, context.Canceled)
+			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
+		}
+	})
+	t.Run("a context that ends while the key is fetched", func(t *testing.T) {
+		for op, call := range calls {
+			ctx, cancel := context.WithCancel(t.Context())
+			client := newClient(t, http.DefaultTransport, clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
+				cancel()
+				return testKey, nil
+			}))
+			err := call(ctx, client)
+			require.ErrorIs(t, err, context.Canceled)
+			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
+		}
+	})
+	t.Run("no time at all", func(t *testing.T) {
+		for op, call := range calls {
+			err := call(t.Context(), newClient(t, http.DefaultTransport), clerk.WithAttemptTimeout(1),
+				clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
+		}
+	})
+	t.Run("a dial error beside a request that was sent", func(t *testing.T) {
+		var carriedOut atomic.Int32
+		dropping := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			carriedOut.Add(1)
+			panic(http.ErrAbortHandler)
+		}))
+		defer dropping.Close()
+		// This transport has two servers; the first one is down.
+		failover := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			resp, err := http.DefaultTransport.RoundTrip(req)
+			if err != nil {
+				return nil, errors.Join(errDial, err)
+			}
+			return resp, nil
+		})
+		for op, call := range calls {
+			if op == clerk.OperationList {
+				continue
+			}
+			carriedOut.Store(0)
+			require.ErrorIs(t, call(t.Context(), newClient(t, failover, clerk.WithBaseURL(dropping.URL))), clerk.ErrOutcomeUnknown)
+			require.EqualValues(t, 1, carriedOut.Load())
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"testing"
 	"testing/synctest"
 
@@ -36,12 +37,12 @@ func shown(t *testing.T, value any) map[string]string {
 	return forms
 }
 
-func requireNoSecrets(t *testing.T, form, text string) {
-	t.Helper()
+func requireNoSecrets(tb testing.TB, form, text string) {
+	tb.Helper()
 	for _, secret := range secrets {
-		require.NotContains(t, text, secret, form)
+		require.NotContains(tb, text, secret, form)
 	}
-	require.NotContains(t, text, fmt.Sprintf("%x", address), form)
+	require.NotContains(tb, text, fmt.Sprintf("%x", address), form)
 }
 
 func TestNoTypeShowsSecrets(t *testing.T) {
@@ -70,7 +71,11 @@ func TestNoTypeShowsSecrets(t *testing.T) {
 		clerk.UnixMilli(1), clerk.InvitationStatusPending, clerk.OrderByCreatedAt, clerk.TemplateSlugInvitation,
 		meta, &meta, one, &one, []clerk.ClerkError{one},
 		&clerk.ClerkErrors{ResponseMeta: meta, Errors: []clerk.ClerkError{one}, Meta: one.Meta, Body: []byte(duplicateJSON)},
+		clerk.ClerkErrors{ResponseMeta: meta, Errors: []clerk.ClerkError{one}, Meta: one.Meta, Body: []byte(duplicateJSON)},
 		&clerk.SDKError{ResponseMeta: meta, Message: "m", Body: []byte(duplicateJSON), Err: errors.New(address)},
+		clerk.SDKError{ResponseMeta: meta, Message: "m", Body: []byte(duplicateJSON), Err: errors.New(address)},
+		clerk.WithHTTPClient(http.DefaultClient), clerk.WithLogger(nil), clerk.WithMaxResponseBytes(1),
+		clerk.WithRetry(clerk.RetryConfig{}), clerk.WithAttemptTimeout(1), clerk.CodeBadRequest, clerk.RetryBackoff,
 		fake,
 	} {
 		for form, text := range shown(t, value) {
@@ -92,6 +97,7 @@ func TestNoTypeShowsSecrets(t *testing.T) {
 		}
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		requireNoSecrets(t, verb, fmt.Sprintf(verb, clerktest.Request{Body: []byte(address), Query: url.Values{"query": {address}}}))
 		requireNoSecrets(t, verb, fmt.Sprintf(verb, []clerk.Invitation{inv}))
 		requireNoSecrets(t, verb, fmt.Sprintf(verb, struct{ Req clerk.CreateInvitationRequest }{req}))
 	}

@@ -28,6 +28,7 @@ const maxErrorBody = 64 << 10
 var (
 	errTooLarge = errors.New("the response is larger than WithMaxResponseBytes allows")
 	errNotJSON  = errors.New("the response is not JSON")
+	errNoStatus = errors.New("the response has no valid status")
 )
 
 // A request is what an operation sends.
@@ -38,6 +39,7 @@ type request struct {
 	template  string     // the path with its parameters named; empty where it has none
 	query     url.Values // nil for none
 	body      []byte     // nil for none
+	invalid   error      // why it is not to be sent
 }
 
 func (r *request) isWrite() bool { return r.method != http.MethodGet }
@@ -54,17 +56,15 @@ func (r *request) route() string {
 // policy says, and decodes the response.
 func do[T any](ctx context.Context, c *Client, r request, decode func([]byte) (T, error), opts []CallOption) (T, error) {
 	var zero T
-	cfg := c.config
-	for _, opt := range opts {
-		if err := opt.applyToCall(&cfg); err != nil {
-			return zero, invalid(r.operation, err)
-		}
-	}
-	x := &exchange{config: cfg, request: r, started: time.Now()}
-	x.send(ctx)
+	x := &exchange{config: c.config, request: r, started: time.Now()}
+	err := applyCallOptions(&x.config, opts)
 	if x.response != nil {
 		defer func() { *x.response = x.meta() }()
 	}
+	if err = cmp.Or(r.invalid, err); err != nil {
+		return zero, invalid(r.operation, err)
+	}
+	x.send(ctx)
 	if !x.last.succeeded() {
 		return zero, x.failure(x.last.err)
 	}
@@ -90,17 +90,19 @@ type exchange struct {
 	again    bool          // the policy wants another attempt
 	wait     time.Duration // before it
 	cutShort error         // the context's, when it ended before that attempt
-	traceID  string        // from an error's body
 }
 
 // An attempt is what one HTTP request came to.
 type attempt struct {
-	status int         // 0 without a response
-	header http.Header // nil without a response
-	body   []byte      // what was read of it
-	err    error       // why there is no response, or a 2xx could not be read
-	unsent bool        // certainly nothing was sent
-	began  time.Time
+	began   time.Time
+	entered bool         // the transport was given the request
+	status  int          // 0 without a response
+	header  http.Header  // nil without a response
+	body    []byte       // what was read of it
+	refusal *ClerkErrors // what Clerk says in it; nil when it is none of Clerk's
+	traceID string
+	err     error // why there is no response, or a 2xx could not be read
+	unsent  bool  // certainly not processed by the server
 }
 
 func (a *attempt) succeeded() bool {
@@ -130,7 +132,7 @@ func (x *exchange) send(ctx context.Context) {
 	}
 	client := &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			Transport:     onlyRoundTrip{x.httpClient.Transport},
+			Transport:     attemptTransport{x},
 			Jar:           x.httpClient.Jar,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Timeout:       x.attemptTimeout,
@@ -139,7 +141,6 @@ func (x *exchange) send(ctx context.Context) {
 		RequestLogHook: func(retryablehttp.Logger, *http.Request, int) { x.beginAttempt() },
 		CheckRetry:     x.checkRetry,
 		Backoff:        x.backoff,
-		ErrorHandler:   retryablehttp.PassthroughErrorHandler,
 	}
 	if t := x.httpClient.Timeout; t > 0 {
 		client.HTTPClient.Timeout = min(t, x.attemptTimeout)
@@ -151,15 +152,42 @@ func (x *exchange) send(ctx context.Context) {
 	}
 }
 
-// onlyRoundTrip hides a transport's other methods. go-retryablehttp would call
-// CloseIdleConnections after every failure, on connections that others use.
-type onlyRoundTrip struct{ next http.RoundTripper }
+// attemptTransport is the transport of the attempts. It hides the other methods of
+// the caller's: go-retryablehttp would call CloseIdleConnections after every
+// failure, on connections that others use.
+type attemptTransport struct{ x *exchange }
 
-func (t onlyRoundTrip) RoundTrip(req *http.Request) (*http.Response, error) {
-	if t.next == nil {
-		return http.DefaultTransport.RoundTrip(req)
+func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := req.Context().Err(); err != nil {
+		return nil, err
 	}
-	return t.next.RoundTrip(req)
+	if t.x.isWrite() {
+		req = sentOnce(req)
+	}
+	next := t.x.httpClient.Transport
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	t.x.last.entered = true
+	resp, err := next.RoundTrip(req)
+	if resp != nil {
+		// http.Client would make an error of a redirect that leads nowhere.
+		if _, bad := url.Parse(resp.Header.Get("Location")); bad != nil {
+			resp.Header.Del("Location")
+		}
+	}
+	return resp, err
+}
+
+// sentOnce is a write that net/http does not send again by itself. Over HTTP/2 it
+// would, after some failures, when it can have the body again or there is none.
+func sentOnce(req *http.Request) *http.Request {
+	once := *req
+	once.GetBody = nil
+	if once.Body == nil || once.Body == http.NoBody {
+		once.Body = io.NopCloser(strings.NewReader(""))
+	}
+	return &once
 }
 
 func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
@@ -196,48 +224,90 @@ func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, erro
 	return req, nil
 }
 
-// A connection notes whether an attempt got as far as having one.
-type connection struct{ wanted, got atomic.Bool }
+// A connection counts how often an attempt asked for one, and got one.
+type connection struct{ wanted, got atomic.Int32 }
 
 func (c *connection) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn: func(string) { c.wanted.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { c.got.Store(true) },
+		GetConn: func(string) { c.wanted.Add(1) },
+		GotConn: func(httptrace.GotConnInfo) { c.got.Add(1) },
 	}
 }
-
-// none reports whether the transport asked for a connection and got none. Of a
-// transport that does not tell, it reports false.
-func (c *connection) none() bool { return c.wanted.Load() && !c.got.Load() }
 
 func (x *exchange) beginAttempt() {
 	x.attempts++
 	x.last = attempt{began: time.Now()}
-	x.conn.wanted.Store(false)
-	x.conn.got.Store(false)
+	x.conn.wanted.Store(0)
+	x.conn.got.Store(0)
 }
 
 // endAttempt takes in what the attempt came to. It reads the whole body, within
 // the limits, and closes it.
-func (x *exchange) endAttempt(resp *http.Response, err error) {
+func (x *exchange) endAttempt(ctx context.Context, resp *http.Response, err error) {
 	a := &x.last
 	if err != nil {
-		network, ok := errors.AsType[*net.OpError](err)
-		a.unsent = x.conn.none() || ok && network.Op == "dial"
-		a.err = withoutURL(err)
+		a.err = ownError(ctx, err)
+		a.unsent = x.isUnsent(a.err)
 		return
 	}
 	defer func() {
 		_ = resp.Body.Close()
 		resp.Body = http.NoBody // go-retryablehttp drains it before a wait
 	}()
+	if resp.StatusCode < 100 {
+		a.err = errNoStatus
+		return
+	}
 	a.status, a.header = resp.StatusCode, resp.Header
 	switch {
 	case a.succeeded():
-		a.body, a.err = readBody(resp, x.maxResponseBytes)
+		a.body, err = readBody(resp, x.maxResponseBytes)
+		a.err = ownError(ctx, err)
 	case a.status >= 300: // the status is what matters, whatever comes of the body
 		a.body, _ = readBody(resp, min(maxErrorBody, x.maxResponseBytes))
 	} // the body of a 101 is the connection, and reading it may never end
+	if a.status >= 400 {
+		a.refusal, a.traceID = parseErrors(a.body)
+	}
+	a.traceID = oneLine(cmp.Or(a.header.Get("X-Clerk-Trace-Id"), a.traceID))
+}
+
+// isUnsent reports whether an attempt that ended with err was certainly not
+// processed: the transport was not given the request, or asked for a connection and
+// got none, or gives an error that says so.
+func (x *exchange) isUnsent(err error) bool {
+	wanted, got := x.conn.wanted.Load(), x.conn.got.Load()
+	switch {
+	case !x.last.entered, wanted > 0 && got == 0:
+		return true
+	case got == 1:
+		return isUnprocessed(err)
+	case wanted == 0: // a transport that does not tell
+		network, ok := errors.AsType[*net.OpError](err)
+		return ok && network.Op == "dial"
+	}
+	return false
+}
+
+// isUnprocessed reports whether HTTP/2 says that the server did not process the
+// request (RFC 9113, 6.8 and 8.7). The types that net/http has for it are its own.
+func isUnprocessed(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "; REFUSED_STREAM;") ||
+		strings.Contains(text, "received Server's graceful shutdown GOAWAY")
+}
+
+// ownError makes of a transport's error one that is of this call alone. net/http
+// wraps its errors in the URL, whose query can hold an address; and for the
+// context's error it gives the cause of the cancellation, which is the caller's.
+func ownError(ctx context.Context, err error) error {
+	if withURL, ok := errors.AsType[*url.Error](err); ok {
+		err = withURL.Err
+	}
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return ctx.Err()
+	}
+	return err
 }
 
 // readBody reads at most limit bytes. Whatever the error, what was read is
@@ -254,21 +324,12 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// withoutURL takes away the URL that net/http wraps its errors in: its query can
-// hold an address.
-func withoutURL(err error) error {
-	if withURL, ok := errors.AsType[*url.Error](err); ok {
-		return withURL.Err
-	}
-	return err
-}
-
 func (x *exchange) meta() ResponseMeta {
 	return ResponseMeta{
 		Operation:  x.operation,
 		StatusCode: x.last.status,
 		Header:     x.last.header,
-		TraceID:    oneLine(cmp.Or(x.last.header.Get("X-Clerk-Trace-Id"), x.traceID)),
+		TraceID:    x.last.traceID,
 		Attempts:   x.attempts,
 		RetryAfter: retryAfter(x.last.header),
 		Duration:   time.Since(x.started),
@@ -280,16 +341,12 @@ func (x *exchange) meta() ResponseMeta {
 func (x *exchange) failure(err error) error {
 	a := &x.last
 	body := bytes.Clone(a.body[:min(len(a.body), maxErrorBody)])
-	var refusal *ClerkErrors
-	if a.status >= 400 {
-		refusal, x.traceID = parseErrors(a.body)
-	}
-	if refusal != nil {
-		refusal.ResponseMeta, refusal.Body = x.meta(), body
+	if a.refusal != nil {
+		a.refusal.ResponseMeta, a.refusal.Body = x.meta(), body
 		if documented[x.operation][a.status] {
-			return refusal
+			return a.refusal
 		}
-		err = refusal
+		err = a.refusal
 	}
 	causes := []error{err, x.cutShort}
 	if x.isWrite() && !a.unsent && !a.refused() {
@@ -297,7 +354,7 @@ func (x *exchange) failure(err error) error {
 	}
 	return &SDKError{
 		ResponseMeta: x.meta(),
-		Message:      x.describe(refusal, err),
+		Message:      x.describe(err),
 		Err:          errors.Join(causes...),
 		Body:         body,
 	}
@@ -311,12 +368,12 @@ var documented = map[Operation]map[int]bool{
 }
 
 // describe says what failed, for the one line of an SDKError.
-func (x *exchange) describe(refusal *ClerkErrors, err error) string {
+func (x *exchange) describe(err error) string {
 	a := &x.last
 	var text string
 	switch {
-	case refusal != nil:
-		text = refusal.summary()
+	case a.refusal != nil:
+		text = a.refusal.summary()
 	case a.unsent:
 		text = "nothing sent: " + x.reason(err)
 	case a.status == 0:
@@ -329,7 +386,7 @@ func (x *exchange) describe(refusal *ClerkErrors, err error) string {
 		text = http.StatusText(a.status) + " (no Clerk error, but " + a.shape() + ")"
 	}
 	if x.cutShort != nil {
-		text += "; waiting to try again: " + x.reason(x.cutShort)
+		text += "; stopped before another attempt: " + x.reason(x.cutShort)
 	}
 	return strings.TrimSpace(text)
 }
@@ -401,8 +458,8 @@ func (x *exchange) log(ctx context.Context) {
 	if x.again {
 		attrs = append(attrs, slog.Duration("wait", x.wait))
 	}
-	if id := a.header.Get("X-Clerk-Trace-Id"); id != "" {
-		attrs = append(attrs, slog.String("trace_id", oneLine(id)))
+	if a.traceID != "" {
+		attrs = append(attrs, slog.String("trace_id", a.traceID))
 	}
 	if a.err != nil {
 		attrs = append(attrs, slog.String("error", oneLine(a.err.Error())))

@@ -38,7 +38,7 @@ func refuse(status int, code clerk.ErrorCode, message, longMessage string) *apiE
 var (
 	errRoute = &apiError{status: http.StatusNotFound} // without Clerk's envelope
 
-	errAuthorizationHeader = refuse(401, clerk.CodeAuthorizationHeaderInvalid, "Invalid Authorization header format",
+	errAuthorizationHeader = refuse(401, clerk.CodeAuthorizationHeaderFormatInvalid, "Invalid Authorization header format",
 		"Invalid Authorization header format. Must be 'Bearer <YOUR_API_KEY>'")
 	errSecretKey = refuse(401, clerk.CodeClerkKeyInvalid,
 		"The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.",
@@ -99,6 +99,12 @@ func paramType(name, kind string) entry {
 
 func paramValue(name string) entry {
 	return param(name, clerk.CodeFormParamValueInvalid, "is invalid", name+" is invalid")
+}
+
+// paramNotAllowed is about a parameter that takes certain values only.
+func paramNotAllowed(name, value string) entry {
+	return param(name, clerk.CodeFormParamValueInvalid, "is invalid",
+		value+" does not match one of the allowed values for parameter "+name)
 }
 
 func paramAddress(name string) entry {

@@ -13,31 +13,38 @@
 // # What it is made from
 //
 // Statuses, codes and texts are those of Clerk's OpenAPI document (2026-05-12),
-// its public error catalogue and its "Rate limits" page. The following is not
-// documented. It is inferred, and the real Clerk may differ; tests should not
-// hang on it:
+// its public error catalogue, its "Rate limits" page and its SDKs; the text for an
+// address that belongs to a user, and the form of ids and times, are as observed.
+// The following is inferred. The real Clerk may differ, and tests should not hang
+// on it:
 //
-//   - the status 422 and the codes for an address, expires_in_days or list
-//     parameter that is not allowed, and which error comes first when several
-//     apply;
-//   - that a bulk makes all of its invitations or none, that its answer is in the
+//   - the status 422 and the codes for an address, expires_in_days, template_slug
+//     or list parameter that is not allowed, for a value of a wrong type and for an
+//     unknown field (observed on a sibling of these operations), the 400 for an
+//     empty bulk, and which error comes first when several apply;
+//   - the short text and the meta of duplicate_record, which are those of Clerk's
+//     organization invitations;
+//   - that a bulk makes all of its invitations or none, that its response is in the
 //     order of the request, and that an address that stands in it twice is a
 //     duplicate_record;
 //   - that ignore_existing makes a second invitation beside a pending one. In a
 //     bulk it does not overrule that an address belongs to a user: of the two
 //     contradicting sentences in Clerk's document, the fake follows the stricter;
 //   - that addresses are compared without regard to case, and given back as they
-//     came;
-//   - that an address whose invitation has expired can be invited again;
-//   - the body of a 429 (see [WithRateLimitAnswer]), and that requests refused
-//     with 429 by one limit do not count against it;
+//     came; what an address may look like;
+//   - that an address whose invitation has expired can be invited again, and that
+//     an expired invitation can be revoked;
+//   - that status may be repeated in a list, which Clerk's Go SDK does and its
+//     document does not say;
+//   - the body of a 429 (see [WithRateLimitAnswer]), that requests refused with 401
+//     or 429 do not count against a limit, and that those refused otherwise do;
 //   - whether an hour of the limits is fixed or sliding (see [RateLimits]);
 //   - whether query matches parts of an address or id. The fake matches parts,
 //     without regard to case, unless [WithExactQuery] is given;
 //   - whether limit and offset apply to the list that is a bare array. In the fake
 //     they do, unless [WithUnpagedArrays] is given;
-//   - the largest request body, here 1 MiB, and the answer to a path that the API
-//     does not have, here plain text.
+//   - the largest request body, here 1 MiB, and the response to a path or method
+//     that the API does not have, here 404 in plain text.
 package clerktest
 
 import (
@@ -64,7 +71,6 @@ const maxRequestBody = 1 << 20
 // may use it at once.
 type Fake struct {
 	options
-	mux *http.ServeMux
 
 	mu          sync.Mutex
 	invitations []*clerk.Invitation // oldest first
@@ -87,7 +93,7 @@ type Request struct {
 	Query url.Values
 	// Header is its header, without Authorization.
 	Header http.Header
-	// Body is its body.
+	// Body is its body, at most 1 MiB and a byte of it.
 	Body []byte
 	// Status is the status that it was answered with.
 	Status int
@@ -124,18 +130,13 @@ func WithUnpagedArrays() Option {
 
 // New makes a fake instance without invitations and users.
 func New(opts ...Option) *Fake {
-	f := &Fake{options: options{secretKey: SecretKey}, mux: http.NewServeMux()}
+	f := &Fake{options: options{secretKey: SecretKey}}
 	for _, opt := range opts {
 		opt(&f.options)
 	}
 	f.all = window{limit: f.limits.Requests, sliding: f.limits.Sliding}
 	f.creates = window{limit: f.limits.Creates, sliding: f.limits.Sliding}
 	f.bulks = window{limit: f.limits.Bulks, sliding: f.limits.Sliding}
-	f.handle("POST /v1/invitations", clerk.OperationCreate, f.create)
-	f.handle("GET /v1/invitations", clerk.OperationList, f.list)
-	f.handle("POST /v1/invitations/bulk", clerk.OperationBulkCreate, f.bulkCreate)
-	f.handle("POST /v1/invitations/{invitation_id}/revoke", clerk.OperationRevoke, f.revoke)
-	f.handle("/", "", func(*http.Request, []byte) (any, *apiError) { return nil, errRoute })
 	return f
 }
 
@@ -146,59 +147,103 @@ func (f *Fake) Client(opts ...clerk.Option) (*clerk.Client, error) {
 }
 
 // Serve serves the fake over loopback, until stop is called. A client reaches it
-// with [clerk.WithBaseURL](baseURL).
+// with [clerk.WithBaseURL](baseURL). Like [httptest.NewServer] it panics when it
+// cannot listen.
 func (f *Fake) Serve() (baseURL string, stop func()) {
 	server := httptest.NewServer(f)
-	return server.URL + "/v1", server.Close
+	return server.URL + "/v1", func() {
+		server.CloseClientConnections() // or Close would wait for requests that hang
+		server.Close()
+	}
 }
 
 // SecretKey returns the key that the fake takes.
 func (f *Fake) SecretKey() string { return f.secretKey }
 
 // RoundTrip answers a request in process, whatever its host. It makes a Fake an
-// [http.RoundTripper].
+// [http.RoundTripper]. Its error is that of the request's context or body.
 func (f *Fake) RoundTrip(req *http.Request) (*http.Response, error) {
+	var body []byte
 	if req.Body != nil {
-		defer func() { _ = req.Body.Close() }()
+		var err error
+		body, err = readBody(req.Body)
+		_ = req.Body.Close()
+		if err != nil {
+			return nil, err
+		}
 	}
 	if err := req.Context().Err(); err != nil {
 		return nil, err
 	}
-	got := req.Clone(req.Context())
-	if got.Body == nil {
-		got.Body = http.NoBody
-	}
 	recorder := httptest.NewRecorder()
-	f.ServeHTTP(recorder, got)
+	f.respond(recorder, req, body)
 	resp := recorder.Result()
 	resp.Request = req
 	return resp, nil
 }
 
 // ServeHTTP answers a request. It makes a Fake an [http.Handler].
-func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.mux.ServeHTTP(w, r) }
+func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := readBody(r.Body)
+	if err != nil {
+		body = nil // no operation takes it
+	}
+	f.respond(w, r, body)
+}
 
-// handle lets an operation answer what matches a pattern, after what holds for all
-// operations alike.
-func (f *Fake) handle(pattern string, op clerk.Operation, operation func(*http.Request, []byte) (any, *apiError)) {
-	f.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBody+1))
-		if err != nil {
-			return // the request broke off: there is nobody to answer
-		}
-		f.mu.Lock()
-		got := f.log(op, r, body)
-		result, refusal := any(nil), f.admit(op, r, body)
-		if refusal == nil {
-			result, refusal = operation(r, body)
-		}
-		answer := f.answer(result, refusal)
-		got.Status = answer.status
-		f.requests = append(f.requests, got)
-		trace := len(f.requests)
-		f.mu.Unlock()
-		answer.write(w, trace)
-	})
+// readBody reads a request's body, as far as it takes to see that it is too large.
+func readBody(body io.Reader) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(body, maxRequestBody+1))
+}
+
+func (f *Fake) respond(w http.ResponseWriter, r *http.Request, body []byte) {
+	f.mu.Lock()
+	op, id := route(r)
+	got := f.log(op, r, body)
+	result, refusal := any(nil), f.admit(op, r, body)
+	if refusal == nil {
+		result, refusal = f.carryOut(op, id, r.URL.Query(), body)
+	}
+	answer := f.answer(result, refusal)
+	got.Status = answer.status
+	f.requests = append(f.requests, got)
+	trace := len(f.requests)
+	f.mu.Unlock()
+	answer.write(w, trace)
+}
+
+// route finds the operation that a request asks for, and the id in its path. It
+// finds none for what the API does not have.
+func route(r *http.Request) (op clerk.Operation, id string) {
+	path, ok := strings.CutPrefix(r.URL.Path, "/v1/invitations")
+	id, revoke := strings.CutSuffix(strings.TrimPrefix(path, "/"), "/revoke")
+	switch {
+	case !ok:
+	case r.Method == http.MethodGet && path == "":
+		op = clerk.OperationList
+	case r.Method != http.MethodPost:
+	case path == "":
+		op = clerk.OperationCreate
+	case path == "/bulk":
+		op = clerk.OperationBulkCreate
+	case revoke && path == "/"+id+"/revoke" && id != "" && !strings.Contains(id, "/"):
+		return clerk.OperationRevoke, id
+	}
+	return op, ""
+}
+
+func (f *Fake) carryOut(op clerk.Operation, id string, query url.Values, body []byte) (any, *apiError) {
+	switch op {
+	case clerk.OperationCreate:
+		return f.create(body)
+	case clerk.OperationList:
+		return f.list(query)
+	case clerk.OperationBulkCreate:
+		return f.bulkCreate(body)
+	case clerk.OperationRevoke:
+		return f.revoke(id)
+	}
+	return nil, errRoute
 }
 
 func (f *Fake) log(op clerk.Operation, r *http.Request, body []byte) Request {
@@ -231,6 +276,11 @@ func (f *Fake) admit(op clerk.Operation, r *http.Request, body []byte) *apiError
 	return nil
 }
 
+// Format writes r without what can hold an address, whatever the verb.
+func (r Request) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "clerktest.Request{%s %s %d}", r.Method, r.Operation, r.Status)
+}
+
 // Requests returns the requests that the fake got, oldest first.
 func (f *Fake) Requests() []Request {
 	f.mu.Lock()
@@ -257,7 +307,7 @@ func (f *Fake) AddUser(emailAddress string) {
 }
 
 // Accept lets the invitee accept a pending invitation, which makes the address
-// belong to a user.
+// belong to a user. It fails when there is no such invitation, or it is not pending.
 func (f *Fake) Accept(invitationID string) error {
 	return f.change(invitationID, func(inv *clerk.Invitation) {
 		inv.Status = clerk.InvitationStatusAccepted
@@ -265,7 +315,8 @@ func (f *Fake) Accept(invitationID string) error {
 	})
 }
 
-// Expire ends the life of a pending invitation now.
+// Expire ends the life of a pending invitation now. It fails when there is no such
+// invitation, or it is not pending.
 func (f *Fake) Expire(invitationID string) error {
 	return f.change(invitationID, func(inv *clerk.Invitation) {
 		inv.ExpiresAt = now()

@@ -1,15 +1,18 @@
 package clerktest_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -102,7 +105,7 @@ func TestRules(t *testing.T) {
 		"metadata that is a list":     {create, `{"email_address":"a@example.com","public_metadata":[]}`, nil, param(422, "form_param_type_invalid", "is invalid", "`public_metadata` must be a `object`.", "public_metadata")},
 		"a life of 0 days":            {create, `{"email_address":"a@example.com","expires_in_days":0}`, nil, param(422, "form_param_value_invalid", "is invalid", "expires_in_days is invalid", "expires_in_days")},
 		"a life of 366 days":          {create, `{"email_address":"a@example.com","expires_in_days":366}`, nil, param(422, "form_param_value_invalid", "is invalid", "expires_in_days is invalid", "expires_in_days")},
-		"an unknown template":         {create, `{"email_address":"a@example.com","template_slug":"own"}`, nil, param(422, "form_param_value_invalid", "is invalid", "template_slug is invalid", "template_slug")},
+		"an unknown template":         {create, `{"email_address":"a@example.com","template_slug":"own"}`, nil, param(422, "form_param_value_invalid", "is invalid", "own does not match one of the allowed values for parameter template_slug", "template_slug")},
 		"an unknown field":            {create, `{"email_address":"a@example.com","role":"admin"}`, nil, param(422, "form_param_unknown", "is unknown", "role is not a valid parameter for this request.", "role")},
 		"a wrong content type":        {create, `{"email_address":"a@example.com"}`, []string{"Content-Type", "text/plain"}, plain(415, "unsupported_content_type", "Content-Type is unsupported", "Content-Type text/plain is unsupported. You should use application/json instead.")},
 		"a body too large":            {create, `{"email_address":"` + long + `"}`, nil, plain(413, "request_body_too_large", "Request body too large", "The request body exceeds the maximum allowed size of 1048576 bytes.")},
@@ -114,9 +117,15 @@ func TestRules(t *testing.T) {
 		"accepted already":            {fmt.Sprintf(revoke, "2"), ``, nil, plain(400, "invitation_already_accepted", "Invitation is already accepted, try signing in instead.", "Invitation is already accepted, try signing in instead.")},
 		"an unknown id":               {"POST /v1/invitations/inv_9/revoke", `null`, nil, plain(404, "resource_not_found", "not found", "No invitation was found with id inv_9.")},
 		"an unknown path":             {"GET /v1/invitations/inv_1", ``, nil, "404 Not Found"},
+		"an unclean path":             {"POST /v1//invitations", ``, nil, "404 Not Found"},
+		"a longer path":               {"POST /v1/invitations/bulk/", ``, nil, "404 Not Found"},
+		"another path":                {"POST /v1/invitationsbulk", ``, nil, "404 Not Found"},
+		"a path without an id":        {"POST /v1/invitations//revoke", ``, nil, "404 Not Found"},
+		"a path of two ids":           {"POST /v1/invitations/inv_1/inv_2/revoke", ``, nil, "404 Not Found"},
+		"an unclean path and no key":  {"POST /v1//invitations", ``, []string{"Authorization", ""}, noKey},
 		"an unknown method":           {"DELETE /v1/invitations", ``, nil, "404 Not Found"},
-		"an unknown status":           {list + "?status=own", ``, nil, param(422, "form_param_value_invalid", "is invalid", "status is invalid", "status")},
-		"an unknown order":            {list + "?order_by=-name", ``, nil, param(422, "form_param_value_invalid", "is invalid", "order_by is invalid", "order_by")},
+		"an unknown status":           {list + "?status=own", ``, nil, param(422, "form_param_value_invalid", "is invalid", "own does not match one of the allowed values for parameter status", "status")},
+		"an unknown order":            {list + "?order_by=-name", ``, nil, param(422, "form_param_value_invalid", "is invalid", "-name does not match one of the allowed values for parameter order_by", "order_by")},
 		"a limit of 0":                {list + "?limit=0", ``, nil, param(422, "form_param_value_invalid", "is invalid", "limit is invalid", "limit")},
 		"a limit of 501":              {list + "?limit=501", ``, nil, param(422, "form_param_value_invalid", "is invalid", "limit is invalid", "limit")},
 		"a limit of words":            {list + "?limit=all", ``, nil, param(422, "form_param_type_invalid", "is invalid", "`limit` must be a `integer`.", "limit")},
@@ -471,6 +480,44 @@ func TestRoundTripHonoursTheContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.True(t, body.closed)
 	require.Empty(t, fake.Requests())
+}
+
+func TestRequestBodiesThatBreakOff(t *testing.T) {
+	fake := clerktest.New()
+	broken := io.MultiReader(strings.NewReader(`{"email_address":`), iotest.ErrReader(io.ErrUnexpectedEOF))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", "https://api.clerk.com/v1/invitations", broken)
+	require.NoError(t, err)
+	_, err = fake.RoundTrip(req)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+
+	baseURL, stop := fake.Serve()
+	defer stop()
+	conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(baseURL, "http://"), "/v1"))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /v1/invitations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+clerktest.SecretKey+
+		"\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n")
+	require.NoError(t, err)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "400 Bad Request")
+	require.Empty(t, fake.Invitations())
+}
+
+func TestStopDoesNotWaitForRequestsThatHang(t *testing.T) {
+	baseURL, stop := clerktest.New().Serve()
+	conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(baseURL, "http://"), "/v1"))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /v1/invitations HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+	require.NoError(t, err)
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(30 * time.Second):
+		t.Fatal("it waits")
+	}
 }
 
 type closeNoting struct {

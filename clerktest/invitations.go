@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/http"
+	"math"
 	"net/mail"
 	"net/url"
 	"slices"
@@ -14,7 +14,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-func (f *Fake) create(_ *http.Request, body []byte) (any, *apiError) {
+func (f *Fake) create(body []byte) (any, *apiError) {
 	req, refusal := parseRequest(body)
 	if refusal != nil {
 		return nil, refusal
@@ -30,7 +30,7 @@ func (f *Fake) create(_ *http.Request, body []byte) (any, *apiError) {
 	return f.invite(req), nil
 }
 
-func (f *Fake) bulkCreate(_ *http.Request, body []byte) (any, *apiError) {
+func (f *Fake) bulkCreate(body []byte) (any, *apiError) {
 	var rows []json.RawMessage
 	switch err := json.Unmarshal(body, &rows); {
 	case err != nil || len(rows) == 0:
@@ -68,8 +68,7 @@ func (f *Fake) bulkCreate(_ *http.Request, body []byte) (any, *apiError) {
 	return made, nil
 }
 
-func (f *Fake) revoke(r *http.Request, _ []byte) (any, *apiError) {
-	id := r.PathValue("invitation_id")
+func (f *Fake) revoke(id string) (any, *apiError) {
 	inv := f.find(id)
 	switch {
 	case inv == nil:
@@ -83,10 +82,9 @@ func (f *Fake) revoke(r *http.Request, _ []byte) (any, *apiError) {
 	return inv, nil
 }
 
-func (f *Fake) list(r *http.Request, _ []byte) (any, *apiError) {
-	q := r.URL.Query()
+func (f *Fake) list(q url.Values) (any, *apiError) {
 	limit, badLimit := number(q, "limit", 10, 1, clerk.MaxListLimit)
-	offset, badOffset := number(q, "offset", 0, 0, int(^uint(0)>>1))
+	offset, badOffset := number(q, "offset", 0, 0, math.MaxInt)
 	less, badOrder := order(q.Get("order_by"))
 	badStatus := checkStatuses(q["status"])
 	if wrong := slices.Concat(badStatus, badOrder, badLimit, badOffset); wrong != nil {
@@ -133,7 +131,7 @@ func checkStatuses(statuses []string) []entry {
 	}
 	for _, status := range statuses {
 		if !slices.Contains(known, clerk.InvitationStatus(status)) {
-			return []entry{paramValue("status")}
+			return []entry{paramNotAllowed("status", status)}
 		}
 	}
 	return nil
@@ -150,7 +148,7 @@ func order(by string) (func(a, b *clerk.Invitation) int, []entry) {
 		"expires_at":    func(a, b *clerk.Invitation) int { return cmp.Compare(a.ExpiresAt, b.ExpiresAt) },
 	}[strings.TrimPrefix(name, "+")]
 	if compare == nil {
-		return nil, []entry{paramValue("order_by")}
+		return nil, []entry{paramNotAllowed("order_by", by)}
 	}
 	return func(a, b *clerk.Invitation) int {
 		if desc {
@@ -292,7 +290,7 @@ func judge(name string, given bool, req clerk.CreateInvitationRequest) []entry {
 		return []entry{paramValue(name)}
 	case name == "template_slug" && given &&
 		req.TemplateSlug != clerk.TemplateSlugInvitation && req.TemplateSlug != clerk.TemplateSlugWaitlistInvitation:
-		return []entry{paramValue(name)}
+		return []entry{paramNotAllowed(name, string(req.TemplateSlug))}
 	}
 	return nil
 }

@@ -23,10 +23,12 @@ type RateLimits struct {
 	Sliding bool
 }
 
-// A Limit is a number of requests in a time. The zero Limit is none.
+// A Limit is a number of requests in a time. The zero Limit does not limit.
 type Limit struct {
+	// Requests is how many requests are taken; where only Per is set, none is.
 	Requests int
-	Per      time.Duration
+	// Per is the time in which they are.
+	Per time.Duration
 }
 
 // ProductionRateLimits returns the limits that Clerk's "Rate limits" page gives

@@ -4,7 +4,7 @@
 //	go run ./examples/quickstart
 //
 // With CLERK_SECRET_KEY set it talks to the real Clerk, otherwise to a fake in
-// this process. It has no email sent.
+// this process. Either way no email is sent.
 package main
 
 import (

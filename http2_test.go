@@ -1,0 +1,135 @@
+package clerk_test
+
+import (
+	"crypto/tls"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// The parts of HTTP/2 (RFC 9113) that the tests need.
+const (
+	frameHeaders  = 1
+	frameReset    = 3
+	frameSettings = 4
+	frameGoAway   = 7
+
+	errProtocol = 1
+	errRefused  = 7
+)
+
+func frame(kind, flags byte, stream uint32, payload []byte) []byte {
+	b := binary.BigEndian.AppendUint32(nil, uint32(len(payload))<<8|uint32(kind))
+	b = append(b, flags)
+	return append(binary.BigEndian.AppendUint32(b, stream), payload...)
+}
+
+func code(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+
+// serveHTTP2 speaks just enough HTTP/2 to have each whole request answered by act,
+// which gets its number and stream, and gives a frame to send. It returns a
+// transport for it and its URL.
+func serveHTTP2(t *testing.T, act func(n int, stream uint32) []byte) (*http.Transport, string) {
+	t.Helper()
+	certified := httptest.NewTLSServer(http.NotFoundHandler())
+	defer certified.Close()
+	transport := certified.Client().Transport.(*http.Transport).Clone()
+	transport.ForceAttemptHTTP2 = true
+	t.Cleanup(transport.CloseIdleConnections)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		Certificates: certified.TLS.Certificates, NextProtos: []string{"h2"},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	var count atomic.Int32
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go serveHTTP2Conn(conn, func(stream uint32) []byte { return act(int(count.Add(1)), stream) })
+		}
+	}()
+	return transport, "https://" + listener.Addr().String()
+}
+
+func serveHTTP2Conn(conn net.Conn, act func(stream uint32) []byte) {
+	defer conn.Close()
+	if _, err := io.ReadFull(conn, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err != nil {
+		return
+	}
+	reply := frame(frameSettings, 0, 0, nil)
+	header := make([]byte, 9)
+	for {
+		if _, err := conn.Write(reply); err != nil {
+			return
+		}
+		if _, err := io.ReadFull(conn, header); err != nil {
+			return
+		}
+		size := int64(binary.BigEndian.Uint32(header) >> 8)
+		if _, err := io.CopyN(io.Discard, conn, size); err != nil {
+			return
+		}
+		kind, flags, stream := header[3], header[4], binary.BigEndian.Uint32(header[5:])
+		reply = nil
+		switch {
+		case kind == frameSettings && flags == 0:
+			reply = frame(frameSettings, 1, 0, nil) // acknowledged
+		case kind <= frameHeaders && flags&1 != 0: // the end of a request
+			reply = act(stream)
+		}
+	}
+}
+
+// TestHTTP2 has a server end streams in the ways that net/http takes for reasons to
+// send a request again by itself. Only where HTTP/2 says that the request was not
+// processed may a write be repeated, and then it is the library that does it.
+func TestHTTP2(t *testing.T) {
+	badRequest := func(stream uint32) []byte { return frame(frameHeaders, 5, stream, []byte{0x8c}) } // :status 400
+	for name, test := range map[string]struct {
+		first   func(stream uint32) []byte
+		unknown bool
+	}{
+		"a protocol error": {func(stream uint32) []byte { return frame(frameReset, 0, stream, code(errProtocol)) }, true},
+		"a refused stream": {func(stream uint32) []byte { return frame(frameReset, 0, stream, code(errRefused)) }, false},
+		"going away, having processed none": {func(uint32) []byte {
+			return frame(frameGoAway, 0, 0, append(code(0), code(0)...))
+		}, false},
+	} {
+		for op, call := range calls {
+			if op == clerk.OperationList {
+				continue
+			}
+			t.Run(name+"/"+string(op), func(t *testing.T) {
+				var requests atomic.Int32
+				transport, url := serveHTTP2(t, func(n int, stream uint32) []byte {
+					requests.Add(1)
+					if n == 1 {
+						return test.first(stream)
+					}
+					return badRequest(stream)
+				})
+				err := call(t.Context(), newClient(t, transport, clerk.WithBaseURL(url)))
+				sdk := asSDKError(t, err)
+				require.EqualValues(t, requests.Load(), sdk.Attempts, "each request is one that the library counts")
+				if test.unknown {
+					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+					require.EqualValues(t, 1, requests.Load())
+				} else {
+					require.Equal(t, 400, sdk.StatusCode)
+					require.EqualValues(t, 2, requests.Load())
+				}
+			})
+		}
+	}
+}

@@ -1,12 +1,18 @@
 package clerktest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"mime"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
+	"testing/iotest"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -51,6 +57,9 @@ var (
 	errBulkSize = refuse(400, clerk.CodeBulkSizeExceeded, "bulk size exceeded",
 		fmt.Sprintf("Parameters exceed the maximum allowed bulk processing size of %d.", clerk.MaxBulkInvitations))
 
+	errInternal = refuse(500, clerk.CodeInternalClerkError, "Oops, an unexpected error occurred",
+		"There was an internal error on our servers. We've been notified and are working on fixing it.")
+
 	errAlreadyRevoked = refuse(400, clerk.CodeInvitationAlreadyRevoked,
 		"Invitation is already revoked.", "Invitation is already revoked.")
 	errAlreadyAccepted = refuse(400, clerk.CodeInvitationAlreadyAccepted,
@@ -60,6 +69,13 @@ var (
 func errContentType(got string) *apiError {
 	return refuse(415, clerk.CodeUnsupportedContentType, "Content-Type is unsupported",
 		fmt.Sprintf("Content-Type %s is unsupported. You should use application/json instead.", got))
+}
+
+func errTooManyRequests(retryAfter time.Duration) *apiError {
+	refusal := refuse(http.StatusTooManyRequests, clerk.CodeTooManyRequests,
+		"Too many requests", "Too many requests, retry later")
+	refusal.retryAfter = retryAfter
+	return refusal
 }
 
 func errInvitationID(id string) *apiError {
@@ -117,47 +133,89 @@ type answer struct {
 	contentType string
 	body        []byte
 	retryAfter  time.Duration
+	trace       int
+	delay       time.Duration // before it is given
+	broken      bool          // the connection breaks after half of the body, or before all where there is none
 }
 
 // answer makes an answer of an operation's result or refusal.
 func (f *Fake) answer(result any, refusal *apiError) answer {
-	a := answer{status: http.StatusOK, contentType: "application/json"}
-	if refusal != nil {
-		a.status, a.retryAfter = refusal.status, refusal.retryAfter
-		if a.status == http.StatusTooManyRequests && f.limitBody != nil {
-			a.contentType, a.body = f.limitType, []byte(*f.limitBody)
-			return a
+	switch {
+	case refusal == nil:
+		return answer{status: http.StatusOK, contentType: "application/json", body: marshal(result)}
+	case refusal.status == http.StatusTooManyRequests && f.limitBody != nil:
+		return answer{
+			status: refusal.status, contentType: f.limitType, body: []byte(*f.limitBody), retryAfter: refusal.retryAfter,
 		}
-		if refusal.errors == nil {
-			a.contentType, a.body = "text/plain", []byte(http.StatusText(refusal.status))
-			return a
-		}
-		result = map[string]any{"errors": refusal.errors}
 	}
-	body, err := json.Marshal(result)
+	return refusal.answer()
+}
+
+func (e *apiError) answer() answer {
+	if e.errors == nil {
+		return answer{status: e.status, contentType: "text/plain", body: []byte(http.StatusText(e.status))}
+	}
+	body := marshal(map[string]any{"errors": e.errors})
+	return answer{status: e.status, contentType: "application/json", body: body, retryAfter: e.retryAfter}
+}
+
+func marshal(v any) []byte {
+	body, err := json.Marshal(v)
 	if err != nil { // nothing that the fake holds can fail to be JSON
 		panic(err)
 	}
-	a.body = body
-	return a
+	return body
 }
 
-func (a answer) write(w http.ResponseWriter, trace int) {
-	header := w.Header()
-	if a.contentType != "" {
-		header.Set("Content-Type", a.contentType)
-	} else {
+func (a answer) header() http.Header {
+	header := http.Header{}
+	header.Set("Content-Type", a.contentType)
+	if a.contentType == "" {
 		header["Content-Type"] = nil // or net/http would guess one
 	}
 	header.Set("Content-Length", strconv.Itoa(len(a.body)))
 	header.Set("Clerk-Api-Version", clerk.APIVersion)
 	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	header.Set("X-Clerk-Trace-Id", fmt.Sprintf("%032x", trace))
+	header.Set("X-Clerk-Trace-Id", fmt.Sprintf("%032x", a.trace))
 	if a.retryAfter > 0 {
 		seconds := (a.retryAfter + time.Second - 1) / time.Second
 		header.Set("Retry-After", strconv.Itoa(int(seconds)))
 	}
+	return header
+}
+
+// errReset is what a client sees of a connection that breaks.
+var errReset = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+
+// response gives the answer in process.
+func (a answer) response(req *http.Request) (*http.Response, error) {
+	if a.broken && len(a.body) == 0 {
+		return nil, errReset
+	}
+	body := io.Reader(bytes.NewReader(a.body))
+	if a.broken {
+		body = io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), iotest.ErrReader(io.ErrUnexpectedEOF))
+	}
+	return &http.Response{
+		Status: fmt.Sprint(a.status, " ", http.StatusText(a.status)), StatusCode: a.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: a.header(), Body: io.NopCloser(body), ContentLength: int64(len(a.body)),
+		Request: req,
+	}, nil
+}
+
+// write gives the answer over HTTP.
+func (a answer) write(w http.ResponseWriter) {
+	if a.broken && len(a.body) == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	maps.Copy(w.Header(), a.header())
 	w.WriteHeader(a.status)
+	if a.broken {
+		_, _ = w.Write(a.body[:len(a.body)/2])
+		_ = http.NewResponseController(w).Flush() // or net/http would drop it, too
+		panic(http.ErrAbortHandler)
+	}
 	_, _ = w.Write(a.body) // whoever asked may be gone
 }
 

@@ -5,6 +5,9 @@
 //	fake := clerktest.New()
 //	client, err := fake.Client()
 //
+// Requests can be made to fail, one by one with [Fake.Fail] or by share with
+// [WithFaults], before or after they are carried out.
+//
 // A [Fake] is an [http.RoundTripper] that answers in process, also inside a
 // testing/synctest bubble, and an [http.Handler] that [Fake.Serve] serves over
 // loopback. Both have the same state. The program fakeclerk, in cmd/fakeclerk,
@@ -50,6 +53,7 @@ package clerktest
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -75,6 +79,8 @@ type Fake struct {
 	mu          sync.Mutex
 	invitations []*clerk.Invitation // oldest first
 	users       []string            // addresses
+	hidden      map[string]hidden   // by invitation id
+	planned     map[clerk.Operation][]Fault
 	requests    []Request
 	all         window
 	creates     window
@@ -95,8 +101,11 @@ type Request struct {
 	Header http.Header
 	// Body is its body, at most 1 MiB and a byte of it.
 	Body []byte
-	// Status is the status that it was answered with.
+	// Status is the status that it was answered with; 0 when the connection broke
+	// before the response.
 	Status int
+	// Fault is what went wrong with it; empty when nothing did.
+	Fault Fault
 }
 
 // An Option configures a [Fake].
@@ -109,6 +118,8 @@ type options struct {
 	limitBody     *string
 	exactQuery    bool
 	unpagedArrays bool
+	faults        FaultMix
+	random        *rand.Rand // nil without a mix of faults
 }
 
 // WithSecretKey sets the key that the fake takes, in place of [SecretKey].
@@ -130,7 +141,11 @@ func WithUnpagedArrays() Option {
 
 // New makes a fake instance without invitations and users.
 func New(opts ...Option) *Fake {
-	f := &Fake{options: options{secretKey: SecretKey}}
+	f := &Fake{
+		options: options{secretKey: SecretKey},
+		hidden:  map[string]hidden{},
+		planned: map[clerk.Operation][]Fault{},
+	}
 	for _, opt := range opts {
 		opt(&f.options)
 	}
@@ -175,11 +190,11 @@ func (f *Fake) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Context().Err(); err != nil {
 		return nil, err
 	}
-	recorder := httptest.NewRecorder()
-	f.respond(recorder, req, body)
-	resp := recorder.Result()
-	resp.Request = req
-	return resp, nil
+	a := f.respond(req, body)
+	if err := sleep(req.Context(), a.delay); err != nil {
+		return nil, err
+	}
+	return a.response(req)
 }
 
 // ServeHTTP answers a request. It makes a Fake an [http.Handler].
@@ -188,7 +203,10 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		body = nil // no operation takes it
 	}
-	f.respond(w, r, body)
+	a := f.respond(r, body)
+	if sleep(r.Context(), a.delay) == nil {
+		a.write(w)
+	}
 }
 
 // readBody reads a request's body, as far as it takes to see that it is too large.
@@ -196,20 +214,32 @@ func readBody(body io.Reader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(body, maxRequestBody+1))
 }
 
-func (f *Fake) respond(w http.ResponseWriter, r *http.Request, body []byte) {
+// respond does what a request asks for, unless a fault is in the way, and makes the
+// answer to it.
+func (f *Fake) respond(r *http.Request, body []byte) answer {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	op, id := route(r)
-	got := f.log(op, r, body)
-	result, refusal := any(nil), f.admit(op, r, body)
+	fault := f.fault(op)
+	refusal := fault.before()
 	if refusal == nil {
-		result, refusal = f.carryOut(op, id, r.URL.Query(), body)
+		refusal = f.admit(op, r, body)
 	}
-	answer := f.answer(result, refusal)
-	got.Status = answer.status
-	f.requests = append(f.requests, got)
-	trace := len(f.requests)
-	f.mu.Unlock()
-	answer.write(w, trace)
+	var result any
+	if refusal == nil {
+		before := f.snapshot(fault, id)
+		result, refusal = f.carryOut(op, id, r.URL.Query(), body)
+		f.hide(fault, result, before)
+	}
+	a := fault.after(f.answer(result, refusal))
+	header := r.Header.Clone()
+	header.Del("Authorization")
+	f.requests = append(f.requests, Request{
+		Time: time.Now(), Operation: op, Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(),
+		Header: header, Body: body, Status: a.status, Fault: fault,
+	})
+	a.trace = len(f.requests)
+	return a
 }
 
 // route finds the operation that a request asks for, and the id in its path. It
@@ -244,15 +274,6 @@ func (f *Fake) carryOut(op clerk.Operation, id string, query url.Values, body []
 		return f.revoke(id)
 	}
 	return nil, errRoute
-}
-
-func (f *Fake) log(op clerk.Operation, r *http.Request, body []byte) Request {
-	header := r.Header.Clone()
-	header.Del("Authorization")
-	return Request{
-		Time: time.Now(), Operation: op, Method: r.Method, Path: r.URL.Path,
-		Query: r.URL.Query(), Header: header, Body: body,
-	}
 }
 
 // admit is what holds for all operations: the key, the limits, the body's form.

@@ -82,3 +82,40 @@ func ExampleWithRateLimits() {
 	}
 	// Output: 429 1h0m0s 100
 }
+
+// What does a service do when it cannot know whether a write was carried out?
+func ExampleFake_Fail() {
+	fake := clerktest.New()
+	fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+	client, err := fake.Client()
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	fmt.Println(errors.Is(err, clerk.ErrOutcomeUnknown), len(fake.Invitations()))
+	// Output: true 1
+}
+
+func ExampleWithFaults() {
+	fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{
+		Share:      0.2,
+		Seed:       1,
+		Faults:     []clerktest.Fault{clerktest.FaultErrorBefore, clerktest.FaultBadGatewayAfter},
+		Operations: []clerk.Operation{clerk.OperationCreate},
+	}))
+	client, err := fake.Client()
+	if err != nil {
+		log.Fatal(err)
+	}
+	unknown := 0
+	for i := range 100 {
+		_, err := client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{
+			EmailAddress: fmt.Sprintf("guest%d@example.com", i),
+		})
+		if errors.Is(err, clerk.ErrOutcomeUnknown) {
+			unknown++
+		}
+	}
+	fmt.Println(unknown, "unknown,", len(fake.Invitations()), "made")
+	// Output: 29 unknown, 84 made
+}

@@ -92,8 +92,8 @@ func (f *Fake) list(q url.Values) (any, *apiError) {
 	}
 	found := []*clerk.Invitation{} // never null
 	for _, inv := range f.invitations {
-		if f.matches(f.refresh(inv), q) {
-			found = append(found, inv)
+		if shown := f.listed(inv); shown != nil && f.matches(shown, q) {
+			found = append(found, shown)
 		}
 	}
 	slices.SortFunc(found, less)

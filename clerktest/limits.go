@@ -1,7 +1,6 @@
 package clerktest
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -75,10 +74,7 @@ func (f *Fake) limit(op clerk.Operation) *apiError {
 	}
 	for _, w := range windows {
 		if wait := w.take(time.Now()); wait > 0 {
-			refusal := refuse(http.StatusTooManyRequests, clerk.CodeTooManyRequests,
-				"Too many requests", "Too many requests, retry later")
-			refusal.retryAfter = wait
-			return refusal
+			return errTooManyRequests(wait)
 		}
 	}
 	return nil

@@ -1,0 +1,214 @@
+package clerktest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+var writes = map[clerk.Operation]func(context.Context, *clerk.Client, string) error{
+	clerk.OperationCreate: func(ctx context.Context, c *clerk.Client, _ string) error {
+		_, err := c.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "new@example.com"})
+		return err
+	},
+	clerk.OperationBulkCreate: func(ctx context.Context, c *clerk.Client, _ string) error {
+		_, err := c.Invitations.BulkCreate(ctx, []clerk.CreateInvitationRequest{{EmailAddress: "new@example.com"}, {EmailAddress: "b@example.com"}})
+		return err
+	},
+	clerk.OperationRevoke: func(ctx context.Context, c *clerk.Client, id string) error {
+		_, err := c.Invitations.Revoke(ctx, id)
+		return err
+	},
+}
+
+// done reports whether a write was carried out.
+func done(fake *clerktest.Fake) bool {
+	all := fake.Invitations()
+	return len(all) > 1 || all[0].Revoked
+}
+
+// TestFaults has each fault happen to each write, in process and over HTTP: is it
+// carried out, and what does a client that tries once see?
+func TestFaults(t *testing.T) {
+	once := clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
+	for fault, test := range map[clerktest.Fault]struct {
+		done   bool
+		status int // as the client sees it
+		logged int // as the fake logs it
+	}{
+		"":                             {true, 0, 200},
+		clerktest.FaultDropBefore:      {false, 0, 0},
+		clerktest.FaultDropAfter:       {true, 0, 0},
+		clerktest.FaultErrorBefore:     {false, 500, 500},
+		clerktest.FaultErrorAfter:      {true, 500, 500},
+		clerktest.FaultBadGatewayAfter: {true, 502, 502},
+		clerktest.FaultTruncateAfter:   {true, 200, 200},
+		clerktest.FaultSlowAfter:       {true, 0, 200},
+		clerktest.FaultRateLimit:       {false, 429, 429},
+		clerktest.FaultHideAfter:       {true, 0, 0},
+	} {
+		for op, write := range writes {
+			check := func(t *testing.T, fake *clerktest.Fake, client *clerk.Client) {
+				t.Helper()
+				id := invite(t, fake, "old@example.com").ID
+				fake.Fail(op, fault)
+				err := write(t.Context(), client, id)
+				require.Equal(t, test.done, done(fake))
+				log := fake.Requests()
+				require.Equal(t, fault, log[len(log)-1].Fault)
+				require.Equal(t, test.logged, log[len(log)-1].Status)
+				if fault == "" {
+					require.NoError(t, err)
+					return
+				}
+				failed, ok := errors.AsType[*clerk.SDKError](err)
+				require.True(t, ok)
+				require.Equal(t, test.status, failed.StatusCode)
+				require.Equal(t, fault != clerktest.FaultRateLimit, errors.Is(err, clerk.ErrOutcomeUnknown))
+			}
+			t.Run(fmt.Sprintf("%s/%s in process", fault, op), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					fake := clerktest.New()
+					client, err := fake.Client(once)
+					require.NoError(t, err)
+					check(t, fake, client)
+				})
+			})
+			t.Run(fmt.Sprintf("%s/%s over HTTP", fault, op), func(t *testing.T) {
+				fake := clerktest.New()
+				baseURL, stop := fake.Serve()
+				defer stop()
+				timeout := 15 * time.Second
+				if fault == clerktest.FaultSlowAfter {
+					timeout = 100 * time.Millisecond
+				}
+				client, err := clerk.NewClient(fake.SecretKey(), once, clerk.WithBaseURL(baseURL), clerk.WithAttemptTimeout(timeout))
+				require.NoError(t, err)
+				check(t, fake, client)
+			})
+		}
+	}
+}
+
+func TestSlowAnswerComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := clerktest.New()
+		fake.Fail(clerk.OperationList, clerktest.FaultSlowAfter)
+		client, err := fake.Client(clerk.WithAttemptTimeout(30 * time.Second))
+		require.NoError(t, err)
+		start := time.Now()
+		_, err = client.Invitations.List(t.Context(), clerk.ListInvitationsRequest{})
+		require.NoError(t, err)
+		require.Equal(t, 20*time.Second, time.Since(start))
+	})
+}
+
+func TestFaultsComeInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := clerktest.New()
+		fake.Fail(clerk.OperationList, "", clerktest.FaultErrorBefore, clerktest.FaultDropBefore)
+		client, err := fake.Client()
+		require.NoError(t, err)
+		var attempts []int
+		for range 3 {
+			var meta clerk.ResponseMeta
+			_, err := client.Invitations.List(t.Context(), clerk.ListInvitationsRequest{}, clerk.WithResponse(&meta))
+			require.NoError(t, err)
+			attempts = append(attempts, meta.Attempts)
+		}
+		require.Equal(t, []int{1, 3, 1}, attempts)
+		require.Empty(t, fake.Invitations())
+	})
+}
+
+// TestHidden follows what each write changed through the lists, for as long as it
+// is hidden and after.
+func TestHidden(t *testing.T) {
+	for op, write := range writes {
+		synctest.Test(t, func(t *testing.T) {
+			fake := clerktest.New()
+			client, err := fake.Client()
+			require.NoError(t, err)
+			id := invite(t, fake, "old@example.com").ID
+			list := func() []clerk.Invitation {
+				var all []clerk.Invitation
+				for _, status := range []clerk.InvitationStatus{clerk.InvitationStatusPending, clerk.InvitationStatusRevoked} {
+					page, err := client.Invitations.List(t.Context(), clerk.ListInvitationsRequest{Status: status})
+					require.NoError(t, err)
+					all = append(all, page.Data...)
+				}
+				return all
+			}
+			before := list()
+			fake.Fail(op, clerktest.FaultHideAfter)
+			require.ErrorIs(t, write(t.Context(), client, id), clerk.ErrOutcomeUnknown)
+			require.Equal(t, before, list())
+			require.Error(t, write(t.Context(), client, id), "but it is no secret to another write")
+			time.Sleep(2*time.Second - 1)
+			require.Equal(t, before, list())
+			time.Sleep(time.Nanosecond)
+			require.NotEqual(t, before, list())
+			require.ElementsMatch(t, fake.Invitations(), list())
+		})
+	}
+}
+
+func TestFaultMix(t *testing.T) {
+	run := func(seed uint64) (faults []clerktest.Fault, share float64) {
+		fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{
+			Share: 0.2, Seed: seed, Operations: []clerk.Operation{clerk.OperationList},
+			Faults: []clerktest.Fault{clerktest.FaultDropBefore, clerktest.FaultRateLimit},
+		}))
+		client, err := fake.Client(clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+		require.NoError(t, err)
+		failed := 0.0
+		for range 1000 {
+			_, err := client.Invitations.List(t.Context(), clerk.ListInvitationsRequest{})
+			if err != nil {
+				failed++
+			}
+		}
+		for i := range 100 {
+			invite(t, fake, fmt.Sprintf("a%d@example.com", i)) // creating does not fail
+		}
+		for _, req := range fake.Requests() {
+			faults = append(faults, req.Fault)
+		}
+		return faults, failed / 1000
+	}
+	first, share := run(1)
+	again, _ := run(1)
+	other, _ := run(2)
+	require.Equal(t, first, again)
+	require.NotEqual(t, first, other)
+	require.InDelta(t, 0.2, share, 0.04)
+	require.Contains(t, first, clerktest.FaultDropBefore)
+	require.Contains(t, first, clerktest.FaultRateLimit)
+}
+
+func TestFaultMixOfEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{Share: 1}))
+		client, err := fake.Client(clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+		require.NoError(t, err)
+		seen := map[clerktest.Fault]bool{}
+		for i := range 200 {
+			_, _ = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: fmt.Sprintf("a%d@example.com", i)})
+		}
+		for _, req := range fake.Requests() {
+			seen[req.Fault] = true
+		}
+		for _, fault := range clerktest.AllFaults() {
+			require.True(t, seen[fault], fault)
+		}
+		require.Len(t, seen, len(clerktest.AllFaults()))
+	})
+}

@@ -105,6 +105,7 @@ func TestParseRetryAfter(t *testing.T) {
 		"soon":                           0,
 		"":                               0,
 		"9223372036":                     9223372036 * time.Second,
+		"9223372036.5":                   math.MaxInt64,
 		"9223372037":                     math.MaxInt64,
 		"99999999999999999999":           math.MaxInt64,
 		strings.Repeat("9", 400):         math.MaxInt64,

@@ -183,11 +183,12 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 		return 0
 	}
 	seconds, err := strconv.ParseFloat(value, 64)
+	seconds = math.Ceil(seconds)
 	switch {
 	case err != nil && !errors.Is(err, strconv.ErrRange):
 		return 0
-	case seconds >= float64(math.MaxInt64)/float64(time.Second):
+	case seconds > math.MaxInt64/1e9:
 		return math.MaxInt64
 	}
-	return time.Duration(math.Ceil(seconds)) * time.Second
+	return time.Duration(seconds) * time.Second
 }

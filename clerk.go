@@ -27,8 +27,8 @@
 // # Retries
 //
 // A call retries by itself, by default for at most a minute, what can be
-// repeated safely: reads after any passing failure, writes only when the first
-// one was certainly not carried out. A write that may have been carried out is
+// repeated safely: reads after any passing failure, writes only when the
+// previous attempt was certainly not carried out. A write that may have been carried out is
 // never repeated; it fails with [ErrOutcomeUnknown]. See [RetryConfig].
 //
 // # Secrets

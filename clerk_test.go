@@ -269,6 +269,14 @@ func TestCookieJarIsUsed(t *testing.T) {
 	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
 	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
 	require.Equal(t, "seen=1", rec.last.Header.Get("Cookie"))
+
+	synctest.Test(t, func(t *testing.T) { // a further attempt has the newest cookie alone
+		rec := &recorder{next: answering(reply(429, ``, "Set-Cookie", "seen=2"), reply(429, ``, "Set-Cookie", "seen=3"), reply(200, pendingJSON))}
+		client, err := clerk.NewClient(testKey, clerk.WithHTTPClient(&http.Client{Transport: rec, Jar: jar}))
+		require.NoError(t, err)
+		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+		require.Equal(t, []string{"seen=3"}, rec.last.Header["Cookie"])
+	})
 }
 
 func TestHTTPClientIsUsedAndLeftAlone(t *testing.T) {

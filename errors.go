@@ -319,8 +319,9 @@ const maxLine = 300
 // invisible characters, and without the words that may be an address, part of a
 // URL's query, or a key. Escapes (% and \) may stand for either.
 func oneLine(text string) string {
-	if len(text) > 4*maxLine {
+	if len(text) > 4*maxLine { // the last word may be cut in two, so it goes
 		text = text[:4*maxLine]
+		text = text[:max(0, strings.LastIndexAny(text, " \n\t"))]
 	}
 	visible := func(r rune) rune {
 		if unicode.IsSpace(r) || unicode.IsPrint(r) && r != unicode.ReplacementChar {

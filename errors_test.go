@@ -321,6 +321,15 @@ func TestWordsThatAreRedacted(t *testing.T) {
 	}
 }
 
+// TestTextThatIsCut has an address stand where a long text is cut.
+func TestTextThatIsCut(t *testing.T) {
+	for n := range 40 {
+		message := strings.Repeat("\n", 1150+n) + " ada.lovelace@example.com and more" + strings.Repeat("\n", 500)
+		err := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: "x", Message: message}}}
+		require.NotContains(t, err.Error(), "ada", n)
+	}
+}
+
 func TestManyErrors(t *testing.T) {
 	body := `{"errors":[` + strings.Repeat(`{"code":"a"},`, 999) + `{"code":"a"}]}`
 	err := calls[clerk.OperationCreate](t.Context(), newClient(t, answering(reply(400, body))))

@@ -136,6 +136,7 @@ func TestListAnswers(t *testing.T) {
 		" \n[" + pendingJSON + "]":      {Data: []clerk.Invitation{*pending()}, TotalCount: -1},
 		`{"data":[],"total_count":0}`:   {Data: []clerk.Invitation{}, TotalCount: 0},
 		`{"data":null,"total_count":0}`: {TotalCount: 0},
+		`{"total_count":0}`:             {TotalCount: 0},
 		`{"data":[]}`:                   {Data: []clerk.Invitation{}, TotalCount: -1},
 		`{"total_count":12,"data":[` + pendingJSON + `,` + revokedJSON + `],"further":true}`: {
 			Data: []clerk.Invitation{*pending(), *revoked()}, TotalCount: 12,

@@ -351,8 +351,11 @@ func decodeEnvelope(d *json.Decoder) (*InvitationList, error) {
 			return nil, err
 		}
 	}
-	if !known {
+	switch {
+	case !known:
 		return nil, errors.New("it has neither data nor total_count")
+	case list.Data == nil && list.TotalCount > 0:
+		return nil, errors.New("it has no data")
 	}
 	return list, expect(d, '}')
 }

@@ -167,7 +167,9 @@ func isLoopback(host string) bool {
 // each attempt where it is shorter than the attempt timeout; its CheckRedirect
 // is not used, for redirects are never followed. The client is not changed.
 //
-// The transport must not repeat writes by itself.
+// The transport must not repeat writes by itself, and must not make requests of its
+// own with the context of the one it was given: whether a connection was made, which
+// that context tells, decides whether a write may be repeated.
 func WithHTTPClient(client *http.Client) Option {
 	return clientOption(func(c *config) error {
 		if client == nil {

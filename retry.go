@@ -14,7 +14,7 @@ import (
 
 // A RetryConfig says how a call is repeated. The zero RetryConfig is the default.
 //
-// What is repeated, whatever the configuration: any operation that got a response
+// What RetryBackoff repeats: any operation that got a response
 // with status 429; List also after a connection error, a 5xx, or a 4xx with a
 // Retry-After header; Create, BulkCreate and Revoke otherwise only after a
 // connection error that certainly came before the request was sent. Any other failure of
@@ -24,8 +24,8 @@ import (
 // A Retry-After header is waited for exactly, in whole seconds. Otherwise the wait is chosen at
 // random between zero and an interval that grows with each attempt. A wait that
 // would not end before the caller's deadline or MaxElapsedTime is not begun: the
-// call fails at once, and the error's RetryAfter tells how long it would have
-// been.
+// call fails at once, and the error's RetryAfter tells how long Clerk asked to
+// wait, where it did.
 type RetryConfig struct {
 	// Strategy is RetryBackoff, also when empty, or RetryNone.
 	Strategy RetryStrategy
@@ -154,10 +154,10 @@ func (x *exchange) repeatable() bool {
 }
 
 // isConnectionError reports whether err may pass. A certificate that is not
-// trusted, or a response that is too large, will not.
+// trusted, or a response that is too large or no JSON, will not.
 func isConnectionError(err error) bool {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	return !untrusted && !errors.Is(err, errTooLarge)
+	return !untrusted && !errors.Is(err, errTooLarge) && !errors.Is(err, errNotJSON)
 }
 
 // retryAfter is how long the header asks to wait; 0 when it does not ask. A date

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -68,10 +69,7 @@ func do[T any](ctx context.Context, c *Client, r request, decode func([]byte) (T
 	if !x.last.succeeded() {
 		return zero, x.failure(x.last.err)
 	}
-	result, err := zero, x.last.checkContentType()
-	if err == nil {
-		result, err = decode(x.last.body)
-	}
+	result, err := decode(x.last.body)
 	if err != nil {
 		return zero, x.failure(err)
 	}
@@ -130,6 +128,7 @@ func (x *exchange) send(ctx context.Context) {
 		x.last = attempt{err: err, unsent: true}
 		return
 	}
+	header := req.Header
 	client := &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport:     attemptTransport{x},
@@ -137,10 +136,13 @@ func (x *exchange) send(ctx context.Context) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Timeout:       x.attemptTimeout,
 		},
-		RetryMax:       math.MaxInt, // MaxElapsedTime ends it
-		RequestLogHook: func(retryablehttp.Logger, *http.Request, int) { x.beginAttempt() },
-		CheckRetry:     x.checkRetry,
-		Backoff:        x.backoff,
+		RetryMax: math.MaxInt, // MaxElapsedTime ends it
+		RequestLogHook: func(_ retryablehttp.Logger, r *http.Request, _ int) {
+			r.Header = header.Clone() // http.Client adds cookies to it
+			x.beginAttempt()
+		},
+		CheckRetry: x.checkRetry,
+		Backoff:    x.backoff,
 	}
 	if t := x.httpClient.Timeout; t > 0 {
 		client.HTTPClient.Timeout = min(t, x.attemptTimeout)
@@ -262,7 +264,7 @@ func (x *exchange) endAttempt(ctx context.Context, resp *http.Response, err erro
 	switch {
 	case a.succeeded():
 		a.body, err = readBody(resp, x.maxResponseBytes)
-		a.err = ownError(ctx, err)
+		a.err = cmp.Or(ownError(ctx, err), a.checkContentType())
 	case a.status >= 300: // the status is what matters, whatever comes of the body
 		a.body, _ = readBody(resp, min(maxErrorBody, x.maxResponseBytes))
 	} // the body of a 101 is the connection, and reading it may never end
@@ -290,18 +292,22 @@ func (x *exchange) isUnsent(err error) bool {
 }
 
 // isUnprocessed reports whether HTTP/2 says that the server did not process the
-// request (RFC 9113, 6.8 and 8.7). The types that net/http has for it are its own.
-func isUnprocessed(err error) bool {
-	text := err.Error()
-	return strings.Contains(text, "; REFUSED_STREAM;") ||
-		strings.Contains(text, "received Server's graceful shutdown GOAWAY")
-}
+// request (RFC 9113, 6.8 and 8.7). The types that net/http has for it are its own;
+// what a server or another transport can put into a text does not match.
+func isUnprocessed(err error) bool { return unprocessed.MatchString(err.Error()) }
+
+var unprocessed = regexp.MustCompile(`^(http2: Transport: cannot retry err \[)?` +
+	`(stream error: stream ID \d+; REFUSED_STREAM;|http2: Transport received Server's graceful shutdown GOAWAY)`)
 
 // ownError makes of a transport's error one that is of this call alone. net/http
 // wraps its errors in the URL, whose query can hold an address; and for the
 // context's error it gives the cause of the cancellation, which is the caller's.
 func ownError(ctx context.Context, err error) error {
-	if withURL, ok := errors.AsType[*url.Error](err); ok {
+	for {
+		withURL, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			break
+		}
 		err = withURL.Err
 	}
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {

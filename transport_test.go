@@ -47,30 +47,31 @@ func TestHostileAnswers(t *testing.T) {
 		ops         []clerk.Operation
 		text        string
 	}{
-		"HTML with 502":              {502, "text/html; charset=UTF-8", "<html>bad</html>", every, "502 Bad Gateway (no Clerk error, but text/html, 16 bytes)"},
-		"HTML with 200":              {200, "text/html", "<html>", every, "200 unusable response (text/html, 6 bytes): the response is not JSON"},
-		"HTML said to be JSON":       {200, "application/json", "<html>", every, "200 unusable response (application/json, 6 bytes): the response is not a"},
-		"a right body of wrong type": {200, "text/plain", invitation, every, "unusable response (text/plain, "},
-		"nothing with 200":           {200, "application/json", "", every, "200 unusable response (an empty body): the response is not a"},
-		"nothing with 204":           {204, "", "", every, "204 unusable response (an empty body): the response is not a"},
-		"null":                       {200, "application/json", "null", every, "unusable response (application/json, 4 bytes): the response is not a"},
-		"a number":                   {200, "application/json", "5", every, "the response is not a"},
-		"an empty object":            {200, "application/json", "{}", every, "the response is not a"},
-		"an object of nulls":         {200, "application/json", `{"id":null,"data":null}`, every, "the response is not a"},
-		"truncated JSON":             {200, "application/json", invitation[:60], every, "the response is not a"},
-		"two answers":                {200, "application/json", list + list, every, "the response is not a"},
-		"fields of other types":      {200, "application/json", `{"id":{},"data":5}`, every, "the response is not a"},
-		"deep nesting":               {200, "application/json", strings.Repeat("[", 100_000), every, "the response is not a"},
-		"a list of null":             {200, "application/json", `[null]`, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "element 0 has no id"},
-		"data of null":               {200, "application/json", `{"data":[null]}`, []clerk.Operation{clerk.OperationList}, "element 0 has no id"},
-		"an object for a list":       {200, "application/json", invitation, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "the response is not a list of invitations"},
-		"a list for an object":       {200, "application/json", "[" + invitation + "]", []clerk.Operation{clerk.OperationCreate, clerk.OperationRevoke}, "the response is not an invitation"},
-		"a page for an array":        {200, "application/json", list, []clerk.Operation{clerk.OperationBulkCreate}, "the response is not a list of invitations"},
-		"too few of a bulk":          {200, "application/json", `[]`, []clerk.Operation{clerk.OperationBulkCreate}, "the response has 0 invitations for 1 requests"},
-		"too many of a bulk":         {200, "application/json", "[" + invitation + "," + invitation + "]", []clerk.Operation{clerk.OperationBulkCreate}, "the response has 2 invitations for 1 requests"},
-		"another success":            {206, "application/json", "{", every, "206 unusable response"},
-		"not modified":               {304, "", "", every, "304 redirect refused"},
-		"a refusal in HTML":          {400, "text/html", "<html>", every, "400 Bad Request (no Clerk error, but text/html, 6 bytes)"},
+		"HTML with 502":                {502, "text/html; charset=UTF-8", "<html>bad</html>", every, "502 Bad Gateway (no Clerk error, but text/html, 16 bytes)"},
+		"HTML with 200":                {200, "text/html", "<html>", every, "200 unusable response (text/html, 6 bytes): the response is not JSON"},
+		"HTML said to be JSON":         {200, "application/json", "<html>", every, "200 unusable response (application/json, 6 bytes): the response is not a"},
+		"a right body of wrong type":   {200, "text/plain", invitation, every, "unusable response (text/plain, "},
+		"nothing with 200":             {200, "application/json", "", every, "200 unusable response (an empty body): the response is not a"},
+		"nothing with 204":             {204, "", "", every, "204 unusable response (an empty body): the response is not a"},
+		"null":                         {200, "application/json", "null", every, "unusable response (application/json, 4 bytes): the response is not a"},
+		"a number":                     {200, "application/json", "5", every, "the response is not a"},
+		"an empty object":              {200, "application/json", "{}", every, "the response is not a"},
+		"an object of nulls":           {200, "application/json", `{"id":null,"data":null}`, every, "the response is not a"},
+		"truncated JSON":               {200, "application/json", invitation[:60], every, "the response is not a"},
+		"two answers":                  {200, "application/json", list + list, every, "the response is not a"},
+		"fields of other types":        {200, "application/json", `{"id":{},"data":5}`, every, "the response is not a"},
+		"deep nesting":                 {200, "application/json", strings.Repeat("[", 100_000), every, "the response is not a"},
+		"a list of null":               {200, "application/json", `[null]`, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "element 0 has no id"},
+		"a total of what is not there": {200, "application/json", `{"total_count":5}`, []clerk.Operation{clerk.OperationList}, "it has no data"},
+		"data of null":                 {200, "application/json", `{"data":[null]}`, []clerk.Operation{clerk.OperationList}, "element 0 has no id"},
+		"an object for a list":         {200, "application/json", invitation, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "the response is not a list of invitations"},
+		"a list for an object":         {200, "application/json", "[" + invitation + "]", []clerk.Operation{clerk.OperationCreate, clerk.OperationRevoke}, "the response is not an invitation"},
+		"a page for an array":          {200, "application/json", list, []clerk.Operation{clerk.OperationBulkCreate}, "the response is not a list of invitations"},
+		"too few of a bulk":            {200, "application/json", `[]`, []clerk.Operation{clerk.OperationBulkCreate}, "the response has 0 invitations for 1 requests"},
+		"too many of a bulk":           {200, "application/json", "[" + invitation + "," + invitation + "]", []clerk.Operation{clerk.OperationBulkCreate}, "the response has 2 invitations for 1 requests"},
+		"another success":              {206, "application/json", "{", every, "206 unusable response"},
+		"not modified":                 {304, "", "", every, "304 redirect refused"},
+		"a refusal in HTML":            {400, "text/html", "<html>", every, "400 Bad Request (no Clerk error, but text/html, 6 bytes)"},
 	} {
 		for _, op := range test.ops {
 			t.Run(name+"/"+string(op), func(t *testing.T) {
@@ -115,6 +116,28 @@ func TestAnswersThatWillDo(t *testing.T) {
 				require.NoError(t, call(t.Context(), client))
 			})
 		}
+	}
+}
+
+// TestStatusLineOfAnotherProtocol: net/http's error quotes what the server sent.
+func TestStatusLineOfAnotherProtocol(t *testing.T) {
+	for op, call := range calls {
+		if op == clerk.OperationList {
+			continue
+		}
+		var requests atomic.Int32
+		client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			requests.Add(1)
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(conn, "HTTP/1.1 502 Bad Gateway\r\nupstream error; REFUSED_STREAM; gave up\r\n\r\n")
+			_ = conn.Close()
+		}, clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: time.Millisecond}}))
+		require.ErrorIs(t, call(t.Context(), client), clerk.ErrOutcomeUnknown)
+		require.EqualValues(t, 1, requests.Load())
 	}
 }
 

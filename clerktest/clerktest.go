@@ -66,7 +66,7 @@ import (
 )
 
 // SecretKey is the key, a worthless one, that a [Fake] takes, unless [WithSecretKey] is given.
-const SecretKey = "sk_test_clerktest" //nolint:gosec // no credential
+const SecretKey = "sk_test_clerktest"
 
 // maxRequestBody is where the fake answers request_body_too_large.
 const maxRequestBody = 1 << 20
@@ -201,7 +201,7 @@ func (f *Fake) RoundTrip(req *http.Request) (*http.Response, error) {
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := readBody(r.Body)
 	if err != nil {
-		body = nil // no operation takes it
+		panic(http.ErrAbortHandler) // the request broke off
 	}
 	a := f.respond(r, body)
 	if sleep(r.Context(), a.delay) == nil {

@@ -498,10 +498,28 @@ func TestRequestBodiesThatBreakOff(t *testing.T) {
 	_, err = io.WriteString(conn, "POST /v1/invitations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+clerktest.SecretKey+
 		"\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n")
 	require.NoError(t, err)
-	line, err := bufio.NewReader(conn).ReadString('\n')
-	require.NoError(t, err)
-	require.Contains(t, line, "400 Bad Request")
-	require.Empty(t, fake.Invitations())
+	_, err = bufio.NewReader(conn).ReadString('\n')
+	require.ErrorIs(t, err, io.EOF, "there is nobody to answer")
+	require.Empty(t, fake.Requests())
+}
+
+func TestRefusedRequestsDoNotCount(t *testing.T) {
+	fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
+		Creates: clerktest.Limit{Requests: 1, Per: time.Hour}, Requests: clerktest.Limit{Requests: 3, Per: time.Hour},
+	}))
+	for i, want := range []int{200, 429, 429, 429} {
+		resp, _ := send(t, fake, "POST", "/v1/invitations", fmt.Sprintf(`{"email_address":"a%d@example.com"}`, i))
+		require.Equal(t, want, resp.StatusCode)
+	}
+	for _, want := range []int{200, 200, 429} {
+		resp, _ := send(t, fake, "GET", "/v1/invitations", "")
+		require.Equal(t, want, resp.StatusCode)
+	}
+}
+
+func TestWhatCannotBeMeantPanics(t *testing.T) {
+	require.Panics(t, func() { clerktest.WithRateLimits(clerktest.RateLimits{Creates: clerktest.Limit{Requests: 1}}) })
+	require.Panics(t, func() { clerktest.New().Fail(clerk.OperationCreate, "drop_after") })
 }
 
 func TestStopDoesNotWaitForRequestsThatHang(t *testing.T) {

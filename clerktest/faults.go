@@ -76,8 +76,13 @@ func WithFaults(mix FaultMix) Option {
 
 // Fail makes the coming requests for an operation fail: the first with the first
 // fault, and so on. With an empty Fault a request does not fail. They come ahead of
-// the faults of [WithFaults].
+// the faults of [WithFaults]. It panics on a fault that does not exist.
 func (f *Fake) Fail(op clerk.Operation, faults ...Fault) {
+	for _, fault := range faults {
+		if fault != "" && !slices.Contains(AllFaults(), fault) {
+			panic("clerktest: there is no fault " + string(fault))
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.planned[op] = append(f.planned[op], faults...)

@@ -52,7 +52,14 @@ func DevelopmentRateLimits() RateLimits {
 // WithRateLimits makes the fake refuse what is more than the limits allow, with
 // status 429 and a Retry-After header in whole seconds. Without it there are no
 // limits.
+//
+// It panics on a limit that has Requests and no Per.
 func WithRateLimits(limits RateLimits) Option {
+	for _, limit := range []Limit{limits.Creates, limits.Bulks, limits.Requests} {
+		if limit.Requests > 0 && limit.Per <= 0 {
+			panic("clerktest: a Limit has Requests and no Per")
+		}
+	}
 	return func(o *options) { o.limits = limits }
 }
 
@@ -72,10 +79,14 @@ func (f *Fake) limit(op clerk.Operation) *apiError {
 	case clerk.OperationBulkCreate:
 		windows = append(windows, &f.bulks)
 	}
+	now := time.Now()
 	for _, w := range windows {
-		if wait := w.take(time.Now()); wait > 0 {
+		if wait := w.wait(now); wait > 0 {
 			return errTooManyRequests(wait)
 		}
+	}
+	for _, w := range windows {
+		w.taken = append(w.taken, now)
 	}
 	return nil
 }
@@ -87,10 +98,10 @@ type window struct {
 	taken   []time.Time
 }
 
-// take counts a request at now and returns 0, or returns how long it is until
-// another is taken.
-func (w *window) take(now time.Time) time.Duration {
+// wait is how long it is until another request is taken; 0 when one is now.
+func (w *window) wait(now time.Time) time.Duration {
 	if w.limit == (Limit{}) {
+		w.taken = nil
 		return 0
 	}
 	over := func(t time.Time) bool { return now.Sub(t) >= w.limit.Per }
@@ -102,7 +113,6 @@ func (w *window) take(now time.Time) time.Duration {
 		w.taken = nil
 	}
 	if len(w.taken) < w.limit.Requests {
-		w.taken = append(w.taken, now)
 		return 0
 	}
 	if len(w.taken) == 0 {

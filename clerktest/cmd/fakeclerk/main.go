@@ -58,10 +58,10 @@ func run(ctx context.Context, addr, limits string) error {
 		return err
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	if err := server.Shutdown(grace); err != nil {
-		return err
+	if err := server.Shutdown(grace); err != nil { // a connection is still open
+		_ = server.Close()
 	}
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +41,10 @@ func TestServesUntilASignal(t *testing.T) {
 			require.NoError(t, err)
 			_, err = client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
 			require.NoError(t, err)
+
+			idle, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(baseURL, "http://"), "/v1"))
+			require.NoError(t, err)
+			defer idle.Close()
 
 			require.NoError(t, cmd.Process.Signal(signal))
 			require.True(t, lines.Scan())

@@ -24,12 +24,26 @@
 // something, it unwraps to a *ClerkErrors. What a caller acts on is a sentinel
 // for [errors.Is], such as [ErrDuplicateInvitation] or [ErrOutcomeUnknown].
 //
-// # Retries
+// # Retries and the truth
 //
-// A call retries by itself, by default for at most a minute, what can be
-// repeated safely: reads after any passing failure, writes only when the
-// previous attempt was certainly not carried out. A write that may have been carried out is
-// never repeated; it fails with [ErrOutcomeUnknown]. See [RetryConfig].
+// A call retries by itself, by default for at most a minute: reads after any
+// passing failure, writes when the previous attempt was certainly not carried out.
+// See [RetryConfig].
+//
+// After any other failure of a write the library looks before it leaps. It lists what
+// stands, and then returns what the call has made, or repeats the write, or only what
+// is missing of a bulk. Lookups are reads: they cost nothing of Clerk's hourly limits.
+// Where the truth cannot be learnt in time, the error is [ErrOutcomeUnknown];
+// [InvitationsService.FindPending] and [InvitationsService.Get] settle it later.
+//
+// What stood before the call is not passed off as its result: its age is compared by
+// Clerk's own clock. A window remains. An invitation for the same address that
+// somebody else made at the same time, or up to two seconds before the call (Clerk's
+// clock tells whole seconds, and its parts may differ by one), cannot be told from the
+// call's own. After an ambiguous failure it is returned as the result: without
+// IgnoreExisting in place of an [ErrDuplicateInvitation], with it in place of a second
+// invitation. And with IgnoreExisting a write that Clerk carries out, or lists, only
+// more than 5 seconds after it failed is repeated, and then doubled.
 //
 // # Secrets
 //

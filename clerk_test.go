@@ -289,13 +289,13 @@ func TestHTTPClientIsUsedAndLeftAlone(t *testing.T) {
 		client, err := clerk.NewClient(testKey, clerk.WithHTTPClient(httpClient))
 		require.NoError(t, err)
 		start := time.Now()
-		require.Error(t, calls[clerk.OperationCreate](t.Context(), client))
+		require.Error(t, calls[clerk.OperationCreate](t.Context(), client, once))
 		require.Equal(t, 3*time.Second, time.Since(start), "the HTTP client's timeout, being shorter")
 		require.NotNil(t, httpClient.Transport)
 		require.Nil(t, httpClient.CheckRedirect)
 
 		start = time.Now()
-		require.Error(t, calls[clerk.OperationCreate](t.Context(), client, clerk.WithAttemptTimeout(time.Second)))
+		require.Error(t, calls[clerk.OperationCreate](t.Context(), client, once, clerk.WithAttemptTimeout(time.Second)))
 		require.Equal(t, time.Second, time.Since(start), "the attempt timeout, being shorter")
 	})
 }
@@ -317,7 +317,7 @@ func TestLogger(t *testing.T) {
 		), clerk.WithLogger(logger))
 		require.NoError(t, calls[clerk.OperationRevoke](t.Context(), client))
 		for range 3 {
-			require.Error(t, calls[clerk.OperationRevoke](t.Context(), client))
+			require.Error(t, calls[clerk.OperationRevoke](t.Context(), client, once))
 		}
 
 		const route = "POST /invitations/{invitation_id}/revoke"

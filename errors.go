@@ -21,8 +21,9 @@ var (
 	ErrDuplicateInvitation = errors.New("clerk: a pending invitation for the address exists")
 	// ErrUserExists: the address belongs to a user (form_identifier_exists).
 	ErrUserExists = errors.New("clerk: the address belongs to a user")
-	// ErrNotFound: no invitation has that id (resource_not_found). A 404 without
-	// that code, as a wrong base URL gives, is not it.
+	// ErrNotFound: no invitation has that id (resource_not_found), or none is
+	// pending for that address. A 404 without that code, as a wrong base URL gives,
+	// is not it.
 	ErrNotFound = errors.New("clerk: not found")
 	// ErrAlreadyRevoked: the invitation is revoked already
 	// (invitation_already_revoked).
@@ -36,11 +37,14 @@ var (
 	// ErrRateLimited: too many requests (status 429 or too_many_requests).
 	// RetryAfter on the error tells how long to wait, where Clerk said so.
 	ErrRateLimited = errors.New("clerk: too many requests")
-	// ErrOutcomeUnknown: a write may have been carried out, or not. The
-	// connection broke, Clerk or a proxy responded with something other than a
-	// result or a refusal, or the response could not be read. Use List to find
-	// out.
+	// ErrOutcomeUnknown: a write may have been carried out, or not, and it could
+	// not be found out in time. The connection broke, Clerk or a proxy responded
+	// with something other than a result or a refusal, or the response could not be
+	// read; and the lookups failed, too. FindPending and Get settle it later.
 	ErrOutcomeUnknown = errors.New("clerk: the outcome of the write is unknown")
+	// ErrNotRecreated: Resend has revoked the old invitation, and then failed to
+	// create the new one.
+	ErrNotRecreated = errors.New("clerk: revoked, but not created anew")
 	// ErrInvalidRequest: a request, key or option that can never be right. It
 	// was found before any request was sent, and the error's text names the
 	// field.

@@ -264,7 +264,7 @@ func TestErrorBodyIsCapped(t *testing.T) {
 		"of an enormous refusal": {400, `{"errors":[{"code":"duplicate_record","message":"` + strings.Repeat("x", 3*limit)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := calls[clerk.OperationCreate](t.Context(), newClient(t, answering(reply(test.status, test.body))))
+			err := calls[clerk.OperationCreate](t.Context(), newClient(t, answering(reply(test.status, test.body))), once)
 			require.Equal(t, test.body[:limit], string(asSDKError(t, err).Body))
 			require.Less(t, len(err.Error()), 300)
 		})

@@ -170,6 +170,66 @@ func ExampleInvitationsService_Revoke() {
 	// true
 }
 
+func ExampleInvitationsService_FindPending() {
+	client, _ := exampleClient()
+	ctx := context.Background()
+	made, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	inv, err := client.Invitations.FindPending(ctx, "ada@example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(inv.ID == made.ID)
+
+	_, err = client.Invitations.FindPending(ctx, "grace@example.com")
+	fmt.Println(errors.Is(err, clerk.ErrNotFound))
+	// Output:
+	// true
+	// true
+}
+
+func ExampleInvitationsService_Get() {
+	client, _ := exampleClient()
+	ctx := context.Background()
+	made, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	inv, err := client.Invitations.Get(ctx, made.ID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(inv.EmailAddress, inv.Status)
+	// Output:
+	// ada@example.com pending
+}
+
+func ExampleInvitationsService_Resend() {
+	client, _ := exampleClient()
+	ctx := context.Background()
+	old, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{
+		EmailAddress:   "ada@example.com",
+		PublicMetadata: map[string]any{"role": "admin"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	inv, err := client.Invitations.Resend(ctx, old.ID, clerk.CreateInvitationRequest{ExpiresInDays: 7})
+	if errors.Is(err, clerk.ErrNotRecreated) {
+		// The old one is revoked: what is left to do is Create.
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(inv.ID != old.ID, inv.EmailAddress, string(inv.PublicMetadata))
+	// Output:
+	// true ada@example.com {"role":"admin"}
+}
+
 func ExampleInvitation_DecodePublicMetadata() {
 	client, _ := exampleClient()
 	inv, err := client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{

@@ -58,6 +58,25 @@ func answering(first httpmock.Responder, further ...httpmock.Responder) *httpmoc
 	return mock
 }
 
+// answeringWrites is answering for writes alone: lookups are refused.
+func answeringWrites(first httpmock.Responder, further ...httpmock.Responder) *httpmock.MockTransport {
+	mock := answering(first, further...)
+	mock.RegisterResponder(http.MethodGet, invitationsURL, reply(http.StatusForbidden, ``))
+	return mock
+}
+
+// sent counts the requests of an operation that mock got.
+func sent(mock *httpmock.MockTransport, op clerk.Operation) int {
+	lookups := mock.GetCallCountInfo()[http.MethodGet+" "+invitationsURL]
+	if op == clerk.OperationList {
+		return mock.GetTotalCallCount()
+	}
+	return mock.GetTotalCallCount() - lookups
+}
+
+// once has a call make one request, whatever comes of it.
+var once = clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
+
 // reply makes an answer of JSON, with further headers given as name and value.
 func reply(status int, body string, headers ...string) httpmock.Responder {
 	header := http.Header{"Content-Type": {"application/json"}}

@@ -119,7 +119,11 @@ func TestHTTP2(t *testing.T) {
 					}
 					return badRequest(stream)
 				})
-				err := call(t.Context(), newClient(t, transport, clerk.WithBaseURL(url)))
+				client := newClient(t, transport, clerk.WithBaseURL(url))
+				if test.unknown {
+					client = newClient(t, transport, clerk.WithBaseURL(url), once)
+				}
+				err := call(t.Context(), client)
 				sdk := asSDKError(t, err)
 				require.EqualValues(t, requests.Load(), sdk.Attempts, "each request is one that the library counts")
 				if test.unknown {

@@ -2,6 +2,7 @@ package clerk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,18 +41,33 @@ func (s InvitationsService) Format(f fmt.State, verb rune) { s.client.Format(f, 
 //
 // A pending invitation for the address gives [ErrDuplicateInvitation], an address
 // that belongs to a user [ErrUserExists]. [ErrOutcomeUnknown] means that the
-// invitation may have been made.
+// invitation may have been made, and that it could not be found out: FindPending
+// settles it later.
 func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
+	return settle(ctx, s, opts, write[*Invitation]{
+		send: func(ctx context.Context, cfg config) (*Invitation, error) { return s.create(ctx, cfg, req) },
+		look: func(ctx context.Context, v *view, _ error) (*Invitation, sight, error) {
+			return lookForCreated(ctx, v, req.EmailAddress)
+		},
+		patient: req.IgnoreExisting,
+	})
+}
+
+func (s *InvitationsService) create(ctx context.Context, cfg config, req CreateInvitationRequest) (*Invitation, error) {
 	r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations"}
 	r.body, r.invalid = encode(req)
-	return do(ctx, s.client, r, decodeInvitation, opts)
+	return carryOut(ctx, cfg, r, decodeInvitation)
 }
 
 // List gives one page of invitations. For all pages use [InvitationsService.All].
 func (s *InvitationsService) List(ctx context.Context, req ListInvitationsRequest, opts ...CallOption) (*InvitationList, error) {
+	return s.list(ctx, s.client.forCall(opts), req)
+}
+
+func (s *InvitationsService) list(ctx context.Context, cfg config, req ListInvitationsRequest) (*InvitationList, error) {
 	r := request{operation: OperationList, method: http.MethodGet, path: "/invitations", query: req.values()}
 	r.invalid = req.check()
-	return do(ctx, s.client, r, decodeList, opts)
+	return carryOut(ctx, cfg, r, decodeList)
 }
 
 // All lists every invitation that req asks for, page after page, beginning at
@@ -107,17 +123,26 @@ func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest
 // Clerk does not document the order. Most likely Clerk makes all of them or none:
 // a refusal is about the whole request, and only [ErrDuplicateInvitation] names
 // the addresses that it is about. [ErrOutcomeUnknown] means that some or all may
-// have been made.
+// have been made, and that it could not be found out.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
+	b := &bulk{reqs: reqs}
+	return settle(ctx, s, opts, write[[]Invitation]{
+		send:    func(ctx context.Context, cfg config) ([]Invitation, error) { return b.send(ctx, s, cfg) },
+		look:    b.look,
+		patient: slices.ContainsFunc(reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
+	})
+}
+
+func (s *InvitationsService) bulkCreate(ctx context.Context, cfg config, reqs []CreateInvitationRequest) ([]Invitation, error) {
 	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk"}
 	r.body, r.invalid = encodeBulk(reqs)
-	return do(ctx, s.client, r, func(body []byte) ([]Invitation, error) {
+	return carryOut(ctx, cfg, r, func(body []byte) ([]Invitation, error) {
 		invs, err := decodeInvitations(body)
 		if err == nil && len(invs) != len(reqs) {
 			err = fmt.Errorf("the response has %d invitations for %d requests", len(invs), len(reqs))
 		}
 		return invs, err
-	}, opts)
+	})
 }
 
 // Revoke ends the invitation, so that its link can no longer be used, and gives
@@ -125,18 +150,106 @@ func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvita
 //
 // An id that Clerk does not know gives [ErrNotFound], an invitation that is
 // revoked or accepted [ErrAlreadyRevoked] or [ErrAlreadyAccepted].
-// [ErrOutcomeUnknown] means that the invitation may have been revoked.
+// [ErrOutcomeUnknown] means that the invitation may have been revoked, and that it
+// could not be found out: Get settles it later.
 func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
+	return settle(ctx, s, opts, write[*Invitation]{
+		send: func(ctx context.Context, cfg config) (*Invitation, error) { return s.revoke(ctx, cfg, invitationID) },
+		look: func(ctx context.Context, v *view, _ error) (*Invitation, sight, error) {
+			return lookForRevoked(ctx, v, invitationID)
+		},
+	})
+}
+
+func (s *InvitationsService) revoke(ctx context.Context, cfg config, invitationID string) (*Invitation, error) {
 	r := request{operation: OperationRevoke, method: http.MethodPost, template: "/invitations/{invitation_id}/revoke"}
 	r.invalid = checkID(invitationID)
 	r.path = "/invitations/" + url.PathEscape(invitationID) + "/revoke"
-	return do(ctx, s.client, r, func(body []byte) (*Invitation, error) {
+	return carryOut(ctx, cfg, r, func(body []byte) (*Invitation, error) {
 		inv, err := decodeInvitation(body)
 		if err == nil && inv.ID != invitationID {
 			err = errors.New("the response is about another invitation")
 		}
 		return inv, err
+	})
+}
+
+// Get gives the invitation of an id, also a revoked one. Clerk has no such operation:
+// this one lists what Clerk finds for the id, over all pages, and gives the one that
+// has exactly it. Where there is none, the error is [ErrNotFound].
+func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
+	if err := checkID(invitationID); err != nil {
+		return nil, invalid(OperationList, err)
+	}
+	isWanted := func(inv Invitation) bool { return inv.ID == invitationID }
+	inv, err := s.find(ctx, ListInvitationsRequest{Query: invitationID}, isWanted, opts)
+	if errors.Is(err, ErrNotFound) { // a list hides revoked ones unless asked for them
+		revoked := ListInvitationsRequest{Query: invitationID, Status: InvitationStatusRevoked}
+		return s.find(ctx, revoked, isWanted, opts)
+	}
+	return inv, err
+}
+
+// FindPending gives the newest pending invitation of an address. It compares whole
+// addresses, without regard to case, over all pages of what Clerk finds. Where there
+// is none, the error is [ErrNotFound].
+func (s *InvitationsService) FindPending(ctx context.Context, emailAddress string, opts ...CallOption) (*Invitation, error) {
+	if strings.TrimSpace(emailAddress) == "" {
+		return nil, invalid(OperationList, fieldError{"email_address", "is empty"})
+	}
+	pending := ListInvitationsRequest{Query: emailAddress, Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
+	return s.find(ctx, pending, func(inv Invitation) bool {
+		return inv.Status == InvitationStatusPending && strings.EqualFold(inv.EmailAddress, emailAddress)
 	}, opts)
+}
+
+// find gives the first invitation of a list that is wanted.
+func (s *InvitationsService) find(ctx context.Context, req ListInvitationsRequest, isWanted func(Invitation) bool, opts []CallOption) (*Invitation, error) {
+	for inv, err := range s.All(ctx, req, opts...) {
+		if err != nil {
+			return nil, err
+		}
+		if isWanted(inv) {
+			return &inv, nil
+		}
+	}
+	return nil, &SDKError{
+		ResponseMeta: ResponseMeta{Operation: OperationList}, Message: "no such invitation", Err: ErrNotFound,
+	}
+}
+
+// Resend revokes an invitation and creates another one like req, so that Clerk sends
+// a new email. An EmailAddress or PublicMetadata that req leaves out is that of the
+// revoked invitation; the rest of it Clerk does not tell, so that req has to. An
+// invitation that is revoked already is created anew, too.
+//
+// [ErrNotFound] and [ErrAlreadyAccepted] mean that nothing was changed. When the
+// second half fails, the error is [ErrNotRecreated] and wraps that of Create: the old
+// invitation is revoked, and req can be given to Create.
+func (s *InvitationsService) Resend(ctx context.Context, invitationID string, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
+	old, err := s.Get(ctx, invitationID, opts...)
+	if err != nil {
+		return nil, err
+	}
+	req.EmailAddress = cmp.Or(req.EmailAddress, old.EmailAddress)
+	if req.PublicMetadata == nil && len(old.PublicMetadata) > 0 {
+		d := json.NewDecoder(bytes.NewReader(old.PublicMetadata))
+		d.UseNumber() // large numbers stay what they are
+		if err := d.Decode(&req.PublicMetadata); err != nil {
+			return nil, invalid(OperationCreate, fieldError{"public_metadata", "of the invitation is no object"})
+		}
+	}
+	if _, err := encode(req); err != nil {
+		return nil, invalid(OperationCreate, err)
+	}
+	if _, err := s.Revoke(ctx, invitationID, opts...); err != nil && !errors.Is(err, ErrAlreadyRevoked) {
+		return nil, err
+	}
+	inv, err := s.Create(ctx, req, opts...)
+	if err != nil {
+		return nil, notRecreated(err)
+	}
+	return inv, nil
 }
 
 // checkID refuses an id that would lead to another path.

@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,7 @@ type config struct {
 	maxResponseBytes int64
 	logger           *slog.Logger  // nil for none
 	response         *ResponseMeta // nil when the caller does not ask
+	invalid          error         // what is wrong with a call's options
 }
 
 type (
@@ -110,17 +112,17 @@ var reservedHeaders = map[string]bool{
 	"Idempotency-Key": true, "X-Idempotency-Key": true,
 }
 
-// applyCallOptions changes c by opts.
-func applyCallOptions(c *config, opts []CallOption) error {
+// forCall is the configuration of one call.
+func (c *Client) forCall(opts []CallOption) config {
+	cfg := c.config
 	for _, opt := range opts {
-		if opt == nil {
-			return errNilOption
+		err := error(errNilOption)
+		if opt != nil {
+			err = opt.applyToCall(&cfg)
 		}
-		if err := opt.applyToCall(c); err != nil {
-			return err
-		}
+		cfg.invalid = cmp.Or(cfg.invalid, err)
 	}
-	return nil
+	return cfg
 }
 
 var errNilOption = fieldError{"option", "is nil"}
@@ -259,7 +261,8 @@ type ResponseMeta struct {
 	// x-clerk-trace-id header (as observed), or else from the error's body; it may
 	// be empty.
 	TraceID string
-	// Attempts counts the requests that were sent, or attempted.
+	// Attempts counts the requests that were sent, or attempted, and those that
+	// looked up what a write has done.
 	Attempts int
 	// RetryAfter is how long the last response asked to wait, from its Retry-After
 	// header; 0 when it did not ask.

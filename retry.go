@@ -18,8 +18,9 @@ import (
 // with status 429; List also after a connection error, a 5xx, or a 4xx with a
 // Retry-After header; Create, BulkCreate and Revoke otherwise only after a
 // connection error that certainly came before the request was sent. Any other failure of
-// those three leaves open whether they were carried out, so they are not
-// repeated: they fail with [ErrOutcomeUnknown].
+// those three leaves open whether they were carried out: that is looked up, and they
+// are repeated only where it shows that they were not. With RetryNone they fail with
+// [ErrOutcomeUnknown].
 //
 // A Retry-After header is waited for exactly, in whole seconds. Otherwise the wait is chosen at
 // random between zero and an interval that grows with each attempt. A wait that
@@ -43,8 +44,8 @@ type RetryStrategy string
 const (
 	// RetryBackoff repeats, with growing intervals.
 	RetryBackoff RetryStrategy = "backoff"
-	// RetryNone does not repeat. The call is then limited by the attempt timeout
-	// and the caller's context only.
+	// RetryNone makes one request, and looks nothing up. The call is then limited by
+	// the attempt timeout and the caller's context only.
 	RetryNone RetryStrategy = "none"
 )
 
@@ -60,7 +61,7 @@ type BackoffStrategy struct {
 	// Exponent is what the interval is multiplied by for each further attempt, at
 	// least 1; 1.5 by default.
 	Exponent float64
-	// MaxElapsedTime is the most that a call may take, attempts and waits
+	// MaxElapsedTime is the most that a call may take, attempts, waits and lookups
 	// together; 1 minute by default. An attempt under way then is cut off.
 	MaxElapsedTime time.Duration
 }
@@ -102,6 +103,11 @@ func (b BackoffStrategy) interval(attempt int) time.Duration {
 	return b.MaxInterval
 }
 
+// wait chooses how long to wait after the given attempt, with full jitter.
+func (b BackoffStrategy) wait(attempt int) time.Duration {
+	return max(1, rand.N(b.interval(attempt))) //nolint:gosec // jitter is no secret
+}
+
 // checkRetry is go-retryablehttp's policy: it takes in what the attempt came to,
 // and says whether there is another. Waiting is go-retryablehttp's, for as long
 // as backoff says.
@@ -125,7 +131,7 @@ func (x *exchange) planAnother(ctx context.Context) {
 	}
 	wait := retryAfter(x.last.header)
 	if wait == 0 {
-		wait = max(1, rand.N(x.retry.Backoff.interval(x.attempts))) //nolint:gosec // jitter is no secret
+		wait = x.retry.Backoff.wait(x.attempts)
 	}
 	if deadline, ok := ctx.Deadline(); !ok || wait < time.Until(deadline) {
 		x.wait, x.again = wait, true

@@ -53,16 +53,15 @@ func (r *request) route() string {
 	return r.path
 }
 
-// do carries out one operation: it sends the request, as often as the retry
+// carryOut carries out one operation: it sends the request, as often as the retry
 // policy says, and decodes the response.
-func do[T any](ctx context.Context, c *Client, r request, decode func([]byte) (T, error), opts []CallOption) (T, error) {
+func carryOut[T any](ctx context.Context, cfg config, r request, decode func([]byte) (T, error)) (T, error) {
 	var zero T
-	x := &exchange{config: c.config, request: r, started: time.Now()}
-	err := applyCallOptions(&x.config, opts)
+	x := &exchange{config: cfg, request: r, started: time.Now()}
 	if x.response != nil {
 		defer func() { *x.response = x.meta() }()
 	}
-	if err = cmp.Or(r.invalid, err); err != nil {
+	if err := cmp.Or(r.invalid, cfg.invalid); err != nil {
 		return zero, invalid(r.operation, err)
 	}
 	x.send(ctx)

@@ -83,7 +83,8 @@ func ExampleWithRateLimits() {
 	// Output: 429 1h0m0s 100
 }
 
-// What does a service do when it cannot know whether a write was carried out?
+// The request is carried out, and the connection drops before the response: the
+// client finds out.
 func ExampleFake_Fail() {
 	fake := clerktest.New()
 	fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
@@ -91,9 +92,15 @@ func ExampleFake_Fail() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
-	fmt.Println(errors.Is(err, clerk.ErrOutcomeUnknown), len(fake.Invitations()))
-	// Output: true 1
+	inv, err := client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	fmt.Println(inv.Status, err)
+	for _, req := range fake.Requests() {
+		fmt.Println(req.Operation, req.Fault)
+	}
+	// Output:
+	// pending <nil>
+	// CreateInvitation drop after
+	// ListInvitations
 }
 
 func ExampleWithFaults() {
@@ -103,7 +110,8 @@ func ExampleWithFaults() {
 		Faults:     []clerktest.Fault{clerktest.FaultErrorBefore, clerktest.FaultBadGatewayAfter},
 		Operations: []clerk.Operation{clerk.OperationCreate},
 	}))
-	client, err := fake.Client()
+	// A client that makes one request, and looks nothing up.
+	client, err := fake.Client(clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -151,7 +151,10 @@ type hidden struct {
 // snapshot is the invitation as it is, for a request that is to hide what it
 // changes; nil when there is none.
 func (f *Fake) snapshot(fault Fault, id string) *clerk.Invitation {
-	if inv := f.find(id); fault == FaultHideAfter && inv != nil {
+	if fault != FaultHideAfter {
+		return nil
+	}
+	if inv := f.find(id); inv != nil {
 		return new(*inv)
 	}
 	return nil

@@ -135,7 +135,7 @@ func TestHidden(t *testing.T) {
 	for op, write := range writes {
 		synctest.Test(t, func(t *testing.T) {
 			fake := clerktest.New()
-			client, err := fake.Client()
+			client, err := fake.Client(clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 			require.NoError(t, err)
 			id := invite(t, fake, "old@example.com").ID
 			list := func() []clerk.Invitation {

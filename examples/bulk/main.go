@@ -62,7 +62,7 @@ func explain(err error) error {
 	var refused *clerk.ClerkErrors
 	switch {
 	case errors.Is(err, clerk.ErrOutcomeUnknown):
-		return fmt.Errorf("list the invitations before trying again: %w", err)
+		return fmt.Errorf("see FindPending before trying again: %w", err)
 	case errors.Is(err, clerk.ErrUnauthorized):
 		return fmt.Errorf("correct the key: %w", err)
 	case errors.As(err, &failed) && failed.RetryAfter > 0:

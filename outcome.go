@@ -1,0 +1,357 @@
+package clerk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Writes look before they leap. After a failure that leaves open whether a write
+// was carried out, the library looks up what stands: it returns the call's own
+// work where it finds it, and repeats the write, or what is missing of it, where it
+// does not. No write is repeated unlooked.
+
+// clockSlack is how far Clerk's clocks may differ among each other.
+const clockSlack = time.Second
+
+// visibleWithin is how long the library looks for what a failed write may have
+// made, before a repeat that Clerk would not refuse as a duplicate.
+const visibleWithin = 5 * time.Second
+
+// A sight is what a look has shown.
+type sight int
+
+const (
+	sawNothing sight = iota // of this call's work
+	sawOthers               // nothing of it, but what explains a refusal
+	sawPart                 // part of it, and nothing in the way of the rest
+	sawOwn                  // all of it
+)
+
+// A write is one whose outcome can be looked up.
+type write[T any] struct {
+	// send makes the request, or the part of it that is still missing.
+	send func(context.Context, config) (T, error)
+	// look finds what the call has made. What it finds is this call's own when it is
+	// from since or later. refusal is Clerk's to the last request; nil for none.
+	look func(ctx context.Context, v *view, refusal error) (T, sight, error)
+	// patient is whether a repeat could double what shows only later.
+	patient bool
+}
+
+// settle carries out a write until its outcome is known, or there is no more time.
+func settle[T any](ctx context.Context, s *InvitationsService, opts []CallOption, w write[T]) (T, error) {
+	started := time.Now()
+	cfg := s.client.forCall(opts)
+	result, err := w.send(ctx, cfg)
+	if cfg.retry.Strategy == RetryNone || !errors.Is(err, ErrOutcomeUnknown) {
+		return result, err
+	}
+	v := &view{service: s, asked: cfg.response, config: cfg, started: started}
+	v.config.response = &v.last
+	if failure, ok := errors.AsType[*SDKError](err); ok {
+		v.last = failure.ResponseMeta
+	}
+	v.count()
+	ctx, cancel := context.WithDeadline(ctx, started.Add(cfg.retry.Backoff.MaxElapsedTime))
+	defer cancel()
+	result, err = findOut(ctx, v, w, err)
+	return result, v.finish(err)
+}
+
+// findOut looks and repeats, after a first failure that left the outcome open.
+func findOut[T any](ctx context.Context, v *view, w write[T], failure error) (T, error) {
+	var zero T
+	failed := time.Now()
+	for ctx.Err() == nil {
+		looked := time.Now()
+		result, seen, err := w.look(ctx, v, failure)
+		switch {
+		case err != nil:
+			return zero, stillUnknown(failure, err)
+		case seen == sawOwn:
+			return result, nil
+		case isExplained(failure, seen):
+			return zero, failure
+		case !isOpen(failure):
+			return zero, stillUnknown(failure, nil)
+		}
+		if err := v.pause(ctx); err != nil {
+			return zero, stillUnknown(failure, err)
+		}
+		if mayBeOwn(failure) && seen != sawPart || w.patient && looked.Sub(failed) < visibleWithin {
+			continue // it may show only later
+		}
+		result, err = w.send(ctx, v.config)
+		v.count()
+		if err == nil {
+			return result, nil
+		}
+		failure, failed = err, time.Now()
+	}
+	return zero, stillUnknown(failure, nil)
+}
+
+// mayBeOwn reports whether a refusal may be due to what an earlier attempt of the
+// same call has made.
+func mayBeOwn(failure error) bool {
+	return !errors.Is(failure, ErrOutcomeUnknown) &&
+		(errors.Is(failure, ErrDuplicateInvitation) || errors.Is(failure, ErrAlreadyRevoked))
+}
+
+// isExplained reports whether a failure is a refusal that is not due to this call's
+// own work.
+func isExplained(failure error, seen sight) bool {
+	if _, other := errors.AsType[*SDKError](failure); other {
+		return false
+	}
+	return !mayBeOwn(failure) || seen == sawOthers
+}
+
+// isOpen reports whether to go on after a failure: the outcome is still unknown, or
+// a refusal may yet turn out to be due to the call's own work, or could not be read.
+func isOpen(failure error) bool {
+	if errors.Is(failure, ErrOutcomeUnknown) || mayBeOwn(failure) {
+		return true
+	}
+	sdk, ok := errors.AsType[*SDKError](failure)
+	return ok && sdk.StatusCode == http.StatusBadRequest
+}
+
+// stillUnknown is the error of a call that could not find out what it did.
+func stillUnknown(failure, lookup error) error {
+	if lookup == nil && errors.Is(failure, ErrOutcomeUnknown) {
+		return failure
+	}
+	e := &SDKError{Err: errors.Join(failure, lookup, ErrOutcomeUnknown)}
+	e.describeAs(failure)
+	if lookup != nil {
+		e.Message += "; looking it up: " + strings.TrimPrefix(lookup.Error(), "clerk: ")
+	}
+	return e
+}
+
+// notRecreated is the error of a Resend whose second half failed.
+func notRecreated(err error) error {
+	e := &SDKError{Err: errors.Join(ErrNotRecreated, err)}
+	e.describeAs(err)
+	e.Message = "revoked, but not created anew: " + e.Message
+	return e
+}
+
+// describeAs takes over what another error tells.
+func (e *SDKError) describeAs(err error) {
+	if sdk, ok := errors.AsType[*SDKError](err); ok {
+		e.ResponseMeta, e.Message, e.Body = sdk.ResponseMeta, sdk.Message, sdk.Body
+	} else if refused, ok := errors.AsType[*ClerkErrors](err); ok {
+		e.ResponseMeta, e.Message, e.Body = refused.ResponseMeta, refused.summary(), refused.Body
+	}
+}
+
+// A view is what a call sees of Clerk while it finds out what it did.
+type view struct {
+	service  *InvitationsService
+	config   config // of the call's requests; its response is last
+	asked    *ResponseMeta
+	last     ResponseMeta
+	attempts int
+	pauses   int
+	started  time.Time
+}
+
+// count adds up the attempts of all requests.
+func (v *view) count() { v.attempts += v.last.Attempts }
+
+// finish makes the call's meta, and that of its error, tell of all of its requests.
+func (v *view) finish(err error) error {
+	total := func(meta *ResponseMeta) {
+		meta.Attempts, meta.Duration = v.attempts, time.Since(v.started)
+	}
+	switch failure := err.(type) { //nolint:errorlint // the call's own error, not one that it wraps
+	case *SDKError:
+		total(&failure.ResponseMeta)
+	case *ClerkErrors:
+		total(&failure.ResponseMeta)
+	}
+	if v.asked != nil {
+		total(&v.last)
+		*v.asked = v.last
+	}
+	return err
+}
+
+// pause waits before the next look or request, for longer and longer.
+func (v *view) pause(ctx context.Context) error {
+	v.pauses++
+	wait := v.config.retry.Backoff.wait(v.pauses)
+	if deadline, ok := ctx.Deadline(); ok && wait >= time.Until(deadline) {
+		return errors.New("clerk: no time for another look")
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// list gives what stands, newest first, back to before the call, which is one page
+// but for the busiest of instances. It tells since when an invitation is this call's
+// own, by Clerk's clock: the time of the response, less what has passed since the
+// call began.
+func (v *view) list(ctx context.Context, req ListInvitationsRequest) (invs []Invitation, since UnixMilli, err error) {
+	req.OrderBy, req.Limit = OrderByCreatedAtDesc, MaxListLimit
+	for {
+		page, err := v.service.list(ctx, v.config, req)
+		v.count()
+		if err != nil {
+			return nil, 0, err
+		}
+		date, err := http.ParseTime(v.last.Header.Get("Date"))
+		if err != nil {
+			return nil, 0, fmt.Errorf("clerk: the response does not tell Clerk's time: %w", err)
+		}
+		since = UnixMilli(date.Add(-time.Since(v.started) - clockSlack).UnixMilli())
+		invs = append(invs, page.Data...)
+		if n := len(page.Data); n < MaxListLimit || page.Data[n-1].CreatedAt < since {
+			return invs, since, nil
+		}
+		req.Offset += MaxListLimit
+	}
+}
+
+// lookForCreated looks for the invitation that a Create may have made.
+func lookForCreated(ctx context.Context, v *view, emailAddress string) (*Invitation, sight, error) {
+	invs, since, err := v.list(ctx, ListInvitationsRequest{Query: emailAddress})
+	seen := sawNothing
+	for _, inv := range invs {
+		switch {
+		case !strings.EqualFold(inv.EmailAddress, emailAddress):
+		case inv.CreatedAt >= since:
+			return &inv, sawOwn, nil
+		case inv.Status == InvitationStatusPending:
+			seen = sawOthers
+		}
+	}
+	return nil, seen, err
+}
+
+// lookForRevoked looks whether a Revoke has been carried out.
+func lookForRevoked(ctx context.Context, v *view, id string) (*Invitation, sight, error) {
+	invs, since, err := v.list(ctx, ListInvitationsRequest{Query: id, Status: InvitationStatusRevoked})
+	for _, inv := range invs {
+		switch {
+		case inv.ID != id:
+		case inv.UpdatedAt >= since:
+			return &inv, sawOwn, nil
+		default:
+			return nil, sawOthers, nil
+		}
+	}
+	return nil, sawNothing, err
+}
+
+// A bulk is a BulkCreate of which parts may have been made.
+type bulk struct {
+	reqs []CreateInvitationRequest
+	made map[int]Invitation // by index in reqs
+}
+
+// missing is the indices of what is not made, as far as is known.
+func (b *bulk) missing() []int {
+	var missing []int
+	for i := range b.reqs {
+		if _, ok := b.made[i]; !ok {
+			missing = append(missing, i)
+		}
+	}
+	return missing
+}
+
+func (b *bulk) result() []Invitation {
+	invs := make([]Invitation, len(b.reqs))
+	for i, inv := range b.made {
+		invs[i] = inv
+	}
+	return invs
+}
+
+// send makes what is missing.
+func (b *bulk) send(ctx context.Context, s *InvitationsService, cfg config) ([]Invitation, error) {
+	missing := b.missing()
+	reqs := make([]CreateInvitationRequest, len(missing))
+	for i, index := range missing {
+		reqs[i] = b.reqs[index]
+	}
+	invs, err := s.bulkCreate(ctx, cfg, reqs)
+	if err != nil || len(missing) == len(b.reqs) {
+		return invs, err
+	}
+	for i, index := range missing {
+		b.made[index] = invs[i]
+	}
+	return b.result(), nil
+}
+
+// look finds what has been made, in one page for all of it.
+func (b *bulk) look(ctx context.Context, v *view, refusal error) ([]Invitation, sight, error) {
+	invs, since, err := v.list(ctx, ListInvitationsRequest{})
+	if err != nil {
+		return nil, sawNothing, err
+	}
+	if b.made == nil {
+		b.made = map[int]Invitation{}
+	}
+	taken := map[string]bool{}
+	for _, inv := range b.made {
+		taken[inv.ID] = true
+	}
+	for _, index := range b.missing() {
+		for _, inv := range invs {
+			if !taken[inv.ID] && inv.CreatedAt >= since && strings.EqualFold(inv.EmailAddress, b.reqs[index].EmailAddress) {
+				b.made[index], taken[inv.ID] = inv, true
+				break
+			}
+		}
+	}
+	if len(b.made) == len(b.reqs) {
+		return b.result(), sawOwn, nil
+	}
+	return b.explain(ctx, v, refusal)
+}
+
+// explain looks for what a refusal names, address by address, for it may be old.
+func (b *bulk) explain(ctx context.Context, v *view, refusal error) ([]Invitation, sight, error) {
+	refused, ok := errors.AsType[*ClerkErrors](refusal)
+	if !ok {
+		return nil, sawNothing, nil
+	}
+	seen := sawPart
+	for _, one := range refused.Errors {
+		for _, address := range one.EmailAddresses() {
+			if b.hasMade(address) {
+				continue
+			}
+			_, found, err := lookForCreated(ctx, v, address)
+			if found == sawOthers || err != nil {
+				return nil, found, err
+			}
+			seen = sawNothing
+		}
+	}
+	return nil, seen, nil
+}
+
+func (b *bulk) hasMade(address string) bool {
+	for _, inv := range b.made {
+		if strings.EqualFold(inv.EmailAddress, address) {
+			return true
+		}
+	}
+	return false
+}

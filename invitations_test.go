@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/require"
@@ -234,6 +235,8 @@ func (refusing) MarshalJSON() ([]byte, error) { return nil, fmt.Errorf("not for 
 type listing struct {
 	ids     func() []string // as they are now
 	queries []url.Values
+
+	sameForEver bool // the offset does not matter, and everything was made just now
 }
 
 func (l *listing) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -245,12 +248,20 @@ func (l *listing) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	ids := l.ids()
+	inv := clerk.Invitation{}
+	if l.sameForEver {
+		offset, inv.CreatedAt = 0, clerk.UnixMilli(time.Now().UnixMilli())
+	}
 	ids = ids[min(offset, len(ids)):]
 	invs := []clerk.Invitation{}
 	for _, id := range ids[:min(limit, len(ids))] {
-		invs = append(invs, clerk.Invitation{ID: id})
+		inv.ID = id
+		invs = append(invs, inv)
 	}
 	resp, err := httpmock.NewJsonResponse(200, map[string]any{"data": invs, "total_count": len(l.ids())})
+	if err == nil {
+		resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	}
 	return resp, err
 }
 

@@ -76,7 +76,7 @@ func findOut[T any](ctx context.Context, v *view, w write[T], failure error) (T,
 			return result, nil
 		case isExplained(failure, seen):
 			return zero, failure
-		case !isOpen(failure):
+		case !v.mayGoOn(failure):
 			return zero, stillUnknown(failure, nil)
 		}
 		if err := v.pause(ctx); err != nil {
@@ -111,14 +111,19 @@ func isExplained(failure error, seen sight) bool {
 	return !mayBeOwn(failure) || seen == sawOthers
 }
 
-// isOpen reports whether to go on after a failure: the outcome is still unknown, or
+// mayGoOn reports whether to go on after a failure: the outcome is still unknown, or
 // a refusal may yet turn out to be due to the call's own work, or could not be read.
-func isOpen(failure error) bool {
-	if errors.Is(failure, ErrOutcomeUnknown) || mayBeOwn(failure) {
-		return true
-	}
+func (v *view) mayGoOn(failure error) bool {
 	sdk, ok := errors.AsType[*SDKError](failure)
-	return ok && sdk.StatusCode == http.StatusBadRequest
+	switch {
+	case mayBeOwn(failure):
+		return true
+	case !ok:
+		return false
+	case sdk.StatusCode == 0:
+		return errors.Is(failure, ErrOutcomeUnknown) && *v.config.retry.RetryConnectionErrors
+	}
+	return errors.Is(failure, ErrOutcomeUnknown) || sdk.StatusCode == http.StatusBadRequest
 }
 
 // stillUnknown is the error of a call that could not find out what it did.
@@ -218,7 +223,9 @@ func (v *view) list(ctx context.Context, req ListInvitationsRequest) (invs []Inv
 		}
 		since = UnixMilli(date.Add(-time.Since(v.started) - clockSlack).UnixMilli())
 		invs = append(invs, page.Data...)
-		if n := len(page.Data); n < MaxListLimit || page.Data[n-1].CreatedAt < since {
+		n := len(page.Data)
+		isLast := n < MaxListLimit || page.Data[n-1].CreatedAt < since
+		if isLast || req.Offset > 0 && page.Data[0].ID == invs[0].ID { // the server does not know of offsets
 			return invs, since, nil
 		}
 		req.Offset += MaxListLimit

@@ -211,6 +211,7 @@ func (l life) invite(t *testing.T, emailAddress string) *clerk.Invitation {
 // each write once.
 func TestWritesLookBeforeTheyLeap(t *testing.T) {
 	for fault, requests := range map[clerktest.Fault]int{
+		"":                        1, // and then it is the only one
 		clerktest.FaultDropBefore: 2, clerktest.FaultErrorBefore: 2,
 		clerktest.FaultDropAfter: 1, clerktest.FaultErrorAfter: 1, clerktest.FaultBadGatewayAfter: 1,
 		clerktest.FaultTruncateAfter: 1, clerktest.FaultSlowAfter: 1,
@@ -231,7 +232,10 @@ func TestWritesLookBeforeTheyLeap(t *testing.T) {
 					require.NoError(t, err)
 					require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
 					require.Equal(t, requests, l.got(clerk.OperationCreate))
-					require.Equal(t, len(l.fake.Requests()), meta.Attempts)
+					require.Len(t, l.fake.Requests(), meta.Attempts)
+					if fault == "" {
+						require.Equal(t, 1, meta.Attempts)
+					}
 
 					l.fake.Fail(clerk.OperationBulkCreate, fault)
 					invs, err := l.client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{
@@ -391,6 +395,37 @@ func TestFindingOutIsWithinMaxElapsedTime(t *testing.T) {
 			require.Equal(t, 1, sent(mock, op))
 		})
 	}
+}
+
+// TestListsThatNeverEnd has a server that gives the same page for every offset, with
+// what others made just now.
+func TestListsThatNeverEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &listing{ids: func() []string { return ids(clerk.MaxListLimit) }, sameForEver: true}
+		mock := answering(reply(502, ``))
+		var listed int
+		mock.RegisterResponder(http.MethodGet, invitationsURL, func(req *http.Request) (*http.Response, error) {
+			listed++
+			return server.RoundTrip(req)
+		})
+		err := calls[clerk.OperationCreate](t.Context(), newClient(t, mock))
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.LessOrEqual(t, listed, 2*sent(mock, clerk.OperationCreate))
+	})
+}
+
+func TestConnectionErrorsAreNotRepeatedWhenOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		off := clerk.WithRetry(clerk.RetryConfig{RetryConnectionErrors: new(false)})
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropBefore, clerktest.FaultDropAfter)
+		_, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address}, off)
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.Equal(t, 1, l.got(clerk.OperationCreate))
+		inv, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address}, off)
+		require.NoError(t, err, "it is looked up all the same")
+		require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
+	})
 }
 
 func TestWritesThatAreToldNotToRepeat(t *testing.T) {

@@ -43,7 +43,7 @@ var (
 	// read; and the lookups failed, too. FindPending and Get settle it later.
 	ErrOutcomeUnknown = errors.New("clerk: the outcome of the write is unknown")
 	// ErrNotRecreated: Resend has revoked the old invitation, and then failed to
-	// create the new one.
+	// create the new one. It can be called again.
 	ErrNotRecreated = errors.New("clerk: revoked, but not created anew")
 	// ErrInvalidRequest: a request, key or option that can never be right. It
 	// was found before any request was sent, and the error's text names the

@@ -126,11 +126,15 @@ func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest
 // have been made, and that it could not be found out.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
 	b := &bulk{reqs: reqs}
-	return settle(ctx, s, opts, write[[]Invitation]{
+	invs, err := settle(ctx, s, opts, write[[]Invitation]{
 		send:    func(ctx context.Context, cfg config) ([]Invitation, error) { return b.send(ctx, s, cfg) },
 		look:    b.look,
 		patient: slices.ContainsFunc(reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
 	})
+	if err != nil && len(b.made) > 0 { // a refusal of the rest
+		return nil, stillUnknown(err, nil)
+	}
+	return invs, err
 }
 
 func (s *InvitationsService) bulkCreate(ctx context.Context, cfg config, reqs []CreateInvitationRequest) ([]Invitation, error) {
@@ -225,7 +229,8 @@ func (s *InvitationsService) find(ctx context.Context, req ListInvitationsReques
 //
 // [ErrNotFound] and [ErrAlreadyAccepted] mean that nothing was changed. When the
 // second half fails, the error is [ErrNotRecreated] and wraps that of Create: the old
-// invitation is revoked, and req can be given to Create.
+// invitation is revoked, and Resend can be called again. After an [ErrOutcomeUnknown]
+// Get and FindPending tell how far it got. A [WithResponse] tells of the last request.
 func (s *InvitationsService) Resend(ctx context.Context, invitationID string, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
 	old, err := s.Get(ctx, invitationID, opts...)
 	if err != nil {

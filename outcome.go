@@ -3,8 +3,8 @@ package clerk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -105,10 +105,11 @@ func mayBeOwn(failure error) bool {
 // isExplained reports whether a failure is a refusal that is not due to this call's
 // own work.
 func isExplained(failure error, seen sight) bool {
-	if _, other := errors.AsType[*SDKError](failure); other {
-		return false
+	if mayBeOwn(failure) {
+		return seen == sawOthers
 	}
-	return !mayBeOwn(failure) || seen == sawOthers
+	_, other := errors.AsType[*SDKError](failure)
+	return !other
 }
 
 // mayGoOn reports whether to go on after a failure: the outcome is still unknown, or
@@ -141,8 +142,13 @@ func stillUnknown(failure, lookup error) error {
 
 // notRecreated is the error of a Resend whose second half failed.
 func notRecreated(err error) error {
-	e := &SDKError{Err: errors.Join(ErrNotRecreated, err)}
+	e := &SDKError{Err: err}
 	e.describeAs(err)
+	if errors.Is(err, ErrOutcomeUnknown) {
+		e.Message = "revoked, and perhaps created anew: " + e.Message
+		return e
+	}
+	e.Err = errors.Join(ErrNotRecreated, err)
 	e.Message = "revoked, but not created anew: " + e.Message
 	return e
 }
@@ -219,7 +225,7 @@ func (v *view) list(ctx context.Context, req ListInvitationsRequest) (invs []Inv
 		}
 		date, err := http.ParseTime(v.last.Header.Get("Date"))
 		if err != nil {
-			return nil, 0, fmt.Errorf("clerk: the response does not tell Clerk's time: %w", err)
+			return nil, 0, errors.New("clerk: the response does not tell Clerk's time")
 		}
 		since = UnixMilli(date.Add(-time.Since(v.started) - clockSlack).UnixMilli())
 		invs = append(invs, page.Data...)
@@ -232,20 +238,29 @@ func (v *view) list(ctx context.Context, req ListInvitationsRequest) (invs []Inv
 	}
 }
 
+// everyStatus is what to list for all that was made: somebody may have revoked it
+// since, and a list hides what is revoked.
+var everyStatus = []InvitationStatus{"", InvitationStatusRevoked}
+
 // lookForCreated looks for the invitation that a Create may have made.
 func lookForCreated(ctx context.Context, v *view, emailAddress string) (*Invitation, sight, error) {
-	invs, since, err := v.list(ctx, ListInvitationsRequest{Query: emailAddress})
 	seen := sawNothing
-	for _, inv := range invs {
-		switch {
-		case !strings.EqualFold(inv.EmailAddress, emailAddress):
-		case inv.CreatedAt >= since:
-			return &inv, sawOwn, nil
-		case inv.Status == InvitationStatusPending:
-			seen = sawOthers
+	for _, status := range everyStatus {
+		invs, since, err := v.list(ctx, ListInvitationsRequest{Query: emailAddress, Status: status})
+		if err != nil {
+			return nil, sawNothing, err
+		}
+		for _, inv := range invs {
+			switch {
+			case !strings.EqualFold(inv.EmailAddress, emailAddress):
+			case inv.CreatedAt >= since:
+				return &inv, sawOwn, nil
+			case inv.Status == InvitationStatusPending:
+				seen = sawOthers
+			}
 		}
 	}
-	return nil, seen, err
+	return nil, seen, nil
 }
 
 // lookForRevoked looks whether a Revoke has been carried out.
@@ -307,10 +322,21 @@ func (b *bulk) send(ctx context.Context, s *InvitationsService, cfg config) ([]I
 
 // look finds what has been made, in one page for all of it.
 func (b *bulk) look(ctx context.Context, v *view, refusal error) ([]Invitation, sight, error) {
-	invs, since, err := v.list(ctx, ListInvitationsRequest{})
-	if err != nil {
-		return nil, sawNothing, err
+	for _, status := range everyStatus {
+		invs, since, err := v.list(ctx, ListInvitationsRequest{Status: status})
+		if err != nil {
+			return nil, sawNothing, err
+		}
+		b.claim(invs, since)
+		if len(b.made) == len(b.reqs) {
+			return b.result(), sawOwn, nil
+		}
 	}
+	return b.explain(ctx, v, refusal)
+}
+
+// claim takes as made what is the call's own: for each missing request one.
+func (b *bulk) claim(invs []Invitation, since UnixMilli) {
 	if b.made == nil {
 		b.made = map[int]Invitation{}
 	}
@@ -326,39 +352,41 @@ func (b *bulk) look(ctx context.Context, v *view, refusal error) ([]Invitation, 
 			}
 		}
 	}
-	if len(b.made) == len(b.reqs) {
-		return b.result(), sawOwn, nil
-	}
-	return b.explain(ctx, v, refusal)
 }
 
-// explain looks for what a refusal names, address by address, for it may be old.
+// explain looks for what a refusal is about, address by address, for it may be old.
+// Where it names none, it may be any that is missing.
 func (b *bulk) explain(ctx context.Context, v *view, refusal error) ([]Invitation, sight, error) {
 	refused, ok := errors.AsType[*ClerkErrors](refusal)
-	if !ok {
+	if !ok || !mayBeOwn(refusal) {
 		return nil, sawNothing, nil
 	}
-	seen := sawPart
+	var about []string
 	for _, one := range refused.Errors {
-		for _, address := range one.EmailAddresses() {
-			if b.hasMade(address) {
-				continue
-			}
-			_, found, err := lookForCreated(ctx, v, address)
-			if found == sawOthers || err != nil {
-				return nil, found, err
-			}
-			seen = sawNothing
+		about = append(about, one.EmailAddresses()...)
+	}
+	if about == nil {
+		for _, index := range b.missing() {
+			about = append(about, b.reqs[index].EmailAddress)
 		}
+	}
+	seen := sawPart
+	for _, address := range about {
+		if b.hasMade(address) {
+			continue
+		}
+		_, found, err := lookForCreated(ctx, v, address)
+		if found == sawOthers || err != nil {
+			return nil, found, err
+		}
+		seen = sawNothing
 	}
 	return nil, seen, nil
 }
 
+// hasMade reports whether all requests for an address are made.
 func (b *bulk) hasMade(address string) bool {
-	for _, inv := range b.made {
-		if strings.EqualFold(inv.EmailAddress, address) {
-			return true
-		}
-	}
-	return false
+	return !slices.ContainsFunc(b.missing(), func(index int) bool {
+		return strings.EqualFold(b.reqs[index].EmailAddress, address)
+	})
 }

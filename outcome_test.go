@@ -410,7 +410,8 @@ func TestListsThatNeverEnd(t *testing.T) {
 		})
 		err := calls[clerk.OperationCreate](t.Context(), newClient(t, mock))
 		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
-		require.LessOrEqual(t, listed, 2*sent(mock, clerk.OperationCreate))
+		const pages, lists = 2, 2 // a look lists what is revoked, too
+		require.LessOrEqual(t, listed, pages*lists*sent(mock, clerk.OperationCreate))
 	})
 }
 
@@ -453,6 +454,97 @@ func TestCancelledWhileFindingOut(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }
+
+// odd is a server that does not refuse as the fake does: its first bulk makes the
+// first of the requests and fails, further ones are answered with refusal.
+func (l life) odd(refusal httpmock.Responder, bulks *int) http.RoundTripper {
+	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodGet {
+			return l.fake.RoundTrip(req)
+		}
+		if *bulks++; *bulks > 1 {
+			return refusal(req)
+		}
+		req.Body = io.NopCloser(strings.NewReader(`[{"email_address":"guest0@example.com"}]`))
+		if _, err := l.fake.RoundTrip(req); err != nil {
+			return nil, err
+		}
+		return reply(502, ``)(req)
+	})
+}
+
+// TestRefusalOfTheRest has part of a bulk made, and the rest of it refused: that is no
+// refusal of all of it.
+func TestRefusalOfTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, bulks := newLife(t), 0
+		refusal := reply(422, `{"errors":[{"code":"form_identifier_exists"}]}`)
+		_, err := newClient(t, l.odd(refusal, &bulks), clerk.WithSecretKeyFunc(l.key)).Invitations.BulkCreate(t.Context(),
+			[]clerk.CreateInvitationRequest{{EmailAddress: guest(0)}, {EmailAddress: guest(1)}})
+		require.ErrorIs(t, err, clerk.ErrUserExists)
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.Equal(t, 2, bulks)
+	})
+}
+
+// TestDuplicatesThatAreNotNamed: that a refusal names the addresses is inferred.
+func TestDuplicatesThatAreNotNamed(t *testing.T) {
+	for _, status := range []int{400, 409} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			l.invite(t, address)
+			mock := answering(reply(502, ``), reply(status, `{"errors":[{"code":"duplicate_record"}]}`))
+			mock.RegisterResponder(http.MethodGet, invitationsURL, l.fake.RoundTrip)
+			client := newClient(t, mock, clerk.WithSecretKeyFunc(l.key))
+			for op, call := range calls {
+				if op != clerk.OperationCreate && op != clerk.OperationBulkCreate {
+					continue
+				}
+				start, before := time.Now(), sent(mock, clerk.OperationCreate)
+				err := call(t.Context(), client)
+				require.ErrorIs(t, err, clerk.ErrDuplicateInvitation)
+				require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				require.Less(t, time.Since(start), 10*time.Second)
+				require.LessOrEqual(t, sent(mock, clerk.OperationCreate)-before, 2)
+			}
+		})
+	}
+}
+
+// TestOwnThatSomebodyRevoked is not made a second time.
+func TestOwnThatSomebodyRevoked(t *testing.T) {
+	for _, op := range []clerk.Operation{clerk.OperationCreate, clerk.OperationBulkCreate} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			writes := 0
+			client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				resp, err := l.fake.RoundTrip(req)
+				if req.Method == http.MethodGet || err != nil {
+					return resp, err
+				}
+				writes++
+				_, err = l.client.Invitations.Revoke(req.Context(), l.fake.Invitations()[0].ID)
+				require.NoError(t, err)
+				return reply(502, ``)(req)
+			}), clerk.WithSecretKeyFunc(l.key))
+			require.NoError(t, calls[op](t.Context(), client))
+			require.Equal(t, 1, writes)
+			require.Len(t, l.fake.Invitations(), 1)
+		})
+	}
+}
+
+func TestDateThatIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mock := answering(reply(502, ``))
+		mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, `[]`, "Date", address+"\nboo"))
+		err := calls[clerk.OperationCreate](t.Context(), newClient(t, mock))
+		require.EqualError(t, err, "clerk: CreateInvitation: outcome unknown: 502 Bad Gateway (no Clerk error, but an empty body)"+
+			"; looking it up: the response does not tell Clerk's time (2 attempts)")
+	})
+}
+
+func (l life) key(context.Context) (string, error) { return l.fake.SecretKey(), nil }
 
 // TestPartOfABulk has a server that is not as the fake is: of the first bulk it makes
 // the first two, and drops the connection.
@@ -616,6 +708,15 @@ func TestResend(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, inv.PublicMetadata, again.PublicMetadata)
 
+		// Nobody knows whether the second half worked.
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+		_, err = l.client.Invitations.Resend(t.Context(), again.ID, clerk.CreateInvitationRequest{}, once)
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.NotErrorIs(t, err, clerk.ErrNotRecreated)
+		require.ErrorContains(t, err, "clerk: CreateInvitation: outcome unknown: revoked, and perhaps created anew: no response")
+		again, err = l.client.Invitations.FindPending(t.Context(), address)
+		require.NoError(t, err)
+
 		// What cannot be resent is left alone.
 		require.NoError(t, l.fake.Accept(again.ID))
 		_, err = l.client.Invitations.Resend(t.Context(), again.ID, clerk.CreateInvitationRequest{})
@@ -624,6 +725,6 @@ func TestResend(t *testing.T) {
 		require.ErrorIs(t, err, clerk.ErrNotFound)
 		_, err = l.client.Invitations.Resend(t.Context(), inv.ID, clerk.CreateInvitationRequest{PublicMetadata: map[string]any{"c": make(chan int)}})
 		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
-		require.Len(t, l.fake.Invitations(), 3)
+		require.Len(t, l.fake.Invitations(), 4)
 	})
 }

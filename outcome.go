@@ -35,9 +35,8 @@ const (
 type write[T any] struct {
 	// send makes the request, or the part of it that is still missing.
 	send func(context.Context, config) (T, error)
-	// look finds what the call has made. What it finds is this call's own when it is
-	// from since or later. refusal is Clerk's to the last request; nil for none.
-	look func(ctx context.Context, v *view, refusal error) (T, sight, error)
+	// look finds what the call has made, after the failure of its last request.
+	look func(ctx context.Context, v *view, failure error) (T, sight, error)
 	// patient is whether a repeat could double what shows only later.
 	patient bool
 }
@@ -53,7 +52,7 @@ func settle[T any](ctx context.Context, s *InvitationsService, opts []CallOption
 	v := &view{service: s, asked: cfg.response, config: cfg, started: started}
 	v.config.response = &v.last
 	if failure, ok := errors.AsType[*SDKError](err); ok {
-		v.last = failure.ResponseMeta
+		v.operation, v.last = failure.Operation, failure.ResponseMeta
 	}
 	v.count()
 	ctx, cancel := context.WithDeadline(ctx, started.Add(cfg.retry.Backoff.MaxElapsedTime))
@@ -164,13 +163,14 @@ func (e *SDKError) describeAs(err error) {
 
 // A view is what a call sees of Clerk while it finds out what it did.
 type view struct {
-	service  *InvitationsService
-	config   config // of the call's requests; its response is last
-	asked    *ResponseMeta
-	last     ResponseMeta
-	attempts int
-	pauses   int
-	started  time.Time
+	service   *InvitationsService
+	operation Operation
+	config    config // of the call's requests; its response is last
+	asked     *ResponseMeta
+	last      ResponseMeta
+	attempts  int
+	pauses    int
+	started   time.Time
 }
 
 // count adds up the attempts of all requests.
@@ -179,7 +179,7 @@ func (v *view) count() { v.attempts += v.last.Attempts }
 // finish makes the call's meta, and that of its error, tell of all of its requests.
 func (v *view) finish(err error) error {
 	total := func(meta *ResponseMeta) {
-		meta.Attempts, meta.Duration = v.attempts, time.Since(v.started)
+		meta.Operation, meta.Attempts, meta.Duration = v.operation, v.attempts, time.Since(v.started)
 	}
 	switch failure := err.(type) { //nolint:errorlint // the call's own error, not one that it wraps
 	case *SDKError:
@@ -321,7 +321,7 @@ func (b *bulk) send(ctx context.Context, s *InvitationsService, cfg config) ([]I
 }
 
 // look finds what has been made, in one page for all of it.
-func (b *bulk) look(ctx context.Context, v *view, refusal error) ([]Invitation, sight, error) {
+func (b *bulk) look(ctx context.Context, v *view, failure error) ([]Invitation, sight, error) {
 	for _, status := range everyStatus {
 		invs, since, err := v.list(ctx, ListInvitationsRequest{Status: status})
 		if err != nil {
@@ -332,7 +332,7 @@ func (b *bulk) look(ctx context.Context, v *view, refusal error) ([]Invitation, 
 			return b.result(), sawOwn, nil
 		}
 	}
-	return b.explain(ctx, v, refusal)
+	return b.explain(ctx, v, failure)
 }
 
 // claim takes as made what is the call's own: for each missing request one.
@@ -356,9 +356,9 @@ func (b *bulk) claim(invs []Invitation, since UnixMilli) {
 
 // explain looks for what a refusal is about, address by address, for it may be old.
 // Where it names none, it may be any that is missing.
-func (b *bulk) explain(ctx context.Context, v *view, refusal error) ([]Invitation, sight, error) {
-	refused, ok := errors.AsType[*ClerkErrors](refusal)
-	if !ok || !mayBeOwn(refusal) {
+func (b *bulk) explain(ctx context.Context, v *view, failure error) ([]Invitation, sight, error) {
+	refused, ok := errors.AsType[*ClerkErrors](failure)
+	if !ok || !mayBeOwn(failure) {
 		return nil, sawNothing, nil
 	}
 	var about []string

@@ -233,6 +233,7 @@ func TestWritesLookBeforeTheyLeap(t *testing.T) {
 					require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
 					require.Equal(t, requests, l.got(clerk.OperationCreate))
 					require.Len(t, l.fake.Requests(), meta.Attempts)
+					require.Equal(t, clerk.OperationCreate, meta.Operation)
 					if fault == "" {
 						require.Equal(t, 1, meta.Attempts)
 					}

@@ -40,9 +40,10 @@
 // Clerk's own clock. A window remains. An invitation for the same address that
 // somebody else made at the same time, or before the call by up to two seconds
 // (Clerk's clock tells whole seconds, and its parts may differ by one) and what the
-// lookup took, cannot be told from the call's own. After an ambiguous failure it is returned as the result: without
-// IgnoreExisting in place of an [ErrDuplicateInvitation], with it in place of a second
-// invitation. And with IgnoreExisting a write that Clerk carries out, or lists, only
+// lookup took, cannot be told from the call's own. After an ambiguous failure it is
+// returned as the result: without IgnoreExisting in place of an
+// [ErrDuplicateInvitation], with it in place of a second invitation. And with
+// IgnoreExisting a write that Clerk carries out, or lists, only
 // more than 5 seconds after it failed is repeated, and then doubled.
 //
 // # Secrets

@@ -14,27 +14,27 @@ import (
 
 // A RetryConfig says how a call is repeated. The zero RetryConfig is the default.
 //
-// What RetryBackoff repeats: any operation that got a response
-// with status 429; List also after a connection error, a 5xx, or a 4xx with a
-// Retry-After header; Create, BulkCreate and Revoke otherwise only after a
-// connection error that certainly came before the request was sent. Any other failure of
-// those three leaves open whether they were carried out: that is looked up, and they
-// are repeated only where it shows that they were not. With RetryNone they fail with
+// What RetryBackoff repeats: any operation that got a response with status 429; List
+// also after a connection error, a 5xx, or a 4xx with a Retry-After header; Create,
+// BulkCreate and Revoke otherwise only after a connection error that certainly came
+// before the request was sent. Any other failure of those three, but for refusals,
+// leaves open whether they were carried out: that is looked up, and they are repeated
+// only where it shows that they were not. With RetryNone they fail with
 // [ErrOutcomeUnknown].
 //
-// A Retry-After header is waited for exactly, in whole seconds. Otherwise the wait is chosen at
-// random between zero and an interval that grows with each attempt. A wait that
-// would not end before the caller's deadline or MaxElapsedTime is not begun: the
-// call fails at once, and the error's RetryAfter tells how long Clerk asked to
-// wait, where it did.
+// A Retry-After header is waited for exactly, in whole seconds. Otherwise the wait is
+// chosen at random between zero and an interval that grows with each attempt. A wait
+// that would not end before the caller's deadline or MaxElapsedTime is not begun: the
+// call fails at once, and the error's RetryAfter tells how long Clerk asked to wait,
+// where it did.
 type RetryConfig struct {
 	// Strategy is RetryBackoff, also when empty, or RetryNone.
 	Strategy RetryStrategy
 	// Backoff says how long to wait. RetryNone ignores it.
 	Backoff BackoffStrategy
 	// RetryConnectionErrors says whether to repeat after a connection error or an
-	// attempt that timed out; nil means true. To turn it off,
-	// use new(false).
+	// attempt that timed out; nil means true. To turn it off, use new(false). What a
+	// write has done is looked up all the same.
 	RetryConnectionErrors *bool
 }
 

@@ -281,11 +281,7 @@ func TestCookieJarIsUsed(t *testing.T) {
 
 func TestHTTPClientIsUsedAndLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-			<-req.Context().Done()
-			return nil, req.Context().Err()
-		})
-		httpClient := &http.Client{Transport: hangs, Timeout: 3 * time.Second}
+		httpClient := &http.Client{Transport: roundTripFunc(hangs), Timeout: 3 * time.Second}
 		client, err := clerk.NewClient(testKey, clerk.WithHTTPClient(httpClient))
 		require.NoError(t, err)
 		start := time.Now()

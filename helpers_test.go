@@ -141,18 +141,27 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
+// hangs is a transport that ends with the request's context.
+func hangs(req *http.Request) (*http.Response, error) {
+	<-req.Context().Done()
+	return nil, req.Context().Err()
+}
+
 func asSDKError(tb testing.TB, err error) *clerk.SDKError {
 	tb.Helper()
-	var sdk *clerk.SDKError
-	require.ErrorAs(tb, err, &sdk)
-	requireNoSecrets(tb, "error", fmt.Sprintf("%v %+v %#v", err, err, err))
-	return sdk
+	return asError[*clerk.SDKError](tb, err)
 }
 
 func asClerkErrors(tb testing.TB, err error) *clerk.ClerkErrors {
 	tb.Helper()
-	var refused *clerk.ClerkErrors
-	require.ErrorAs(tb, err, &refused)
+	return asError[*clerk.ClerkErrors](tb, err)
+}
+
+// asError finds an error of a type, and checks that it shows no secrets.
+func asError[E error](tb testing.TB, err error) E {
+	tb.Helper()
+	var found E
+	require.ErrorAs(tb, err, &found)
 	requireNoSecrets(tb, "error", fmt.Sprintf("%v %+v %#v", err, err, err))
-	return refused
+	return found
 }

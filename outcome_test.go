@@ -386,10 +386,7 @@ func TestFindingOutIsWithinMaxElapsedTime(t *testing.T) {
 			continue
 		}
 		synctest.Test(t, func(t *testing.T) {
-			mock := answering(func(req *http.Request) (*http.Response, error) {
-				<-req.Context().Done()
-				return nil, req.Context().Err()
-			})
+			mock := answering(hangs)
 			mock.RegisterResponder(http.MethodGet, invitationsURL, reply(503, ``))
 			start := time.Now()
 			require.ErrorIs(t, call(t.Context(), newClient(t, mock)), clerk.ErrOutcomeUnknown)

@@ -302,13 +302,9 @@ func TestDefaults(t *testing.T) {
 
 func TestMaxElapsedTimeEndsAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-			<-req.Context().Done()
-			return nil, req.Context().Err()
-		})
 		for op, call := range calls {
 			start := time.Now()
-			err := call(t.Context(), newClient(t, hangs), clerk.WithRetry(clerk.RetryConfig{
+			err := call(t.Context(), newClient(t, roundTripFunc(hangs)), clerk.WithRetry(clerk.RetryConfig{
 				Backoff: clerk.BackoffStrategy{MaxElapsedTime: 5 * time.Second},
 			}))
 			require.Equal(t, 5*time.Second, time.Since(start))
@@ -321,14 +317,10 @@ func TestMaxElapsedTimeEndsAnAttempt(t *testing.T) {
 
 func TestCallersDeadlineEndsAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-			<-req.Context().Done()
-			return nil, req.Context().Err()
-		})
 		for op, call := range calls {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			start := time.Now()
-			err := call(ctx, newClient(t, hangs))
+			err := call(ctx, newClient(t, roundTripFunc(hangs)))
 			cancel()
 			require.Equal(t, 3*time.Second, time.Since(start))
 			require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -340,10 +332,6 @@ func TestCallersDeadlineEndsAnAttempt(t *testing.T) {
 
 func TestAttemptTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs := func(req *http.Request) (*http.Response, error) {
-			<-req.Context().Done()
-			return nil, req.Context().Err()
-		}
 		start := time.Now()
 		err := calls[clerk.OperationCreate](t.Context(), newClient(t, answering(hangs)), once)
 		require.Equal(t, 15*time.Second, time.Since(start))

@@ -137,7 +137,9 @@ func (x *exchange) send(ctx context.Context) {
 		},
 		RetryMax: math.MaxInt, // MaxElapsedTime ends it
 		RequestLogHook: func(_ retryablehttp.Logger, r *http.Request, _ int) {
-			r.Header = header.Clone() // http.Client adds cookies to it
+			if x.httpClient.Jar != nil {
+				r.Header = header.Clone() // http.Client adds cookies to it
+			}
 			x.beginAttempt()
 		},
 		CheckRetry: x.checkRetry,

@@ -86,7 +86,7 @@ func (f *Fake) limit(op clerk.Operation) *apiError {
 		}
 	}
 	for _, w := range windows {
-		w.taken = append(w.taken, now)
+		w.count(now)
 	}
 	return nil
 }
@@ -98,10 +98,15 @@ type window struct {
 	taken   []time.Time
 }
 
+func (w *window) count(now time.Time) {
+	if w.limit != (Limit{}) {
+		w.taken = append(w.taken, now)
+	}
+}
+
 // wait is how long it is until another request is taken; 0 when one is now.
 func (w *window) wait(now time.Time) time.Duration {
 	if w.limit == (Limit{}) {
-		w.taken = nil
 		return 0
 	}
 	over := func(t time.Time) bool { return now.Sub(t) >= w.limit.Per }

@@ -77,8 +77,10 @@ type Fake struct {
 	options
 
 	mu          sync.Mutex
-	invitations []*clerk.Invitation // oldest first
-	users       []string            // addresses
+	invitations []*clerk.Invitation            // oldest first
+	byID        map[string]*clerk.Invitation
+	byAddress   map[string][]*clerk.Invitation // by folded address, oldest first
+	users       map[string]bool                // by folded address
 	hidden      map[string]hidden   // by invitation id
 	planned     map[clerk.Operation][]Fault
 	requests    []Request
@@ -142,9 +144,12 @@ func WithUnpagedArrays() Option {
 // New makes a fake instance without invitations and users.
 func New(opts ...Option) *Fake {
 	f := &Fake{
-		options: options{secretKey: SecretKey},
-		hidden:  map[string]hidden{},
-		planned: map[clerk.Operation][]Fault{},
+		options:   options{secretKey: SecretKey},
+		byID:      map[string]*clerk.Invitation{},
+		byAddress: map[string][]*clerk.Invitation{},
+		users:     map[string]bool{},
+		hidden:    map[string]hidden{},
+		planned:   map[clerk.Operation][]Fault{},
 	}
 	for _, opt := range opts {
 		opt(&f.options)
@@ -324,7 +329,7 @@ func (f *Fake) Invitations() []clerk.Invitation {
 func (f *Fake) AddUser(emailAddress string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.users = append(f.users, emailAddress)
+	f.users[fold(emailAddress)] = true
 }
 
 // Accept lets the invitee accept a pending invitation, which makes the address
@@ -332,7 +337,7 @@ func (f *Fake) AddUser(emailAddress string) {
 func (f *Fake) Accept(invitationID string) error {
 	return f.change(invitationID, func(inv *clerk.Invitation) {
 		inv.Status = clerk.InvitationStatusAccepted
-		f.users = append(f.users, inv.EmailAddress)
+		f.users[fold(inv.EmailAddress)] = true
 	})
 }
 

@@ -52,7 +52,7 @@ func (f *Fake) bulkCreate(body []byte) (any, *apiError) {
 			return nil, errUserExists()
 		}
 		twice := slices.ContainsFunc(reqs[:i], func(other parsedRequest) bool {
-			return strings.EqualFold(other.EmailAddress, req.EmailAddress)
+			return fold(other.EmailAddress) == fold(req.EmailAddress)
 		})
 		if !req.IgnoreExisting && (twice || f.isPending(req.EmailAddress)) {
 			duplicates = append(duplicates, req.EmailAddress)
@@ -116,9 +116,12 @@ func (f *Fake) matches(inv *clerk.Invitation, q url.Values) bool {
 	} else if inv.Status == clerk.InvitationStatusRevoked {
 		return false
 	}
-	query := strings.ToLower(q.Get("query"))
-	address, id := strings.ToLower(inv.EmailAddress), strings.ToLower(inv.ID)
-	if query == "" || query == address || query == id {
+	query := fold(q.Get("query"))
+	if query == "" {
+		return true
+	}
+	address, id := fold(inv.EmailAddress), fold(inv.ID)
+	if query == address || query == id {
 		return true
 	}
 	return !f.exactQuery && (strings.Contains(address, query) || strings.Contains(id, query))
@@ -194,6 +197,9 @@ func (f *Fake) invite(req parsedRequest) *clerk.Invitation {
 		UpdatedAt: created,
 	}
 	f.invitations = append(f.invitations, inv)
+	f.byID[id] = inv
+	address := fold(req.EmailAddress)
+	f.byAddress[address] = append(f.byAddress[address], inv)
 	return inv
 }
 
@@ -206,24 +212,23 @@ func (f *Fake) refresh(inv *clerk.Invitation) *clerk.Invitation {
 }
 
 func (f *Fake) find(id string) *clerk.Invitation {
-	for _, inv := range f.invitations {
-		if inv.ID == id {
-			return f.refresh(inv)
-		}
+	inv := f.byID[id]
+	if inv == nil {
+		return nil
 	}
-	return nil
+	return f.refresh(inv)
 }
 
 func (f *Fake) isPending(address string) bool {
-	return slices.ContainsFunc(f.invitations, func(inv *clerk.Invitation) bool {
-		return strings.EqualFold(inv.EmailAddress, address) &&
-			f.refresh(inv).Status == clerk.InvitationStatusPending
+	return slices.ContainsFunc(f.byAddress[fold(address)], func(inv *clerk.Invitation) bool {
+		return f.refresh(inv).Status == clerk.InvitationStatusPending
 	})
 }
 
-func (f *Fake) isUser(address string) bool {
-	return slices.ContainsFunc(f.users, func(user string) bool { return strings.EqualFold(user, address) })
-}
+func (f *Fake) isUser(address string) bool { return f.users[fold(address)] }
+
+// fold is an address as it is compared.
+func fold(address string) string { return strings.ToLower(address) }
 
 // A parsedRequest is a request for one invitation, with its metadata as it came.
 type parsedRequest struct {

@@ -157,14 +157,15 @@ func (e ClerkError) ParamName() string {
 	return meta.ParamName
 }
 
-// EmailAddresses returns the addresses that a duplicate_record is about, or nil
-// where Clerk does not say.
+// EmailAddresses returns the addresses that a duplicate_record or a
+// not_allowed_access is about, or nil where Clerk does not say.
 func (e ClerkError) EmailAddresses() []string {
 	var meta struct {
 		EmailAddresses []string `json:"email_addresses"`
+		Identifiers    []string `json:"identifiers"`
 	}
 	_ = json.Unmarshal(e.Meta, &meta) // not an object: no addresses
-	return meta.EmailAddresses
+	return append(meta.EmailAddresses, meta.Identifiers...)
 }
 
 // String returns the code, the short message and the parameter, on one line,

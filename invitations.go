@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -44,13 +43,7 @@ func (s InvitationsService) Format(f fmt.State, verb rune) { s.client.Format(f, 
 // invitation may have been made, and that it could not be found out: FindPending
 // settles it later.
 func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
-	return settle(ctx, s, opts, write[*Invitation]{
-		send: func(ctx context.Context, cfg config) (*Invitation, error) { return s.create(ctx, cfg, req) },
-		look: func(ctx context.Context, v *view, _ error) (*Invitation, sight, error) {
-			return lookForCreated(ctx, v, req.EmailAddress)
-		},
-		patient: req.IgnoreExisting,
-	})
+	return settle(ctx, s, opts, s.creation(req))
 }
 
 func (s *InvitationsService) create(ctx context.Context, cfg config, req CreateInvitationRequest) (*Invitation, error) {
@@ -70,52 +63,6 @@ func (s *InvitationsService) list(ctx context.Context, cfg config, req ListInvit
 	return carryOut(ctx, cfg, r, decodeList)
 }
 
-// All lists every invitation that req asks for, page after page, beginning at
-// req.Offset. A page has req.Limit invitations, or [MaxListLimit] where that is
-// 0; req.Paginated does not matter.
-//
-// Each page is requested when the loop gets to it, with opts, and each loop over
-// the sequence begins anew. It ends after a page that is empty or brings nothing
-// new. An invitation that comes twice, because others were made in the meantime,
-// is given once. An error is given once, with a zero Invitation, and ends the
-// sequence.
-//
-// What leaves the list during the loop, such as a pending invitation that is
-// revoked, moves the later ones to the front, where the next page does not look
-// for them. Collect the ids first, and revoke them after the loop.
-func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest, opts ...CallOption) iter.Seq2[Invitation, error] {
-	req.Paginated = nil
-	if req.Limit == 0 {
-		req.Limit = MaxListLimit
-	}
-	opts = slices.Clone(opts)
-	return func(yield func(Invitation, error) bool) {
-		page := req
-		seen := map[string]bool{}
-		for {
-			list, err := s.List(ctx, page, opts...)
-			if err != nil {
-				yield(Invitation{}, err)
-				return
-			}
-			known := len(seen)
-			for _, inv := range list.Data {
-				if seen[inv.ID] {
-					continue
-				}
-				seen[inv.ID] = true
-				if !yield(inv, nil) {
-					return
-				}
-			}
-			if len(seen) == known {
-				return
-			}
-			page.Offset += len(list.Data)
-		}
-	}
-}
-
 // BulkCreate makes 1 to [MaxBulkInvitations] invitations in one request. Clerk
 // takes 25 of these requests an hour (its "Rate limits" page).
 //
@@ -126,11 +73,7 @@ func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest
 // have been made, and that it could not be found out.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
 	b := &bulk{reqs: reqs}
-	invs, err := settle(ctx, s, opts, write[[]Invitation]{
-		send:    func(ctx context.Context, cfg config) ([]Invitation, error) { return b.send(ctx, s, cfg) },
-		look:    b.look,
-		patient: slices.ContainsFunc(reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
-	})
+	invs, err := settle(ctx, s, opts, b.creation(s))
 	if err != nil && len(b.made) > 0 { // a refusal of the rest
 		return nil, stillUnknown(err, nil)
 	}

@@ -290,10 +290,9 @@ func TestAll(t *testing.T) {
 		}
 		require.Equal(t, have[2:], got)
 		require.Equal(t, []url.Values{
-			{"status": {"pending"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"2"}},
-			{"status": {"pending"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"12"}},
-			{"status": {"pending"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"22"}},
-			{"status": {"pending"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"25"}},
+			{"status": {"pending"}, "order_by": {"+created_at"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"2"}},
+			{"status": {"pending"}, "order_by": {"+created_at"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"12"}},
+			{"status": {"pending"}, "order_by": {"+created_at"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"22"}},
 		}, server.queries)
 	}
 }

@@ -40,6 +40,10 @@ type config struct {
 	maxResponseBytes int64
 	logger           *slog.Logger  // nil for none
 	response         *ResponseMeta // nil when the caller does not ask
+	prefetch         int           // how many pages All requests ahead
+	run              runOptions    // of CreateAll
+	ownLimits        bool          // a 429 of a write is the caller's to wait for
+	only             string        // the one method that an option is for; empty for any
 	invalid          error         // what is wrong with a call's options
 }
 
@@ -110,6 +114,17 @@ var reservedHeaders = map[string]bool{
 	"Content-Type": true, "Content-Length": true, "Transfer-Encoding": true,
 	"Connection": true, "Upgrade": true, "Expect": true, "Host": true, "User-Agent": true,
 	"Idempotency-Key": true, "X-Idempotency-Key": true,
+}
+
+// onlyFor is an option of one method, which others refuse.
+func onlyFor(method string, set func(*config) error) CallOption {
+	return callOption(func(c *config) error {
+		if c.only != "" && c.only != method {
+			return fieldError{"option", "is for " + c.only + " alone"}
+		}
+		c.only = method
+		return set(c)
+	})
 }
 
 // forCall is the configuration of one call.

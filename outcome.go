@@ -61,6 +61,22 @@ func settle[T any](ctx context.Context, s *InvitationsService, opts []CallOption
 	return result, v.finish(err)
 }
 
+// pursue carries out a write as settle does, or goes on with one that an earlier
+// failure has left open, for as long as MaxElapsedTime from now on. The view tells
+// when the write was first sent.
+func pursue[T any](ctx context.Context, v *view, w write[T], doubt error) (T, error) {
+	if doubt == nil {
+		result, err := w.send(ctx, v.config)
+		if !errors.Is(err, ErrOutcomeUnknown) {
+			return result, err
+		}
+		doubt = err
+	}
+	ctx, cancel := context.WithTimeout(ctx, v.config.retry.Backoff.MaxElapsedTime)
+	defer cancel()
+	return findOut(ctx, v, w, doubt)
+}
+
 // findOut looks and repeats, after a first failure that left the outcome open.
 func findOut[T any](ctx context.Context, v *view, w write[T], failure error) (T, error) {
 	var zero T
@@ -201,7 +217,15 @@ func (v *view) pause(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && wait >= time.Until(deadline) {
 		return errors.New("clerk: no time for another look")
 	}
-	timer := time.NewTimer(wait)
+	return sleep(ctx, wait)
+}
+
+// sleep waits for d, or until ctx ends, and then returns its error.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -278,10 +302,30 @@ func lookForRevoked(ctx context.Context, v *view, id string) (*Invitation, sight
 	return nil, sawNothing, err
 }
 
+// creation is the write that makes one invitation.
+func (s *InvitationsService) creation(req CreateInvitationRequest) write[*Invitation] {
+	return write[*Invitation]{
+		send: func(ctx context.Context, cfg config) (*Invitation, error) { return s.create(ctx, cfg, req) },
+		look: func(ctx context.Context, v *view, _ error) (*Invitation, sight, error) {
+			return lookForCreated(ctx, v, req.EmailAddress)
+		},
+		patient: req.IgnoreExisting,
+	}
+}
+
 // A bulk is a BulkCreate of which parts may have been made.
 type bulk struct {
 	reqs []CreateInvitationRequest
 	made map[int]Invitation // by index in reqs
+}
+
+// creation is the write that makes what is missing.
+func (b *bulk) creation(s *InvitationsService) write[[]Invitation] {
+	return write[[]Invitation]{
+		send:    func(ctx context.Context, cfg config) ([]Invitation, error) { return b.send(ctx, s, cfg) },
+		look:    b.look,
+		patient: slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
+	}
 }
 
 // missing is the indices of what is not made, as far as is known.

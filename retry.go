@@ -150,7 +150,7 @@ func (x *exchange) repeatable() bool {
 	case x.retry.Strategy == RetryNone:
 		return false
 	case a.status == http.StatusTooManyRequests:
-		return true
+		return !x.isWrite() || !x.ownLimits
 	case a.err != nil:
 		return *x.retry.RetryConnectionErrors && isConnectionError(a.err) && (a.unsent || !x.isWrite())
 	case x.isWrite():

@@ -61,6 +61,9 @@ func carryOut[T any](ctx context.Context, cfg config, r request, decode func([]b
 	if x.response != nil {
 		defer func() { *x.response = x.meta() }()
 	}
+	if cfg.only != "" {
+		cfg.invalid = fieldError{"option", "is for " + cfg.only + " alone"}
+	}
 	if err := cmp.Or(r.invalid, cfg.invalid); err != nil {
 		return zero, invalid(r.operation, err)
 	}

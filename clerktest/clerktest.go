@@ -77,11 +77,11 @@ type Fake struct {
 	options
 
 	mu          sync.Mutex
-	invitations []*clerk.Invitation            // oldest first
+	invitations []*clerk.Invitation // oldest first
 	byID        map[string]*clerk.Invitation
 	byAddress   map[string][]*clerk.Invitation // by folded address, oldest first
 	users       map[string]bool                // by folded address
-	hidden      map[string]hidden   // by invitation id
+	hidden      map[string]hidden              // by invitation id
 	planned     map[clerk.Operation][]Fault
 	requests    []Request
 	all         window

@@ -1,0 +1,584 @@
+package clerk
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+const (
+	// lingering is how long a run waits for its source to fill a bulk.
+	lingering = time.Second
+	// maxRepeats is how many repeats of addresses in the queue a run keeps.
+	maxRepeats = 100
+	// listAhead is how many pages a run lists at a time.
+	listAhead = 8
+)
+
+// A run is one loop over CreateAll. It works in the goroutine of the loop: it reads
+// requests into a queue, sends from its front what a quota is left for, and reports.
+type run struct {
+	service *InvitationsService
+	config  config
+	source  *source
+	yield   func(CreateResult, error) bool
+	stopped bool // by the loop
+
+	known    map[addressKey]Outcome // of addresses; 0 while they are in the queue
+	queue    []row                  // to be sent
+	suspects []row                  // to be sent first: one of them is to blame for a refusal
+	repeats  []row                  // whose address is in the queue
+
+	creates, bulks quota
+	reached        bool // Clerk has answered
+	troubles       int  // in a row
+	pause          time.Time
+	progress       Progress
+}
+
+// A row is a request that is not settled.
+type row struct {
+	index   int
+	request CreateInvitationRequest
+	key     addressKey
+	since   time.Time // when it was first sent, where that may have been carried out
+	doubt   error     // the failure that leaves it open
+}
+
+// An addressKey stands for an address without regard to case, in less memory.
+type addressKey [16]byte
+
+func keyOf(address string) addressKey {
+	sum := sha256.Sum256([]byte(strings.ToLower(address)))
+	return addressKey(sum[:])
+}
+
+// errStopped ends a run that the loop was broken out of.
+var errStopped = errors.New("clerk: the loop was broken out of")
+
+func newRun(s *InvitationsService, cfg config, requests iter.Seq[CreateInvitationRequest], yield func(CreateResult, error) bool) *run {
+	setDefault(&cfg.run.share, defaultShare)
+	share := cfg.run.share
+	return &run{
+		service: s, config: cfg, source: newSource(requests), yield: yield,
+		known:   map[addressKey]Outcome{},
+		creates: quota{most: share.Creates, per: share.Per},
+		bulks:   quota{most: share.Bulks, per: share.Per},
+	}
+}
+
+func (r *run) start(ctx context.Context) error {
+	if err := r.checkOptions(); err != nil {
+		return invalid("", err)
+	}
+	for {
+		err := r.gather(ctx)
+		if err == nil && r.isIdle() {
+			return r.sourceError()
+		}
+		if err == nil {
+			err = r.send(ctx)
+		}
+		if err != nil {
+			return r.ended(err)
+		}
+	}
+}
+
+func (r *run) checkOptions() error {
+	c := &r.config
+	if c.only == "CreateAll" {
+		c.only = ""
+	}
+	c.retry.Strategy, c.retry.RetryConnectionErrors, c.ownLimits = RetryBackoff, new(true), true
+	if c.response != nil {
+		return fieldError{"response", "is for one call, and CreateAll makes many"}
+	}
+	return c.invalid
+}
+
+// isIdle reports whether there is nothing to send.
+func (r *run) isIdle() bool { return len(r.queue) == 0 && len(r.suspects) == 0 }
+
+// gather reads from the source, until there is a bulk to send, or the source has no
+// more, or none for a while; and a quota to send it with. What is left idle then is at
+// its end.
+func (r *run) gather(ctx context.Context) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		now := time.Now()
+		wait := r.wait(now)
+		full := r.source.ended || len(r.suspects) > 0 || len(r.queue) >= MaxBulkInvitations || len(r.repeats) >= maxRepeats
+		if full && (wait == 0 || r.isIdle()) {
+			return nil
+		}
+		var source <-chan given
+		if !full {
+			source = r.source.ask()
+		}
+		var timer <-chan time.Time
+		if !r.isIdle() {
+			if deadline, ok := ctx.Deadline(); ok && !now.Add(wait).Before(deadline) {
+				return r.outOfTime(wait)
+			}
+			r.observeWait(now, wait)
+			timer = time.After(cmp.Or(wait, lingering))
+		}
+		select {
+		case <-ctx.Done():
+		case g := <-source:
+			if err := r.admit(ctx, g); err != nil {
+				return err
+			}
+		case <-timer:
+			if wait == 0 {
+				return nil
+			}
+		}
+	}
+}
+
+// wait is how long it is until something can be sent.
+func (r *run) wait(now time.Time) time.Duration {
+	return max(r.pause.Sub(now), min(r.creates.wait(now), r.bulks.wait(now)))
+}
+
+// admit takes in what the source gives: it reports what needs no request, and queues
+// the rest.
+func (r *run) admit(ctx context.Context, g given) error {
+	req, ok := r.source.take(g)
+	if !ok {
+		return nil
+	}
+	if r.progress.Taken == 0 && !r.config.run.skipNone {
+		if err := r.listStanding(ctx); err != nil {
+			return err
+		}
+	}
+	next := row{index: r.progress.Taken, request: req}
+	r.progress.Taken++
+	if err := checkRow(req); err != nil {
+		return r.report(next, OutcomeRefused, nil, invalid(OperationCreate, err))
+	}
+	next.key = keyOf(req.EmailAddress)
+	return r.enqueue(next)
+}
+
+// checkRow finds what can never be right. It is stricter about an address than Create
+// is, but leaves it to Clerk whether what looks like one is one.
+func checkRow(req CreateInvitationRequest) error {
+	if _, err := encode(req); err != nil {
+		return err
+	}
+	const field = "email_address"
+	at := strings.LastIndex(req.EmailAddress, "@")
+	isQuoted := strings.HasPrefix(req.EmailAddress, `"`)
+	switch {
+	case at < 0:
+		return fieldError{field, "has no @"}
+	case at == 0 || at == len(req.EmailAddress)-1:
+		return fieldError{field, "has nothing on one side of the @"}
+	case !isQuoted && strings.ContainsFunc(req.EmailAddress, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+		return fieldError{field, "holds white space or a control character"}
+	}
+	return nil
+}
+
+func (r *run) enqueue(next row) error {
+	outcome, ok := r.known[next.key]
+	switch {
+	case !ok:
+		r.known[next.key] = 0
+		r.queue = append(r.queue, next)
+		return nil
+	case outcome == 0:
+		r.repeats = append(r.repeats, next)
+		return nil
+	case outcome == OutcomeCreated:
+		outcome = OutcomeAlreadyInvited
+	}
+	return r.report(next, outcome, nil, nil)
+}
+
+// listStanding learns who has an invitation already.
+func (r *run) listStanding(ctx context.Context) error {
+	var req ListInvitationsRequest
+	cfg, since := r.config, r.config.run.skipSince
+	cfg.prefetch = listAhead
+	if !since.IsZero() {
+		req.OrderBy, cfg.prefetch = OrderByCreatedAtDesc, 0
+	}
+	for page, err := range r.service.pages(ctx, cfg, req) {
+		if err != nil {
+			return err
+		}
+		r.reached = true
+		for _, inv := range page {
+			if !since.IsZero() && inv.CreatedAt < UnixMilli(since.UnixMilli()) {
+				return nil
+			}
+			if inv.Status == InvitationStatusPending || inv.Status == InvitationStatusAccepted {
+				r.known[keyOf(inv.EmailAddress)] = OutcomeAlreadyInvited
+			}
+			r.progress.Listed++
+		}
+		r.observe()
+	}
+	r.reached = true
+	return nil
+}
+
+// send sends what is due, and takes in what comes of it.
+func (r *run) send(ctx context.Context) error {
+	ctx, cancel := outlive(ctx, r.config.attemptTimeout)
+	defer cancel()
+	group, suspect := r.suspects, len(r.suspects) > 0
+	if !suspect {
+		group = alike(r.queue)
+	}
+	n, q := r.choose(len(group), suspect)
+	sent, others := slices.Clone(group[:n]), slices.Clone(group[n:])
+	if suspect {
+		r.suspects = nil
+	} else {
+		r.queue, others = r.queue[n:], nil
+	}
+	began := time.Now()
+	if since := sent[0].since; !since.IsZero() {
+		began = since
+	}
+	made, err := r.write(ctx, sent, q, began)
+	if errors.Is(err, ErrOutcomeUnknown) {
+		for i := range sent {
+			sent[i].since, sent[i].doubt = began, err
+		}
+	}
+	return r.settle(sent, others, suspect, made, err)
+}
+
+// outlive is a context that ends some time after ctx.
+func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
+	return longer, func() { stop(); cancel() }
+}
+
+// alike is the rows at the front that can go into one bulk: all of them new, or all of
+// them in doubt since the same request.
+func alike(rows []row) []row {
+	n := 0
+	for n < len(rows) && n < MaxBulkInvitations && rows[n].since.Equal(rows[0].since) {
+		n++
+	}
+	return rows[:n]
+}
+
+// choose says how many of n rows to send, and by which quota. Bulks come first, as
+// they carry more. Of suspects it sends one alone, or half of them together, by
+// whichever quota has more left.
+func (r *run) choose(n int, suspects bool) (int, *quota) {
+	now := time.Now()
+	creates, bulks := r.creates.left(now), r.bulks.left(now)
+	switch {
+	case bulks == 0, creates > 0 && n == 1, suspects && creates >= bulks:
+		return 1, &r.creates
+	case suspects:
+		return (n + 1) / 2, &r.bulks
+	}
+	return n, &r.bulks
+}
+
+// write sends rows, until their outcome is known or there is no more time for now. It
+// gives what was made, by index in rows.
+func (r *run) write(ctx context.Context, rows []row, q *quota, began time.Time) (map[int]Invitation, error) {
+	v := &view{service: r.service, config: r.config, started: began}
+	v.config.response = &v.last
+	if q == &r.creates {
+		inv, err := pursue(ctx, v, counted(q, r.service.creation(rows[0].request)), rows[0].doubt)
+		if err != nil {
+			return nil, err
+		}
+		return map[int]Invitation{0: *inv}, nil
+	}
+	b := &bulk{}
+	for _, row := range rows {
+		b.reqs = append(b.reqs, row.request)
+	}
+	invs, err := pursue(ctx, v, counted(q, b.creation(r.service)), rows[0].doubt)
+	if err != nil {
+		return b.made, err
+	}
+	return match(rows, invs), nil
+}
+
+// counted counts a write's requests, and makes none that is over the quota.
+func counted[T any](q *quota, w write[T]) write[T] {
+	send := w.send
+	w.send = func(ctx context.Context, cfg config) (T, error) {
+		if wait := q.wait(time.Now()); wait > 0 {
+			var zero T
+			return zero, &SDKError{ResponseMeta: ResponseMeta{RetryAfter: wait}, Message: "nothing sent: the share is used up"}
+		}
+		result, err := send(ctx, cfg)
+		sdk, failed := errors.AsType[*SDKError](err)
+		switch {
+		case failed && sdk.StatusCode == http.StatusTooManyRequests:
+			q.refuse(time.Now(), sdk.RetryAfter)
+		case failed && sdk.StatusCode == 0 && !errors.Is(err, ErrOutcomeUnknown): // unsent
+		default:
+			q.count(time.Now())
+		}
+		return result, err
+	}
+	return w
+}
+
+// match finds the invitation of each row, by its address, or else by its place.
+func match(rows []row, invs []Invitation) map[int]Invitation {
+	made := map[int]Invitation{}
+	for i, row := range rows {
+		made[i] = invs[i]
+		for _, inv := range invs {
+			if strings.EqualFold(inv.EmailAddress, row.request.EmailAddress) {
+				made[i] = inv
+			}
+		}
+	}
+	return made
+}
+
+// settle takes in what came of the rows that were sent, some of them made; others are
+// suspected with them.
+func (r *run) settle(sent, others []row, suspect bool, made map[int]Invitation, failure error) error {
+	var rest []row
+	for i, row := range sent {
+		inv, ok := made[i]
+		if !ok {
+			rest = append(rest, row)
+		} else if err := r.report(row, OutcomeCreated, &inv, nil); err != nil {
+			return err
+		}
+	}
+	verdict, outcome := judge(failure)
+	switch {
+	case failure == nil:
+		r.reached, r.troubles, r.suspects = true, 0, others
+	case verdict == rowsRefused:
+		r.reached, r.troubles = true, 0
+		if err := r.takeApart(sent, rest, others, suspect, outcome, failure); err != nil {
+			return err
+		}
+	default:
+		r.putBack(slices.Concat(rest, others), suspect && verdict == sentLater)
+		if verdict == runEnds || !r.reached && !errors.Is(failure, ErrRateLimited) {
+			return failure
+		}
+		r.takeCare(failure)
+	}
+	repeats := r.repeats
+	r.repeats = nil
+	for _, row := range repeats {
+		if err := r.enqueue(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putBack has rows sent next.
+func (r *run) putBack(rows []row, suspect bool) {
+	if suspect {
+		r.suspects = rows
+	} else {
+		r.queue = slices.Concat(rows, r.queue)
+	}
+}
+
+// takeApart reports the rows that a refusal is about, where it names them or there was
+// one alone, and has the rest sent again.
+func (r *run) takeApart(sent, rest, others []row, suspect bool, outcome Outcome, refusal error) error {
+	if len(sent) == 1 {
+		r.putBack(others, false)
+		return r.report(rest[0], outcome, nil, refusal)
+	}
+	about := named(refusal)
+	var unnamed []row
+	for _, row := range rest {
+		outcome, ok := about[row.key]
+		if !ok {
+			unnamed = append(unnamed, row)
+		} else if err := r.report(row, outcome, nil, refusal); err != nil {
+			return err
+		}
+	}
+	if len(unnamed) < len(rest) {
+		r.putBack(slices.Concat(unnamed, others), suspect)
+		return nil
+	}
+	r.putBack(others, false)
+	r.putBack(rest, true)
+	return nil
+}
+
+// named is the addresses that a refusal names, with what it says of them.
+func named(refusal error) map[addressKey]Outcome {
+	about := map[addressKey]Outcome{}
+	if refused, ok := errors.AsType[*ClerkErrors](refusal); ok {
+		for _, one := range refused.Errors {
+			_, outcome := judge(&ClerkErrors{Errors: []ClerkError{one}})
+			for _, address := range one.EmailAddresses() {
+				about[keyOf(address)] = outcome
+			}
+		}
+	}
+	return about
+}
+
+// A verdict is what a failure means for a run.
+type verdict int
+
+const (
+	rowsRefused verdict = iota // one of them, or all
+	sentLater                  // they were not carried out
+	inDoubt                    // they may have been carried out
+	runEnds                    // no row would fare better
+)
+
+// judge says what a failure means, and the outcome of the row that is to blame for it.
+func judge(failure error) (verdict, Outcome) {
+	sdk, isSDK := errors.AsType[*SDKError](failure)
+	switch {
+	case errors.Is(failure, ErrOutcomeUnknown):
+		return inDoubt, 0
+	case errors.Is(failure, ErrRateLimited), hasCode(failure, CodeConflict, CodeResourceLocked):
+		return sentLater, 0
+	case errors.Is(failure, ErrUnauthorized), hasCode(failure, CodeAPIVersionInvalid, CodeDevMonthlyEmailLimitExceeded,
+		CodeInvitationsNotSupported, CodeQuotaExceeded, CodeUserQuotaExceeded):
+		return runEnds, 0
+	case errors.Is(failure, ErrDuplicateInvitation):
+		return rowsRefused, OutcomeAlreadyInvited
+	case errors.Is(failure, ErrUserExists):
+		return rowsRefused, OutcomeAlreadyUser
+	case !isSDK, hasCode(failure, CodeNotAllowedAccess), slices.Contains(aboutRows, sdk.StatusCode):
+		return rowsRefused, OutcomeRefused
+	case sdk.StatusCode == 0 && isConnectionError(failure) && !errors.Is(failure, ErrInvalidRequest):
+		return sentLater, 0
+	}
+	return runEnds, 0
+}
+
+// aboutRows is the statuses that are about what was sent, also without Clerk's envelope.
+var aboutRows = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
+
+// hasCode reports whether Clerk gave one of the codes.
+func hasCode(err error, codes ...ErrorCode) bool {
+	refused, ok := errors.AsType[*ClerkErrors](err)
+	return ok && slices.ContainsFunc(refused.Errors, func(one ClerkError) bool { return slices.Contains(codes, one.Code) })
+}
+
+// takeCare has the run wait after a failure, but for one for which a quota waits.
+func (r *run) takeCare(failure error) {
+	if errors.Is(failure, ErrRateLimited) {
+		return
+	}
+	r.troubles++
+	wait := r.config.retry.Backoff.wait(r.troubles)
+	if sdk, ok := errors.AsType[*SDKError](failure); ok {
+		wait = max(wait, sdk.RetryAfter)
+	}
+	r.pause, r.progress.Cause = time.Now().Add(wait), failure
+}
+
+// report gives a result.
+func (r *run) report(row row, outcome Outcome, inv *Invitation, err error) error {
+	counts := map[Outcome]*int{
+		OutcomeCreated: &r.progress.Created, OutcomeAlreadyInvited: &r.progress.AlreadyInvited,
+		OutcomeAlreadyUser: &r.progress.AlreadyUser, OutcomeRefused: &r.progress.Refused,
+	}
+	*counts[outcome]++
+	if outcome == OutcomeRefused { // the same address may fare better with other parameters
+		delete(r.known, row.key)
+	} else {
+		r.known[row.key], err = outcome, nil
+	}
+	r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = time.Time{}, "", nil
+	r.observe()
+	if !r.yield(CreateResult{Index: row.index, Request: row.request, Outcome: outcome, Invitation: inv, Err: err}, nil) {
+		r.stopped = true
+		return errStopped
+	}
+	return nil
+}
+
+// observeWait tells the observer of a wait that it does not know of.
+func (r *run) observeWait(now time.Time, wait time.Duration) {
+	until, limit := now.Add(wait), OperationBulkCreate
+	if r.creates.wait(now) < r.bulks.wait(now) {
+		limit = OperationCreate
+	}
+	if !r.pause.Before(until) {
+		limit = ""
+	} else {
+		r.progress.Cause = nil
+	}
+	if wait > 0 && !until.Equal(r.progress.WaitUntil) {
+		r.progress.WaitUntil, r.progress.WaitFor = until, limit
+		r.observe()
+	}
+}
+
+func (r *run) observe() {
+	if r.config.run.observe == nil {
+		return
+	}
+	now, share := time.Now(), r.config.run.share
+	p := r.progress
+	p.at, p.per = now, share.Per
+	p.free = r.bulks.left(now)*MaxBulkInvitations + r.creates.left(now)
+	p.share = share.Bulks*MaxBulkInvitations + share.Creates
+	p.renewed = now.Add(min(r.creates.renewal(now), r.bulks.renewal(now)))
+	r.config.run.observe(p)
+}
+
+// outOfTime is the error of a run whose next wait ends after its deadline.
+func (r *run) outOfTime(wait time.Duration) error {
+	return &SDKError{
+		ResponseMeta: ResponseMeta{RetryAfter: wait},
+		Message:      "no request can be sent before the deadline", Err: context.DeadlineExceeded,
+	}
+}
+
+// sourceError is the failure of the source that has come to its end.
+func (r *run) sourceError() error {
+	if r.config.run.sourceError == nil {
+		return nil
+	}
+	err := r.config.run.sourceError()
+	if err == nil {
+		return nil
+	}
+	return &SDKError{Message: "the source of the requests failed: " + oneLine(err.Error()), Err: err}
+}
+
+// ended is the error of a run that ended early. It tells when the outcome of a request
+// is not known.
+func (r *run) ended(err error) error {
+	if r.stopped {
+		return err
+	}
+	e := &SDKError{Message: "the run was stopped: " + oneLine(err.Error()), Err: err}
+	e.describeAs(err)
+	if slices.ContainsFunc(r.queue, func(row row) bool { return row.doubt != nil }) {
+		e.Err = errors.Join(err, ErrOutcomeUnknown)
+	}
+	return e
+}

@@ -47,7 +47,9 @@ func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest
 
 // WithPrefetch has [InvitationsService.All] request up to that many pages ahead of the
 // loop, all at once, as soon as the first one has told how many there are. Their order
-// is kept. To leave room for others it makes at most 900 requests in 10 seconds, or 90
+// is kept. Where req.OrderBy is neither empty nor OrderByCreatedAt, it requests one page
+// ahead only: of several at once, those behind could be looked at before new invitations
+// move what they hold, and those before them afterwards. To leave room for others it makes at most 900 requests in 10 seconds, or 90
 // with the key of a development instance (sk_test_...), which is nine tenths of what
 // Clerk takes of all requests together (its "Rate limits" page). 0 turns it off, which
 // is the default. Operations other than All refuse it.
@@ -66,6 +68,9 @@ func (s *InvitationsService) pages(ctx context.Context, cfg config, req ListInvi
 	req.Paginated = nil
 	req.Limit = cmp.Or(req.Limit, MaxListLimit)
 	req.OrderBy = cmp.Or(req.OrderBy, OrderByCreatedAt)
+	if req.OrderBy != OrderByCreatedAt {
+		cfg.prefetch = min(cfg.prefetch, 1)
+	}
 	return func(yield func([]Invitation, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel() // ends what was requested ahead
@@ -131,8 +136,9 @@ func (p *pager) next(ctx context.Context) ([]Invitation, error) {
 	if p.end < 0 && n > 0 { // it does not tell
 		p.end = reached + 1
 	}
-	if n != p.request.Limit && reached < p.end { // its pages are not as large as they were to be
+	if n != p.request.Limit { // what comes next is elsewhere than where it was looked for
 		p.ahead, p.request.Offset = nil, reached
+		p.request.Limit = min(max(1, n), MaxListLimit)
 	}
 	p.lookAhead(ctx)
 	return got.list.Data, nil

@@ -288,11 +288,11 @@ func alike(rows []row) []row {
 func (r *run) choose(n int, suspects bool) (int, *quota) {
 	now := time.Now()
 	creates, bulks := r.creates.left(now), r.bulks.left(now)
-	switch {
-	case bulks == 0, creates > 0 && n == 1, suspects && creates >= bulks:
+	if suspects {
+		n = (n + 1) / 2
+	}
+	if bulks == 0 || creates > 0 && n == 1 || suspects && creates >= bulks {
 		return 1, &r.creates
-	case suspects:
-		return (n + 1) / 2, &r.bulks
 	}
 	return n, &r.bulks
 }
@@ -468,7 +468,12 @@ func judge(failure error) (verdict, Outcome) {
 		return rowsRefused, OutcomeAlreadyInvited
 	case errors.Is(failure, ErrUserExists):
 		return rowsRefused, OutcomeAlreadyUser
-	case !isSDK, hasCode(failure, CodeNotAllowedAccess), slices.Contains(aboutRows, sdk.StatusCode):
+	case !isSDK, hasCode(failure, CodeNotAllowedAccess):
+		return rowsRefused, OutcomeRefused
+	case slices.Contains(aboutRows, sdk.StatusCode):
+		if sdk.Err != nil { // it was cut off
+			return sentLater, 0
+		}
 		return rowsRefused, OutcomeRefused
 	case sdk.StatusCode == 0 && isConnectionError(failure) && !errors.Is(failure, ErrInvalidRequest):
 		return sentLater, 0

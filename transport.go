@@ -69,7 +69,7 @@ func carryOut[T any](ctx context.Context, cfg config, r request, decode func([]b
 	}
 	x.send(ctx)
 	if !x.last.succeeded() {
-		return zero, x.failure(x.last.err)
+		return zero, x.failure(cmp.Or(x.last.err, x.last.cut))
 	}
 	result, err := decode(x.last.body)
 	if err != nil {
@@ -102,6 +102,7 @@ type attempt struct {
 	refusal *ClerkErrors // what Clerk says in it; nil when it is none of Clerk's
 	traceID string
 	err     error // why there is no response, or a 2xx could not be read
+	cut     error // why the body of any other could not be read
 	unsent  bool  // certainly not processed by the server
 }
 
@@ -269,8 +270,11 @@ func (x *exchange) endAttempt(ctx context.Context, resp *http.Response, err erro
 	case a.succeeded():
 		a.body, err = readBody(resp, x.maxResponseBytes)
 		a.err = cmp.Or(ownError(ctx, err), a.checkContentType())
-	case a.status >= 300: // the status is what matters, whatever comes of the body
-		a.body, _ = readBody(resp, min(maxErrorBody, x.maxResponseBytes))
+	case a.status >= 300:
+		a.body, err = readBody(resp, min(maxErrorBody, x.maxResponseBytes))
+		if !errors.Is(err, errTooLarge) { // its beginning will do
+			a.cut = ownError(ctx, err)
+		}
 	} // the body of a 101 is the connection, and reading it may never end
 	if a.status >= 400 {
 		a.refusal, a.traceID = parseErrors(a.body)

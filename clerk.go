@@ -46,6 +46,12 @@
 // IgnoreExisting a write that Clerk carries out, or lists, only
 // more than 5 seconds after it failed is repeated, and then doubled.
 //
+// # Inviting thousands
+//
+// Clerk takes 100 creates and 25 bulk creates an hour. [InvitationsService.CreateAll]
+// takes any number of requests and sends them as fast as that allows, for as long as it
+// takes; a run that ended early goes on when it is started again.
+//
 // # Secrets
 //
 // No error text, log record or formatted value (%v, %+v, %#v) of this package

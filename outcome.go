@@ -57,47 +57,52 @@ func settle[T any](ctx context.Context, s *InvitationsService, opts []CallOption
 	v.count()
 	ctx, cancel := context.WithDeadline(ctx, started.Add(cfg.retry.Backoff.MaxElapsedTime))
 	defer cancel()
-	result, err = findOut(ctx, v, w, err)
+	result, err = findOut(ctx, v, w, doubt{err, time.Now()})
 	return result, v.finish(err)
 }
 
-// pursue carries out a write as settle does, or goes on with one that an earlier
-// failure has left open, for as long as MaxElapsedTime from now on. The view tells
-// when the write was first sent.
-func pursue[T any](ctx context.Context, v *view, w write[T], doubt error) (T, error) {
-	if doubt == nil {
+// A doubt is a failure that leaves open whether a write was carried out; none has no
+// failure.
+type doubt struct {
+	failure error
+	at      time.Time
+}
+
+// pursue carries out a write as settle does, or goes on with one that is in doubt, for
+// as long as MaxElapsedTime from now on. The view tells when the write was first sent.
+func pursue[T any](ctx context.Context, v *view, w write[T], d doubt) (T, error) {
+	if d.failure == nil {
 		result, err := w.send(ctx, v.config)
 		if !errors.Is(err, ErrOutcomeUnknown) {
 			return result, err
 		}
-		doubt = err
+		d = doubt{err, time.Now()}
 	}
 	ctx, cancel := context.WithTimeout(ctx, v.config.retry.Backoff.MaxElapsedTime)
 	defer cancel()
-	return findOut(ctx, v, w, doubt)
+	return findOut(ctx, v, w, d)
 }
 
 // findOut looks and repeats, after a first failure that left the outcome open.
-func findOut[T any](ctx context.Context, v *view, w write[T], failure error) (T, error) {
+func findOut[T any](ctx context.Context, v *view, w write[T], d doubt) (T, error) {
 	var zero T
-	failed := time.Now()
 	for ctx.Err() == nil {
 		looked := time.Now()
-		result, seen, err := w.look(ctx, v, failure)
+		result, seen, err := w.look(ctx, v, d.failure)
 		switch {
 		case err != nil:
-			return zero, stillUnknown(failure, err)
+			return zero, stillUnknown(d.failure, err)
 		case seen == sawOwn:
 			return result, nil
-		case isExplained(failure, seen):
-			return zero, failure
-		case !v.mayGoOn(failure):
-			return zero, stillUnknown(failure, nil)
+		case isExplained(d.failure, seen):
+			return zero, d.failure
+		case !v.mayGoOn(d.failure):
+			return zero, stillUnknown(d.failure, nil)
 		}
-		if err := v.pause(ctx); err != nil {
-			return zero, stillUnknown(failure, err)
+		if err := v.pause(ctx, d); err != nil {
+			return zero, stillUnknown(d.failure, err)
 		}
-		if mayBeOwn(failure) && seen != sawPart || w.patient && looked.Sub(failed) < visibleWithin {
+		if mayBeOwn(d.failure) && seen != sawPart || w.patient && looked.Sub(d.at) < visibleWithin {
 			continue // it may show only later
 		}
 		result, err = w.send(ctx, v.config)
@@ -105,9 +110,9 @@ func findOut[T any](ctx context.Context, v *view, w write[T], failure error) (T,
 		if err == nil {
 			return result, nil
 		}
-		failure, failed = err, time.Now()
+		d = doubt{err, time.Now()}
 	}
-	return zero, stillUnknown(failure, nil)
+	return zero, stillUnknown(d.failure, nil)
 }
 
 // mayBeOwn reports whether a refusal may be due to what an earlier attempt of the
@@ -210,10 +215,14 @@ func (v *view) finish(err error) error {
 	return err
 }
 
-// pause waits before the next look or request, for longer and longer.
-func (v *view) pause(ctx context.Context) error {
+// pause waits before the next look or request, for longer and longer, and for as long
+// as the failure asks for. A 429 asks its own limit's requests only.
+func (v *view) pause(ctx context.Context, d doubt) error {
 	v.pauses++
 	wait := v.config.retry.Backoff.wait(v.pauses)
+	if sdk, ok := errors.AsType[*SDKError](d.failure); ok && sdk.StatusCode != http.StatusTooManyRequests {
+		wait = max(wait, sdk.RetryAfter-time.Since(d.at))
+	}
 	if deadline, ok := ctx.Deadline(); ok && wait >= time.Until(deadline) {
 		return errors.New("clerk: no time for another look")
 	}

@@ -48,8 +48,8 @@ type row struct {
 	index   int
 	request CreateInvitationRequest
 	key     addressKey
-	since   time.Time // when it was first sent, where that may have been carried out
-	doubt   error     // the failure that leaves it open
+	since   time.Time // when it was first sent, where it is in doubt
+	doubt   doubt
 }
 
 // An addressKey stands for an address without regard to case, in less memory.
@@ -259,7 +259,8 @@ func (r *run) send(ctx context.Context) error {
 	made, err := r.write(ctx, sent, q, began)
 	if errors.Is(err, ErrOutcomeUnknown) {
 		for i := range sent {
-			sent[i].since, sent[i].doubt = began, err
+			first := cmp.Or(sent[i].doubt.failure, err) // or they would nest
+			sent[i].since, sent[i].doubt = began, doubt{first, time.Now()}
 		}
 	}
 	return r.settle(sent, others, suspect, made, err)
@@ -324,9 +325,9 @@ func (r *run) write(ctx context.Context, rows []row, q *quota, began time.Time) 
 func counted[T any](q *quota, w write[T]) write[T] {
 	send := w.send
 	w.send = func(ctx context.Context, cfg config) (T, error) {
-		if wait := q.wait(time.Now()); wait > 0 {
+		if q.wait(time.Now()) > 0 {
 			var zero T
-			return zero, &SDKError{ResponseMeta: ResponseMeta{RetryAfter: wait}, Message: "nothing sent: the share is used up"}
+			return zero, &SDKError{Message: "nothing sent: the share is used up"}
 		}
 		result, err := send(ctx, cfg)
 		sdk, failed := errors.AsType[*SDKError](err)
@@ -582,7 +583,7 @@ func (r *run) ended(err error) error {
 	}
 	e := &SDKError{Message: "the run was stopped: " + oneLine(err.Error()), Err: err}
 	e.describeAs(err)
-	if slices.ContainsFunc(r.queue, func(row row) bool { return row.doubt != nil }) {
+	if slices.ContainsFunc(r.queue, func(row row) bool { return row.doubt.failure != nil }) {
 		e.Err = errors.Join(err, ErrOutcomeUnknown)
 	}
 	return e

@@ -27,15 +27,20 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// guests is n requests.
-func guests(n int) iter.Seq[clerk.CreateInvitationRequest] {
+// requestsFor is a request for each number below n.
+func requestsFor(n int, request func(i int) clerk.CreateInvitationRequest) iter.Seq[clerk.CreateInvitationRequest] {
 	return func(yield func(clerk.CreateInvitationRequest) bool) {
 		for i := range n {
-			if !yield(clerk.CreateInvitationRequest{EmailAddress: guest(i)}) {
+			if !yield(request(i)) {
 				return
 			}
 		}
 	}
+}
+
+// guests is n requests.
+func guests(n int) iter.Seq[clerk.CreateInvitationRequest] {
+	return requestsFor(n, func(i int) clerk.CreateInvitationRequest { return clerk.CreateInvitationRequest{EmailAddress: guest(i)} })
 }
 
 // createAll collects the results of a run, by index, and checks that there is one for
@@ -178,13 +183,9 @@ func TestCreateAllAmongOthers(t *testing.T) {
 			for process := range 3 {
 				group.Go(func() {
 					n := 0
-					requests := func(yield func(clerk.CreateInvitationRequest) bool) {
-						for i := range 700 {
-							if !yield(clerk.CreateInvitationRequest{EmailAddress: guest(process*1000 + i)}) {
-								return
-							}
-						}
-					}
+					requests := requestsFor(700, func(i int) clerk.CreateInvitationRequest {
+						return clerk.CreateInvitationRequest{EmailAddress: guest(process*1000 + i)}
+					})
 					for result, err := range l.client.Invitations.CreateAll(context.Background(), requests) {
 						assertNoError(t, err)
 						if result.Outcome == clerk.OutcomeCreated {
@@ -336,22 +337,18 @@ func TestCreateAllTellsTheTruth(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					l := limited(t, seed%2 == 0, clerktest.WithFaults(clerktest.FaultMix{Share: 0.2, Seed: seed}))
 					const n = 1000
-					requests := func(yield func(clerk.CreateInvitationRequest) bool) {
-						for i := range n {
-							req := clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
-							switch i % 50 {
-							case 7:
-								req.EmailAddress = fmt.Sprintf("user%d@example.com", i)
-								l.fake.AddUser(req.EmailAddress)
-								req.IgnoreExisting = false
-							case 20:
-								req.TemplateSlug = "none"
-							}
-							if !yield(req) {
-								return
-							}
+					requests := requestsFor(n, func(i int) clerk.CreateInvitationRequest {
+						req := clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
+						switch i % 50 {
+						case 7:
+							req.EmailAddress = fmt.Sprintf("user%d@example.com", i)
+							l.fake.AddUser(req.EmailAddress)
+							req.IgnoreExisting = false
+						case 20:
+							req.TemplateSlug = "none"
 						}
-					}
+						return req
+					})
 					start := time.Now()
 					results, err := createAll(t, l.client, requests)
 					require.NoError(t, err)
@@ -391,13 +388,9 @@ func TestCreateAllGoesOnAfterAKill(t *testing.T) {
 				random := rand.New(rand.NewPCG(seed, 0))
 				l := limited(t, false)
 				const n = 500
-				requests := func(yield func(clerk.CreateInvitationRequest) bool) {
-					for i := range n {
-						if !yield(clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}) {
-							return
-						}
-					}
-				}
+				requests := requestsFor(n, func(i int) clerk.CreateInvitationRequest {
+					return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
+				})
 				opts := []clerk.CallOption{}
 				if ignoreExisting {
 					old := l.invite(t, guest(3)) // of an older campaign, and not to be skipped
@@ -476,13 +469,9 @@ func TestCreateAllSkips(t *testing.T) {
 				l.invite(t, guest(1))
 				l.invite(t, guest(2))
 				before := len(l.fake.Requests())
-				requests := func(yield func(clerk.CreateInvitationRequest) bool) {
-					for i := range 5 {
-						if !yield(clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: true}) {
-							return
-						}
-					}
-				}
+				requests := requestsFor(5, func(i int) clerk.CreateInvitationRequest {
+					return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: true}
+				})
 				results, err := createAll(t, l.client, requests, test.opts(since)...)
 				require.NoError(t, err)
 				skipped := slices.DeleteFunc(outcomes(results), func(o clerk.Outcome) bool { return o == clerk.OutcomeCreated })
@@ -586,16 +575,12 @@ func TestCreateAllDoesNotClaimWhatIsOthers(t *testing.T) {
 			_, err := l.client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: guest(3)})
 			assertNoError(t, err)
 		})
-		requests := func(yield func(clerk.CreateInvitationRequest) bool) {
-			for i := range 4 {
-				if i == 3 {
-					time.Sleep(30 * time.Second)
-				}
-				if !yield(clerk.CreateInvitationRequest{EmailAddress: guest(i)}) {
-					return
-				}
+		requests := requestsFor(4, func(i int) clerk.CreateInvitationRequest {
+			if i == 3 {
+				time.Sleep(30 * time.Second)
 			}
-		}
+			return clerk.CreateInvitationRequest{EmailAddress: guest(i)}
+		})
 		results, err := createAll(t, client, requests)
 		require.NoError(t, err)
 		const created = clerk.OutcomeCreated
@@ -633,16 +618,12 @@ func TestCreateAllCountsWhatIsSent(t *testing.T) {
 		l := newLife(t)
 		start := time.Now()
 		client := l.failingWrites(t, 1, failing(errDial), func() bool { return time.Since(start) > 0 && time.Since(start) < 20*time.Minute })
-		requests := func(yield func(clerk.CreateInvitationRequest) bool) {
-			for i := range 50 {
-				if i == 10 {
-					time.Sleep(5 * time.Second)
-				}
-				if !yield(clerk.CreateInvitationRequest{EmailAddress: guest(i)}) {
-					return
-				}
+		requests := requestsFor(50, func(i int) clerk.CreateInvitationRequest {
+			if i == 10 {
+				time.Sleep(5 * time.Second)
 			}
-		}
+			return clerk.CreateInvitationRequest{EmailAddress: guest(i)}
+		})
 		results, err := createAll(t, client, requests, clerk.WithShare(clerk.Share{Bulks: 5}))
 		require.NoError(t, err)
 		require.Len(t, results, 50)

@@ -76,6 +76,8 @@ func TestNoTypeShowsSecrets(t *testing.T) {
 		clerk.SDKError{ResponseMeta: meta, Message: "m", Body: []byte(duplicateJSON), Err: errors.New(address)},
 		clerk.WithHTTPClient(http.DefaultClient), clerk.WithLogger(nil), clerk.WithMaxResponseBytes(1),
 		clerk.WithRetry(clerk.RetryConfig{}), clerk.WithAttemptTimeout(1), clerk.CodeBadRequest, clerk.RetryBackoff,
+		clerk.Progress{Cause: errors.New(address)}, &clerk.Progress{Cause: errors.New(address)}, clerk.Share{}, clerk.OutcomeCreated,
+		clerk.WithShare(clerk.Share{Bulks: 1}), clerk.WithSkipNone(), clerk.WithPrefetch(1), clerk.WithObserver(func(clerk.Progress) {}),
 		fake,
 	} {
 		for form, text := range shown(t, value) {
@@ -89,6 +91,8 @@ func TestNoTypeShowsSecrets(t *testing.T) {
 
 	// The JSON of these is Clerk's, and holds what they hold.
 	for _, value := range []any{
+		clerk.CreateResult{Request: req, Invitation: &inv, Err: errors.New(address)},
+		&clerk.CreateResult{Request: req, Invitation: &inv, Outcome: clerk.OutcomeCreated},
 		inv, &inv, req, &req, clerk.ListInvitationsRequest{Query: address}, &clerk.ListInvitationsRequest{Query: address},
 		clerk.InvitationList{Data: []clerk.Invitation{inv}}, &clerk.InvitationList{Data: []clerk.Invitation{inv}},
 	} {

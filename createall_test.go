@@ -40,7 +40,9 @@ func requestsFor(n int, request func(i int) clerk.CreateInvitationRequest) iter.
 
 // guests is n requests.
 func guests(n int) iter.Seq[clerk.CreateInvitationRequest] {
-	return requestsFor(n, func(i int) clerk.CreateInvitationRequest { return clerk.CreateInvitationRequest{EmailAddress: guest(i)} })
+	return requestsFor(n, func(i int) clerk.CreateInvitationRequest {
+		return clerk.CreateInvitationRequest{EmailAddress: guest(i)}
+	})
 }
 
 // createAll collects the results of a run, by index, and checks that there is one for

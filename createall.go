@@ -22,22 +22,32 @@ import (
 // holds for requests with IgnoreExisting, unless [WithSkipSince] or [WithSkipNone]
 // says otherwise.
 //
-// It reads requests in a goroutine of its own, as they are needed: one that blocks
-// holds up nothing but itself, and what it gave before goes out within a second or
-// so. An address that comes again is reported as invited already and costs no request,
-// nor does one that can never be right, nor metadata that cannot be JSON. In memory it
-// keeps some twenty requests, and 16 bytes and a map's overhead for each address that
-// it has been given or has listed.
+// It reads requests as they are needed, in a goroutine of its own: where they come
+// slowly, what has come goes out within a second or so, when no limit is in the way.
+// The sequence is ended with the run, but one that blocks then only when it goes on. So
+// let it watch a context, and share no variables with what follows the loop. Requests
+// that were taken from it and have no result when the run ends early are lost for a
+// source that cannot be read again.
+//
+// No request to Clerk is spent on an address that can never be right, on metadata that
+// cannot be JSON, or on an ExpiresInDays outside of 1 to 365; nor on an address that
+// comes again: it has the outcome of the first, or OutcomeAlreadyInvited where that was
+// created, and is tried itself only where the first was refused. In memory the run keeps
+// some twenty requests, and 16 bytes and a map's overhead for each address that it has
+// been given or has listed.
 //
 // A bulk that Clerk refuses is taken apart until the request that is to blame is
 // found, and the others go out. A write that may have happened is looked up, as in
-// Create, and no result is given until its outcome is certain: RetryNone does not
-// apply, and neither does RetryConnectionErrors. An outage is waited out, but for one
-// that lasts from the first request on.
+// Create, and no result is given until its outcome is certain. The client's retries are
+// those of one request, with its lookups; RetryNone and RetryConnectionErrors do not
+// apply. An outage that is longer is waited out, but for one that lasts from the first
+// request on.
 //
-// Breaking out of the loop ends the run, and so does the end of ctx: no further
-// request is begun, also no wait that ctx's deadline does not hold. The call that is
-// under way is given the attempt timeout to end in, so that its results are known.
+// Breaking out of the loop ends the run at once; what the last request has made beyond
+// the results that were given is not reported. When ctx ends, no further request is
+// begun, but the one under way is given the attempt timeout to end in, and then its
+// results come before the error: to stop without losing any, end ctx and let the loop
+// go on. A wait that would not end before ctx's deadline is not begun.
 //
 // What else ends a run: a secret key that is not accepted, a refusal that is not about
 // one request but about the instance (such as quota_exceeded), a response that makes
@@ -45,9 +55,8 @@ import (
 func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[CreateInvitationRequest], opts ...CallOption) iter.Seq2[CreateResult, error] {
 	cfg := s.client.forCall(opts)
 	return func(yield func(CreateResult, error) bool) {
-		r := newRun(s, cfg, requests, yield)
-		defer r.source.close()
-		if err := r.start(ctx); err != nil && !r.stopped {
+		r := newRun(s, cfg, yield)
+		if err := r.start(ctx, requests); err != nil && !r.stopped {
 			yield(CreateResult{}, err)
 		}
 	}
@@ -65,7 +74,7 @@ type CreateResult struct {
 	// Outcome is what came of it.
 	Outcome Outcome
 	// Invitation is the invitation that was made; nil unless Outcome is
-	// OutcomeCreated.
+	// OutcomeCreated. FindPending gives one that stood before.
 	Invitation *Invitation
 	// Err is why Clerk, or the library, refused the request; nil unless Outcome is
 	// OutcomeRefused. It is as Create returns it.
@@ -134,7 +143,7 @@ func (o Outcome) String() string {
 // as the response says.
 type Share struct {
 	// Creates is how many single creates a run makes in each Per, Bulks how many bulk
-	// creates. One of them may be 0, and is then not made use of.
+	// creates. One of them may be 0, and such requests are then not made.
 	Creates, Bulks int
 	// Per is the time that the limits are for; an hour when 0.
 	Per time.Duration
@@ -172,8 +181,8 @@ func WithSkipSince(since time.Time) CallOption {
 
 // WithSkipNone has [InvitationsService.CreateAll] list nothing and skip no address for
 // what was made before. A run that is repeated then asks Clerk again for every
-// request, and for those with IgnoreExisting makes a second invitation. Other
-// operations refuse it.
+// request, and for those with IgnoreExisting makes a second invitation. Of WithSkipNone
+// and [WithSkipSince] the last one counts. Other operations refuse it.
 func WithSkipNone() CallOption {
 	return onlyFor("CreateAll", func(c *config) error {
 		c.run.skipNone = true
@@ -198,13 +207,17 @@ func WithSourceError(failure func() error) CallOption {
 // WithObserver has [InvitationsService.CreateAll] call observe whenever there is
 // something new: before each result is given, when it begins to wait, and for each page
 // of invitations listed. It is called in the goroutine of the loop and holds up the
-// run. Other operations refuse it.
+// run. Of several observers each is called. Other operations refuse it.
 func WithObserver(observe func(Progress)) CallOption {
 	return onlyFor("CreateAll", func(c *config) error {
 		if observe == nil {
 			return fieldError{"observer", "is nil"}
 		}
-		c.run.observe = observe
+		if before := c.run.observe; before != nil {
+			c.run.observe = func(p Progress) { before(p); observe(p) }
+		} else {
+			c.run.observe = observe
+		}
 		return nil
 	})
 }
@@ -248,7 +261,9 @@ type Progress struct {
 func (p Progress) Done() int { return p.Created + p.AlreadyInvited + p.AlreadyUser + p.Refused }
 
 // EstimateEnd is about when a run of total requests comes to its end, if no further
-// one is skipped, none fails, and nobody else uses the limits that its share is of.
+// one is skipped, none fails, and nobody else, nor an earlier run, has used the limits
+// that its share is of. In a run that goes on it is too late until those that were
+// invited before have passed.
 func (p Progress) EstimateEnd(total int) time.Time {
 	rest := total - p.Done() - p.free
 	if rest <= 0 || p.share == 0 {

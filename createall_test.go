@@ -235,10 +235,12 @@ func TestCreateAllReportsEveryRequest(t *testing.T) {
 			{EmailAddress: "a b@example.com"},
 			{EmailAddress: "b@example.com\r"},
 			{EmailAddress: "c@example.com", PublicMetadata: map[string]any{"c": make(chan int)}},
-			{EmailAddress: "c@example.com", ExpiresInDays: 1000},
+			{EmailAddress: "c@example.com", TemplateSlug: "none"},
 			{EmailAddress: "c@example.com", ExpiresInDays: 10},
 			{EmailAddress: "c@example.com"},
 			{EmailAddress: "d@d@example.com"}, // it looks like one
+			{EmailAddress: "e@example.com", ExpiresInDays: 366},
+			{EmailAddress: "e@example.com", ExpiresInDays: -1},
 		}
 		results, err := createAll(t, l.client, slices.Values(requests))
 		require.NoError(t, err)
@@ -246,7 +248,7 @@ func TestCreateAllReportsEveryRequest(t *testing.T) {
 		require.Equal(t, []clerk.Outcome{
 			created, invited, invited, created, created, user, invited, user,
 			refused, refused, refused, refused, refused, refused, refused,
-			refused, created, invited, refused,
+			refused, created, invited, refused, refused, refused,
 		}, outcomes(results))
 		for i, result := range results {
 			require.Equal(t, requests[i], result.Request)
@@ -254,7 +256,7 @@ func TestCreateAllReportsEveryRequest(t *testing.T) {
 				require.Equal(t, requests[i].EmailAddress, result.Invitation.EmailAddress)
 			}
 		}
-		for _, result := range results[8:15] {
+		for _, result := range append(results[8:15:15], results[19:]...) {
 			require.ErrorIs(t, result.Err, clerk.ErrInvalidRequest)
 		}
 		require.Equal(t, clerk.CodeFormParamValueInvalid, asClerkErrors(t, results[15].Err).Errors[0].Code)
@@ -1147,7 +1149,18 @@ func TestCreateAllOptions(t *testing.T) {
 		_, err := createAll(t, client, guests(1), opt, clerk.WithPrefetch(1))
 		require.ErrorContains(t, err, "option is for CreateAll alone")
 	}
+	_, err := createAll(t, client, nil)
+	require.ErrorContains(t, err, "requests is nil")
 	require.Zero(t, mock.GetTotalCallCount())
+}
+
+// TestCreateAllHasSeveralObservers, as an SDK that has its own one needs.
+func TestCreateAllHasSeveralObservers(t *testing.T) {
+	calls := [2]int{}
+	_, err := createAll(t, newLife(t).client, guests(10), clerk.WithObserver(func(clerk.Progress) { calls[0]++ }),
+		clerk.WithObserver(func(clerk.Progress) { calls[1]++ }))
+	require.NoError(t, err)
+	require.Equal(t, [2]int{10, 10}, calls)
 }
 
 // TestCreateAllRepeatsItself also where the client says that calls do not.

@@ -405,9 +405,11 @@ grace@example.com,Grace`
 	// not an address is refused
 }
 
-// What is sent from elsewhere goes out as it comes.
+// What comes over a channel goes out as it comes.
 func ExampleInvitationsService_CreateAll_channel() {
 	client, _ := exampleClient()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	signedUp := make(chan string)
 	go func() {
 		defer close(signedUp)
@@ -416,15 +418,21 @@ func ExampleInvitationsService_CreateAll_channel() {
 	}()
 
 	requests := func(yield func(clerk.CreateInvitationRequest) bool) {
-		for address := range signedUp {
-			if !yield(clerk.CreateInvitationRequest{EmailAddress: address}) {
+		for {
+			select {
+			case <-ctx.Done():
 				return
+			case address, ok := <-signedUp:
+				if !ok || !yield(clerk.CreateInvitationRequest{EmailAddress: address}) {
+					return
+				}
 			}
 		}
 	}
-	for result, err := range client.Invitations.CreateAll(context.Background(), requests) {
+	for result, err := range client.Invitations.CreateAll(ctx, requests) {
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(result.Request.EmailAddress, result.Outcome)
 	}

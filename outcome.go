@@ -39,6 +39,8 @@ type write[T any] struct {
 	look func(ctx context.Context, v *view, failure error) (T, sight, error)
 	// patient is whether a repeat could double what shows only later.
 	patient bool
+	// mayRepeat tells whether to repeat it now; nil for always.
+	mayRepeat func() bool
 }
 
 // settle carries out a write until its outcome is known, or there is no more time.
@@ -104,6 +106,9 @@ func findOut[T any](ctx context.Context, v *view, w write[T], d doubt) (T, error
 		}
 		if mayBeOwn(d.failure) && seen != sawPart || w.patient && looked.Sub(d.at) < visibleWithin {
 			continue // it may show only later
+		}
+		if w.mayRepeat != nil && !w.mayRepeat() {
+			return zero, stillUnknown(d.failure, nil)
 		}
 		result, err = w.send(ctx, v.config)
 		v.count()

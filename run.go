@@ -63,21 +63,26 @@ func keyOf(address string) addressKey {
 // errStopped ends a run that the loop was broken out of.
 var errStopped = errors.New("clerk: the loop was broken out of")
 
-func newRun(s *InvitationsService, cfg config, requests iter.Seq[CreateInvitationRequest], yield func(CreateResult, error) bool) *run {
+func newRun(s *InvitationsService, cfg config, yield func(CreateResult, error) bool) *run {
 	setDefault(&cfg.run.share, defaultShare)
 	share := cfg.run.share
 	return &run{
-		service: s, config: cfg, source: newSource(requests), yield: yield,
+		service: s, config: cfg, yield: yield,
 		known:   map[addressKey]Outcome{},
 		creates: quota{most: share.Creates, per: share.Per},
 		bulks:   quota{most: share.Bulks, per: share.Per},
 	}
 }
 
-func (r *run) start(ctx context.Context) error {
+func (r *run) start(ctx context.Context, requests iter.Seq[CreateInvitationRequest]) error {
 	if err := r.checkOptions(); err != nil {
 		return invalid("", err)
 	}
+	if requests == nil {
+		return invalid("", fieldError{"requests", "is nil"})
+	}
+	r.source = newSource(requests)
+	defer r.source.close()
 	for {
 		err := r.gather(ctx)
 		if err == nil && r.isIdle() {
@@ -173,8 +178,9 @@ func (r *run) admit(ctx context.Context, g given) error {
 	return r.enqueue(next)
 }
 
-// checkRow finds what can never be right. It is stricter about an address than Create
-// is, but leaves it to Clerk whether what looks like one is one.
+// checkRow finds what can never be right. It is stricter than Create is, for a row that
+// is wrong may cost a bulk, but leaves it to Clerk whether what looks like an address is
+// one. For how many days an invitation may be valid Clerk's OpenAPI document says.
 func checkRow(req CreateInvitationRequest) error {
 	if _, err := encode(req); err != nil {
 		return err
@@ -189,6 +195,8 @@ func checkRow(req CreateInvitationRequest) error {
 		return fieldError{field, "has nothing on one side of the @"}
 	case !isQuoted && strings.ContainsFunc(req.EmailAddress, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
 		return fieldError{field, "holds white space or a control character"}
+	case req.ExpiresInDays < 0 || req.ExpiresInDays > 365:
+		return fieldError{"expires_in_days", "is not from 1 to 365"}
 	}
 	return nil
 }
@@ -321,14 +329,11 @@ func (r *run) write(ctx context.Context, rows []row, q *quota, began time.Time) 
 	return match(rows, invs), nil
 }
 
-// counted counts a write's requests, and makes none that is over the quota.
+// counted counts a write's requests, and repeats none that is over the quota.
 func counted[T any](q *quota, w write[T]) write[T] {
+	w.mayRepeat = func() bool { return q.wait(time.Now()) == 0 }
 	send := w.send
 	w.send = func(ctx context.Context, cfg config) (T, error) {
-		if q.wait(time.Now()) > 0 {
-			var zero T
-			return zero, &SDKError{Message: "nothing sent: the share is used up"}
-		}
 		result, err := send(ctx, cfg)
 		sdk, failed := errors.AsType[*SDKError](err)
 		switch {

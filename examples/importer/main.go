@@ -1,18 +1,24 @@
 // Command importer invites everybody in a CSV file, as fast as Clerk's limits allow,
 // and goes on where it stopped when it is run again.
 //
-//	CLERK_SECRET_KEY=sk_... importer people.csv
+//	CLERK_SECRET_KEY=sk_... importer [-dry-run] [-report FILE] people.csv
 //
-// The file's first line names the columns. One of them is email_address (or email);
-// the others become the invitations' public metadata. A file of addresses alone needs
-// no such line. Without CLERK_SECRET_KEY it shows the same with a fake of Clerk inside
-// the process, whose hours last a second, and without a file too with ten thousand
+// The file is in UTF-8, with commas or semicolons. Its first line names the columns. One
+// of them is email_address (or email); the others become the invitations' public
+// metadata. A file of addresses alone needs no such line.
+//
+// With -dry-run it lists who is invited already, and sends nothing. It writes a report, a
+// CSV file with a line for each line of the input; by default a new one for each run,
+// beside the input. It does not overwrite a file.
+//
+// Without CLERK_SECRET_KEY nobody is invited: it shows the same with a fake of Clerk
+// inside the process, whose hours last a second, and without a file with ten thousand
 // people that it makes up.
 //
-// Its exit code is 0 when everybody has an invitation or an account, 3 when some rows
-// were refused, 130 when it was interrupted, 1 when anything else ended it early, 2
-// when it was called wrongly. Except for 2 it has then written its report, a CSV file
-// with a line for each line of the input.
+// SIGINT (Ctrl-C), SIGTERM and SIGHUP stop it once the request under way has ended; a
+// second one ends it at once, without a report. Its exit code is 0 when everybody has an
+// invitation or an account, 3 when some rows were refused, 130 when it was stopped, 1
+// when anything else ended it early, and 2 when it was called wrongly and did nothing.
 package main
 
 import (
@@ -36,14 +42,14 @@ import (
 )
 
 const (
-	exitFailed      = 1
-	exitUsage       = 2
-	exitRefused     = 3
-	exitInterrupted = 130
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRefused = 3
+	exitStopped = 130
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Getenv("CLERK_SECRET_KEY")))
 }
@@ -52,8 +58,8 @@ func main() {
 func command(ctx context.Context, args []string, stdout, stderr io.Writer, secretKey string) int {
 	flags := flag.NewFlagSet("importer", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	dry := flags.Bool("dry-run", false, "send nothing; report what would be sent")
-	reportTo := flags.String("report", "", "where to write the report (by default beside the input: people.report.csv)")
+	dry := flags.Bool("dry-run", false, "list who is invited already, and send nothing")
+	reportTo := flags.String("report", "", "where to write the report; by default a new file beside the input")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: importer [-dry-run] [-report FILE] PEOPLE.csv")
 		flags.PrintDefaults()
@@ -68,48 +74,68 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer, secre
 		flags.Usage()
 		return exitUsage
 	}
+	c := campaign{stdout: stdout, stderr: stderr, dry: *dry, fake: secretKey == ""}
+	err := c.prepare(flags.Arg(0), *reportTo, secretKey)
+	if err != nil {
+		fmt.Fprintln(stderr, "importer:", err)
+		return exitUsage
+	}
+	return c.run(ctx)
+}
+
+// A campaign is one run of the program.
+type campaign struct {
+	client         *clerk.Client
+	share          clerk.Share
+	people         *people
+	report         *os.File
+	dry, fake      bool
+	stdout, stderr io.Writer
+}
+
+// prepare does what can fail before anything is sent.
+func (c *campaign) prepare(file, reportTo, secretKey string) (err error) {
 	input := madeUp()
-	if flags.NArg() == 1 {
-		var err error
-		if input, err = os.ReadFile(flags.Arg(0)); err != nil {
-			fmt.Fprintln(stderr, "importer:", err)
-			return exitUsage
+	if file != "" {
+		if input, err = os.ReadFile(file); err != nil { //nolint:gosec // the file that the user names
+			return err
 		}
 	}
-	file := cmp.Or(flags.Arg(0), "people.csv")
-	c := campaign{
-		client: connect(secretKey, *dry, stderr), dry: *dry, stdout: stdout, stderr: stderr,
-		reportTo: cmp.Or(*reportTo, strings.TrimSuffix(file, ".csv")+".report.csv"),
+	if c.people, err = readPeople(input); err != nil {
+		return err
 	}
-	return c.run(ctx, input)
+	if err := c.connect(secretKey); err != nil {
+		return err
+	}
+	kind := "report"
+	switch {
+	case c.dry:
+		kind = "dry-run"
+	case c.fake:
+		kind = "fake"
+	}
+	name := strings.TrimSuffix(cmp.Or(file, "people.csv"), ".csv")
+	c.report, err = create(cmp.Or(reportTo, name+"."+kind+"-"+time.Now().Format("20060102-150405.000")+".csv"))
+	return err
 }
 
-// A connection is a client, and how much of the limits there is to take.
-type connection struct {
-	*clerk.Client
-
-	share clerk.Share
-	err   error
-}
-
-// connect makes a client of Clerk, or of a fake where there is no key. A dry one sends
-// no more than what lists.
-func connect(secretKey string, dry bool, stderr io.Writer) connection {
-	c := connection{share: clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour}}
+// connect makes a client of Clerk, or of a fake. A dry one sends no more than what lists.
+func (c *campaign) connect(secretKey string) (err error) {
 	transport := http.DefaultTransport
-	if secretKey == "" {
-		fmt.Fprintln(stderr, "CLERK_SECRET_KEY is not set: this is a fake of Clerk, and its hours last a second.")
+	c.share = clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour}
+	if c.fake {
+		fmt.Fprintln(c.stderr, "CLERK_SECRET_KEY is not set: this is a fake of Clerk, and its hours last a second.")
 		fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
 			Creates: clerktest.Limit{Requests: 100, Per: time.Second},
 			Bulks:   clerktest.Limit{Requests: 25, Per: time.Second},
 		}))
 		secretKey, transport, c.share.Per = fake.SecretKey(), fake, time.Second
 	}
-	if dry {
+	if c.dry {
 		transport, c.share = &dryRun{next: transport}, clerk.Share{Creates: math.MaxInt, Bulks: math.MaxInt, Per: time.Second}
 	}
-	c.Client, c.err = clerk.NewClient(secretKey, clerk.WithAppName("importer"), clerk.WithHTTPClient(&http.Client{Transport: transport}))
-	return c
+	c.client, err = clerk.NewClient(secretKey, clerk.WithAppName("importer"), clerk.WithHTTPClient(&http.Client{Transport: transport}))
+	return err
 }
 
 // madeUp is ten thousand people, as a CSV file.
@@ -129,29 +155,12 @@ func madeUp() []byte {
 	return b.Bytes()
 }
 
-// A campaign is one run of the program.
-type campaign struct {
-	client         connection
-	dry            bool
-	reportTo       string
-	stdout, stderr io.Writer
-}
-
 // run invites everybody, writes the report, and gives the exit code.
-func (c *campaign) run(ctx context.Context, input []byte) int {
-	if c.client.err != nil {
-		fmt.Fprintln(c.stderr, "importer:", c.client.err)
-		return exitUsage
-	}
-	people, err := readPeople(input)
-	if err != nil {
-		fmt.Fprintln(c.stderr, "importer:", err)
-		return exitUsage
-	}
-	report := newReport(people)
-	display := newDisplay(c.stderr, len(people.requests), min(c.client.share.Per, 10*time.Second))
-	results := c.client.Invitations.CreateAll(ctx, people.all(),
-		clerk.WithShare(c.client.share), clerk.WithObserver(display.show))
+func (c *campaign) run(ctx context.Context) int {
+	report := newReport(c.people)
+	display := newDisplay(c.stderr, len(c.people.requests), min(c.share.Per, 10*time.Second))
+	results := c.client.Invitations.CreateAll(ctx, c.people.all(),
+		clerk.WithShare(c.share), clerk.WithObserver(display.show))
 	var failure error
 	for result, err := range results {
 		if err != nil {
@@ -161,15 +170,17 @@ func (c *campaign) run(ctx context.Context, input []byte) int {
 		report.add(result, c.dry)
 	}
 	display.close()
-	if err := report.write(c.reportTo); err != nil {
+	stopped := failure != nil && ctx.Err() != nil
+	c.summarise(report, failure, stopped)
+	if err := report.write(c.report); err != nil {
 		fmt.Fprintln(c.stderr, "importer: the report could not be written:", err)
 		failure = cmp.Or(failure, err)
+	} else {
+		fmt.Fprintln(c.stdout, "report:", c.report.Name())
 	}
-	interrupted := failure != nil && ctx.Err() != nil
-	c.summarise(report, failure, interrupted)
 	switch {
-	case interrupted:
-		return exitInterrupted
+	case stopped:
+		return exitStopped
 	case failure != nil:
 		return exitFailed
 	case report.counts[refused] > 0:
@@ -179,19 +190,23 @@ func (c *campaign) run(ctx context.Context, input []byte) int {
 }
 
 // summarise says what came of it, and how to go on.
-func (c *campaign) summarise(report *report, failure error, interrupted bool) {
+func (c *campaign) summarise(report *report, failure error, stopped bool) {
 	fmt.Fprintf(c.stdout, "%d lines: %s\n", len(report.lines), report.summary())
 	if hours := time.Duration(report.counts[wouldBeInvited]/340) * time.Hour; c.dry && hours > 0 {
 		fmt.Fprintf(c.stdout, "to invite them takes about %s, at 340 an hour\n", hours)
 	}
-	fmt.Fprintln(c.stdout, "report:", c.reportTo)
+	if c.fake {
+		fmt.Fprintln(c.stdout, "nobody was invited, for Clerk was a fake: CLERK_SECRET_KEY is not set")
+	}
 	switch {
 	case failure == nil:
 		return
-	case interrupted && !errors.Is(failure, clerk.ErrOutcomeUnknown):
-		fmt.Fprintln(c.stderr, "importer: interrupted")
+	case stopped && !errors.Is(failure, clerk.ErrOutcomeUnknown):
+		fmt.Fprintln(c.stderr, "importer: stopped")
 	default:
 		fmt.Fprintln(c.stderr, "importer:", failure)
 	}
-	fmt.Fprintln(c.stderr, "Run the same command again to go on: who is invited already is skipped.")
+	if !c.fake {
+		fmt.Fprintln(c.stderr, "To go on, run the same command again: who is invited already is skipped.")
+	}
 }

@@ -39,6 +39,8 @@ func TestReadPeople(t *testing.T) {
 		"another order":     {"seat,name,Email\n7,\"Lovelace, Ada\", ada@example.com \n", []clerk.CreateInvitationRequest{withData}},
 		"semicolons":        {"email;name;seat\nada@example.com;Lovelace, Ada;7\n", []clerk.CreateInvitationRequest{withData}},
 		"BOM and CRLF":      {"\ufeffemail,name,seat\r\nada@example.com,\"Lovelace, Ada\",7\r\n\r\ngrace@example.com,,\r\n", []clerk.CreateInvitationRequest{withData, grace}},
+		"empty columns":     {"email,,\ngrace@example.com,,\n", []clerk.CreateInvitationRequest{grace}},
+		"the better name":   {"email,email_address\nx@example.com,ada@example.com\n", []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"email": "x@example.com"}}}},
 		"fewer fields":      {"email,name,seat\ngrace@example.com\n", []clerk.CreateInvitationRequest{grace}},
 		"a line end inside": {"name,email\n\"Ada\nLovelace\",ada@example.com\n", []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"name": "Ada\nLovelace"}}}},
 	} {
@@ -52,22 +54,31 @@ func TestReadPeople(t *testing.T) {
 }
 
 func TestReadPeopleWithProblems(t *testing.T) {
-	people, err := readPeople([]byte("email,name\na@example.com,A,more\nb@example.com,\"B\" b\nc@example.com,C\xff\n\nd@example.com,D\n"))
+	people, err := readPeople([]byte("email,name\na@example.com,A,more\nb@example.com,\"B\" b\nc@example.com,C\xff\n\nd@example.com,D\n" +
+		"\"e@example.com,E\nf@example.com,F\ng@example.com,\"G\"\n\"h@example.com,H\ni@example.com,I\n"))
 	require.NoError(t, err)
 	require.Equal(t, []row{
-		{2, "a@example.com", -1, "3 fields for 2 columns"},
+		{2, "a@example.com", -1, "3 fields, but the first line names 2"},
 		{3, "", -1, `extraneous or missing " in quoted-field`},
 		{4, "c@example.com", -1, "not in UTF-8"},
 		{6, "d@example.com", 0, ""},
+		{7, "", -1, `extraneous or missing " in quoted-field`}, // it opens a quote that line 9 closes
+		{8, "f@example.com", 1, ""},
+		{9, "g@example.com", 2, ""},
+		{10, "", -1, `extraneous or missing " in quoted-field`}, // and one that is never closed
+		{11, "i@example.com", 3, ""},
 	}, people.rows)
-	require.Len(t, people.requests, 1)
+	require.Len(t, people.requests, 4)
+	const noAddress = "the first line has to name the columns, separated by commas or semicolons, and one of them email_address; it is "
 	for input, text := range map[string]string{
-		"":                         "the file has no first line that can be read: EOF",
-		"name,age\n":               "the first line names no column email_address, but name, age",
+		"":                         "the file is empty",
+		"\ufeff \n":                "the file is empty",
+		"\"email\n":                `the first line cannot be read: extraneous or missing " in quoted-field`,
+		"name,age\n":               noAddress + `"name,age"`,
 		"email,name,Name\n":        `two columns are called "name"`,
 		"email,,name\n":            "column 2 has no name in the first line",
 		"\xff\xfee\x00m\x00":       "the file is in UTF-16; save it as UTF-8",
-		"ada@example.com,Ada\nb\n": "the first line names no column email_address, but ada@example.com, Ada",
+		"ada@example.com,Ada\nb\n": noAddress + `"ada@example.com,Ada"`,
 	} {
 		_, err := readPeople([]byte(input))
 		require.EqualError(t, err, text)
@@ -83,13 +94,18 @@ func importPeople(ctx context.Context, t *testing.T, transport http.RoundTripper
 	}
 	client, err := clerk.NewClient(clerktest.SecretKey, clerk.WithHTTPClient(&http.Client{Transport: transport}))
 	require.NoError(t, err)
+	people, err := readPeople([]byte(input))
+	require.NoError(t, err)
+	file, err := create(filepath.Join(t.TempDir(), "report.csv"))
+	require.NoError(t, err)
 	var out bytes.Buffer
 	c := campaign{
-		client: connection{Client: client, share: clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour}},
-		dry:    dry, stdout: &out, stderr: &out, reportTo: filepath.Join(t.TempDir(), "report.csv"),
+		client: client, share: clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour},
+		people: people, report: file, dry: dry, stdout: &out, stderr: &out,
 	}
-	code = c.run(ctx, []byte(input))
-	return code, out.String(), readReport(t, c.reportTo)
+	code = c.run(ctx)
+	require.Contains(t, out.String(), "report: "+file.Name()+"\n")
+	return code, out.String(), readReport(t, file.Name())
 }
 
 func readReport(t *testing.T, path string) [][]string {
@@ -118,11 +134,11 @@ func TestImport(t *testing.T) {
 			{"2", "ada@example.com", "created", invs[0].ID, ""},
 			{"3", "user@example.com", "already a user", "", ""},
 			{"4", "nobody", "refused", "", "clerk: CreateInvitation: email_address has no @"},
-			{"5", "grace@example.com", "refused", "", "3 fields for 2 columns"},
+			{"5", "grace@example.com", "refused", "", "3 fields, but the first line names 2"},
 			{"6", "ADA@example.com", "already invited", "", ""},
 			{"7", "alan@example.com", "created", invs[1].ID, ""},
 		}, report)
-		require.Contains(t, printed, "6 lines: 2 created, 1 already invited, 1 already a user, 2 refused\nreport: ")
+		require.Contains(t, printed, "6 lines: 2 created, 1 already invited, 1 already a user, 2 refused\n")
 		require.Contains(t, printed, "5 of 5: 2 sent, 2 skipped, 1 refused\n")
 
 		// Again: nobody is invited twice.
@@ -184,8 +200,8 @@ func TestGoesOn(t *testing.T) {
 					break
 				}
 				interrupted++
-				require.Equal(t, exitInterrupted, code)
-				require.Contains(t, printed, "Run the same command again to go on")
+				require.Equal(t, exitStopped, code)
+				require.Contains(t, printed, "To go on, run the same command again")
 				require.Contains(t, printed, " not sent\n")
 			}
 			require.Positive(t, interrupted)
@@ -218,6 +234,32 @@ func TestFailures(t *testing.T) {
 	require.Zero(t, command(t.Context(), []string{"-h"}, &out, &out, ""))
 }
 
+// TestReportIsNew also when it is named: what is there is not overwritten, and nothing
+// is done.
+func TestReportIsNew(t *testing.T) {
+	input := filepath.Join(t.TempDir(), "guests.csv")
+	require.NoError(t, os.WriteFile(input, []byte("ada@example.com\n"), 0o600))
+	var out bytes.Buffer
+	for range 2 {
+		require.Zero(t, command(t.Context(), []string{input}, &out, &out, ""), out.String())
+		require.Zero(t, command(t.Context(), []string{"-dry-run", input}, &out, &out, ""), out.String())
+		time.Sleep(2 * time.Millisecond) // the reports' names hold milliseconds
+	}
+	for kind, n := range map[string]int{"fake": 2, "dry-run": 2} {
+		reports, err := filepath.Glob(strings.TrimSuffix(input, ".csv") + "." + kind + "-*.csv")
+		require.NoError(t, err)
+		require.Len(t, reports, n)
+	}
+	for _, path := range []string{input, filepath.Join(input, "nowhere")} {
+		out.Reset()
+		require.Equal(t, exitUsage, command(t.Context(), []string{"-report", path, input}, &out, &out, ""))
+		require.NotContains(t, out.String(), "created")
+	}
+	content, err := os.ReadFile(input)
+	require.NoError(t, err)
+	require.Equal(t, "ada@example.com\n", string(content))
+}
+
 // TestInterruptedProcess sends the program the signal of Ctrl-C.
 func TestInterruptedProcess(t *testing.T) {
 	dir := t.TempDir()
@@ -239,10 +281,14 @@ func TestInterruptedProcess(t *testing.T) {
 	err = cmd.Wait()
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	require.True(t, ok, err)
-	require.Equal(t, exitInterrupted, exit.ExitCode())
+	require.Equal(t, exitStopped, exit.ExitCode())
 	require.Contains(t, out.text.String(), "10000 lines: ")
-	require.Contains(t, out.text.String(), "importer: interrupted\nRun the same command again to go on")
-	require.Len(t, readReport(t, filepath.Join(dir, "people.report.csv")), 10_000)
+	require.Contains(t, out.text.String(), "nobody was invited, for Clerk was a fake")
+	require.Contains(t, out.text.String(), "importer: stopped\n")
+	reports, err := filepath.Glob(filepath.Join(dir, "people.fake-*.csv"))
+	require.NoError(t, err)
+	require.Len(t, reports, 1)
+	require.Len(t, readReport(t, reports[0]), 10_000)
 }
 
 // A lineBuffer tells once it has seen the first line about progress.

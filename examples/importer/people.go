@@ -30,73 +30,107 @@ type row struct {
 
 func (p *people) all() iter.Seq[clerk.CreateInvitationRequest] { return slices.Values(p.requests) }
 
-// addressColumns is what the column of addresses may be called.
+// addressColumns is what the column of addresses may be called, best first.
 var addressColumns = []string{"email_address", "email", "e-mail", "email address"}
 
 // readPeople reads a CSV file in UTF-8. Lines that cannot be read are rows with a
 // problem; a file that cannot be understood is an error.
 func readPeople(input []byte) (*people, error) {
 	input = bytes.TrimPrefix(input, []byte("\ufeff"))
-	if bytes.HasPrefix(input, []byte("\xff\xfe")) || bytes.HasPrefix(input, []byte("\xfe\xff")) {
-		return nil, errors.New("the file is in UTF-16; save it as UTF-8")
-	}
-	r := csv.NewReader(bytes.NewReader(input))
-	r.FieldsPerRecord, r.TrimLeadingSpace = -1, true
 	firstLine, _, _ := bytes.Cut(input, []byte("\n"))
-	if bytes.IndexByte(firstLine, ',') < 0 && bytes.IndexByte(firstLine, ';') >= 0 {
-		r.Comma = ';'
+	switch {
+	case bytes.HasPrefix(input, []byte("\xff\xfe")) || bytes.HasPrefix(input, []byte("\xfe\xff")):
+		return nil, errors.New("the file is in UTF-16; save it as UTF-8")
+	case len(bytes.TrimSpace(input)) == 0:
+		return nil, errors.New("the file is empty")
 	}
-	header, err := r.Read()
-	if err != nil {
-		return nil, fmt.Errorf("the file has no first line that can be read: %w", err)
+	f := &file{input: input, comma: ','}
+	if bytes.IndexByte(firstLine, ',') < 0 && bytes.IndexByte(firstLine, ';') >= 0 {
+		f.comma = ';'
 	}
 	p := &people{}
-	if len(header) == 1 && strings.Contains(header[0], "@") { // addresses alone
-		p.add(1, header, []string{"email_address"}, 0)
-		header = []string{"email_address"}
-	}
-	address, err := checkHeader(header)
-	if err != nil {
-		return nil, err
-	}
+	var header []string
+	address := -1
 	for {
-		record, err := r.Read()
-		if errors.Is(err, io.EOF) {
+		line, fields, err := f.next()
+		switch {
+		case errors.Is(err, io.EOF):
 			return p, nil
+		case header == nil && err != nil:
+			return nil, fmt.Errorf("the first line cannot be read: %w", err)
+		case err != nil:
+			p.rows = append(p.rows, row{line: line, request: -1, problem: err.Error()})
+		case header != nil:
+			p.add(line, fields, header, address)
+		case len(fields) == 1 && strings.Contains(fields[0], "@"): // addresses alone
+			header, address = addressColumns[:1], 0
+			p.add(line, fields, header, address)
+		default:
+			header = fields
+			if header, address, err = checkHeader(header); err != nil {
+				return nil, err
+			}
 		}
-		if broken, ok := errors.AsType[*csv.ParseError](err); ok {
-			p.rows = append(p.rows, row{line: broken.StartLine, request: -1, problem: broken.Err.Error()})
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		line, _ := r.FieldPos(0)
-		p.add(line, record, header, address)
 	}
 }
 
-// checkHeader finds the column of addresses.
-func checkHeader(header []string) (address int, err error) {
-	seen := map[string]bool{}
-	address = -1
-	for i, name := range header {
-		header[i] = strings.TrimSpace(name)
-		name = strings.ToLower(header[i])
-		switch {
-		case name == "":
-			return 0, fmt.Errorf("column %d has no name in the first line", i+1)
-		case seen[name]:
-			return 0, fmt.Errorf("two columns are called %q", name)
-		case slices.Contains(addressColumns, name) && address < 0:
-			address = i
+// A file is a CSV file. After a record that cannot be read it goes on with the line
+// after the record's first, for a quote that is not closed may have swallowed others.
+type file struct {
+	input []byte // what is left
+	comma rune
+	line  int // of its beginning, less one
+	csv   *csv.Reader
+}
+
+// next reads a record, and tells which line it begins in.
+func (f *file) next() (line int, fields []string, err error) {
+	if f.csv == nil {
+		f.csv = csv.NewReader(bytes.NewReader(f.input))
+		f.csv.Comma, f.csv.FieldsPerRecord, f.csv.TrimLeadingSpace = f.comma, -1, true
+	}
+	fields, err = f.csv.Read()
+	if broken, ok := errors.AsType[*csv.ParseError](err); ok {
+		for range broken.StartLine {
+			_, f.input, _ = bytes.Cut(f.input, []byte("\n"))
 		}
-		seen[name] = true
+		f.line, f.csv = f.line+broken.StartLine, nil
+		return f.line, nil, broken.Err
 	}
-	if address < 0 {
-		return 0, fmt.Errorf("the first line names no column email_address, but %s", strings.Join(header, ", "))
+	if err != nil {
+		return 0, nil, err
 	}
-	return address, nil
+	line, _ = f.csv.FieldPos(0)
+	return f.line + line, fields, nil
+}
+
+// checkHeader finds the column of addresses. It takes off columns at the end that have
+// no name.
+func checkHeader(header []string) (columns []string, address int, err error) {
+	seen := map[string]int{}
+	for i := range header {
+		header[i] = strings.TrimSpace(header[i])
+	}
+	for len(header) > 1 && header[len(header)-1] == "" {
+		header = header[:len(header)-1]
+	}
+	for i, name := range header {
+		name = strings.ToLower(name)
+		if name == "" {
+			return nil, 0, fmt.Errorf("column %d has no name in the first line", i+1)
+		}
+		if _, twice := seen[name]; twice {
+			return nil, 0, fmt.Errorf("two columns are called %q", name)
+		}
+		seen[name] = i
+	}
+	for _, name := range addressColumns {
+		if i, ok := seen[name]; ok {
+			return header, i, nil
+		}
+	}
+	return nil, 0, fmt.Errorf("the first line has to name the columns, separated by commas or semicolons, and one of them email_address; it is %q",
+		strings.Join(header, ","))
 }
 
 // add takes in a line's fields.
@@ -106,9 +140,12 @@ func (p *people) add(line int, fields, header []string, address int) {
 		next.address = strings.TrimSpace(fields[address])
 	}
 	isBroken := func(s string) bool { return !utf8.ValidString(s) }
+	for len(fields) > len(header) && fields[len(fields)-1] == "" {
+		fields = fields[:len(fields)-1]
+	}
 	switch {
 	case len(fields) > len(header):
-		next.problem = fmt.Sprintf("%d fields for %d columns", len(fields), len(header))
+		next.problem = fmt.Sprintf("%d fields, but the first line names %d", len(fields), len(header))
 	case slices.ContainsFunc(fields, isBroken):
 		next.problem = "not in UTF-8"
 	default:

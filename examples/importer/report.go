@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -76,28 +76,21 @@ func (r *report) summary() string {
 			parts = append(parts, fmt.Sprint(n, " ", outcome))
 		}
 	}
-	return strings.Join(parts, ", ")
+	return cmp.Or(strings.Join(parts, ", "), "nobody")
 }
 
-// write puts the report in the place of an older one, whole.
-func (r *report) write(path string) error {
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(file.Name()) }() // fails once it is renamed
+// create makes the file for a report, which must not exist.
+func create(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the user names it; it holds addresses
+}
+
+// write writes the report to its file, and closes it.
+func (r *report) write(file *os.File) error {
 	w := csv.NewWriter(file)
 	_ = w.Write([]string{"line", "email_address", "outcome", "invitation_id", "problem"}) // Error tells
 	for _, l := range r.lines {
 		_ = w.Write([]string{strconv.Itoa(l.line), l.address, l.outcome, l.invitation, l.problem})
 	}
 	w.Flush()
-	if err := w.Error(); err != nil {
-		_ = file.Close()
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+	return cmp.Or(w.Error(), file.Close())
 }

@@ -7,9 +7,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -19,6 +21,7 @@ import (
 // People is the internal SDK.
 type People struct {
 	client *clerk.Client
+	logger *slog.Logger
 }
 
 // NewPeople makes the SDK. Requests go through transport; nil means the default.
@@ -32,7 +35,7 @@ func NewPeople(secretKey string, transport http.RoundTripper, logger *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	return &People{client: client}, nil
+	return &People{client: client, logger: logger}, nil
 }
 
 // Invite invites an address and returns the invitation's id. Options of the
@@ -43,6 +46,32 @@ func (p *People) Invite(ctx context.Context, emailAddress string, opts ...clerk.
 		return "", fmt.Errorf("people: %w", err)
 	}
 	return inv.ID, nil
+}
+
+// InviteAll invites everybody, and calls done with each address that has an invitation
+// or an account then. The SDK logs waits; its users can watch it, too.
+func (p *People) InviteAll(ctx context.Context, addresses iter.Seq[string], done func(string), opts ...clerk.CallOption) error {
+	requests := func(yield func(clerk.CreateInvitationRequest) bool) {
+		for address := range addresses {
+			if !yield(clerk.CreateInvitationRequest{EmailAddress: address}) {
+				return
+			}
+		}
+	}
+	opts = append(slices.Clone(opts), clerk.WithObserver(func(progress clerk.Progress) {
+		if !progress.WaitUntil.IsZero() {
+			p.logger.InfoContext(ctx, "waiting", "progress", progress)
+		}
+	}))
+	for result, err := range p.client.Invitations.CreateAll(ctx, requests, opts...) {
+		if err != nil {
+			return fmt.Errorf("people: %w", err)
+		}
+		if result.Outcome != clerk.OutcomeRefused {
+			done(result.Request.EmailAddress)
+		}
+	}
+	return nil
 }
 
 // tracing is a transport that reports each request. A real one would start a span
@@ -93,5 +122,6 @@ func run(ctx context.Context) error {
 	}
 	fmt.Println("invited:", id)
 	fmt.Println("status: ", meta.StatusCode, "after", meta.Attempts, "attempt")
-	return nil
+	team := []string{"ada@example.com", "grace@example.com", "alan@example.com"}
+	return people.InviteAll(ctx, slices.Values(team), func(address string) { fmt.Println("done:   ", address) })
 }

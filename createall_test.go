@@ -835,6 +835,35 @@ func TestCreateAllEndsWithWhatConcernsAll(t *testing.T) {
 	}
 }
 
+// TestCreateAllEndsInDoubt where a write that is in doubt cannot be repeated, and says so.
+func TestCreateAllEndsInDoubt(t *testing.T) {
+	for name, failure := range map[string]httpmock.Responder{
+		"a bad key":  reply(401, `{"errors":[{"code":"clerk_key_invalid","message":"m"}]}`),
+		"forbidden":  reply(403, `<html>`),
+		"a refusal":  reply(422, `<html>`),
+		"one of 400": reply(400, `<html>`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				writes := 0
+				client := l.failingWrites(t, 3, func(req *http.Request) (*http.Response, error) {
+					if writes++; writes == 1 {
+						return reply(502, ``)(req)
+					}
+					return failure(req)
+				}, always)
+				start := time.Now()
+				results, err := createAll(t, client, guests(100))
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				require.Equal(t, name == "a bad key", errors.Is(err, clerk.ErrUnauthorized))
+				require.Len(t, results, 20)
+				require.LessOrEqual(t, time.Since(start), 2*time.Minute)
+			})
+		})
+	}
+}
+
 // TestCreateAllRefusesRows that Clerk has something against.
 func TestCreateAllRefusesRows(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{

@@ -149,7 +149,7 @@ func (v *view) mayGoOn(failure error) bool {
 	case sdk.StatusCode == 0:
 		return errors.Is(failure, ErrOutcomeUnknown) && *v.config.retry.RetryConnectionErrors
 	}
-	return errors.Is(failure, ErrOutcomeUnknown) || sdk.StatusCode == http.StatusBadRequest
+	return errors.Is(failure, ErrOutcomeUnknown) || errors.Is(failure, errCutOff) || sdk.StatusCode == http.StatusBadRequest
 }
 
 // stillUnknown is the error of a call that could not find out what it did.

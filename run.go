@@ -464,6 +464,9 @@ func judge(failure error) (verdict, Outcome) {
 	sdk, isSDK := errors.AsType[*SDKError](failure)
 	switch {
 	case errors.Is(failure, ErrOutcomeUnknown):
+		if isSDK && isRefusal(sdk.StatusCode) && sdk.StatusCode != http.StatusTooManyRequests && !errors.Is(failure, errCutOff) {
+			return runEnds, 0 // for something else than what is in doubt
+		}
 		return inDoubt, 0
 	case errors.Is(failure, ErrRateLimited), hasCode(failure, CodeConflict, CodeResourceLocked):
 		return sentLater, 0
@@ -476,10 +479,9 @@ func judge(failure error) (verdict, Outcome) {
 		return rowsRefused, OutcomeAlreadyUser
 	case !isSDK, hasCode(failure, CodeNotAllowedAccess):
 		return rowsRefused, OutcomeRefused
+	case errors.Is(failure, errCutOff):
+		return sentLater, 0
 	case slices.Contains(aboutRows, sdk.StatusCode):
-		if sdk.Err != nil { // it was cut off
-			return sentLater, 0
-		}
 		return rowsRefused, OutcomeRefused
 	case sdk.StatusCode == 0 && isConnectionError(failure) && !errors.Is(failure, ErrInvalidRequest):
 		return sentLater, 0

@@ -30,6 +30,7 @@ var (
 	errTooLarge = errors.New("the response is larger than WithMaxResponseBytes allows")
 	errNotJSON  = errors.New("the response is not JSON")
 	errNoStatus = errors.New("the response has no valid status")
+	errCutOff   = errors.New("the response broke off")
 )
 
 // A request is what an operation sends.
@@ -110,9 +111,9 @@ func (a *attempt) succeeded() bool {
 	return a.err == nil && a.status >= 200 && a.status < 300
 }
 
-// refused reports whether the response says that the request was not carried out.
-func (a *attempt) refused() bool {
-	return a.status >= 400 && a.status < 500 && a.status != http.StatusRequestTimeout
+// isRefusal reports whether a status says that the request was not carried out.
+func isRefusal(status int) bool {
+	return status >= 400 && status < 500 && status != http.StatusRequestTimeout
 }
 
 // send makes the attempts. It leaves what they came to in x.
@@ -273,7 +274,7 @@ func (x *exchange) endAttempt(ctx context.Context, resp *http.Response, err erro
 	case a.status >= 300:
 		a.body, err = readBody(resp, min(maxErrorBody, x.maxResponseBytes))
 		if !errors.Is(err, errTooLarge) { // its beginning will do
-			a.cut = ownError(ctx, err)
+			a.cut = cutOff(ownError(ctx, err))
 		}
 	} // the body of a 101 is the connection, and reading it may never end
 	if a.status >= 400 {
@@ -324,6 +325,14 @@ func ownError(ctx context.Context, err error) error {
 	return err
 }
 
+// cutOff says of an error that it broke off a response whose status is known.
+func cutOff(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errCutOff, err)
+}
+
 // readBody reads at most limit bytes. Whatever the error, what was read is
 // returned.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
@@ -363,7 +372,7 @@ func (x *exchange) failure(err error) error {
 		err = a.refusal
 	}
 	causes := []error{err, x.cutShort}
-	if x.isWrite() && !a.unsent && !a.refused() {
+	if x.isWrite() && !a.unsent && !isRefusal(a.status) {
 		causes = append(causes, ErrOutcomeUnknown)
 	}
 	return &SDKError{

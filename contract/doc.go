@@ -1,0 +1,3 @@
+// Package contract holds no code: its tests prove that package clerk and its fake keep
+// to Clerk's OpenAPI document, and that Clerk's own clients understand the fake.
+package contract

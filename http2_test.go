@@ -93,7 +93,9 @@ func serveHTTP2Conn(conn net.Conn, act func(stream uint32) []byte) {
 
 // TestHTTP2 has a server end streams in the ways that net/http takes for reasons to
 // send a request again by itself. Only where HTTP/2 says that the request was not
-// processed may a write be repeated, and then it is the library that does it.
+// processed may a write be repeated, and then it is the library that does it. A Revoke,
+// which has no body, net/http sends again all the same: then a refusal may be due to what
+// was sent first, and says nothing.
 func TestHTTP2(t *testing.T) {
 	badRequest := func(stream uint32) []byte { return frame(frameHeaders, 5, stream, []byte{0x8c}) } // :status 400
 	for name, test := range map[string]struct {
@@ -125,6 +127,11 @@ func TestHTTP2(t *testing.T) {
 				}
 				err := call(t.Context(), client)
 				sdk := asSDKError(t, err)
+				if op == clerk.OperationRevoke {
+					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+					require.Equal(t, 400, sdk.StatusCode)
+					return
+				}
 				require.EqualValues(t, requests.Load(), sdk.Attempts, "each request is one that the library counts")
 				if test.unknown {
 					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)

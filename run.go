@@ -464,8 +464,8 @@ func judge(failure error) (verdict, Outcome) {
 	sdk, isSDK := errors.AsType[*SDKError](failure)
 	switch {
 	case errors.Is(failure, ErrOutcomeUnknown):
-		if isSDK && isRefusal(sdk.StatusCode) && sdk.StatusCode != http.StatusTooManyRequests && !errors.Is(failure, errCutOff) {
-			return runEnds, 0 // for something else than what is in doubt
+		if isSDK && isUnexplained(failure, sdk.StatusCode) {
+			return runEnds, 0
 		}
 		return inDoubt, 0
 	case errors.Is(failure, ErrRateLimited), hasCode(failure, CodeConflict, CodeResourceLocked):
@@ -487,6 +487,17 @@ func judge(failure error) (verdict, Outcome) {
 		return sentLater, 0
 	}
 	return runEnds, 0
+}
+
+// isUnexplained reports whether a write that is in doubt met a refusal that asking again
+// does not explain: one for another reason than the write, or without Clerk's words.
+func isUnexplained(failure error, status int) bool {
+	switch {
+	case !isRefusal(status), status == http.StatusTooManyRequests, errors.Is(failure, errCutOff):
+		return false
+	}
+	_, readable := errors.AsType[*ClerkErrors](failure)
+	return !readable || !slices.Contains(aboutRows, status)
 }
 
 // aboutRows is the statuses that are about what was sent, also without Clerk's envelope.

@@ -187,16 +187,18 @@ func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// sentOnce is a write that net/http does not send again by itself. Over HTTP/2 it
-// would, after some failures, when it can have the body again or there is none.
+// sentOnce is a write whose body net/http cannot have again. Over HTTP/2 it would, after
+// some failures, send it again by itself. What has no body it sends again all the same;
+// sentTwice tells.
 func sentOnce(req *http.Request) *http.Request {
 	once := *req
 	once.GetBody = nil
-	if once.Body == nil || once.Body == http.NoBody {
-		once.Body = io.NopCloser(strings.NewReader(""))
-	}
 	return &once
 }
+
+// sentTwice reports whether net/http has sent the last attempt's request again by
+// itself, or may have. The response is then about the last time.
+func (x *exchange) sentTwice() bool { return x.conn.got.Load() > 1 }
 
 func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
 	key, err := x.secretKey(ctx)
@@ -366,13 +368,13 @@ func (x *exchange) failure(err error) error {
 	body := bytes.Clone(a.body[:min(len(a.body), maxErrorBody)])
 	if a.refusal != nil {
 		a.refusal.ResponseMeta, a.refusal.Body = x.meta(), body
-		if documented[x.operation][a.status] {
+		if documented[x.operation][a.status] && !x.sentTwice() {
 			return a.refusal
 		}
 		err = a.refusal
 	}
 	causes := []error{err, x.cutShort}
-	if x.isWrite() && !a.unsent && !isRefusal(a.status) {
+	if x.isWrite() && !a.unsent && (!isRefusal(a.status) || x.sentTwice()) {
 		causes = append(causes, ErrOutcomeUnknown)
 	}
 	return &SDKError{

@@ -53,7 +53,7 @@ import (
 // one request but about the instance (such as quota_exceeded), a response that makes
 // no sense, options that cannot be right, and what [WithSourceError] tells.
 func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[CreateInvitationRequest], opts ...CallOption) iter.Seq2[CreateResult, error] {
-	cfg := s.client.forCall(opts)
+	cfg := *s.client.forCall(opts)
 	return func(yield func(CreateResult, error) bool) {
 		r := newRun(s, cfg, yield)
 		if err := r.start(ctx, requests); err != nil && !r.stopped {

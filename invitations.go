@@ -46,7 +46,7 @@ func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationReq
 	return settle(ctx, s, opts, s.creation(req))
 }
 
-func (s *InvitationsService) create(ctx context.Context, cfg config, req CreateInvitationRequest) (*Invitation, error) {
+func (s *InvitationsService) create(ctx context.Context, cfg *config, req CreateInvitationRequest) (*Invitation, error) {
 	r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations"}
 	r.body, r.invalid = encode(req)
 	return carryOut(ctx, cfg, r, decodeInvitation)
@@ -57,7 +57,7 @@ func (s *InvitationsService) List(ctx context.Context, req ListInvitationsReques
 	return s.list(ctx, s.client.forCall(opts), req)
 }
 
-func (s *InvitationsService) list(ctx context.Context, cfg config, req ListInvitationsRequest) (*InvitationList, error) {
+func (s *InvitationsService) list(ctx context.Context, cfg *config, req ListInvitationsRequest) (*InvitationList, error) {
 	r := request{operation: OperationList, method: http.MethodGet, path: "/invitations", query: req.values()}
 	r.invalid = req.check()
 	return carryOut(ctx, cfg, r, decodeList)
@@ -80,7 +80,7 @@ func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvita
 	return invs, err
 }
 
-func (s *InvitationsService) bulkCreate(ctx context.Context, cfg config, reqs []CreateInvitationRequest) ([]Invitation, error) {
+func (s *InvitationsService) bulkCreate(ctx context.Context, cfg *config, reqs []CreateInvitationRequest) ([]Invitation, error) {
 	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk"}
 	r.body, r.invalid = encodeBulk(reqs)
 	return carryOut(ctx, cfg, r, func(body []byte) ([]Invitation, error) {
@@ -101,14 +101,14 @@ func (s *InvitationsService) bulkCreate(ctx context.Context, cfg config, reqs []
 // could not be found out: Get settles it later.
 func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
 	return settle(ctx, s, opts, write[*Invitation]{
-		send: func(ctx context.Context, cfg config) (*Invitation, error) { return s.revoke(ctx, cfg, invitationID) },
+		send: func(ctx context.Context, cfg *config) (*Invitation, error) { return s.revoke(ctx, cfg, invitationID) },
 		look: func(ctx context.Context, v *view, _ error) (*Invitation, sight, error) {
 			return lookForRevoked(ctx, v, invitationID)
 		},
 	})
 }
 
-func (s *InvitationsService) revoke(ctx context.Context, cfg config, invitationID string) (*Invitation, error) {
+func (s *InvitationsService) revoke(ctx context.Context, cfg *config, invitationID string) (*Invitation, error) {
 	r := request{operation: OperationRevoke, method: http.MethodPost, template: "/invitations/{invitation_id}/revoke"}
 	r.invalid = checkID(invitationID)
 	r.path = "/invitations/" + url.PathEscape(invitationID) + "/revoke"

@@ -302,7 +302,7 @@ func decodeInvitation(body []byte) (*Invitation, error) {
 // decodeInvitations reads a bare array.
 func decodeInvitations(body []byte) ([]Invitation, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
-	invs, err := decodeArray(d)
+	invs, err := decodeArray(d, len(body))
 	if err == nil && invs == nil {
 		err = errors.New("it is null")
 	}
@@ -320,14 +320,14 @@ func decodeList(body []byte) (*InvitationList, error) {
 		return &InvitationList{Data: invs, TotalCount: -1}, err
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
-	list, err := decodeEnvelope(d)
+	list, err := decodeEnvelope(d, len(body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoInvitations, err)
 	}
 	return list, atEnd(d)
 }
 
-func decodeEnvelope(d *json.Decoder) (*InvitationList, error) {
+func decodeEnvelope(d *json.Decoder, size int) (*InvitationList, error) {
 	if err := expect(d, '{'); err != nil {
 		return nil, err
 	}
@@ -338,7 +338,7 @@ func decodeEnvelope(d *json.Decoder) (*InvitationList, error) {
 		switch {
 		case err != nil:
 		case name == "data":
-			list.Data, err = decodeArray(d)
+			list.Data, err = decodeArray(d, size)
 			known = known || list.Data != nil
 		case name == "total_count":
 			err = d.Decode(&list.TotalCount)
@@ -364,10 +364,14 @@ func decodeEnvelope(d *json.Decoder) (*InvitationList, error) {
 // need about as much as the default limit of a response.
 const maxInvitations = 100_000
 
+// leastSize is about the least that a real invitation takes in JSON.
+const leastSize = 256
+
 // decodeArray reads an array of invitations, or null. It reads element by element,
 // and ends at the first that is none: in memory they are much larger than what
-// nonsense they may be made from.
-func decodeArray(d *json.Decoder) ([]Invitation, error) {
+// nonsense they may be made from. The size of the response tells about how many there
+// are.
+func decodeArray(d *json.Decoder, size int) ([]Invitation, error) {
 	token, err := d.Token()
 	switch {
 	case err != nil:
@@ -377,7 +381,7 @@ func decodeArray(d *json.Decoder) ([]Invitation, error) {
 	case token != json.Delim('['):
 		return nil, errors.New("it is no array")
 	}
-	invs := []Invitation{}
+	invs := make([]Invitation, 0, min(1+size/leastSize, MaxListLimit))
 	for d.More() {
 		if len(invs) == maxInvitations {
 			return nil, fmt.Errorf("it has more than %d", maxInvitations)

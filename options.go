@@ -28,7 +28,7 @@ type SharedOption interface {
 	CallOption
 }
 
-// config is what the options set. A call works on a copy of its client's.
+// config is what the options set.
 type config struct {
 	baseURL          string
 	httpClient       *http.Client
@@ -127,8 +127,12 @@ func onlyFor(method string, set func(*config) error) CallOption {
 	})
 }
 
-// forCall is the configuration of one call.
-func (c *Client) forCall(opts []CallOption) config {
+// forCall is the configuration of one call. It is not to be changed, for without
+// options it is the client's.
+func (c *Client) forCall(opts []CallOption) *config {
+	if len(opts) == 0 {
+		return &c.config
+	}
 	cfg := c.config
 	for _, opt := range opts {
 		err := error(errNilOption)
@@ -137,7 +141,15 @@ func (c *Client) forCall(opts []CallOption) config {
 		}
 		cfg.invalid = cmp.Or(cfg.invalid, err)
 	}
-	return cfg
+	return &cfg
+}
+
+// check finds what is wrong with the options of a call of Clerk's API.
+func (c *config) check() error {
+	if c.invalid == nil && c.only != "" {
+		return fieldError{"option", "is for " + c.only + " alone"}
+	}
+	return c.invalid
 }
 
 var errNilOption = fieldError{"option", "is nil"}

@@ -34,7 +34,7 @@ const (
 // A write is one whose outcome can be looked up.
 type write[T any] struct {
 	// send makes the request, or the part of it that is still missing.
-	send func(context.Context, config) (T, error)
+	send func(context.Context, *config) (T, error)
 	// look finds what the call has made, after the failure of its last request.
 	look func(ctx context.Context, v *view, failure error) (T, sight, error)
 	// patient is whether a repeat could double what shows only later.
@@ -51,7 +51,7 @@ func settle[T any](ctx context.Context, s *InvitationsService, opts []CallOption
 	if cfg.retry.Strategy == RetryNone || !errors.Is(err, ErrOutcomeUnknown) {
 		return result, err
 	}
-	v := &view{service: s, asked: cfg.response, config: cfg, started: started}
+	v := &view{service: s, asked: cfg.response, config: *cfg, started: started}
 	v.config.response = &v.last
 	if failure, ok := errors.AsType[*SDKError](err); ok {
 		v.operation, v.last = failure.Operation, failure.ResponseMeta
@@ -74,7 +74,7 @@ type doubt struct {
 // as long as MaxElapsedTime from now on. The view tells when the write was first sent.
 func pursue[T any](ctx context.Context, v *view, w write[T], d doubt) (T, error) {
 	if d.failure == nil {
-		result, err := w.send(ctx, v.config)
+		result, err := w.send(ctx, &v.config)
 		if !errors.Is(err, ErrOutcomeUnknown) {
 			return result, err
 		}
@@ -110,7 +110,7 @@ func findOut[T any](ctx context.Context, v *view, w write[T], d doubt) (T, error
 		if w.mayRepeat != nil && !w.mayRepeat() {
 			return zero, stillUnknown(d.failure, nil)
 		}
-		result, err = w.send(ctx, v.config)
+		result, err = w.send(ctx, &v.config)
 		v.count()
 		if err == nil {
 			return result, nil
@@ -256,7 +256,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (v *view) list(ctx context.Context, req ListInvitationsRequest) (invs []Invitation, since UnixMilli, err error) {
 	req.OrderBy, req.Limit = OrderByCreatedAtDesc, MaxListLimit
 	for {
-		page, err := v.service.list(ctx, v.config, req)
+		page, err := v.service.list(ctx, &v.config, req)
 		v.count()
 		if err != nil {
 			return nil, 0, err
@@ -319,7 +319,7 @@ func lookForRevoked(ctx context.Context, v *view, id string) (*Invitation, sight
 // creation is the write that makes one invitation.
 func (s *InvitationsService) creation(req CreateInvitationRequest) write[*Invitation] {
 	return write[*Invitation]{
-		send: func(ctx context.Context, cfg config) (*Invitation, error) { return s.create(ctx, cfg, req) },
+		send: func(ctx context.Context, cfg *config) (*Invitation, error) { return s.create(ctx, cfg, req) },
 		look: func(ctx context.Context, v *view, _ error) (*Invitation, sight, error) {
 			return lookForCreated(ctx, v, req.EmailAddress)
 		},
@@ -336,7 +336,7 @@ type bulk struct {
 // creation is the write that makes what is missing.
 func (b *bulk) creation(s *InvitationsService) write[[]Invitation] {
 	return write[[]Invitation]{
-		send:    func(ctx context.Context, cfg config) ([]Invitation, error) { return b.send(ctx, s, cfg) },
+		send:    func(ctx context.Context, cfg *config) ([]Invitation, error) { return b.send(ctx, s, cfg) },
 		look:    b.look,
 		patient: slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
 	}
@@ -362,7 +362,7 @@ func (b *bulk) result() []Invitation {
 }
 
 // send makes what is missing.
-func (b *bulk) send(ctx context.Context, s *InvitationsService, cfg config) ([]Invitation, error) {
+func (b *bulk) send(ctx context.Context, s *InvitationsService, cfg *config) ([]Invitation, error) {
 	missing := b.missing()
 	reqs := make([]CreateInvitationRequest, len(missing))
 	for i, index := range missing {

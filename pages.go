@@ -26,7 +26,7 @@ import (
 // a Status loses only what is revoked; one of the pending ones also loses those that
 // are accepted or expire.
 func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest, opts ...CallOption) iter.Seq2[Invitation, error] {
-	cfg := s.client.forCall(opts)
+	cfg := *s.client.forCall(opts)
 	if cfg.only == "All" {
 		cfg.only = ""
 	}
@@ -167,6 +167,6 @@ func (p *pager) get(ctx context.Context, req ListInvitationsRequest, wait time.D
 	got := page{offset: req.Offset}
 	cfg := p.config
 	cfg.response = &got.meta
-	got.list, got.err = p.service.list(ctx, cfg, req)
+	got.list, got.err = p.service.list(ctx, &cfg, req)
 	return got
 }

@@ -333,7 +333,7 @@ func (r *run) write(ctx context.Context, rows []row, q *quota, began time.Time) 
 func counted[T any](q *quota, w write[T]) write[T] {
 	w.mayRepeat = func() bool { return q.wait(time.Now()) == 0 }
 	send := w.send
-	w.send = func(ctx context.Context, cfg config) (T, error) {
+	w.send = func(ctx context.Context, cfg *config) (T, error) {
 		result, err := send(ctx, cfg)
 		sdk, failed := errors.AsType[*SDKError](err)
 		switch {

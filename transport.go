@@ -16,6 +16,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -56,16 +57,13 @@ func (r *request) route() string {
 
 // carryOut carries out one operation: it sends the request, as often as the retry
 // policy says, and decodes the response.
-func carryOut[T any](ctx context.Context, cfg config, r request, decode func([]byte) (T, error)) (T, error) {
+func carryOut[T any](ctx context.Context, cfg *config, r request, decode func([]byte) (T, error)) (T, error) {
 	var zero T
 	x := &exchange{config: cfg, request: r, started: time.Now()}
 	if x.response != nil {
 		defer func() { *x.response = x.meta() }()
 	}
-	if cfg.only != "" {
-		cfg.invalid = fieldError{"option", "is for " + cfg.only + " alone"}
-	}
-	if err := cmp.Or(r.invalid, cfg.invalid); err != nil {
+	if err := cmp.Or(r.invalid, cfg.check()); err != nil {
 		return zero, invalid(r.operation, err)
 	}
 	x.send(ctx)
@@ -81,7 +79,7 @@ func carryOut[T any](ctx context.Context, cfg config, r request, decode func([]b
 
 // An exchange is one call: its request, and what its attempts came to.
 type exchange struct {
-	config
+	*config
 	request
 
 	started  time.Time
@@ -169,9 +167,6 @@ func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Context().Err(); err != nil {
 		return nil, err
 	}
-	if t.x.isWrite() {
-		req = sentOnce(req)
-	}
 	next := t.x.httpClient.Transport
 	if next == nil {
 		next = http.DefaultTransport
@@ -187,17 +182,9 @@ func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// sentOnce is a write whose body net/http cannot have again. Over HTTP/2 it would, after
-// some failures, send it again by itself. What has no body it sends again all the same;
-// sentTwice tells.
-func sentOnce(req *http.Request) *http.Request {
-	once := *req
-	once.GetBody = nil
-	return &once
-}
-
 // sentTwice reports whether net/http has sent the last attempt's request again by
-// itself, or may have. The response is then about the last time.
+// itself, or may have: over HTTP/2 it does so with what has no body. The response is then
+// about the last time.
 func (x *exchange) sentTwice() bool { return x.conn.got.Load() > 1 }
 
 func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
@@ -220,6 +207,9 @@ func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, erro
 	req, err := retryablehttp.NewRequestWithContext(ctx, x.method, target, body)
 	if err != nil {
 		return nil, err
+	}
+	if x.isWrite() { // or net/http would send it again by itself over HTTP/2
+		req.GetBody = nil
 	}
 	maps.Copy(req.Header, x.header)
 	req.Header.Set("Authorization", "Bearer "+key)
@@ -338,15 +328,29 @@ func cutOff(err error) error {
 // readBody reads at most limit bytes. Whatever the error, what was read is
 // returned.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
-	expected := min(max(resp.ContentLength, 0), limit, 1<<20) // a claim, not a fact
-	buf := bytes.NewBuffer(make([]byte, 0, expected+bytes.MinRead))
-	_, err := buf.ReadFrom(io.LimitReader(resp.Body, limit))
-	if err == nil && int64(buf.Len()) == limit {
-		if n, _ := io.ReadFull(resp.Body, make([]byte, 1)); n > 0 {
-			err = fmt.Errorf("%w: %d bytes", errTooLarge, limit)
+	expected := min(max(resp.ContentLength, 511), limit, 1<<20) // a claim, not a fact
+	body := make([]byte, 0, expected+1)                         // one more, to see the end
+	limited := io.LimitReader(resp.Body, limit)
+	for {
+		n, err := limited.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			if int64(len(body)) == limit && hasMore(resp.Body) {
+				return body, fmt.Errorf("%w: %d bytes", errTooLarge, limit)
+			}
+			return body, nil
+		case err != nil:
+			return body, err
+		case len(body) == cap(body):
+			body = slices.Grow(body, len(body))
 		}
 	}
-	return buf.Bytes(), err
+}
+
+func hasMore(body io.Reader) bool {
+	n, _ := io.ReadFull(body, make([]byte, 1))
+	return n > 0
 }
 
 func (x *exchange) meta() ResponseMeta {
@@ -447,6 +451,9 @@ func (a *attempt) checkContentType() error {
 }
 
 func (a *attempt) contentType() string {
+	if a.header.Get("Content-Type") == "application/json" {
+		return "application/json"
+	}
 	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	return mediaType
 }

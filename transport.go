@@ -100,9 +100,10 @@ type attempt struct {
 	body    []byte       // what was read of it
 	refusal *ClerkErrors // what Clerk says in it; nil when it is none of Clerk's
 	traceID string
-	err     error // why there is no response, or a 2xx could not be read
-	cut     error // why the body of any other could not be read
-	unsent  bool  // certainly not processed by the server
+	err     error  // why there is no response, or a 2xx could not be read
+	cut     error  // why the body of any other could not be read
+	release func() // ends its context; nil before it has one
+	unsent  bool   // certainly not processed by the server
 }
 
 func (a *attempt) succeeded() bool {
@@ -136,7 +137,6 @@ func (x *exchange) send(ctx context.Context) {
 			Transport:     attemptTransport{x},
 			Jar:           x.httpClient.Jar,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Timeout:       x.attemptTimeout,
 		},
 		RetryMax: math.MaxInt, // MaxElapsedTime ends it
 		RequestLogHook: func(_ retryablehttp.Logger, r *http.Request, _ int) {
@@ -147,9 +147,6 @@ func (x *exchange) send(ctx context.Context) {
 		},
 		CheckRetry: x.checkRetry,
 		Backoff:    x.backoff,
-	}
-	if t := x.httpClient.Timeout; t > 0 {
-		client.HTTPClient.Timeout = min(t, x.attemptTimeout)
 	}
 	// The response is in x.last, read and closed. What Do adds is the context's
 	// error when it ended during a wait.
@@ -164,7 +161,9 @@ func (x *exchange) send(ctx context.Context) {
 type attemptTransport struct{ x *exchange }
 
 func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := req.Context().Err(); err != nil {
+	ctx, cancel := context.WithTimeout(req.Context(), t.x.timeout())
+	t.x.last.release = cancel // once the body is read
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	next := t.x.httpClient.Transport
@@ -172,7 +171,7 @@ func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		next = http.DefaultTransport
 	}
 	t.x.last.entered = true
-	resp, err := next.RoundTrip(req)
+	resp, err := next.RoundTrip(req.WithContext(ctx))
 	if resp != nil {
 		// http.Client would make an error of a redirect that leads nowhere.
 		if _, bad := url.Parse(resp.Header.Get("Location")); bad != nil {
@@ -224,6 +223,14 @@ func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, erro
 	return req, nil
 }
 
+// timeout is how long an attempt may take.
+func (x *exchange) timeout() time.Duration {
+	if t := x.httpClient.Timeout; t > 0 {
+		return min(t, x.attemptTimeout)
+	}
+	return x.attemptTimeout
+}
+
 // A connection counts how often an attempt asked for one, and got one.
 type connection struct{ wanted, got atomic.Int32 }
 
@@ -245,6 +252,9 @@ func (x *exchange) beginAttempt() {
 // the limits, and closes it.
 func (x *exchange) endAttempt(ctx context.Context, resp *http.Response, err error) {
 	a := &x.last
+	if a.release != nil {
+		defer a.release()
+	}
 	if err != nil {
 		a.err = ownError(ctx, err)
 		a.unsent = x.isUnsent(a.err)

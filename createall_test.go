@@ -864,6 +864,136 @@ func TestCreateAllEndsInDoubt(t *testing.T) {
 	}
 }
 
+// TestCreateAllGoesOnFromADoubt where the repeat meets what would be harmless alone.
+func TestCreateAllGoesOnFromADoubt(t *testing.T) {
+	for code, outcome := range map[string]clerk.Outcome{
+		`409 resource_locked`: clerk.OutcomeCreated, `409 conflict`: clerk.OutcomeCreated, `403 not_allowed_access`: clerk.OutcomeRefused,
+	} {
+		t.Run(code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				start, writes := time.Now(), 0
+				client := l.failingWrites(t, 1, func(req *http.Request) (*http.Response, error) {
+					if writes++; writes == 1 {
+						return reply(502, ``)(req)
+					}
+					status := http.StatusConflict
+					if outcome == clerk.OutcomeRefused {
+						status = http.StatusForbidden
+					}
+					return reply(status, `{"errors":[{"code":"`+strings.Fields(code)[1]+`","message":"m"}]}`)(req)
+				}, func() bool { return time.Since(start) < 10*time.Minute })
+				results, err := createAll(t, client, guests(1), clerk.WithSkipNone())
+				require.NoError(t, err)
+				require.Equal(t, []clerk.Outcome{outcome}, outcomes(results))
+			})
+		})
+	}
+}
+
+// TestCreateAllIsPatientOnce where MaxElapsedTime is shorter than its patience.
+func TestCreateAllIsPatientOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropBefore)
+		requests := requestsFor(1, func(int) clerk.CreateInvitationRequest {
+			return clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		start := time.Now()
+		for result, err := range l.client.Invitations.CreateAll(ctx, requests,
+			clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: 3 * time.Second, MaxInterval: time.Second}})) {
+			require.NoError(t, err)
+			require.Equal(t, clerk.OutcomeCreated, result.Outcome)
+		}
+		require.Less(t, time.Since(start), time.Minute)
+		require.Equal(t, 2, l.got(clerk.OperationCreate))
+	})
+}
+
+// TestCreateAllSurvivesABlipAtTheBeginning that uses up a small share: lookups have
+// shown that Clerk is there.
+func TestCreateAllSurvivesABlipAtTheBeginning(t *testing.T) {
+	for _, share := range []clerk.Share{{Bulks: 1}, {Creates: 1, Per: time.Minute}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropBefore)
+			l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultDropBefore)
+			results, err := createAll(t, l.client, guests(2), clerk.WithShare(share), clerk.WithSkipNone())
+			require.NoError(t, err)
+			require.Len(t, results, 2)
+		})
+	}
+}
+
+// TestCreateAllDoesNotLetSkippedRowsHoldUpOthers: they come as fast as it waits for more.
+func TestCreateAllDoesNotLetSkippedRowsHoldUpOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		l.invite(t, guest(0))
+		start := time.Now()
+		requests := requestsFor(100, func(i int) clerk.CreateInvitationRequest {
+			if i == 0 {
+				return clerk.CreateInvitationRequest{EmailAddress: "new@example.com"}
+			}
+			time.Sleep(500 * time.Millisecond)
+			return clerk.CreateInvitationRequest{EmailAddress: guest(0)}
+		})
+		for result, err := range l.client.Invitations.CreateAll(t.Context(), requests) {
+			require.NoError(t, err)
+			if result.Index == 0 {
+				require.LessOrEqual(t, time.Since(start), 2*time.Second)
+			}
+		}
+	})
+}
+
+// TestCreateAllWaitsForRetryAfterOnce: lookups that fail later do not ask for it again.
+func TestCreateAllWaitsForRetryAfterOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		start, n := time.Now(), 0
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if n++; n == 2 {
+				return reply(503, ``, "Retry-After", "3600")(req)
+			}
+			if n > 2 && time.Since(start) < 70*time.Minute {
+				return reply(502, ``)(req)
+			}
+			return l.fake.RoundTrip(req)
+		}), clerk.WithSecretKeyFunc(l.key))
+		results, err := createAll(t, client, guests(10))
+		require.NoError(t, err)
+		require.Len(t, results, 10)
+		require.Less(t, time.Since(start), 75*time.Minute)
+	})
+}
+
+// TestCreateAllBeginsNoRequestAfterItsEnd, not even to repeat one.
+func TestCreateAllBeginsNoRequestAfterItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		writes := 0
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodPost {
+				writes++
+				cancel()
+				return reply(502, ``)(req)
+			}
+			return l.fake.RoundTrip(req)
+		}), clerk.WithSecretKeyFunc(l.key))
+		var last error
+		for _, err := range client.Invitations.CreateAll(ctx, guests(10)) {
+			last = err
+		}
+		require.ErrorIs(t, last, context.Canceled)
+		require.ErrorIs(t, last, clerk.ErrOutcomeUnknown)
+		require.Equal(t, 1, writes)
+	})
+}
+
 // TestCreateAllRefusesRows that Clerk has something against.
 func TestCreateAllRefusesRows(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{
@@ -1223,6 +1353,15 @@ func TestCreateAllInAnyOrder(t *testing.T) {
 		require.NoError(t, err)
 		for i, result := range results {
 			require.Equal(t, fmt.Sprint("inv_", i), result.Invitation.ID)
+		}
+
+		// Not the same without regard to case, though they are when folded.
+		l := newLife(t)
+		requests := []clerk.CreateInvitationRequest{{EmailAddress: "us@example.com"}, {EmailAddress: "uſ@example.com"}}
+		results, err = createAll(t, l.client, slices.Values(requests))
+		require.NoError(t, err)
+		for i, result := range results {
+			require.Equal(t, requests[i].EmailAddress, result.Invitation.EmailAddress)
 		}
 	})
 }

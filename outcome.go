@@ -59,35 +59,38 @@ func settle[T any](ctx context.Context, s *InvitationsService, opts []CallOption
 	v.count()
 	ctx, cancel := context.WithDeadline(ctx, started.Add(cfg.retry.Backoff.MaxElapsedTime))
 	defer cancel()
-	result, err = findOut(ctx, v, w, doubt{err, time.Now()})
+	v.doubt = doubt{err, time.Now()}
+	result, err = findOut(ctx, v, w)
 	return result, v.finish(err)
 }
 
-// A doubt is a failure that leaves open whether a write was carried out; none has no
-// failure.
+// A doubt is a failure that leaves open whether a write was carried out, and when the
+// write was last sent; none has no failure.
 type doubt struct {
 	failure error
 	at      time.Time
 }
 
-// pursue carries out a write as settle does, or goes on with one that is in doubt, for
-// as long as MaxElapsedTime from now on. The view tells when the write was first sent.
-func pursue[T any](ctx context.Context, v *view, w write[T], d doubt) (T, error) {
-	if d.failure == nil {
+// pursue carries out a write as settle does, or goes on with one that the view has a
+// doubt about, for as long as MaxElapsedTime from now on. The view tells when the write
+// was first sent.
+func pursue[T any](ctx context.Context, v *view, w write[T]) (T, error) {
+	if v.doubt.failure == nil {
 		result, err := w.send(ctx, &v.config)
 		if !errors.Is(err, ErrOutcomeUnknown) {
 			return result, err
 		}
-		d = doubt{err, time.Now()}
+		v.doubt = doubt{err, time.Now()}
 	}
 	ctx, cancel := context.WithTimeout(ctx, v.config.retry.Backoff.MaxElapsedTime)
 	defer cancel()
-	return findOut(ctx, v, w, d)
+	return findOut(ctx, v, w)
 }
 
 // findOut looks and repeats, after a first failure that left the outcome open.
-func findOut[T any](ctx context.Context, v *view, w write[T], d doubt) (T, error) {
+func findOut[T any](ctx context.Context, v *view, w write[T]) (T, error) {
 	var zero T
+	d := v.doubt
 	for ctx.Err() == nil {
 		looked := time.Now()
 		result, seen, err := w.look(ctx, v, d.failure)
@@ -116,6 +119,10 @@ func findOut[T any](ctx context.Context, v *view, w write[T], d doubt) (T, error
 			return result, nil
 		}
 		d = doubt{err, time.Now()}
+		v.doubt.at = d.at
+		if errors.Is(err, ErrOutcomeUnknown) {
+			v.doubt.failure = err
+		}
 	}
 	return zero, stillUnknown(d.failure, nil)
 }
@@ -134,7 +141,7 @@ func isExplained(failure error, seen sight) bool {
 		return seen == sawOthers
 	}
 	_, other := errors.AsType[*SDKError](failure)
-	return !other
+	return !other || hasCode(failure, CodeNotAllowedAccess)
 }
 
 // mayGoOn reports whether to go on after a failure: the outcome is still unknown, or
@@ -194,6 +201,7 @@ type view struct {
 	config    config // of the call's requests; its response is last
 	asked     *ResponseMeta
 	last      ResponseMeta
+	doubt     doubt
 	attempts  int
 	pauses    int
 	started   time.Time

@@ -69,7 +69,7 @@ func (q *quota) count(at time.Time) {
 // quarter of it.
 func (q *quota) refuse(now time.Time, retryAfter time.Duration) {
 	if retryAfter <= 0 {
-		retryAfter = min(q.per/60<<min(q.refusals, 4), q.per/4)
+		retryAfter = max(time.Millisecond, min(q.per/60<<min(q.refusals, 4), q.per/4))
 		q.refusals++
 	}
 	q.until = now.Add(retryAfter)

@@ -38,7 +38,8 @@ type run struct {
 
 	creates, bulks quota
 	reached        bool // Clerk has answered
-	troubles       int  // in a row
+	lastSent       time.Time
+	troubles       int // in a row
 	pause          time.Time
 	progress       Progress
 }
@@ -116,6 +117,7 @@ func (r *run) isIdle() bool { return len(r.queue) == 0 && len(r.suspects) == 0 }
 // more, or none for a while; and a quota to send it with. What is left idle then is at
 // its end.
 func (r *run) gather(ctx context.Context) error {
+	var linger time.Time // until when it waits for the source to fill a bulk
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -136,7 +138,10 @@ func (r *run) gather(ctx context.Context) error {
 				return r.outOfTime(wait)
 			}
 			r.observeWait(now, wait)
-			timer = time.After(cmp.Or(wait, lingering))
+			if wait == 0 && linger.IsZero() {
+				linger = now.Add(lingering)
+			}
+			timer = time.After(cmp.Or(wait, linger.Sub(now)))
 		}
 		select {
 		case <-ctx.Done():
@@ -247,7 +252,7 @@ func (r *run) listStanding(ctx context.Context) error {
 
 // send sends what is due, and takes in what comes of it.
 func (r *run) send(ctx context.Context) error {
-	ctx, cancel := outlive(ctx, r.config.attemptTimeout)
+	longer, cancel := outlive(ctx, r.config.attemptTimeout)
 	defer cancel()
 	group, suspect := r.suspects, len(r.suspects) > 0
 	if !suspect {
@@ -264,13 +269,17 @@ func (r *run) send(ctx context.Context) error {
 	if since := sent[0].since; !since.IsZero() {
 		began = since
 	}
-	made, err := r.write(ctx, sent, q, began)
+	v := &view{service: r.service, config: r.config, started: began, doubt: sent[0].doubt}
+	v.config.response = &v.last
+	mayRepeat := func() bool { return ctx.Err() == nil && q.wait(time.Now()) == 0 }
+	made, err := r.write(longer, v, sent, q, mayRepeat)
+	r.reached = r.reached || v.last.StatusCode > 0 && v.last.StatusCode < 500
 	if errors.Is(err, ErrOutcomeUnknown) {
 		for i := range sent {
-			first := cmp.Or(sent[i].doubt.failure, err) // or they would nest
-			sent[i].since, sent[i].doubt = began, doubt{first, time.Now()}
+			sent[i].since, sent[i].doubt = began, v.doubt
 		}
 	}
+	r.lastSent = cmp.Or(v.doubt.at, time.Now())
 	return r.settle(sent, others, suspect, made, err)
 }
 
@@ -308,11 +317,9 @@ func (r *run) choose(n int, suspects bool) (int, *quota) {
 
 // write sends rows, until their outcome is known or there is no more time for now. It
 // gives what was made, by index in rows.
-func (r *run) write(ctx context.Context, rows []row, q *quota, began time.Time) (map[int]Invitation, error) {
-	v := &view{service: r.service, config: r.config, started: began}
-	v.config.response = &v.last
+func (r *run) write(ctx context.Context, v *view, rows []row, q *quota, mayRepeat func() bool) (map[int]Invitation, error) {
 	if q == &r.creates {
-		inv, err := pursue(ctx, v, counted(q, r.service.creation(rows[0].request)), rows[0].doubt)
+		inv, err := pursue(ctx, v, counted(q, mayRepeat, r.service.creation(rows[0].request)))
 		if err != nil {
 			return nil, err
 		}
@@ -322,16 +329,16 @@ func (r *run) write(ctx context.Context, rows []row, q *quota, began time.Time) 
 	for _, row := range rows {
 		b.reqs = append(b.reqs, row.request)
 	}
-	invs, err := pursue(ctx, v, counted(q, b.creation(r.service)), rows[0].doubt)
+	invs, err := pursue(ctx, v, counted(q, mayRepeat, b.creation(r.service)))
 	if err != nil {
 		return b.made, err
 	}
 	return match(rows, invs), nil
 }
 
-// counted counts a write's requests, and repeats none that is over the quota.
-func counted[T any](q *quota, w write[T]) write[T] {
-	w.mayRepeat = func() bool { return q.wait(time.Now()) == 0 }
+// counted is a write whose requests are counted.
+func counted[T any](q *quota, mayRepeat func() bool, w write[T]) write[T] {
+	w.mayRepeat = mayRepeat
 	send := w.send
 	w.send = func(ctx context.Context, cfg *config) (T, error) {
 		result, err := send(ctx, cfg)
@@ -350,14 +357,17 @@ func counted[T any](q *quota, w write[T]) write[T] {
 
 // match finds the invitation of each row, by its address, or else by its place.
 func match(rows []row, invs []Invitation) map[int]Invitation {
+	byAddress := map[addressKey]Invitation{}
+	for _, inv := range invs {
+		byAddress[keyOf(inv.EmailAddress)] = inv
+	}
 	made := map[int]Invitation{}
 	for i, row := range rows {
-		made[i] = invs[i]
-		for _, inv := range invs {
-			if strings.EqualFold(inv.EmailAddress, row.request.EmailAddress) {
-				made[i] = inv
-			}
+		inv, ok := byAddress[row.key]
+		if !ok {
+			inv = invs[i]
 		}
+		made[i] = inv
 	}
 	return made
 }
@@ -493,7 +503,8 @@ func judge(failure error) (verdict, Outcome) {
 // does not explain: one for another reason than the write, or without Clerk's words.
 func isUnexplained(failure error, status int) bool {
 	switch {
-	case !isRefusal(status), status == http.StatusTooManyRequests, errors.Is(failure, errCutOff):
+	case !isRefusal(status), status == http.StatusTooManyRequests, errors.Is(failure, errCutOff),
+		hasCode(failure, CodeConflict, CodeResourceLocked, CodeNotAllowedAccess):
 		return false
 	}
 	_, readable := errors.AsType[*ClerkErrors](failure)
@@ -517,7 +528,7 @@ func (r *run) takeCare(failure error) {
 	r.troubles++
 	wait := r.config.retry.Backoff.wait(r.troubles)
 	if sdk, ok := errors.AsType[*SDKError](failure); ok {
-		wait = max(wait, sdk.RetryAfter)
+		wait = max(wait, sdk.RetryAfter-time.Since(r.lastSent))
 	}
 	r.pause, r.progress.Cause = time.Now().Add(wait), failure
 }

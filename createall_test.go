@@ -1395,6 +1395,33 @@ func TestCreateAllMakesPartOfABulk(t *testing.T) {
 	})
 }
 
+// TestCreateAllDoesNotTrustThatBulksAreAllOrNothing has a server make the first three of
+// a bulk, and refuse it.
+func TestCreateAllDoesNotTrustThatBulksAreAllOrNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		first := true
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if !strings.HasSuffix(req.URL.Path, "/bulk") || !first {
+				return l.fake.RoundTrip(req)
+			}
+			first = false
+			req.Body = io.NopCloser(strings.NewReader(`[{"email_address":"guest0@example.com"},{"email_address":"guest1@example.com"},{"email_address":"guest2@example.com"}]`))
+			if _, err := l.fake.RoundTrip(req); err != nil {
+				return nil, err
+			}
+			return reply(422, `{"errors":[{"code":"something_new","message":"m"}]}`)(req)
+		}), clerk.WithSecretKeyFunc(l.key))
+		requests := requestsFor(10, func(i int) clerk.CreateInvitationRequest {
+			return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: true}
+		})
+		results, err := createAll(t, client, requests)
+		require.NoError(t, err)
+		require.Equal(t, slices.Repeat([]clerk.Outcome{clerk.OutcomeCreated}, 10), outcomes(results))
+		require.Len(t, l.fake.Invitations(), 10)
+	})
+}
+
 // TestCreateAllMemory measures what a run keeps for each address.
 func TestCreateAllMemory(t *testing.T) {
 	heap := func() int64 {

@@ -329,11 +329,16 @@ func (r *run) write(ctx context.Context, v *view, rows []row, q *quota, mayRepea
 	for _, row := range rows {
 		b.reqs = append(b.reqs, row.request)
 	}
-	invs, err := pursue(ctx, v, counted(q, mayRepeat, b.creation(r.service)))
-	if err != nil {
-		return b.made, err
+	w := counted(q, mayRepeat, b.creation(r.service))
+	invs, err := pursue(ctx, v, w)
+	if err == nil {
+		return match(rows, invs), nil
 	}
-	return match(rows, invs), nil
+	if verdict, _ := judge(err); verdict == rowsRefused && w.patient {
+		// Nobody says that a bulk is all or nothing, and what is sent again would be doubled.
+		_, _, _ = b.look(ctx, v, nil) // at worst it is as if that were said
+	}
+	return b.made, err
 }
 
 // counted is a write whose requests are counted.

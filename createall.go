@@ -27,7 +27,8 @@ import (
 // The sequence is ended with the run, but one that blocks then only when it goes on. So
 // let it watch a context, and share no variables with what follows the loop. Requests
 // that were taken from it and have no result when the run ends early are lost for a
-// source that cannot be read again.
+// source that cannot be read again. What a request holds must not change once it was
+// given.
 //
 // No request to Clerk is spent on an address that can never be right, on metadata that
 // cannot be JSON, or on an ExpiresInDays outside of 1 to 365; nor on an address that
@@ -41,7 +42,12 @@ import (
 // Create, and no result is given until its outcome is certain. The client's retries are
 // those of one request, with its lookups; RetryNone and RetryConnectionErrors do not
 // apply. An outage that is longer is waited out, but for one that lasts from the first
-// request on.
+// request on. A request whose outcome stays unknown while others go through is tried
+// again later, and ends the run with [ErrOutcomeUnknown] if that does not help.
+//
+// For an address that belongs to a user, IgnoreExisting works in single creates, but
+// perhaps not in bulks (Clerk's document says both): where a run sends such a request in
+// a bulk, its outcome can be OutcomeAlreadyUser.
 //
 // Breaking out of the loop ends the run at once; what the last request has made beyond
 // the results that were given is not reported. When ctx ends, no further request is
@@ -50,8 +56,8 @@ import (
 // go on. A wait that would not end before ctx's deadline is not begun.
 //
 // What else ends a run: a secret key that is not accepted, a refusal that is not about
-// one request but about the instance (such as quota_exceeded), a response that makes
-// no sense, options that cannot be right, and what [WithSourceError] tells.
+// one request but about the instance (such as quota_exceeded) or has no reason that can
+// be read, options that cannot be right, and what [WithSourceError] tells.
 func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[CreateInvitationRequest], opts ...CallOption) iter.Seq2[CreateResult, error] {
 	cfg := *s.client.forCall(opts)
 	return func(yield func(CreateResult, error) bool) {
@@ -155,8 +161,8 @@ var defaultShare = Share{Creates: 90, Bulks: 25, Per: time.Hour}
 // WithShare sets how much of Clerk's limits a run of
 // [InvitationsService.CreateAll] takes. Other operations refuse it.
 func WithShare(share Share) CallOption {
+	setDefault(&share.Per, time.Hour)
 	return onlyFor("CreateAll", func(c *config) error {
-		setDefault(&share.Per, time.Hour)
 		switch {
 		case share.Creates < 0 || share.Bulks < 0 || share.Per < 0:
 			return fieldError{"share", "is negative"}

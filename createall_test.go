@@ -994,6 +994,80 @@ func TestCreateAllBeginsNoRequestAfterItsEnd(t *testing.T) {
 	})
 }
 
+// TestCreateAllDoesNotSpinInDoubt where lookups are told to wait for long, and where
+// nothing but them is refused.
+func TestCreateAllDoesNotSpinInDoubt(t *testing.T) {
+	for name, test := range map[string]struct {
+		lookup httpmock.Responder
+		ends   error // nil where it goes on once lookups work again
+	}{
+		"limited":   {reply(429, ``, "Retry-After", "3600"), nil},
+		"a bad key": {reply(401, ``), clerk.ErrUnauthorized},
+		"no date":   {reply(200, `[]`), clerk.ErrOutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				start, n := time.Now(), 0
+				client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+					n++
+					switch {
+					case n == 2:
+						return reply(500, ``)(req)
+					case n > 2 && req.Method == http.MethodGet && time.Since(start) < time.Hour:
+						return test.lookup(req)
+					}
+					return l.fake.RoundTrip(req)
+				}), clerk.WithSecretKeyFunc(l.key))
+				results, err := createAll(t, client, guests(100))
+				require.Less(t, n, 250)
+				if test.ends == nil {
+					require.NoError(t, err)
+					require.Len(t, results, 100)
+					return
+				}
+				require.ErrorIs(t, err, test.ends)
+				require.Less(t, time.Since(start), 2*time.Minute)
+			})
+		})
+	}
+}
+
+// TestCreateAllIsNotHeldUpByOneRow whose writes always fail: the others go out, and then
+// it ends the run.
+func TestCreateAllIsNotHeldUpByOneRow(t *testing.T) {
+	for name, failure := range map[string]httpmock.Responder{"500": reply(500, ``), "a redirect": reply(301, ``), "nothing": reply(204, ``)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := limited(t, false)
+				start := time.Now()
+				client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+					body, err := io.ReadAll(orEmpty(req.Body))
+					if err != nil {
+						return nil, err
+					}
+					if bytes.Contains(body, []byte(`"guest13@`)) {
+						return failure(req)
+					}
+					req.Body = io.NopCloser(bytes.NewReader(body))
+					return l.fake.RoundTrip(req)
+				}), clerk.WithSecretKeyFunc(l.key))
+				made := 0
+				var last error
+				for _, err := range client.Invitations.CreateAll(t.Context(), guests(300)) {
+					if last = err; err == nil {
+						made++
+					}
+				}
+				require.ErrorIs(t, last, clerk.ErrOutcomeUnknown)
+				require.Equal(t, 299, made)
+				require.Less(t, time.Since(start), 12*time.Hour)
+				t.Log(time.Since(start))
+			})
+		})
+	}
+}
+
 // TestCreateAllRefusesRows that Clerk has something against.
 func TestCreateAllRefusesRows(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{
@@ -1354,6 +1428,25 @@ func TestCreateAllInAnyOrder(t *testing.T) {
 		for i, result := range results {
 			require.Equal(t, fmt.Sprint("inv_", i), result.Invitation.ID)
 		}
+
+		// One of them is written in another way.
+		n := 0
+		odder := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet {
+				return reply(200, `{"data":[],"total_count":0}`)(req)
+			}
+			var invs []string
+			for _, name := range []string{guest(1), "guest.2@example.com", guest(0)} {
+				n++
+				one := strings.Replace(pendingJSON, address, name, 1)
+				invs = append(invs, strings.Replace(one, testID, fmt.Sprint("inv_", n), 1))
+			}
+			return reply(200, "["+strings.Join(invs, ",")+"]")(req)
+		})
+		results, err = createAll(t, newClient(t, odder), guests(3))
+		require.NoError(t, err)
+		require.Equal(t, []string{"inv_3", "inv_1", "inv_2"},
+			[]string{results[0].Invitation.ID, results[1].Invitation.ID, results[2].Invitation.ID})
 
 		// Not the same without regard to case, though they are when folded.
 		l := newLife(t)

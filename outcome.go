@@ -21,6 +21,8 @@ const clockSlack = time.Second
 // made, before a repeat that Clerk would not refuse as a duplicate.
 const visibleWithin = 5 * time.Second
 
+var errNoDate = errors.New("clerk: the response does not tell Clerk's time")
+
 // A sight is what a look has shown.
 type sight int
 
@@ -271,7 +273,7 @@ func (v *view) list(ctx context.Context, req ListInvitationsRequest) (invs []Inv
 		}
 		date, err := http.ParseTime(v.last.Header.Get("Date"))
 		if err != nil {
-			return nil, 0, errors.New("clerk: the response does not tell Clerk's time")
+			return nil, 0, errNoDate
 		}
 		since = UnixMilli(date.Add(-time.Since(v.started) - clockSlack).UnixMilli())
 		invs = append(invs, page.Data...)

@@ -20,6 +20,14 @@ const (
 	maxRepeats = 100
 	// listAhead is how many pages a run lists at a time.
 	listAhead = 8
+	// manyDoubts is how often rows are sent before a doubt about them may be one row's
+	// fault.
+	manyDoubts = 3
+	// tooManyDoubts is how often one is, before it ends a run in which others went out.
+	tooManyDoubts = 20
+	// maxStuck is how many rows may stay in doubt while others are sent. With more of
+	// them it is an outage.
+	maxStuck = 10
 )
 
 // A run is one loop over CreateAll. It works in the goroutine of the loop: it reads
@@ -35,11 +43,14 @@ type run struct {
 	queue    []row                  // to be sent
 	suspects []row                  // to be sent first: one of them is to blame for a refusal
 	repeats  []row                  // whose address is in the queue
+	stuck    []row                  // each of which stays in doubt, to be sent last
 
 	creates, bulks quota
 	reached        bool // Clerk has answered
 	lastSent       time.Time
-	troubles       int // in a row
+	limited        bool // the last request, by its quota
+	troubles       int  // in a row
+	settled        int  // rows, by requests
 	pause          time.Time
 	progress       Progress
 }
@@ -51,6 +62,8 @@ type row struct {
 	key     addressKey
 	since   time.Time // when it was first sent, where it is in doubt
 	doubt   doubt
+	doubts  int // how often it was sent and left in doubt
+	before  int // how many rows were settled before the first of them
 }
 
 // An addressKey stands for an address without regard to case, in less memory.
@@ -87,7 +100,11 @@ func (r *run) start(ctx context.Context, requests iter.Seq[CreateInvitationReque
 	for {
 		err := r.gather(ctx)
 		if err == nil && r.isIdle() {
-			return r.sourceError()
+			if len(r.stuck) == 0 {
+				return r.sourceError()
+			}
+			r.queue, r.stuck = r.stuck, nil
+			continue
 		}
 		if err == nil {
 			err = r.send(ctx)
@@ -107,7 +124,7 @@ func (r *run) checkOptions() error {
 	if c.response != nil {
 		return fieldError{"response", "is for one call, and CreateAll makes many"}
 	}
-	return c.invalid
+	return c.check()
 }
 
 // isIdle reports whether there is nothing to send.
@@ -128,10 +145,6 @@ func (r *run) gather(ctx context.Context) error {
 		if full && (wait == 0 || r.isIdle()) {
 			return nil
 		}
-		var source <-chan given
-		if !full {
-			source = r.source.ask()
-		}
 		var timer <-chan time.Time
 		if !r.isIdle() {
 			if deadline, ok := ctx.Deadline(); ok && !now.Add(wait).Before(deadline) {
@@ -142,6 +155,10 @@ func (r *run) gather(ctx context.Context) error {
 				linger = now.Add(lingering)
 			}
 			timer = time.After(cmp.Or(wait, linger.Sub(now)))
+		}
+		var source <-chan given
+		if !full {
+			source = r.source.ask()
 		}
 		select {
 		case <-ctx.Done():
@@ -272,15 +289,29 @@ func (r *run) send(ctx context.Context) error {
 	v := &view{service: r.service, config: r.config, started: began, doubt: sent[0].doubt}
 	v.config.response = &v.last
 	mayRepeat := func() bool { return ctx.Err() == nil && q.wait(time.Now()) == 0 }
+	until := q.until
 	made, err := r.write(longer, v, sent, q, mayRepeat)
+	r.limited = q.until != until
 	r.reached = r.reached || v.last.StatusCode > 0 && v.last.StatusCode < 500
 	if errors.Is(err, ErrOutcomeUnknown) {
 		for i := range sent {
-			sent[i].since, sent[i].doubt = began, v.doubt
+			sent[i].leaveInDoubt(began, v.doubt, r.settled)
 		}
 	}
 	r.lastSent = cmp.Or(v.doubt.at, time.Now())
 	return r.settle(sent, others, suspect, made, err)
+}
+
+// leaveInDoubt takes in that the row's outcome is not known, and how many others were
+// settled so far.
+func (r *row) leaveInDoubt(began time.Time, d doubt, settled int) {
+	if r.doubts == 0 {
+		r.before = settled
+	}
+	if !d.at.Equal(r.doubt.at) { // it was sent again, not only looked up
+		r.doubts++
+	}
+	r.since, r.doubt = began, d
 }
 
 // outlive is a context that ends some time after ctx.
@@ -360,19 +391,26 @@ func counted[T any](q *quota, mayRepeat func() bool, w write[T]) write[T] {
 	return w
 }
 
-// match finds the invitation of each row, by its address, or else by its place.
+// match finds the invitation of each row, by its address, or else by its place among
+// those that are left.
 func match(rows []row, invs []Invitation) map[int]Invitation {
-	byAddress := map[addressKey]Invitation{}
-	for _, inv := range invs {
-		byAddress[keyOf(inv.EmailAddress)] = inv
-	}
 	made := map[int]Invitation{}
-	for i, row := range rows {
-		inv, ok := byAddress[row.key]
-		if !ok {
-			inv = invs[i]
+	left := slices.DeleteFunc(slices.Clone(invs), func(inv Invitation) bool {
+		i := slices.IndexFunc(rows, func(row row) bool { return row.key == keyOf(inv.EmailAddress) })
+		if i >= 0 {
+			made[i] = inv
 		}
-		made[i] = inv
+		return i >= 0
+	})
+	for i := range rows {
+		_, ok := made[i]
+		switch {
+		case ok:
+		case len(left) > 0:
+			made[i], left = left[0], left[1:]
+		default:
+			made[i] = invs[i]
+		}
 	}
 	return made
 }
@@ -393,17 +431,17 @@ func (r *run) settle(sent, others []row, suspect bool, made map[int]Invitation, 
 	switch {
 	case failure == nil:
 		r.reached, r.troubles, r.suspects = true, 0, others
+		r.settled += len(sent)
 	case verdict == rowsRefused:
 		r.reached, r.troubles = true, 0
+		r.settled += len(sent)
 		if err := r.takeApart(sent, rest, others, suspect, outcome, failure); err != nil {
 			return err
 		}
 	default:
-		r.putBack(slices.Concat(rest, others), suspect && verdict == sentLater)
-		if verdict == runEnds || !r.reached && !errors.Is(failure, ErrRateLimited) {
-			return failure
+		if err := r.putOff(rest, others, suspect, verdict, failure); err != nil {
+			return err
 		}
-		r.takeCare(failure)
 	}
 	repeats := r.repeats
 	r.repeats = nil
@@ -412,6 +450,27 @@ func (r *run) settle(sent, others []row, suspect bool, made map[int]Invitation, 
 			return err
 		}
 	}
+	return nil
+}
+
+// putOff has rows sent later, or ends the run.
+func (r *run) putOff(rest, others []row, suspect bool, verdict verdict, failure error) error {
+	stuck := verdict == inDoubt && len(rest) > 0 && rest[0].doubts >= manyDoubts
+	switch {
+	case stuck && len(rest) == 1 && len(r.stuck) < maxStuck:
+		r.putBack(others, false)
+		r.stuck = append(r.stuck, rest...)
+	case stuck && len(rest) > 1:
+		r.putBack(others, false)
+		r.putBack(rest, true)
+	default:
+		r.putBack(slices.Concat(rest, others), suspect && verdict == sentLater)
+	}
+	hopeless := stuck && len(rest) == 1 && rest[0].doubts >= tooManyDoubts && r.settled > rest[0].before
+	if verdict == runEnds || hopeless || !r.reached && !r.limited {
+		return failure
+	}
+	r.takeCare(failure)
 	return nil
 }
 
@@ -478,6 +537,9 @@ const (
 func judge(failure error) (verdict, Outcome) {
 	sdk, isSDK := errors.AsType[*SDKError](failure)
 	switch {
+	case errors.Is(failure, ErrUnauthorized), errors.Is(failure, errNoDate), hasCode(failure, CodeAPIVersionInvalid,
+		CodeDevMonthlyEmailLimitExceeded, CodeInvitationsNotSupported, CodeQuotaExceeded, CodeUserQuotaExceeded):
+		return runEnds, 0
 	case errors.Is(failure, ErrOutcomeUnknown):
 		if isSDK && isUnexplained(failure, sdk.StatusCode) {
 			return runEnds, 0
@@ -485,9 +547,6 @@ func judge(failure error) (verdict, Outcome) {
 		return inDoubt, 0
 	case errors.Is(failure, ErrRateLimited), hasCode(failure, CodeConflict, CodeResourceLocked):
 		return sentLater, 0
-	case errors.Is(failure, ErrUnauthorized), hasCode(failure, CodeAPIVersionInvalid, CodeDevMonthlyEmailLimitExceeded,
-		CodeInvitationsNotSupported, CodeQuotaExceeded, CodeUserQuotaExceeded):
-		return runEnds, 0
 	case errors.Is(failure, ErrDuplicateInvitation):
 		return rowsRefused, OutcomeAlreadyInvited
 	case errors.Is(failure, ErrUserExists):
@@ -527,7 +586,7 @@ func hasCode(err error, codes ...ErrorCode) bool {
 
 // takeCare has the run wait after a failure, but for one for which a quota waits.
 func (r *run) takeCare(failure error) {
-	if errors.Is(failure, ErrRateLimited) {
+	if r.limited {
 		return
 	}
 	r.troubles++
@@ -617,7 +676,7 @@ func (r *run) ended(err error) error {
 	}
 	e := &SDKError{Message: "the run was stopped: " + oneLine(err.Error()), Err: err}
 	e.describeAs(err)
-	if slices.ContainsFunc(r.queue, func(row row) bool { return row.doubt.failure != nil }) {
+	if slices.ContainsFunc(slices.Concat(r.queue, r.stuck), func(row row) bool { return row.doubt.failure != nil }) {
 		e.Err = errors.Join(err, ErrOutcomeUnknown)
 	}
 	return e

@@ -56,8 +56,14 @@ func (s *source) close() {
 		s.stop()
 		return
 	}
-	go func() {
-		<-s.given
+	select {
+	case <-s.given:
 		s.stop()
-	}()
+	default:
+		go func() {
+			defer func() { _ = recover() }() // nobody is left to hear of its panic
+			<-s.given
+			s.stop()
+		}()
+	}
 }

@@ -1041,17 +1041,7 @@ func TestCreateAllIsNotHeldUpByOneRow(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := limited(t, false)
 				start := time.Now()
-				client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
-					body, err := io.ReadAll(orEmpty(req.Body))
-					if err != nil {
-						return nil, err
-					}
-					if bytes.Contains(body, []byte(`"guest13@`)) {
-						return failure(req)
-					}
-					req.Body = io.NopCloser(bytes.NewReader(body))
-					return l.fake.RoundTrip(req)
-				}), clerk.WithSecretKeyFunc(l.key))
+				client := l.failingRow(t, failure)
 				made := 0
 				var last error
 				for _, err := range client.Invitations.CreateAll(t.Context(), guests(300)) {
@@ -1080,17 +1070,7 @@ func TestCreateAllRefusesRows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newLife(t)
-				bad := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
-					body, err := io.ReadAll(orEmpty(req.Body))
-					if err != nil {
-						return nil, err
-					}
-					if bytes.Contains(body, []byte(`"guest13@`)) {
-						return failure(req)
-					}
-					req.Body = io.NopCloser(bytes.NewReader(body))
-					return l.fake.RoundTrip(req)
-				}), clerk.WithSecretKeyFunc(l.key))
+				bad := l.failingRow(t, failure)
 				results, err := createAll(t, bad, guests(40))
 				require.NoError(t, err)
 				for i, result := range results {
@@ -1106,6 +1086,22 @@ func TestCreateAllRefusesRows(t *testing.T) {
 			})
 		})
 	}
+}
+
+// failingRow has every request for guest 13 fail.
+func (l life) failingRow(t *testing.T, failure httpmock.Responder) *clerk.Client {
+	t.Helper()
+	return newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(orEmpty(req.Body))
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Contains(body, []byte(`"guest13@`)) {
+			return failure(req)
+		}
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		return l.fake.RoundTrip(req)
+	}), clerk.WithSecretKeyFunc(l.key))
 }
 
 func orEmpty(body io.Reader) io.Reader {

@@ -30,12 +30,13 @@ import (
 // source that cannot be read again. What a request holds must not change once it was
 // given.
 //
-// No request to Clerk is spent on an address that can never be right, on metadata that
-// cannot be JSON, or on an ExpiresInDays outside of 1 to 365; nor on an address that
-// comes again: it has the outcome of the first, or OutcomeAlreadyInvited where that was
-// created, and is tried itself only where the first was refused. In memory the run keeps
-// some twenty requests, and 16 bytes and a map's overhead for each address that it has
-// been given or has listed.
+// No request to Clerk is spent on an address that can never be right, on metadata
+// that cannot be JSON, or on an ExpiresInDays outside of 1 to 365; nor on an address
+// that comes again: it has the outcome of the first, or OutcomeAlreadyInvited where
+// that was created, and is tried itself only where the first was refused. In memory
+// the run keeps some twenty requests, up to a hundred that repeat their addresses,
+// and 16 bytes and a map's overhead for each address that it has been given or has
+// listed.
 //
 // A bulk that Clerk refuses is taken apart until the request that is to blame is
 // found, and the others go out. A write that may have happened is looked up, as in
@@ -261,6 +262,20 @@ type Progress struct {
 	renewed time.Time     // when there are more
 	share   int           // how many more, at most
 	per     time.Duration // and how often
+}
+
+// count takes in a result.
+func (p *Progress) count(outcome Outcome) {
+	switch outcome {
+	case OutcomeCreated:
+		p.Created++
+	case OutcomeAlreadyInvited:
+		p.AlreadyInvited++
+	case OutcomeAlreadyUser:
+		p.AlreadyUser++
+	case OutcomeRefused:
+		p.Refused++
+	}
 }
 
 // Done is how many requests have a result.

@@ -211,6 +211,12 @@ func (e *ClerkErrors) Is(target error) bool {
 	return e.is(target)
 }
 
+// hasCode reports whether Clerk gave one of the codes.
+func hasCode(err error, codes ...ErrorCode) bool {
+	refused, ok := errors.AsType[*ClerkErrors](err)
+	return ok && slices.ContainsFunc(refused.Errors, func(one ClerkError) bool { return slices.Contains(codes, one.Code) })
+}
+
 // SDKError is every failure but Clerk's documented refusals: an undocumented
 // status, a response that cannot be read or is too large, a connection that
 // failed, a context that ended, a request that can never be right.

@@ -206,7 +206,7 @@ func checkID(id string) error {
 	switch {
 	case id == "":
 		return fieldError{field, "is empty"}
-	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+	case strings.ContainsFunc(id, isSpaceOrControl):
 		return fieldError{field, "holds white space or a control character"}
 	case strings.ContainsAny(id, "/?#%"):
 		return fieldError{field, "holds one of / ? # %"}
@@ -215,6 +215,8 @@ func checkID(id string) error {
 	}
 	return nil
 }
+
+func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 func encode(req CreateInvitationRequest) ([]byte, error) {
 	if err := req.check(); err != nil {

@@ -49,10 +49,12 @@ func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest
 // loop, all at once, as soon as the first one has told how many there are. Their order
 // is kept. Where req.OrderBy is neither empty nor OrderByCreatedAt, it requests one page
 // ahead only: of several at once, those behind could be looked at before new invitations
-// move what they hold, and those before them afterwards. To leave room for others it makes at most 900 requests in 10 seconds, or 90
-// with the key of a development instance (sk_test_...), which is nine tenths of what
-// Clerk takes of all requests together (its "Rate limits" page). 0 turns it off, which
-// is the default. Operations other than All refuse it.
+// move what they hold, and those before them afterwards.
+//
+// To leave room for others it makes at most 900 requests in 10 seconds, or 90 with the
+// key of a development instance (sk_test_...), which is nine tenths of what Clerk takes
+// of all requests together (its "Rate limits" page). 0 turns it off, which is the
+// default. Operations other than All refuse it.
 func WithPrefetch(pages int) CallOption {
 	return onlyFor("All", func(c *config) error {
 		if pages < 0 {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 )
 
 const (
@@ -190,6 +189,7 @@ func (r *run) admit(ctx context.Context, g given) error {
 		if err := r.listStanding(ctx); err != nil {
 			return err
 		}
+		r.reached = true
 	}
 	next := row{index: r.progress.Taken, request: req}
 	r.progress.Taken++
@@ -215,7 +215,7 @@ func checkRow(req CreateInvitationRequest) error {
 		return fieldError{field, "has no @"}
 	case at == 0 || at == len(req.EmailAddress)-1:
 		return fieldError{field, "has nothing on one side of the @"}
-	case !isQuoted && strings.ContainsFunc(req.EmailAddress, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+	case !isQuoted && strings.ContainsFunc(req.EmailAddress, isSpaceOrControl):
 		return fieldError{field, "holds white space or a control character"}
 	case req.ExpiresInDays < 0 || req.ExpiresInDays > 365:
 		return fieldError{"expires_in_days", "is not from 1 to 365"}
@@ -251,7 +251,6 @@ func (r *run) listStanding(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.reached = true
 		for _, inv := range page {
 			if !since.IsZero() && inv.CreatedAt < UnixMilli(since.UnixMilli()) {
 				return nil
@@ -263,7 +262,6 @@ func (r *run) listStanding(ctx context.Context) error {
 		}
 		r.observe()
 	}
-	r.reached = true
 	return nil
 }
 
@@ -430,10 +428,10 @@ func (r *run) settle(sent, others []row, suspect bool, made map[int]Invitation, 
 	verdict, outcome := judge(failure)
 	switch {
 	case failure == nil:
-		r.reached, r.troubles, r.suspects = true, 0, others
+		r.troubles, r.suspects = 0, others
 		r.settled += len(sent)
 	case verdict == rowsRefused:
-		r.reached, r.troubles = true, 0
+		r.troubles = 0
 		r.settled += len(sent)
 		if err := r.takeApart(sent, rest, others, suspect, outcome, failure); err != nil {
 			return err
@@ -578,12 +576,6 @@ func isUnexplained(failure error, status int) bool {
 // aboutRows is the statuses that are about what was sent, also without Clerk's envelope.
 var aboutRows = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
 
-// hasCode reports whether Clerk gave one of the codes.
-func hasCode(err error, codes ...ErrorCode) bool {
-	refused, ok := errors.AsType[*ClerkErrors](err)
-	return ok && slices.ContainsFunc(refused.Errors, func(one ClerkError) bool { return slices.Contains(codes, one.Code) })
-}
-
 // takeCare has the run wait after a failure, but for one for which a quota waits.
 func (r *run) takeCare(failure error) {
 	if r.limited {
@@ -599,11 +591,7 @@ func (r *run) takeCare(failure error) {
 
 // report gives a result.
 func (r *run) report(row row, outcome Outcome, inv *Invitation, err error) error {
-	counts := map[Outcome]*int{
-		OutcomeCreated: &r.progress.Created, OutcomeAlreadyInvited: &r.progress.AlreadyInvited,
-		OutcomeAlreadyUser: &r.progress.AlreadyUser, OutcomeRefused: &r.progress.Refused,
-	}
-	*counts[outcome]++
+	r.progress.count(outcome)
 	if outcome == OutcomeRefused { // the same address may fare better with other parameters
 		delete(r.known, row.key)
 	} else {

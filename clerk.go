@@ -66,7 +66,6 @@
 package clerk
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -119,13 +118,13 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 		if err := checkSecretKey(secretKey); err != nil {
 			return nil, invalid("", err)
 		}
-		base.secretKey = func(context.Context) (string, error) { return secretKey, nil }
+		base.secretKey = secretKey
 	}
 	c, err := newClient(base, opts)
 	if err != nil {
 		return nil, err
 	}
-	if c.config.secretKey == nil {
+	if c.config.secretKey == "" && c.config.keySource == nil {
 		return nil, invalid("", fieldError{"secret key", "is empty"})
 	}
 	return c, nil

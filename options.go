@@ -32,9 +32,10 @@ type SharedOption interface {
 type config struct {
 	baseURL          string
 	httpClient       *http.Client
-	secretKey        func(context.Context) (string, error)
+	secretKey        string                                // where there is no keySource
+	keySource        func(context.Context) (string, error) // nil for none
 	userAgent        string
-	header           http.Header // never changed in place: clients share it
+	extraHeader      http.Header // never changed in place: clients share it
 	retry            RetryConfig // with its defaults filled in
 	attemptTimeout   time.Duration
 	maxResponseBytes int64
@@ -99,12 +100,12 @@ func WithHeader(name, value string) SharedOption {
 		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 			return fieldError{"header " + name, "has a control character in its value"}
 		}
-		header := c.header.Clone()
+		header := c.extraHeader.Clone()
 		if header == nil {
 			header = http.Header{}
 		}
 		header.Set(name, value)
-		c.header = header
+		c.extraHeader = header
 		return nil
 	})
 }
@@ -150,6 +151,18 @@ func (c *config) check() error {
 		return fieldError{"option", "is for " + c.only + " alone"}
 	}
 	return c.invalid
+}
+
+// key is the secret key of now.
+func (c *config) key(ctx context.Context) (string, error) {
+	if c.keySource == nil {
+		return c.secretKey, nil
+	}
+	key, err := c.keySource(ctx)
+	if err != nil {
+		return "", fmt.Errorf("the secret key could not be obtained: %w", err)
+	}
+	return key, checkSecretKey(key)
 }
 
 var errNilOption = fieldError{"option", "is nil"}
@@ -232,7 +245,7 @@ func WithSecretKeyFunc(source func(ctx context.Context) (string, error)) Option 
 		if source == nil {
 			return fieldError{"secret key function", "is nil"}
 		}
-		c.secretKey = source
+		c.keySource = source
 		return nil
 	})
 }

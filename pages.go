@@ -149,7 +149,7 @@ func (p *pager) next(ctx context.Context) ([]Invitation, error) {
 // lookAhead requests what is to come.
 func (p *pager) lookAhead(ctx context.Context) {
 	if p.config.prefetch > 0 && p.quota.most == 0 {
-		key, _ := p.config.secretKey(ctx) // an error is the next request's, too
+		key, _ := p.config.key(ctx) // an error is the next request's, too
 		p.quota = listQuota(key)
 	}
 	for len(p.ahead) < p.config.prefetch && p.request.Offset < p.end {

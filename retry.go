@@ -123,7 +123,7 @@ func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err erro
 
 // planAnother chooses the wait before another attempt, if there is time for it.
 func (x *exchange) planAnother(ctx context.Context) {
-	if ended := ctx.Err(); ended != nil {
+	if ended := x.ended(ctx); ended != nil {
 		if !errors.Is(x.last.err, ended) {
 			x.cutShort = ended
 		}
@@ -133,9 +133,18 @@ func (x *exchange) planAnother(ctx context.Context) {
 	if wait == 0 {
 		wait = x.retry.Backoff.wait(x.attempts)
 	}
-	if deadline, ok := ctx.Deadline(); !ok || wait < time.Until(deadline) {
+	callers, _ := ctx.Deadline()
+	if end := earlier(x.deadline, callers); end.IsZero() || wait < time.Until(end) {
 		x.wait, x.again = wait, true
 	}
+}
+
+// ended is why the call is over; nil when it is not.
+func (x *exchange) ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil || x.deadline.IsZero() || time.Now().Before(x.deadline) {
+		return err
+	}
+	return context.DeadlineExceeded
 }
 
 func (x *exchange) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration {

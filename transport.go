@@ -83,7 +83,9 @@ type exchange struct {
 	request
 
 	started  time.Time
-	attempts int // begun so far
+	deadline time.Time   // of the call itself, beside the caller's; zero for none
+	header   http.Header // of each attempt
+	attempts int         // begun so far
 	last     attempt
 	conn     connection
 	again    bool          // the policy wants another attempt
@@ -122,16 +124,13 @@ func (x *exchange) send(ctx context.Context) {
 		return
 	}
 	if x.retry.Strategy != RetryNone {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, x.retry.Backoff.MaxElapsedTime)
-		defer cancel()
+		x.deadline = x.started.Add(x.retry.Backoff.MaxElapsedTime)
 	}
 	req, err := x.newRequest(ctx)
 	if err != nil {
 		x.last = attempt{err: err, unsent: true}
 		return
 	}
-	header := req.Header
 	client := &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport:     attemptTransport{x},
@@ -140,9 +139,7 @@ func (x *exchange) send(ctx context.Context) {
 		},
 		RetryMax: math.MaxInt, // MaxElapsedTime ends it
 		RequestLogHook: func(_ retryablehttp.Logger, r *http.Request, _ int) {
-			if x.httpClient.Jar != nil {
-				r.Header = header.Clone() // http.Client adds cookies to it
-			}
+			r.Header = http.Header{} // for http.Client to add cookies to
 			x.beginAttempt()
 		},
 		CheckRetry: x.checkRetry,
@@ -161,7 +158,7 @@ func (x *exchange) send(ctx context.Context) {
 type attemptTransport struct{ x *exchange }
 
 func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(req.Context(), t.x.timeout())
+	ctx, cancel := context.WithDeadline(req.Context(), t.x.attemptDeadline())
 	t.x.last.release = cancel // once the body is read
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -171,8 +168,15 @@ func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		next = http.DefaultTransport
 	}
 	t.x.last.entered = true
-	resp, err := next.RoundTrip(req.WithContext(ctx))
-	if resp != nil {
+	cookies := req.Header
+	req = req.WithContext(ctx)
+	req.Header = t.x.header
+	if len(cookies) > 0 {
+		req.Header = req.Header.Clone()
+		maps.Copy(req.Header, cookies)
+	}
+	resp, err := next.RoundTrip(req)
+	if resp != nil && resp.Header.Get("Location") != "" {
 		// http.Client would make an error of a redirect that leads nowhere.
 		if _, bad := url.Parse(resp.Header.Get("Location")); bad != nil {
 			resp.Header.Del("Location")
@@ -187,13 +191,11 @@ func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 func (x *exchange) sentTwice() bool { return x.conn.got.Load() > 1 }
 
 func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
-	key, err := x.secretKey(ctx)
+	key, err := x.currentKey(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the secret key could not be obtained: %w", err)
-	}
-	if err := checkSecretKey(key); err != nil {
 		return nil, err
 	}
+	x.header = x.newHeader(key)
 	target := x.baseURL + x.path
 	if len(x.query) > 0 {
 		target += "?" + x.query.Encode()
@@ -204,23 +206,45 @@ func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, erro
 	}
 	ctx = httptrace.WithClientTrace(ctx, x.conn.trace())
 	req, err := retryablehttp.NewRequestWithContext(ctx, x.method, target, body)
-	if err != nil {
-		return nil, err
-	}
-	if x.isWrite() { // or net/http would send it again by itself over HTTP/2
+	if err == nil && x.isWrite() { // or net/http would send it again by itself over HTTP/2
 		req.GetBody = nil
 	}
-	maps.Copy(req.Header, x.header)
-	req.Header.Set("Authorization", "Bearer "+key)
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", x.userAgent)
-	if req.Header.Get("Clerk-API-Version") == "" {
-		req.Header.Set("Clerk-API-Version", APIVersion)
+	return req, err
+}
+
+// currentKey asks for the secret key, for as long as the call may take.
+func (x *exchange) currentKey(ctx context.Context) (string, error) {
+	if x.keySource != nil && !x.deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, x.deadline)
+		defer cancel()
 	}
+	return x.key(ctx)
+}
+
+func (x *exchange) newHeader(key string) http.Header {
+	header := http.Header{"Clerk-Api-Version": {APIVersion}}
+	maps.Copy(header, x.extraHeader)
+	header["Authorization"] = []string{"Bearer " + key}
+	header["Accept"] = []string{"application/json"}
+	header["User-Agent"] = []string{x.userAgent}
 	if x.isWrite() {
-		req.Header.Set("Content-Type", "application/json")
+		header["Content-Type"] = []string{"application/json"}
 	}
-	return req, nil
+	return header
+}
+
+// attemptDeadline is when an attempt that begins now is to be cut off.
+func (x *exchange) attemptDeadline() time.Time {
+	return earlier(x.deadline, time.Now().Add(x.timeout()))
+}
+
+// earlier is the earlier of two times, where zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // timeout is how long an attempt may take.
@@ -338,8 +362,11 @@ func cutOff(err error) error {
 // readBody reads at most limit bytes. Whatever the error, what was read is
 // returned.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
-	expected := min(max(resp.ContentLength, 511), limit, 1<<20) // a claim, not a fact
-	body := make([]byte, 0, expected+1)                         // one more, to see the end
+	expected := resp.ContentLength // a claim, not a fact
+	if expected < 0 {
+		expected = 511
+	}
+	body := make([]byte, 0, min(expected, limit, 1<<20)+1) // one more, to see the end
 	limited := io.LimitReader(resp.Body, limit)
 	for {
 		n, err := limited.Read(body[len(body):cap(body)])

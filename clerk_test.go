@@ -178,6 +178,20 @@ func TestSecretKeyFuncIsAskedForEachCall(t *testing.T) {
 	}
 }
 
+func TestSecretKeyFuncEndsWithTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, answering(reply(200, pendingJSON)), clerk.WithSecretKeyFunc(
+			func(ctx context.Context) (string, error) {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}))
+		start := time.Now()
+		err := calls[clerk.OperationCreate](t.Context(), client)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Minute, time.Since(start), "MaxElapsedTime")
+	})
+}
+
 func TestSecretKeyFuncFails(t *testing.T) {
 	errVault := errors.New("the vault is shut")
 	for name, test := range map[string]struct {
@@ -276,6 +290,9 @@ func TestCookieJarIsUsed(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
 		require.Equal(t, []string{"seen=3"}, rec.last.Header["Cookie"])
+		rec.next = answering(reply(429, ``, "Set-Cookie", "seen=; Max-Age=0"), reply(200, pendingJSON))
+		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+		require.NotContains(t, rec.last.Header, "Cookie")
 	})
 }
 

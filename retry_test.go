@@ -315,6 +315,19 @@ func TestMaxElapsedTimeEndsAnAttempt(t *testing.T) {
 	})
 }
 
+// TestAttemptThatEndsTooLate: a transport may not heed its context.
+func TestAttemptThatEndsTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := calls[clerk.OperationList](t.Context(), newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			time.Sleep(6 * time.Second)
+			return reply(503, ``)(req)
+		})), clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: 5 * time.Second}}))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.EqualError(t, err, "clerk: ListInvitations: 503 Service Unavailable (no Clerk error, but an empty body); "+
+			"stopped before another attempt: the call took longer than MaxElapsedTime, 5s")
+	})
+}
+
 func TestCallersDeadlineEndsAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for op, call := range calls {

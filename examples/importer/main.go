@@ -33,12 +33,14 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerktest"
+	"github.com/clerk-invitations/clerk-go/examples/internal/people"
 )
 
 const (
@@ -87,7 +89,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer, secre
 type campaign struct {
 	client         *clerk.Client
 	share          clerk.Share
-	people         *people
+	people         *people.List
 	report         *os.File
 	dry, fake      bool
 	stdout, stderr io.Writer
@@ -101,7 +103,7 @@ func (c *campaign) prepare(file, reportTo, secretKey string) (err error) {
 			return err
 		}
 	}
-	if c.people, err = readPeople(input); err != nil {
+	if c.people, err = people.Read(input); err != nil {
 		return err
 	}
 	if err := c.connect(secretKey); err != nil {
@@ -158,8 +160,8 @@ func madeUp() []byte {
 // run invites everybody, writes the report, and gives the exit code.
 func (c *campaign) run(ctx context.Context) int {
 	report := newReport(c.people)
-	display := newDisplay(c.stderr, len(c.people.requests), min(c.share.Per, 10*time.Second))
-	results := c.client.Invitations.CreateAll(ctx, c.people.all(),
+	display := newDisplay(c.stderr, len(c.people.Requests), min(c.share.Per, 10*time.Second))
+	results := c.client.Invitations.CreateAll(ctx, slices.Values(c.people.Requests),
 		clerk.WithShare(c.share), clerk.WithObserver(display.show))
 	var failure error
 	for result, err := range results {

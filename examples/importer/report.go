@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/examples/internal/people"
 )
 
 // What a line of the report says, beside what clerk.Outcome does.
@@ -33,19 +34,19 @@ type report struct {
 }
 
 type line struct {
-	row
+	people.Row
 
 	outcome, invitation, problem string
 }
 
-func newReport(p *people) *report {
-	r := &report{byRow: make([]int, len(p.requests)), counts: map[string]int{}}
-	for i, row := range p.rows {
-		next := line{row: row, outcome: notSent}
-		if row.request < 0 {
-			next.outcome, next.problem = refused, row.problem
+func newReport(list *people.List) *report {
+	r := &report{byRow: make([]int, len(list.Requests)), counts: map[string]int{}}
+	for i, row := range list.Rows {
+		next := line{Row: row, outcome: notSent}
+		if row.Request < 0 {
+			next.outcome, next.problem = refused, row.Problem
 		} else {
-			r.byRow[row.request] = i
+			r.byRow[row.Request] = i
 		}
 		r.counts[next.outcome]++
 		r.lines = append(r.lines, next)
@@ -89,7 +90,7 @@ func (r *report) write(file *os.File) error {
 	w := csv.NewWriter(file)
 	_ = w.Write([]string{"line", "email_address", "outcome", "invitation_id", "problem"}) // Error tells
 	for _, l := range r.lines {
-		_ = w.Write([]string{strconv.Itoa(l.line), l.address, l.outcome, l.invitation, l.problem})
+		_ = w.Write([]string{strconv.Itoa(l.Line), l.Address, l.outcome, l.invitation, l.problem})
 	}
 	w.Flush()
 	return cmp.Or(w.Error(), file.Close())

@@ -1,4 +1,5 @@
-package main
+// Package people reads whom to invite from a CSV file, for the examples that invite many.
+package people
 
 import (
 	"bytes"
@@ -6,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,28 +14,28 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// people is what a CSV file asks for.
-type people struct {
-	rows     []row
-	requests []clerk.CreateInvitationRequest
+// A List is what a CSV file asks for.
+type List struct {
+	Rows     []Row
+	Requests []clerk.CreateInvitationRequest
 }
 
-// A row is a line of the file.
-type row struct {
-	line    int
-	address string
-	request int    // its index in requests; -1 when it cannot be read
-	problem string // why it cannot
+// A Row is a line of the file.
+type Row struct {
+	Line    int
+	Address string
+	Request int    // its index in Requests; -1 when it cannot be read
+	Problem string // why it cannot
 }
-
-func (p *people) all() iter.Seq[clerk.CreateInvitationRequest] { return slices.Values(p.requests) }
 
 // addressColumns is what the column of addresses may be called, best first.
 var addressColumns = []string{"email_address", "email", "e-mail", "email address"}
 
-// readPeople reads a CSV file in UTF-8. Lines that cannot be read are rows with a
-// problem; a file that cannot be understood is an error.
-func readPeople(input []byte) (*people, error) {
+// Read reads a CSV file in UTF-8, with commas or semicolons. Its first line names the
+// columns: one is email_address, or email, the others become public metadata. A file of
+// addresses alone needs no such line. Lines that cannot be read are rows with a problem;
+// a file that cannot be understood is an error.
+func Read(input []byte) (*List, error) {
 	input = bytes.TrimPrefix(input, []byte("\ufeff"))
 	firstLine, _, _ := bytes.Cut(input, []byte("\n"))
 	switch {
@@ -48,7 +48,7 @@ func readPeople(input []byte) (*people, error) {
 	if bytes.IndexByte(firstLine, ',') < 0 && bytes.IndexByte(firstLine, ';') >= 0 {
 		f.comma = ';'
 	}
-	p := &people{}
+	p := &List{}
 	var header []string
 	address := -1
 	for {
@@ -59,7 +59,7 @@ func readPeople(input []byte) (*people, error) {
 		case header == nil && err != nil:
 			return nil, fmt.Errorf("the first line cannot be read: %w", err)
 		case err != nil:
-			p.rows = append(p.rows, row{line: line, request: -1, problem: err.Error()})
+			p.Rows = append(p.Rows, Row{Line: line, Request: -1, Problem: err.Error()})
 		case header != nil:
 			p.add(line, fields, header, address)
 		case len(fields) == 1 && strings.Contains(fields[0], "@"): // addresses alone
@@ -134,10 +134,10 @@ func checkHeader(header []string) (columns []string, address int, err error) {
 }
 
 // add takes in a line's fields.
-func (p *people) add(line int, fields, header []string, address int) {
-	next := row{line: line, request: -1}
+func (p *List) add(line int, fields, header []string, address int) {
+	next := Row{Line: line, Request: -1}
 	if address < len(fields) {
-		next.address = strings.TrimSpace(fields[address])
+		next.Address = strings.TrimSpace(fields[address])
 	}
 	isBroken := func(s string) bool { return !utf8.ValidString(s) }
 	for len(fields) > len(header) && fields[len(fields)-1] == "" {
@@ -145,16 +145,16 @@ func (p *people) add(line int, fields, header []string, address int) {
 	}
 	switch {
 	case len(fields) > len(header):
-		next.problem = fmt.Sprintf("%d fields, but the first line names %d", len(fields), len(header))
+		next.Problem = fmt.Sprintf("%d fields, but the first line names %d", len(fields), len(header))
 	case slices.ContainsFunc(fields, isBroken):
-		next.problem = "not in UTF-8"
+		next.Problem = "not in UTF-8"
 	default:
-		next.request = len(p.requests)
-		p.requests = append(p.requests, clerk.CreateInvitationRequest{
-			EmailAddress: next.address, PublicMetadata: metadata(fields, header, address),
+		next.Request = len(p.Requests)
+		p.Requests = append(p.Requests, clerk.CreateInvitationRequest{
+			EmailAddress: next.Address, PublicMetadata: metadata(fields, header, address),
 		})
 	}
-	p.rows = append(p.rows, next)
+	p.Rows = append(p.Rows, next)
 }
 
 // metadata is the fields beside the address that hold something; nil when there are

@@ -1,0 +1,72 @@
+package people_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/examples/internal/people"
+)
+
+func TestRead(t *testing.T) {
+	ada := clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"}
+	withData := ada
+	withData.PublicMetadata = map[string]any{"name": "Lovelace, Ada", "seat": "7"}
+	grace := clerk.CreateInvitationRequest{EmailAddress: "grace@example.com"}
+	for name, test := range map[string]struct {
+		input    string
+		requests []clerk.CreateInvitationRequest
+	}{
+		"addresses alone":   {"ada@example.com\ngrace@example.com\n", []clerk.CreateInvitationRequest{ada, grace}},
+		"no last line end":  {"email\nada@example.com", []clerk.CreateInvitationRequest{ada}},
+		"a header alone":    {"email\n", nil},
+		"quoted, metadata":  {"email_address,name,seat\nada@example.com,\"Lovelace, Ada\",7\n", []clerk.CreateInvitationRequest{withData}},
+		"another order":     {"seat,name,Email\n7,\"Lovelace, Ada\", ada@example.com \n", []clerk.CreateInvitationRequest{withData}},
+		"semicolons":        {"email;name;seat\nada@example.com;Lovelace, Ada;7\n", []clerk.CreateInvitationRequest{withData}},
+		"BOM and CRLF":      {"\ufeffemail,name,seat\r\nada@example.com,\"Lovelace, Ada\",7\r\n\r\ngrace@example.com,,\r\n", []clerk.CreateInvitationRequest{withData, grace}},
+		"empty columns":     {"email,,\ngrace@example.com,,\n", []clerk.CreateInvitationRequest{grace}},
+		"the better name":   {"email,email_address\nx@example.com,ada@example.com\n", []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"email": "x@example.com"}}}},
+		"fewer fields":      {"email,name,seat\ngrace@example.com\n", []clerk.CreateInvitationRequest{grace}},
+		"a line end inside": {"name,email\n\"Ada\nLovelace\",ada@example.com\n", []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"name": "Ada\nLovelace"}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list, err := people.Read([]byte(test.input))
+			require.NoError(t, err)
+			require.Equal(t, test.requests, list.Requests)
+			require.Len(t, list.Rows, len(test.requests))
+		})
+	}
+}
+
+func TestReadWithProblems(t *testing.T) {
+	list, err := people.Read([]byte("email,name\na@example.com,A,more\nb@example.com,\"B\" b\nc@example.com,C\xff\n\nd@example.com,D\n" +
+		"\"e@example.com,E\nf@example.com,F\ng@example.com,\"G\"\n\"h@example.com,H\ni@example.com,I\n"))
+	require.NoError(t, err)
+	require.Equal(t, []people.Row{
+		{2, "a@example.com", -1, "3 fields, but the first line names 2"},
+		{3, "", -1, `extraneous or missing " in quoted-field`},
+		{4, "c@example.com", -1, "not in UTF-8"},
+		{6, "d@example.com", 0, ""},
+		{7, "", -1, `extraneous or missing " in quoted-field`}, // it opens a quote that line 9 closes
+		{8, "f@example.com", 1, ""},
+		{9, "g@example.com", 2, ""},
+		{10, "", -1, `extraneous or missing " in quoted-field`}, // and one that is never closed
+		{11, "i@example.com", 3, ""},
+	}, list.Rows)
+	require.Len(t, list.Requests, 4)
+	const noAddress = "the first line has to name the columns, separated by commas or semicolons, and one of them email_address; it is "
+	for input, text := range map[string]string{
+		"":                         "the file is empty",
+		"\ufeff \n":                "the file is empty",
+		"\"email\n":                `the first line cannot be read: extraneous or missing " in quoted-field`,
+		"name,age\n":               noAddress + `"name,age"`,
+		"email,name,Name\n":        `two columns are called "name"`,
+		"email,,name\n":            "column 2 has no name in the first line",
+		"\xff\xfee\x00m\x00":       "the file is in UTF-16; save it as UTF-8",
+		"ada@example.com,Ada\nb\n": noAddress + `"ada@example.com,Ada"`,
+	} {
+		_, err := people.Read([]byte(input))
+		require.EqualError(t, err, text)
+	}
+}

@@ -1,0 +1,326 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/examples/internal/people"
+)
+
+// A batch is what one job invites: up to ten rows of a campaign. There is one for each
+// campaign and first line only, whatever has become of it.
+type batch struct {
+	Campaign string `json:"campaign" river:"unique"`
+	Line     int    `json:"line"     river:"unique"` // of the first row
+	Rows     []row  `json:"rows"`
+}
+
+// Kind names the jobs in the database.
+func (batch) Kind() string { return "clerk_invitations" }
+
+// InsertOpts makes them unique.
+func (batch) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByQueue: true, ByState: rivertype.JobStates()}}
+}
+
+// A row is a line of the campaign's file.
+type row struct {
+	Line    int                           `json:"line"`
+	Request clerk.CreateInvitationRequest `json:"request"`
+	Problem string                        `json:"problem,omitempty"` // why it cannot be sent
+}
+
+// A result is what came of a row. Jobs keep them as their output.
+type result struct {
+	Line         int    `json:"line"`
+	Outcome      string `json:"outcome"` // as clerk.Outcome has it
+	InvitationID string `json:"invitation_id,omitempty"`
+	Problem      string `json:"problem,omitempty"`
+}
+
+// What else may be said of a row.
+const (
+	waiting   = "waiting"
+	cancelled = "cancelled"
+	failed    = "failed"
+)
+
+// batches is the jobs for a list of people.
+func batches(campaign string, list *people.List) []batch {
+	lines := map[string]int{} // of addresses
+	var all []batch
+	for _, read := range list.Rows {
+		next := row{Line: read.Line, Problem: read.Problem}
+		next.Request.EmailAddress = read.Address
+		if read.Request >= 0 {
+			next.Request = list.Requests[read.Request]
+			key := strings.ToLower(read.Address)
+			if first, again := lines[key]; again {
+				next.Problem = fmt.Sprintf("the same address as in line %d", first)
+			} else {
+				lines[key] = read.Line
+			}
+		}
+		last := len(all) - 1
+		if last < 0 || len(all[last].Rows) == clerk.MaxBulkInvitations {
+			all = append(all, batch{Campaign: campaign, Line: next.Line})
+			last++
+		}
+		all[last].Rows = append(all[last].Rows, next)
+	}
+	return all
+}
+
+// A store is where the campaigns of an instance of Clerk are kept.
+type store struct {
+	db       *database
+	jobs     jobClient // that works on none
+	limit    *limit
+	instance string
+}
+
+// openStore makes in the database what is not there yet.
+func openStore(ctx context.Context, db *database, instance string, share clerk.Share, clerkAPI http.RoundTripper) (*store, error) {
+	if err := db.migrate(ctx); err != nil {
+		return nil, err
+	}
+	jobs, err := db.newClient(&river.Config{})
+	if err != nil {
+		return nil, err
+	}
+	s := &store{db: db, jobs: jobs, instance: instance}
+	s.limit = &limit{db: db.sql, instance: instance, share: share, next: clerkAPI}
+	return s, s.limit.furnish(ctx)
+}
+
+// enqueue adds a campaign, and tells how many of its jobs are new. One that is there
+// already stays as it is, and may have no other rows.
+func (s *store) enqueue(ctx context.Context, campaign string, list *people.List) (int, error) {
+	all := batches(campaign, list)
+	if len(all) == 0 {
+		return 0, errors.New("there is nobody to invite")
+	}
+	jobs, err := s.find(ctx, campaign)
+	if err != nil {
+		return 0, err
+	}
+	if len(jobs) > 0 && !sameRows(jobs, all) {
+		return 0, fmt.Errorf("there is a campaign %q with other rows; give this one another name, with -campaign", campaign)
+	}
+	var params []river.InsertManyParams
+	for _, b := range all {
+		params = append(params, river.InsertManyParams{Args: b, InsertOpts: &river.InsertOpts{Queue: s.instance}})
+	}
+	inserted, err := s.jobs.InsertMany(ctx, params)
+	added := 0
+	for _, one := range inserted {
+		if !one.UniqueSkippedAsDuplicate {
+			added++
+		}
+	}
+	return added, err
+}
+
+func sameRows(jobs []job, all []batch) bool {
+	for i := range all {
+		encoded, err := json.Marshal(all[i])
+		var want batch // as it comes out of the database
+		if err != nil || json.Unmarshal(encoded, &want) != nil || i >= len(jobs) || !reflect.DeepEqual(jobs[i].batch, want) {
+			return false
+		}
+	}
+	return len(jobs) == len(all)
+}
+
+// A job is a batch, and what has become of it.
+type job struct {
+	batch
+
+	row     *rivertype.JobRow
+	results map[int]result // by line
+}
+
+// decode reads a job.
+func decode(row *rivertype.JobRow) (job, error) {
+	j := job{row: row, results: map[int]result{}}
+	if err := json.Unmarshal(row.EncodedArgs, &j.batch); err != nil {
+		return j, err
+	}
+	if row.Output() == nil {
+		return j, nil
+	}
+	var results []result
+	err := json.Unmarshal(row.Output(), &results)
+	for _, r := range results {
+		j.results[r.Line] = r
+	}
+	return j, err
+}
+
+// open is the rows that have no result, and can be sent. Those that cannot get theirs.
+func (j *job) open() []row {
+	var open []row
+	for _, r := range j.Rows {
+		_, done := j.results[r.Line]
+		switch {
+		case done:
+		case r.Problem != "":
+			j.results[r.Line] = result{Line: r.Line, Outcome: clerk.OutcomeRefused.String(), Problem: r.Problem}
+		default:
+			open = append(open, r)
+		}
+	}
+	return open
+}
+
+// result is what came of a row of the job.
+func (j *job) result(r row) result {
+	if known, ok := j.results[r.Line]; ok {
+		return known
+	}
+	unknown := result{Line: r.Line, Outcome: waiting}
+	if n := len(j.row.Errors); n > 0 {
+		unknown.Problem = j.row.Errors[n-1].Error
+	}
+	switch j.row.State {
+	case rivertype.JobStateCancelled:
+		unknown.Outcome = cancelled
+	case rivertype.JobStateDiscarded:
+		unknown.Outcome = failed
+	}
+	return unknown
+}
+
+// find gives the jobs of a campaign, in the order of its rows.
+func (s *store) find(ctx context.Context, campaign string) ([]job, error) {
+	params := river.NewJobListParams().Kinds(batch{}.Kind()).Queues(s.instance).First(1000).
+		Where("args ->> 'campaign' = @campaign", river.NamedArgs{"campaign": campaign})
+	var jobs []job
+	for {
+		page, err := s.jobs.JobList(ctx, params)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range page.Jobs {
+			j, err := decode(row)
+			if err != nil {
+				return nil, err
+			}
+			jobs = append(jobs, j)
+		}
+		if page.LastCursor == nil || len(page.Jobs) < 1000 {
+			return jobs, nil
+		}
+		params = params.After(page.LastCursor)
+	}
+}
+
+// existing is find for a campaign that must be there.
+func (s *store) existing(ctx context.Context, campaign string) ([]job, error) {
+	jobs, err := s.find(ctx, campaign)
+	if err == nil && len(jobs) == 0 {
+		err = fmt.Errorf("there is no campaign %q", campaign)
+	}
+	return jobs, err
+}
+
+// cancel keeps back what of a campaign has not gone out.
+func (s *store) cancel(ctx context.Context, campaign string) error {
+	jobs, err := s.existing(ctx, campaign)
+	for _, j := range jobs {
+		if err == nil && j.row.FinalizedAt == nil {
+			_, err = s.jobs.JobCancel(ctx, j.row.ID)
+		}
+	}
+	return err
+}
+
+// stop has no worker begin a job, until resume is called, and keeps the reason.
+func (s *store) stop(ctx context.Context, reason string) error {
+	if err := s.keepReason(ctx, reason); err != nil {
+		return err
+	}
+	return s.jobs.QueuePause(ctx, s.instance, nil)
+}
+
+func (s *store) resume(ctx context.Context) error {
+	if err := s.keepReason(ctx, ""); err != nil && !errors.Is(err, river.ErrNotFound) {
+		return err
+	}
+	err := s.jobs.QueueResume(ctx, s.instance, nil)
+	if errors.Is(err, river.ErrNotFound) { // no worker was ever here
+		return nil
+	}
+	return err
+}
+
+type queueMetadata struct {
+	Stopped string `json:"stopped"`
+}
+
+func (s *store) keepReason(ctx context.Context, reason string) error {
+	encoded, err := json.Marshal(queueMetadata{reason})
+	if err == nil {
+		_, err = s.jobs.QueueUpdate(ctx, s.instance, &river.QueueUpdateParams{Metadata: encoded})
+	}
+	return err
+}
+
+// stopped is why no job is begun; empty when they are.
+func (s *store) stopped(ctx context.Context) (string, error) {
+	queue, err := s.jobs.QueueGet(ctx, s.instance)
+	switch {
+	case errors.Is(err, river.ErrNotFound):
+		return "", nil
+	case err != nil || queue.PausedAt == nil:
+		return "", err
+	}
+	var metadata queueMetadata
+	err = json.Unmarshal(queue.Metadata, &metadata)
+	return cmp.Or(metadata.Stopped, "the queue is paused"), err
+}
+
+// A status is how far a campaign has got.
+type status struct {
+	campaign string
+	rows     int
+	counts   map[string]int // of rows, by outcome
+	stopped  string         // why nothing is sent
+	until    time.Time      // before which nothing can be sent; zero when something can
+	end      time.Time      // about
+	jobs     []job
+}
+
+func (s *store) status(ctx context.Context, campaign string) (*status, error) {
+	jobs, err := s.existing(ctx, campaign)
+	if err != nil {
+		return nil, err
+	}
+	st := &status{campaign: campaign, counts: map[string]int{}, jobs: jobs}
+	for _, j := range jobs {
+		for _, r := range j.Rows {
+			st.rows++
+			st.counts[j.result(r).Outcome]++
+		}
+	}
+	if st.stopped, err = s.stopped(ctx); err != nil {
+		return nil, err
+	}
+	places, err := s.limit.look(ctx)
+	if wait, _ := s.limit.wait(ctx); wait > 0 {
+		st.until = time.Now().Add(wait)
+	}
+	st.end = s.limit.estimate(places, st.counts[waiting])
+	return st, err
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+	_ "modernc.org/sqlite" // the driver
+)
+
+// A jobClient is what is used of a river.Client, whatever the database.
+type jobClient interface {
+	Start(ctx context.Context) error
+	Stop(ctx context.Context) error
+	InsertMany(ctx context.Context, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
+	JobCancel(ctx context.Context, id int64) (*rivertype.JobRow, error)
+	JobList(ctx context.Context, params *river.JobListParams) (*river.JobListResult, error)
+	QueueGet(ctx context.Context, name string) (*rivertype.Queue, error)
+	QueuePause(ctx context.Context, name string, opts *river.QueuePauseOpts) error
+	QueueResume(ctx context.Context, name string, opts *river.QueuePauseOpts) error
+	QueueUpdate(ctx context.Context, name string, params *river.QueueUpdateParams) (*rivertype.Queue, error)
+}
+
+// A database holds the jobs and the limits.
+type database struct {
+	sql       *sql.DB
+	newClient func(*river.Config) (jobClient, error)
+	migrate   func(context.Context) error
+	close     func()
+}
+
+// openPostgres connects to a PostgreSQL database.
+func openPostgres(ctx context.Context, url string) (*database, error) {
+	pool, err := pgxpool.New(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	db := newDatabase(stdlib.OpenDBFromPool(pool), riverpgxv5.New(pool))
+	closeSQL := db.close
+	db.close = func() { closeSQL(); pool.Close() }
+	return db, nil
+}
+
+// openSQLite opens a database in a file, which it makes where there is none.
+func openSQLite(path string) (*database, error) {
+	pool, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=busy_timeout(30000)")
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(1) // as River's driver for it asks for
+	return newDatabase(pool, riversqlite.New(pool)), nil
+}
+
+func newDatabase[TTx any](pool *sql.DB, driver riverdriver.Driver[TTx]) *database {
+	return &database{
+		sql: pool,
+		newClient: func(config *river.Config) (jobClient, error) {
+			return river.NewClient(driver, config)
+		},
+		migrate: func(ctx context.Context) error {
+			migrator, err := rivermigrate.New(driver, nil)
+			if err != nil {
+				return err
+			}
+			if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+				return fmt.Errorf("the tables of River: %w", err)
+			}
+			_, err = pool.ExecContext(ctx, createLimit)
+			return err
+		},
+		close: func() { _ = pool.Close() },
+	}
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// A worker carries out jobs: it invites those of a batch who have no result yet. It may be
+// killed at any time, and the job is then run again: CreateAll finds what stands.
+type worker struct {
+	river.WorkerDefaults[batch]
+
+	store *store
+	clerk *clerk.Client
+}
+
+// Work carries out a job, or what is left of it. Where a limit is in the way, the job is
+// snoozed, and where Clerk fails, River tries it again, later and later. A refusal that is
+// about the instance, such as that of a key, stops all jobs.
+func (w *worker) Work(ctx context.Context, running *river.Job[batch]) error {
+	if wait, err := w.store.limit.wait(ctx); err != nil || wait > 0 {
+		return cmp.Or(err, river.JobSnooze(wait))
+	}
+	j, err := decode(running.JobRow)
+	if err != nil {
+		return river.JobCancel(err)
+	}
+	paused, failure := w.invite(ctx, &j)
+	results := slices.SortedFunc(maps.Values(j.results), func(a, b result) int { return a.Line - b.Line })
+	if err := river.RecordOutput(ctx, results); err != nil {
+		return err
+	}
+	refusal, _ := errors.AsType[*clerk.SDKError](failure)
+	switch {
+	case paused.Cause != nil:
+		return paused.Cause
+	case !paused.WaitUntil.IsZero():
+		return river.JobSnooze(max(0, time.Until(paused.WaitUntil)))
+	case errors.Is(ctx.Err(), context.Canceled): // the worker is being stopped, or the job cancelled
+		return river.JobSnooze(0)
+	case refusal != nil && isRefusal(refusal.StatusCode):
+		return w.stop(ctx, failure)
+	}
+	return failure
+}
+
+// isRefusal reports whether a status is about the request, so that the same one will meet
+// it again. CreateAll ends with one that is about no row, but all of them.
+func isRefusal(status int) bool {
+	return status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
+}
+
+// stop stops all jobs. This one goes on when they do.
+func (w *worker) stop(ctx context.Context, refusal error) error {
+	reason := fmt.Sprintf("Clerk refuses all requests: %s", refusal)
+	if errors.Is(refusal, clerk.ErrUnauthorized) {
+		reason = "Clerk does not take the secret key: " + refusal.Error()
+	}
+	if err := w.store.stop(ctx, reason); err != nil {
+		return errors.Join(refusal, err)
+	}
+	return river.JobSnooze(time.Second)
+}
+
+// invite invites the people of a job who have no result, and adds theirs. It does not
+// wait: it ends where CreateAll begins to, and gives that.
+func (w *worker) invite(ctx context.Context, j *job) (paused clerk.Progress, failure error) {
+	rows := j.open()
+	requests := func(yield func(clerk.CreateInvitationRequest) bool) {
+		for _, r := range rows {
+			if !yield(r.Request) {
+				return
+			}
+		}
+	}
+	// Without ctx's deadline, for CreateAll would not begin a wait that ends after it.
+	sending, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	defer context.AfterFunc(ctx, end)()
+	observe := func(p clerk.Progress) {
+		if !p.WaitUntil.IsZero() {
+			paused = p
+			end()
+		}
+	}
+	for r, err := range w.clerk.Invitations.CreateAll(sending, requests, clerk.WithShare(w.store.limit.share), clerk.WithObserver(observe)) {
+		if err != nil {
+			return paused, err
+		}
+		known, err := w.resultOf(ctx, rows[r.Index].Line, j, r)
+		if err != nil {
+			return paused, err
+		}
+		j.results[known.Line] = known
+	}
+	return paused, nil
+}
+
+// resultOf is the result of a row. An invitation that stood before was made by this job,
+// killed before it could say so, if it is younger than the job.
+func (w *worker) resultOf(ctx context.Context, line int, j *job, r clerk.CreateResult) (result, error) {
+	known := result{Line: line, Outcome: r.Outcome.String()}
+	switch {
+	case r.Invitation != nil:
+		known.InvitationID = r.Invitation.ID
+	case r.Err != nil:
+		known.Problem = r.Err.Error()
+	case r.Outcome == clerk.OutcomeAlreadyInvited:
+		inv, err := w.clerk.Invitations.FindPending(ctx, r.Request.EmailAddress)
+		if errors.Is(err, clerk.ErrNotFound) { // it was accepted
+			return known, nil
+		}
+		if err != nil {
+			return known, err
+		}
+		known.InvitationID = inv.ID
+		if inv.CreatedAt >= clerk.UnixMilli(j.row.CreatedAt.UnixMilli()) {
+			known.Outcome = clerk.OutcomeCreated.String()
+		}
+	}
+	return known, nil
+}
+
+// A timing is how long jobs may take. A worker that is killed leaves its jobs behind; River
+// gives them to another once they have run for rescueAfter.
+type timing struct {
+	job, rescueAfter time.Duration
+}
+
+var usualTiming = timing{job: 2 * time.Minute, rescueAfter: 5 * time.Minute}
+
+// usualShare leaves a tenth of the single creates to others.
+var usualShare = clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour}
+
+// newClient makes a client that keeps within the limit, and leaves it to River to wait for
+// a Clerk that fails.
+func newClient(secretKey string, l *limit, opts ...clerk.Option) (*clerk.Client, error) {
+	return clerk.NewClient(secretKey, append([]clerk.Option{
+		clerk.WithAppName("durable"),
+		clerk.WithHTTPClient(&http.Client{Transport: l}),
+		clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: 20 * time.Second}}),
+	}, opts...)...)
+}
+
+// newWorker makes a River client that works on the campaigns of the store.
+func newWorker(s *store, client *clerk.Client, t timing, logger *slog.Logger) (jobClient, error) {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{store: s, clerk: client}); err != nil {
+		return nil, err
+	}
+	return s.db.newClient(&river.Config{
+		Logger:               logger,
+		Workers:              workers,
+		Queues:               map[string]river.QueueConfig{s.instance: {MaxWorkers: 4}},
+		JobTimeout:           t.job,
+		RescueStuckJobsAfter: t.rescueAfter,
+		// What is known of a campaign is kept, for its report and so that it is not sent again.
+		CompletedJobRetentionPeriod: -1,
+		CancelledJobRetentionPeriod: -1,
+		DiscardedJobRetentionPeriod: -1,
+	})
+}

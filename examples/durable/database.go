@@ -37,8 +37,17 @@ type database struct {
 	close     func()
 }
 
-// openPostgres connects to a PostgreSQL database.
-func openPostgres(ctx context.Context, url string) (*database, error) {
+// openDatabase connects to the PostgreSQL database at a URL, or opens the SQLite database
+// in a file, which it makes where there is none.
+func openDatabase(ctx context.Context, url, file string) (*database, error) {
+	if url == "" {
+		pool, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=busy_timeout(30000)")
+		if err != nil {
+			return nil, err
+		}
+		pool.SetMaxOpenConns(1) // as River's driver asks for
+		return newDatabase(pool, riversqlite.New(pool)), nil
+	}
 	pool, err := pgxpool.New(ctx, url)
 	if err != nil {
 		return nil, err
@@ -47,16 +56,6 @@ func openPostgres(ctx context.Context, url string) (*database, error) {
 	closeSQL := db.close
 	db.close = func() { closeSQL(); pool.Close() }
 	return db, nil
-}
-
-// openSQLite opens a database in a file, which it makes where there is none.
-func openSQLite(path string) (*database, error) {
-	pool, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=busy_timeout(30000)")
-	if err != nil {
-		return nil, err
-	}
-	pool.SetMaxOpenConns(1) // as River's driver for it asks for
-	return newDatabase(pool, riversqlite.New(pool)), nil
 }
 
 func newDatabase[TTx any](pool *sql.DB, driver riverdriver.Driver[TTx]) *database {

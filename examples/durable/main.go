@@ -8,7 +8,7 @@
 // run again, it goes on. The parts of it by themselves:
 //
 //	durable enqueue people.csv     add the campaign; a second time adds nothing
-//	durable work                   work on all campaigns, until SIGINT or SIGTERM
+//	durable work                   carry out what is enqueued, until SIGINT or SIGTERM
 //	durable status people          what was sent, what waits until when, when it will end
 //	durable report people          the report, as far as it is
 //	durable cancel people          keep back what has not gone out
@@ -124,7 +124,7 @@ func (p *program) run(ctx context.Context, name, argument string) (int, error) {
 	if name == "all" && p.secretKey == "" {
 		return p.demonstrate(ctx, argument)
 	}
-	db, err := p.openDatabase(ctx)
+	db, err := openDatabase(ctx, p.databaseURL, "campaigns.sqlite3")
 	if err != nil {
 		return 0, err
 	}
@@ -158,13 +158,6 @@ func (p *program) run(ctx context.Context, name, argument string) (int, error) {
 	return 0, nil
 }
 
-func (p *program) openDatabase(ctx context.Context) (*database, error) {
-	if p.databaseURL != "" {
-		return openPostgres(ctx, p.databaseURL)
-	}
-	return openSQLite("campaigns.sqlite3")
-}
-
 // demonstrate carries out a campaign with a fake of Clerk.
 func (p *program) demonstrate(ctx context.Context, file string) (int, error) {
 	fmt.Fprintln(p.stderr, "CLERK_SECRET_KEY is not set: this is a fake of Clerk, which takes 5 creates and 2 bulks in 10 seconds.")
@@ -179,7 +172,7 @@ func (p *program) demonstrate(ctx context.Context, file string) (int, error) {
 		return 0, err
 	}
 	defer func() { _ = os.RemoveAll(directory) }()
-	db, err := openSQLite(filepath.Join(directory, "demo.sqlite3"))
+	db, err := openDatabase(ctx, "", filepath.Join(directory, "demo.sqlite3"))
 	if err != nil {
 		return 0, err
 	}

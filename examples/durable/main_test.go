@@ -1,0 +1,472 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+	"github.com/clerk-invitations/clerk-go/examples/internal/people"
+)
+
+// TestMain runs the tests, or is a worker for one of them.
+func TestMain(m *testing.M) {
+	if baseURL := os.Getenv("TEST_WORKER_API"); baseURL != "" {
+		fmt.Fprintln(os.Stderr, "worker:", workForTest(baseURL))
+		os.Exit(1)
+	}
+	code := m.Run()
+	if postgres.process != nil {
+		_ = postgres.process.Signal(os.Interrupt) // a fast shutdown
+		_, _ = postgres.process.Wait()
+		_ = os.RemoveAll(postgres.directory)
+	}
+	os.Exit(code)
+}
+
+// postgres is a server for the tests.
+var postgres struct {
+	sync.Once
+
+	url       string // of a database, less its name
+	process   *os.Process
+	directory string
+	err       error
+}
+
+// startPostgres makes a PostgreSQL database cluster, and starts a server on a free port.
+func startPostgres(ctx context.Context) error {
+	programs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if len(programs) == 0 {
+		return errors.New("PostgreSQL is not installed where Debian's package has it")
+	}
+	bin := filepath.Dir(programs[len(programs)-1])
+	directory, err := os.MkdirTemp("", "postgres")
+	if err != nil {
+		return err
+	}
+	postgres.directory = directory
+	attributes := &syscall.SysProcAttr{}
+	if os.Getuid() == 0 { // as which it does not run
+		owner, err := user.Lookup("postgres")
+		if err != nil {
+			return err
+		}
+		uid, _ := strconv.Atoi(owner.Uid)
+		gid, _ := strconv.Atoi(owner.Gid)
+		attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // ids are small
+		if err := os.Chown(directory, uid, gid); err != nil {
+			return err
+		}
+	}
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", directory, "-U", "postgres", "-A", "trust", "--no-sync")
+	initdb.SysProcAttr, initdb.Dir = attributes, directory
+	if output, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, output)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	if err != nil {
+		return err
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	if err := listener.Close(); err != nil {
+		return err
+	}
+	server := exec.Command(filepath.Join(bin, "postgres"), "-D", directory, "-k", directory, //nolint:noctx // it outlives the test
+		"-c", "listen_addresses=127.0.0.1", "-p", strconv.Itoa(port), "-c", "fsync=off", "-c", "max_connections=200")
+	server.SysProcAttr, server.Dir = attributes, directory
+	if err := server.Start(); err != nil {
+		return err
+	}
+	postgres.process = server.Process
+	postgres.url = fmt.Sprintf("postgres://postgres@127.0.0.1:%d/", port)
+	for range 100 {
+		var conn *pgx.Conn
+		if conn, err = pgx.Connect(ctx, postgres.url+"postgres"); err == nil {
+			return conn.Close(ctx)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
+}
+
+// A location is where a database is.
+type location struct{ url, file string }
+
+// inEachDatabase runs a test with an empty SQLite database, and with a PostgreSQL one.
+func inEachDatabase(t *testing.T, test func(t *testing.T, l location)) {
+	t.Helper()
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		test(t, location{file: filepath.Join(t.TempDir(), "campaigns.sqlite3")})
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		postgres.Do(func() { postgres.err = startPostgres(context.WithoutCancel(t.Context())) })
+		if postgres.err != nil && os.Getenv("CI") != "true" {
+			t.Skip("no PostgreSQL: ", postgres.err)
+		}
+		require.NoError(t, postgres.err)
+		conn, err := pgx.Connect(t.Context(), postgres.url+"postgres")
+		require.NoError(t, err)
+		name := fmt.Sprintf("test_%d", time.Now().UnixNano())
+		_, err = conn.Exec(t.Context(), "CREATE DATABASE "+name)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close(t.Context()))
+		test(t, location{url: postgres.url + name})
+	})
+}
+
+// store opens the store for an instance, of which api is Clerk.
+func (l location) store(t *testing.T, instance string, share clerk.Share, api http.RoundTripper) *store {
+	t.Helper()
+	db, err := openDatabase(t.Context(), l.url, l.file)
+	require.NoError(t, err)
+	t.Cleanup(db.close)
+	s, err := openStore(t.Context(), db, instance, share, api)
+	require.NoError(t, err)
+	return s
+}
+
+// startWorker starts a worker in this process, which ends with the test.
+func startWorker(t *testing.T, s *store, secretKey string) {
+	t.Helper()
+	client, err := newClient(secretKey, s.limit)
+	require.NoError(t, err)
+	worker, err := newWorker(s, client, usualTiming, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.NoError(t, worker.Start(context.WithoutCancel(t.Context())))
+	t.Cleanup(func() { require.NoError(t, worker.Stop(context.WithoutCancel(t.Context()))) })
+}
+
+// waitFor waits until the status of the campaign is as it should be.
+func waitFor(t *testing.T, s *store, campaign string, enough func(*status) bool) *status {
+	t.Helper()
+	for ctx := t.Context(); ; {
+		st, err := s.status(ctx, campaign)
+		require.NoError(t, err)
+		if enough(st) {
+			return st
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatal("it is still: ", st)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// read reads a CSV file of addresses.
+func read(t *testing.T, input string) *people.List {
+	t.Helper()
+	list, err := people.Read([]byte(input))
+	require.NoError(t, err)
+	return list
+}
+
+// guests is a CSV file of n addresses.
+func guests(n int) string {
+	var b strings.Builder
+	b.WriteString("email_address\n")
+	for i := range n {
+		fmt.Fprintf(&b, "guest%d@example.com\n", i)
+	}
+	return b.String()
+}
+
+// reportOf is the report's lines, without the first.
+func reportOf(t *testing.T, st *status) [][]string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, st.writeReport(&b))
+	lines, err := csv.NewReader(&b).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, []string{"line", "email_address", "outcome", "invitation_id", "problem"}, lines[0])
+	return lines[1:]
+}
+
+// aLot is a share that is in nobody's way.
+var aLot = clerk.Share{Creates: 1000, Bulks: 1000, Per: time.Minute}
+
+func TestCampaign(t *testing.T) {
+	inEachDatabase(t, func(t *testing.T, l location) {
+		fake := clerktest.New()
+		fake.AddUser("user@example.com")
+		client, err := fake.Client()
+		require.NoError(t, err)
+		old, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "old@example.com"})
+		require.NoError(t, err)
+		time.Sleep(2 * time.Millisecond) // the campaign is younger
+		s := l.store(t, "default", aLot, fake)
+		added, err := s.enqueue(t.Context(), "spring", read(t, "email,seat\n"+
+			"a@example.com,1\nuser@example.com,2\nold@example.com,3\nno address,4\nA@example.com,5\nb@example.com,6,7\nb@example.com\n"))
+		require.NoError(t, err)
+		require.Equal(t, 1, added)
+
+		startWorker(t, s, fake.SecretKey())
+		st := waitFor(t, s, "spring", (*status).done)
+		require.Equal(t, "spring, 7 rows: 2 created, 1 already invited, 1 already a user, 3 refused", st.String())
+		require.Equal(t, 3, st.unsent())
+		made := fake.Invitations()
+		require.Len(t, made, 3)
+		require.JSONEq(t, `{"seat":"1"}`, string(made[1].PublicMetadata))
+		require.Equal(t, [][]string{
+			{"2", "a@example.com", "created", made[1].ID, ""},
+			{"3", "user@example.com", "already a user", "", ""},
+			{"4", "old@example.com", "already invited", old.ID, ""},
+			{"5", "no address", "refused", "", "clerk: CreateInvitation: email_address has no @"},
+			{"6", "A@example.com", "refused", "", "the same address as in line 2"},
+			{"7", "b@example.com", "refused", "", "3 fields, but the first line names 2"},
+			{"8", "b@example.com", "created", made[2].ID, ""},
+		}, reportOf(t, st))
+	})
+}
+
+func TestEnqueueTwice(t *testing.T) {
+	inEachDatabase(t, func(t *testing.T, l location) {
+		fake := clerktest.New()
+		s := l.store(t, "default", aLot, fake)
+		list := read(t, "email,seat\n"+strings.TrimPrefix(guests(25), "email_address\n"))
+		list.Requests[3].PublicMetadata = map[string]any{"seat": 7, "role": "admin"}
+		enqueue := func(s *store, list *people.List) (int, error) { return s.enqueue(t.Context(), "spring", list) }
+		for _, want := range []int{3, 0} {
+			added, err := enqueue(s, list)
+			require.NoError(t, err)
+			require.Equal(t, want, added)
+		}
+		for _, other := range []string{guests(24), guests(26), guests(30), strings.Replace(guests(25), "7@", "8@", 1)} {
+			_, err := enqueue(s, read(t, other))
+			require.EqualError(t, err, `there is a campaign "spring" with other rows; give this one another name, with -campaign`)
+		}
+		_, err := s.enqueue(t.Context(), "empty", read(t, "email\n"))
+		require.EqualError(t, err, "there is nobody to invite")
+		_, err = s.status(t.Context(), "empty")
+		require.EqualError(t, err, `there is no campaign "empty"`)
+
+		startWorker(t, s, fake.SecretKey())
+		waitFor(t, s, "spring", (*status).done)
+		added, err := enqueue(s, list)
+		require.NoError(t, err)
+		require.Zero(t, added, "nor when it has ended")
+
+		other := l.store(t, "other", aLot, fake)
+		added, err = enqueue(other, list)
+		require.NoError(t, err)
+		require.Equal(t, 3, added, "other instances have campaigns of their own")
+		time.Sleep(500 * time.Millisecond)
+		st, err := other.status(t.Context(), "spring")
+		require.NoError(t, err)
+		require.Equal(t, 25, st.counts[waiting], "and workers")
+		require.Len(t, fake.Invitations(), 25)
+	})
+}
+
+// TestSnoozes: what does not get through is not slept on.
+func TestSnoozes(t *testing.T) {
+	inEachDatabase(t, func(t *testing.T, l location) {
+		fake := clerktest.New()
+		s := l.store(t, "default", clerk.Share{Creates: 3, Bulks: 2, Per: time.Hour}, fake)
+		_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
+		require.NoError(t, err)
+		startWorker(t, s, fake.SecretKey())
+		snoozed := func(st *status) bool {
+			return !slices.ContainsFunc(st.jobs, func(j job) bool {
+				return j.row.State != rivertype.JobStateScheduled && j.row.State != rivertype.JobStateCompleted
+			})
+		}
+		st := waitFor(t, s, "spring", snoozed)
+		require.Equal(t, map[string]int{"created": 23, waiting: 27}, st.counts)
+		require.WithinDuration(t, time.Now().Add(time.Hour), st.until, time.Minute)
+		require.WithinDuration(t, time.Now().Add(2*time.Hour), st.end, time.Minute, "23 more in an hour, the rest in another")
+		require.Contains(t, st.String(), "spring, 50 rows: 23 created, 27 waiting until ")
+		for _, j := range st.jobs {
+			if j.row.State == rivertype.JobStateScheduled {
+				require.WithinDuration(t, st.until, j.row.ScheduledAt, 3*time.Second)
+				require.Zero(t, j.row.Attempt)
+				require.Empty(t, j.row.Errors)
+			}
+		}
+		for _, req := range fake.Requests() {
+			require.Equal(t, http.StatusOK, req.Status, "what is too much is not asked for")
+		}
+	})
+}
+
+// TestOthersUseTheLimits: where they do, Clerk itself refuses requests.
+func TestOthersUseTheLimits(t *testing.T) {
+	inEachDatabase(t, func(t *testing.T, l location) {
+		fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
+			Creates: clerktest.Limit{Requests: 2, Per: time.Hour}, Bulks: clerktest.Limit{Requests: 1, Per: time.Hour},
+		}))
+		s := l.store(t, "default", clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour}, fake)
+		_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
+		require.NoError(t, err)
+		startWorker(t, s, fake.SecretKey())
+		st := waitFor(t, s, "spring", func(st *status) bool { return !st.until.IsZero() && st.counts["created"] == 12 })
+		require.WithinDuration(t, time.Now().Add(time.Hour), st.until, time.Minute)
+		refused := 0
+		for _, req := range fake.Requests() {
+			if req.Status == http.StatusTooManyRequests {
+				refused++
+			}
+		}
+		require.LessOrEqual(t, refused, 8, "one of each kind for each job that was under way")
+	})
+}
+
+func TestKeyThatIsRefused(t *testing.T) {
+	inEachDatabase(t, func(t *testing.T, l location) {
+		fake := clerktest.New()
+		s := l.store(t, "default", aLot, fake)
+		require.NoError(t, s.resume(t.Context()), "there is nothing to resume yet")
+		_, err := s.enqueue(t.Context(), "spring", read(t, guests(1000)))
+		require.NoError(t, err)
+		t.Run("with the wrong key", func(t *testing.T) {
+			startWorker(t, s, "sk_test_wrong")
+			st := waitFor(t, s, "spring", func(st *status) bool { return st.stopped != "" })
+			require.Contains(t, st.String(), "1000 waiting; stopped: Clerk does not take the secret key: clerk: ")
+			time.Sleep(3 * time.Second)
+		})
+		require.LessOrEqual(t, len(fake.Requests()), 20, "a few for each job that was under way")
+		st, err := s.status(t.Context(), "spring")
+		require.NoError(t, err)
+		for _, j := range st.jobs {
+			require.Empty(t, j.row.Errors)
+		}
+		startWorker(t, s, fake.SecretKey())
+		time.Sleep(time.Second)
+		require.Empty(t, fake.Invitations(), "it stays stopped")
+		require.NoError(t, s.resume(t.Context()))
+		st = waitFor(t, s, "spring", (*status).done)
+		require.Equal(t, "spring, 1000 rows: 1000 created", st.String())
+	})
+}
+
+// TestFailingAPI: River tries again, later.
+func TestFailingAPI(t *testing.T) {
+	inEachDatabase(t, func(t *testing.T, l location) {
+		failing := &failingAPI{next: clerktest.New()}
+		failing.fails.Store(true)
+		s := l.store(t, "default", aLot, failing)
+		_, err := s.enqueue(t.Context(), "spring", read(t, guests(5)))
+		require.NoError(t, err)
+		startWorker(t, s, clerktest.SecretKey)
+		st := waitFor(t, s, "spring", func(st *status) bool { return len(st.jobs[0].row.Errors) > 0 })
+		failing.fails.Store(false)
+		require.Contains(t, st.jobs[0].row.Errors[0].Error, "503 Service Unavailable")
+		require.Empty(t, st.stopped)
+		require.Equal(t, 5, st.counts[waiting])
+		st = waitFor(t, s, "spring", (*status).done)
+		require.Equal(t, 5, st.counts["created"])
+	})
+}
+
+// A failingAPI fails while it is told to.
+type failingAPI struct {
+	next  http.RoundTripper
+	fails atomic.Bool
+}
+
+func (f *failingAPI) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !f.fails.Load() {
+		return f.next.RoundTrip(req)
+	}
+	return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"60"}}, Body: http.NoBody, Request: req}, nil
+}
+
+func TestCancel(t *testing.T) {
+	inEachDatabase(t, func(t *testing.T, l location) {
+		fake := clerktest.New()
+		s := l.store(t, "default", clerk.Share{Bulks: 2, Per: time.Hour}, fake)
+		_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
+		require.NoError(t, err)
+		require.EqualError(t, s.cancel(t.Context(), "autumn"), `there is no campaign "autumn"`)
+		startWorker(t, s, fake.SecretKey())
+		waitFor(t, s, "spring", func(st *status) bool { return st.counts["created"] == 20 })
+		require.NoError(t, s.cancel(t.Context(), "spring"))
+		st := waitFor(t, s, "spring", (*status).done)
+		require.Equal(t, "spring, 50 rows: 20 created, 30 cancelled", st.String())
+		added, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
+		require.NoError(t, err)
+		require.Zero(t, added)
+		require.Len(t, fake.Invitations(), 20)
+		for _, line := range reportOf(t, st) {
+			require.Contains(t, []string{"created", "cancelled"}, line[2])
+		}
+	})
+}
+
+// TestLimit: all workers together take no more than the share in any of its times.
+func TestLimit(t *testing.T) {
+	inEachDatabase(t, func(t *testing.T, l location) {
+		share := clerk.Share{Creates: 7, Bulks: 3, Per: 2 * time.Second}
+		fake := clerktest.New()
+		var group sync.WaitGroup
+		for range 4 {
+			s := l.store(t, "default", share, fake)
+			for kind, path := range map[string]string{single: "/v1/invitations", bulk: "/v1/invitations/bulk"} {
+				group.Go(func() {
+					for range 60 {
+						req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader("{}"))
+						resp, err := s.limit.RoundTrip(req)
+						if !assert.NoError(t, err, kind) {
+							return
+						}
+						assert.NoError(t, resp.Body.Close())
+						if resp.StatusCode == http.StatusTooManyRequests {
+							assert.Contains(t, []string{"1", "2"}, resp.Header.Get("Retry-After"))
+							time.Sleep(100 * time.Millisecond)
+						}
+					}
+				})
+			}
+		}
+		group.Wait()
+		times := map[string][]time.Time{}
+		for _, req := range fake.Requests() {
+			times[req.Path] = append(times[req.Path], req.Time)
+		}
+		for path, most := range map[string]int{"/v1/invitations": share.Creates, "/v1/invitations/bulk": share.Bulks} {
+			got := times[path]
+			require.GreaterOrEqual(t, len(got), 2*most, "what is free is taken")
+			for i := range len(got) - most {
+				require.Greater(t, got[i+most].Sub(got[i]), share.Per-200*time.Millisecond, path)
+			}
+		}
+	})
+}
+
+func TestEstimate(t *testing.T) {
+	l := &limit{share: clerk.Share{Creates: 2, Bulks: 1, Per: time.Hour}}
+	now := time.Now()
+	places := []place{{single, now.Add(-time.Hour)}, {bulk, now.Add(10 * time.Minute)}, {single, now.Add(20 * time.Minute)}}
+	for rows, want := range map[int]time.Duration{
+		0: 0, 1: 0, 2: 10 * time.Minute, 11: 10 * time.Minute, 12: 20 * time.Minute, 14: 70 * time.Minute, 24: 80 * time.Minute, 36: 140 * time.Minute,
+	} {
+		require.WithinDuration(t, now.Add(want), l.estimate(places, rows), time.Second, "%d rows", rows)
+	}
+}

@@ -78,7 +78,7 @@ func startPostgres(ctx context.Context) error {
 		}
 		uid, _ := strconv.Atoi(owner.Uid)
 		gid, _ := strconv.Atoi(owner.Gid)
-		attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // ids are small
+		attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 		if err := os.Chown(directory, uid, gid); err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func startPostgres(ctx context.Context) error {
 	if output, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, output)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func startPostgres(ctx context.Context) error {
 	if err := listener.Close(); err != nil {
 		return err
 	}
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", directory, "-k", directory, //nolint:noctx // it outlives the test
+	server := exec.Command(filepath.Join(bin, "postgres"), "-D", directory, "-k", directory,
 		"-c", "listen_addresses=127.0.0.1", "-p", strconv.Itoa(port), "-c", "fsync=off", "-c", "max_connections=200")
 	server.SysProcAttr, server.Dir = attributes, directory
 	if err := server.Start(); err != nil {
@@ -117,15 +117,14 @@ func startPostgres(ctx context.Context) error {
 // A location is where a database is.
 type location struct{ url, file string }
 
-// inEachDatabase runs a test with an empty SQLite database, and with a PostgreSQL one.
-func inEachDatabase(t *testing.T, test func(t *testing.T, l location)) {
-	t.Helper()
-	t.Run("SQLite", func(t *testing.T) {
-		t.Parallel()
-		test(t, location{file: filepath.Join(t.TempDir(), "campaigns.sqlite3")})
-	})
-	t.Run("PostgreSQL", func(t *testing.T) {
-		t.Parallel()
+// databases makes an empty database of each kind.
+var databases = map[string]func(*testing.T) location{
+	"SQLite": func(t *testing.T) location {
+		t.Helper()
+		return location{file: filepath.Join(t.TempDir(), "campaigns.sqlite3")}
+	},
+	"PostgreSQL": func(t *testing.T) location {
+		t.Helper()
 		postgres.Do(func() { postgres.err = startPostgres(context.WithoutCancel(t.Context())) })
 		if postgres.err != nil && os.Getenv("CI") != "true" {
 			t.Skip("no PostgreSQL: ", postgres.err)
@@ -137,8 +136,8 @@ func inEachDatabase(t *testing.T, test func(t *testing.T, l location)) {
 		_, err = conn.Exec(t.Context(), "CREATE DATABASE "+name)
 		require.NoError(t, err)
 		require.NoError(t, conn.Close(t.Context()))
-		test(t, location{url: postgres.url + name})
-	})
+		return location{url: postgres.url + name}
+	},
 }
 
 // store opens the store for an instance, of which api is Clerk.
@@ -213,176 +212,206 @@ func reportOf(t *testing.T, st *status) [][]string {
 var aLot = clerk.Share{Creates: 1000, Bulks: 1000, Per: time.Minute}
 
 func TestCampaign(t *testing.T) {
-	inEachDatabase(t, func(t *testing.T, l location) {
-		fake := clerktest.New()
-		fake.AddUser("user@example.com")
-		client, err := fake.Client()
-		require.NoError(t, err)
-		old, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "old@example.com"})
-		require.NoError(t, err)
-		time.Sleep(2 * time.Millisecond) // the campaign is younger
-		s := l.store(t, "default", aLot, fake)
-		added, err := s.enqueue(t.Context(), "spring", read(t, "email,seat\n"+
-			"a@example.com,1\nuser@example.com,2\nold@example.com,3\nno address,4\nA@example.com,5\nb@example.com,6,7\nb@example.com\n"))
-		require.NoError(t, err)
-		require.Equal(t, 1, added)
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := database(t)
+			fake := clerktest.New()
+			fake.AddUser("user@example.com")
+			client, err := fake.Client()
+			require.NoError(t, err)
+			old, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "old@example.com"})
+			require.NoError(t, err)
+			time.Sleep(2 * time.Millisecond) // the campaign is younger
+			s := l.store(t, "default", aLot, fake)
+			added, err := s.enqueue(t.Context(), "spring", read(t, "email,seat\n"+
+				"a@example.com,1\nuser@example.com,2\nold@example.com,3\nno address,4\nA@example.com,5\nb@example.com,6,7\nb@example.com\n"))
+			require.NoError(t, err)
+			require.Equal(t, 1, added)
 
-		startWorker(t, s, fake.SecretKey())
-		st := waitFor(t, s, "spring", (*status).done)
-		require.Equal(t, "spring, 7 rows: 2 created, 1 already invited, 1 already a user, 3 refused", st.String())
-		require.Equal(t, 3, st.unsent())
-		made := fake.Invitations()
-		require.Len(t, made, 3)
-		require.JSONEq(t, `{"seat":"1"}`, string(made[1].PublicMetadata))
-		require.Equal(t, [][]string{
-			{"2", "a@example.com", "created", made[1].ID, ""},
-			{"3", "user@example.com", "already a user", "", ""},
-			{"4", "old@example.com", "already invited", old.ID, ""},
-			{"5", "no address", "refused", "", "clerk: CreateInvitation: email_address has no @"},
-			{"6", "A@example.com", "refused", "", "the same address as in line 2"},
-			{"7", "b@example.com", "refused", "", "3 fields, but the first line names 2"},
-			{"8", "b@example.com", "created", made[2].ID, ""},
-		}, reportOf(t, st))
-	})
+			startWorker(t, s, fake.SecretKey())
+			st := waitFor(t, s, "spring", (*status).done)
+			require.Equal(t, "spring, 7 rows: 2 created, 1 already invited, 1 already a user, 3 refused", st.String())
+			require.Equal(t, 3, st.unsent())
+			made := fake.Invitations()
+			require.Len(t, made, 3)
+			require.JSONEq(t, `{"seat":"1"}`, string(made[1].PublicMetadata))
+			require.Equal(t, [][]string{
+				{"2", "a@example.com", "created", made[1].ID, ""},
+				{"3", "user@example.com", "already a user", "", ""},
+				{"4", "old@example.com", "already invited", old.ID, ""},
+				{"5", "no address", "refused", "", "clerk: CreateInvitation: email_address has no @"},
+				{"6", "A@example.com", "refused", "", "the same address as in line 2"},
+				{"7", "b@example.com", "refused", "", "3 fields, but the first line names 2"},
+				{"8", "b@example.com", "created", made[2].ID, ""},
+			}, reportOf(t, st))
+		})
+	}
 }
 
 func TestEnqueueTwice(t *testing.T) {
-	inEachDatabase(t, func(t *testing.T, l location) {
-		fake := clerktest.New()
-		s := l.store(t, "default", aLot, fake)
-		list := read(t, "email,seat\n"+strings.TrimPrefix(guests(25), "email_address\n"))
-		list.Requests[3].PublicMetadata = map[string]any{"seat": 7, "role": "admin"}
-		enqueue := func(s *store, list *people.List) (int, error) { return s.enqueue(t.Context(), "spring", list) }
-		for _, want := range []int{3, 0} {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := database(t)
+			fake := clerktest.New()
+			s := l.store(t, "default", aLot, fake)
+			list := read(t, "email,seat\n"+strings.TrimPrefix(guests(25), "email_address\n"))
+			list.Requests[3].PublicMetadata = map[string]any{"seat": 7, "role": "admin"}
+			enqueue := func(s *store, list *people.List) (int, error) { return s.enqueue(t.Context(), "spring", list) }
+			for _, want := range []int{3, 0} {
+				added, err := enqueue(s, list)
+				require.NoError(t, err)
+				require.Equal(t, want, added)
+			}
+			for _, other := range []string{guests(24), guests(26), guests(30), strings.Replace(guests(25), "7@", "8@", 1)} {
+				_, err := enqueue(s, read(t, other))
+				require.EqualError(t, err, `there is a campaign "spring" with other rows; give this one another name, with -campaign`)
+			}
+			_, err := s.enqueue(t.Context(), "empty", read(t, "email\n"))
+			require.EqualError(t, err, "there is nobody to invite")
+			_, err = s.status(t.Context(), "empty")
+			require.EqualError(t, err, `there is no campaign "empty"`)
+
+			startWorker(t, s, fake.SecretKey())
+			waitFor(t, s, "spring", (*status).done)
 			added, err := enqueue(s, list)
 			require.NoError(t, err)
-			require.Equal(t, want, added)
-		}
-		for _, other := range []string{guests(24), guests(26), guests(30), strings.Replace(guests(25), "7@", "8@", 1)} {
-			_, err := enqueue(s, read(t, other))
-			require.EqualError(t, err, `there is a campaign "spring" with other rows; give this one another name, with -campaign`)
-		}
-		_, err := s.enqueue(t.Context(), "empty", read(t, "email\n"))
-		require.EqualError(t, err, "there is nobody to invite")
-		_, err = s.status(t.Context(), "empty")
-		require.EqualError(t, err, `there is no campaign "empty"`)
+			require.Zero(t, added, "nor when it has ended")
 
-		startWorker(t, s, fake.SecretKey())
-		waitFor(t, s, "spring", (*status).done)
-		added, err := enqueue(s, list)
-		require.NoError(t, err)
-		require.Zero(t, added, "nor when it has ended")
-
-		other := l.store(t, "other", aLot, fake)
-		added, err = enqueue(other, list)
-		require.NoError(t, err)
-		require.Equal(t, 3, added, "other instances have campaigns of their own")
-		time.Sleep(500 * time.Millisecond)
-		st, err := other.status(t.Context(), "spring")
-		require.NoError(t, err)
-		require.Equal(t, 25, st.counts[waiting], "and workers")
-		require.Len(t, fake.Invitations(), 25)
-	})
+			other := l.store(t, "other", aLot, fake)
+			added, err = enqueue(other, list)
+			require.NoError(t, err)
+			require.Equal(t, 3, added, "other instances have campaigns of their own")
+			time.Sleep(500 * time.Millisecond)
+			st, err := other.status(t.Context(), "spring")
+			require.NoError(t, err)
+			require.Equal(t, 25, st.counts[waiting], "and workers")
+			require.Len(t, fake.Invitations(), 25)
+		})
+	}
 }
 
 // TestSnoozes: what does not get through is not slept on.
 func TestSnoozes(t *testing.T) {
-	inEachDatabase(t, func(t *testing.T, l location) {
-		fake := clerktest.New()
-		s := l.store(t, "default", clerk.Share{Creates: 3, Bulks: 2, Per: time.Hour}, fake)
-		_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
-		require.NoError(t, err)
-		startWorker(t, s, fake.SecretKey())
-		snoozed := func(st *status) bool {
-			return !slices.ContainsFunc(st.jobs, func(j job) bool {
-				return j.row.State != rivertype.JobStateScheduled && j.row.State != rivertype.JobStateCompleted
-			})
-		}
-		st := waitFor(t, s, "spring", snoozed)
-		require.Equal(t, map[string]int{"created": 23, waiting: 27}, st.counts)
-		require.WithinDuration(t, time.Now().Add(time.Hour), st.until, time.Minute)
-		require.WithinDuration(t, time.Now().Add(2*time.Hour), st.end, time.Minute, "23 more in an hour, the rest in another")
-		require.Contains(t, st.String(), "spring, 50 rows: 23 created, 27 waiting until ")
-		for _, j := range st.jobs {
-			if j.row.State == rivertype.JobStateScheduled {
-				require.WithinDuration(t, st.until, j.row.ScheduledAt, 3*time.Second)
-				require.Zero(t, j.row.Attempt)
-				require.Empty(t, j.row.Errors)
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := database(t)
+			fake := clerktest.New()
+			s := l.store(t, "default", clerk.Share{Creates: 3, Bulks: 2, Per: time.Hour}, fake)
+			_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
+			require.NoError(t, err)
+			startWorker(t, s, fake.SecretKey())
+			snoozed := func(st *status) bool {
+				return !slices.ContainsFunc(st.jobs, func(j job) bool {
+					return j.row.State != rivertype.JobStateScheduled && j.row.State != rivertype.JobStateCompleted
+				})
 			}
-		}
-		for _, req := range fake.Requests() {
-			require.Equal(t, http.StatusOK, req.Status, "what is too much is not asked for")
-		}
-	})
+			st := waitFor(t, s, "spring", snoozed)
+			require.Equal(t, map[string]int{"created": 23, waiting: 27}, st.counts)
+			require.WithinDuration(t, time.Now().Add(time.Hour), st.until, time.Minute)
+			require.WithinDuration(t, time.Now().Add(2*time.Hour), st.end, time.Minute, "23 more in an hour, the rest in another")
+			require.Contains(t, st.String(), "spring, 50 rows: 23 created, 27 waiting until ")
+			for _, j := range st.jobs {
+				if j.row.State == rivertype.JobStateScheduled {
+					require.WithinDuration(t, st.until, j.row.ScheduledAt, 3*time.Second)
+					require.Zero(t, j.row.Attempt)
+					require.Empty(t, j.row.Errors)
+				}
+			}
+			for _, req := range fake.Requests() {
+				require.Equal(t, http.StatusOK, req.Status, "what is too much is not asked for")
+			}
+		})
+	}
 }
 
 // TestOthersUseTheLimits: where they do, Clerk itself refuses requests.
 func TestOthersUseTheLimits(t *testing.T) {
-	inEachDatabase(t, func(t *testing.T, l location) {
-		fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
-			Creates: clerktest.Limit{Requests: 2, Per: time.Hour}, Bulks: clerktest.Limit{Requests: 1, Per: time.Hour},
-		}))
-		s := l.store(t, "default", clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour}, fake)
-		_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
-		require.NoError(t, err)
-		startWorker(t, s, fake.SecretKey())
-		st := waitFor(t, s, "spring", func(st *status) bool { return !st.until.IsZero() && st.counts["created"] == 12 })
-		require.WithinDuration(t, time.Now().Add(time.Hour), st.until, time.Minute)
-		refused := 0
-		for _, req := range fake.Requests() {
-			if req.Status == http.StatusTooManyRequests {
-				refused++
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := database(t)
+			fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
+				Creates: clerktest.Limit{Requests: 2, Per: time.Hour}, Bulks: clerktest.Limit{Requests: 1, Per: time.Hour},
+			}))
+			s := l.store(t, "default", clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour}, fake)
+			_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
+			require.NoError(t, err)
+			startWorker(t, s, fake.SecretKey())
+			st := waitFor(t, s, "spring", func(st *status) bool { return !st.until.IsZero() && st.counts["created"] == 12 })
+			require.WithinDuration(t, time.Now().Add(time.Hour), st.until, time.Minute)
+			refused := 0
+			for _, req := range fake.Requests() {
+				if req.Status == http.StatusTooManyRequests {
+					refused++
+				}
 			}
-		}
-		require.LessOrEqual(t, refused, 8, "one of each kind for each job that was under way")
-	})
+			require.LessOrEqual(t, refused, 8, "one of each kind for each job that was under way")
+		})
+	}
 }
 
 func TestKeyThatIsRefused(t *testing.T) {
-	inEachDatabase(t, func(t *testing.T, l location) {
-		fake := clerktest.New()
-		s := l.store(t, "default", aLot, fake)
-		require.NoError(t, s.resume(t.Context()), "there is nothing to resume yet")
-		_, err := s.enqueue(t.Context(), "spring", read(t, guests(1000)))
-		require.NoError(t, err)
-		t.Run("with the wrong key", func(t *testing.T) {
-			startWorker(t, s, "sk_test_wrong")
-			st := waitFor(t, s, "spring", func(st *status) bool { return st.stopped != "" })
-			require.Contains(t, st.String(), "1000 waiting; stopped: Clerk does not take the secret key: clerk: ")
-			time.Sleep(3 * time.Second)
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := database(t)
+			fake := clerktest.New()
+			s := l.store(t, "default", aLot, fake)
+			require.NoError(t, s.resume(t.Context()), "there is nothing to resume yet")
+			_, err := s.enqueue(t.Context(), "spring", read(t, guests(1000)))
+			require.NoError(t, err)
+			t.Run("with the wrong key", func(t *testing.T) {
+				startWorker(t, s, "sk_test_wrong")
+				st := waitFor(t, s, "spring", func(st *status) bool { return st.stopped != "" })
+				require.Contains(t, st.String(), "1000 waiting; stopped: Clerk does not take the secret key: clerk: ")
+				time.Sleep(3 * time.Second)
+			})
+			require.LessOrEqual(t, len(fake.Requests()), 20, "a few for each job that was under way")
+			st, err := s.status(t.Context(), "spring")
+			require.NoError(t, err)
+			for _, j := range st.jobs {
+				require.Empty(t, j.row.Errors)
+			}
+			startWorker(t, s, fake.SecretKey())
+			time.Sleep(time.Second)
+			require.Empty(t, fake.Invitations(), "it stays stopped")
+			require.NoError(t, s.resume(t.Context()))
+			st = waitFor(t, s, "spring", (*status).done)
+			require.Equal(t, "spring, 1000 rows: 1000 created", st.String())
 		})
-		require.LessOrEqual(t, len(fake.Requests()), 20, "a few for each job that was under way")
-		st, err := s.status(t.Context(), "spring")
-		require.NoError(t, err)
-		for _, j := range st.jobs {
-			require.Empty(t, j.row.Errors)
-		}
-		startWorker(t, s, fake.SecretKey())
-		time.Sleep(time.Second)
-		require.Empty(t, fake.Invitations(), "it stays stopped")
-		require.NoError(t, s.resume(t.Context()))
-		st = waitFor(t, s, "spring", (*status).done)
-		require.Equal(t, "spring, 1000 rows: 1000 created", st.String())
-	})
+	}
 }
 
 // TestFailingAPI: River tries again, later.
 func TestFailingAPI(t *testing.T) {
-	inEachDatabase(t, func(t *testing.T, l location) {
-		failing := &failingAPI{next: clerktest.New()}
-		failing.fails.Store(true)
-		s := l.store(t, "default", aLot, failing)
-		_, err := s.enqueue(t.Context(), "spring", read(t, guests(5)))
-		require.NoError(t, err)
-		startWorker(t, s, clerktest.SecretKey)
-		st := waitFor(t, s, "spring", func(st *status) bool { return len(st.jobs[0].row.Errors) > 0 })
-		failing.fails.Store(false)
-		require.Contains(t, st.jobs[0].row.Errors[0].Error, "503 Service Unavailable")
-		require.Empty(t, st.stopped)
-		require.Equal(t, 5, st.counts[waiting])
-		st = waitFor(t, s, "spring", (*status).done)
-		require.Equal(t, 5, st.counts["created"])
-	})
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := database(t)
+			failing := &failingAPI{next: clerktest.New()}
+			failing.fails.Store(true)
+			s := l.store(t, "default", aLot, failing)
+			_, err := s.enqueue(t.Context(), "spring", read(t, guests(5)))
+			require.NoError(t, err)
+			startWorker(t, s, clerktest.SecretKey)
+			st := waitFor(t, s, "spring", func(st *status) bool { return len(st.jobs[0].row.Errors) > 0 })
+			failing.fails.Store(false)
+			require.Contains(t, st.jobs[0].row.Errors[0].Error, "503 Service Unavailable")
+			require.Empty(t, st.stopped)
+			require.Equal(t, 5, st.counts[waiting])
+			st = waitFor(t, s, "spring", (*status).done)
+			require.Equal(t, 5, st.counts["created"])
+		})
+	}
 }
 
 // A failingAPI fails while it is told to.
@@ -399,65 +428,75 @@ func (f *failingAPI) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func TestCancel(t *testing.T) {
-	inEachDatabase(t, func(t *testing.T, l location) {
-		fake := clerktest.New()
-		s := l.store(t, "default", clerk.Share{Bulks: 2, Per: time.Hour}, fake)
-		_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
-		require.NoError(t, err)
-		require.EqualError(t, s.cancel(t.Context(), "autumn"), `there is no campaign "autumn"`)
-		startWorker(t, s, fake.SecretKey())
-		waitFor(t, s, "spring", func(st *status) bool { return st.counts["created"] == 20 })
-		require.NoError(t, s.cancel(t.Context(), "spring"))
-		st := waitFor(t, s, "spring", (*status).done)
-		require.Equal(t, "spring, 50 rows: 20 created, 30 cancelled", st.String())
-		added, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
-		require.NoError(t, err)
-		require.Zero(t, added)
-		require.Len(t, fake.Invitations(), 20)
-		for _, line := range reportOf(t, st) {
-			require.Contains(t, []string{"created", "cancelled"}, line[2])
-		}
-	})
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := database(t)
+			fake := clerktest.New()
+			s := l.store(t, "default", clerk.Share{Bulks: 2, Per: time.Hour}, fake)
+			_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
+			require.NoError(t, err)
+			require.EqualError(t, s.cancel(t.Context(), "autumn"), `there is no campaign "autumn"`)
+			startWorker(t, s, fake.SecretKey())
+			waitFor(t, s, "spring", func(st *status) bool { return st.counts["created"] == 20 })
+			require.NoError(t, s.cancel(t.Context(), "spring"))
+			st := waitFor(t, s, "spring", (*status).done)
+			require.Equal(t, "spring, 50 rows: 20 created, 30 cancelled", st.String())
+			added, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
+			require.NoError(t, err)
+			require.Zero(t, added)
+			require.Len(t, fake.Invitations(), 20)
+			for _, line := range reportOf(t, st) {
+				require.Contains(t, []string{"created", "cancelled"}, line[2])
+			}
+		})
+	}
 }
 
 // TestLimit: all workers together take no more than the share in any of its times.
 func TestLimit(t *testing.T) {
-	inEachDatabase(t, func(t *testing.T, l location) {
-		share := clerk.Share{Creates: 7, Bulks: 3, Per: 2 * time.Second}
-		fake := clerktest.New()
-		var group sync.WaitGroup
-		for range 4 {
-			s := l.store(t, "default", share, fake)
-			for kind, path := range map[string]string{single: "/v1/invitations", bulk: "/v1/invitations/bulk"} {
-				group.Go(func() {
-					for range 60 {
-						req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader("{}"))
-						resp, err := s.limit.RoundTrip(req)
-						if !assert.NoError(t, err, kind) {
-							return
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := database(t)
+			share := clerk.Share{Creates: 7, Bulks: 3, Per: 2 * time.Second}
+			fake := clerktest.New()
+			var group sync.WaitGroup
+			for range 4 {
+				s := l.store(t, "default", share, fake)
+				for kind, path := range map[string]string{single: "/v1/invitations", bulk: "/v1/invitations/bulk"} {
+					group.Go(func() {
+						for range 60 {
+							req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader("{}"))
+							resp, err := s.limit.RoundTrip(req)
+							if !assert.NoError(t, err, kind) {
+								return
+							}
+							assert.NoError(t, resp.Body.Close())
+							if resp.StatusCode == http.StatusTooManyRequests {
+								assert.Contains(t, []string{"1", "2"}, resp.Header.Get("Retry-After"))
+								time.Sleep(100 * time.Millisecond)
+							}
 						}
-						assert.NoError(t, resp.Body.Close())
-						if resp.StatusCode == http.StatusTooManyRequests {
-							assert.Contains(t, []string{"1", "2"}, resp.Header.Get("Retry-After"))
-							time.Sleep(100 * time.Millisecond)
-						}
-					}
-				})
+					})
+				}
 			}
-		}
-		group.Wait()
-		times := map[string][]time.Time{}
-		for _, req := range fake.Requests() {
-			times[req.Path] = append(times[req.Path], req.Time)
-		}
-		for path, most := range map[string]int{"/v1/invitations": share.Creates, "/v1/invitations/bulk": share.Bulks} {
-			got := times[path]
-			require.GreaterOrEqual(t, len(got), 2*most, "what is free is taken")
-			for i := range len(got) - most {
-				require.Greater(t, got[i+most].Sub(got[i]), share.Per-200*time.Millisecond, path)
+			group.Wait()
+			times := map[string][]time.Time{}
+			for _, req := range fake.Requests() {
+				times[req.Path] = append(times[req.Path], req.Time)
 			}
-		}
-	})
+			for path, most := range map[string]int{"/v1/invitations": share.Creates, "/v1/invitations/bulk": share.Bulks} {
+				got := times[path]
+				require.GreaterOrEqual(t, len(got), 2*most, "what is free is taken")
+				for i := range len(got) - most {
+					require.Greater(t, got[i+most].Sub(got[i]), share.Per-200*time.Millisecond, path)
+				}
+			}
+		})
+	}
 }
 
 func TestEstimate(t *testing.T) {

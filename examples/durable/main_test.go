@@ -118,72 +118,72 @@ func startPostgres(ctx context.Context) error {
 type location struct{ url, file string }
 
 // databases makes an empty database of each kind.
-var databases = map[string]func(*testing.T) location{
-	"SQLite": func(t *testing.T) location {
-		t.Helper()
-		return location{file: filepath.Join(t.TempDir(), "campaigns.sqlite3")}
+var databases = map[string]func(testing.TB) location{
+	"SQLite": func(tb testing.TB) location {
+		tb.Helper()
+		return location{file: filepath.Join(tb.TempDir(), "campaigns.sqlite3")}
 	},
-	"PostgreSQL": func(t *testing.T) location {
-		t.Helper()
-		postgres.Do(func() { postgres.err = startPostgres(context.WithoutCancel(t.Context())) })
+	"PostgreSQL": func(tb testing.TB) location {
+		tb.Helper()
+		postgres.Do(func() { postgres.err = startPostgres(context.WithoutCancel(tb.Context())) })
 		if postgres.err != nil && os.Getenv("CI") != "true" {
-			t.Skip("no PostgreSQL: ", postgres.err)
+			tb.Skip("no PostgreSQL: ", postgres.err)
 		}
-		require.NoError(t, postgres.err)
-		conn, err := pgx.Connect(t.Context(), postgres.url+"postgres")
-		require.NoError(t, err)
+		require.NoError(tb, postgres.err)
+		conn, err := pgx.Connect(tb.Context(), postgres.url+"postgres")
+		require.NoError(tb, err)
 		name := fmt.Sprintf("test_%d", time.Now().UnixNano())
-		_, err = conn.Exec(t.Context(), "CREATE DATABASE "+name)
-		require.NoError(t, err)
-		require.NoError(t, conn.Close(t.Context()))
+		_, err = conn.Exec(tb.Context(), "CREATE DATABASE "+name)
+		require.NoError(tb, err)
+		require.NoError(tb, conn.Close(tb.Context()))
 		return location{url: postgres.url + name}
 	},
 }
 
 // store opens the store for an instance, of which api is Clerk.
-func (l location) store(t *testing.T, instance string, share clerk.Share, api http.RoundTripper) *store {
-	t.Helper()
-	db, err := openDatabase(t.Context(), l.url, l.file)
-	require.NoError(t, err)
-	t.Cleanup(db.close)
-	s, err := openStore(t.Context(), db, instance, share, api)
-	require.NoError(t, err)
+func (l location) store(tb testing.TB, instance string, share clerk.Share, api http.RoundTripper) *store {
+	tb.Helper()
+	db, err := openDatabase(tb.Context(), l.url, l.file)
+	require.NoError(tb, err)
+	tb.Cleanup(db.close)
+	s, err := openStore(tb.Context(), db, instance, share, api)
+	require.NoError(tb, err)
 	return s
 }
 
 // startWorker starts a worker in this process, which ends with the test.
-func startWorker(t *testing.T, s *store, secretKey string) {
-	t.Helper()
+func startWorker(tb testing.TB, s *store, secretKey string) {
+	tb.Helper()
 	client, err := newClient(secretKey, s.limit)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	worker, err := newWorker(s, client, usualTiming, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	require.NoError(t, worker.Start(context.WithoutCancel(t.Context())))
-	t.Cleanup(func() { require.NoError(t, worker.Stop(context.WithoutCancel(t.Context()))) })
+	require.NoError(tb, err)
+	require.NoError(tb, worker.Start(context.WithoutCancel(tb.Context())))
+	tb.Cleanup(func() { require.NoError(tb, worker.Stop(context.WithoutCancel(tb.Context()))) })
 }
 
 // waitFor waits until the status of the campaign is as it should be.
-func waitFor(t *testing.T, s *store, campaign string, enough func(*status) bool) *status {
-	t.Helper()
-	for ctx := t.Context(); ; {
+func waitFor(tb testing.TB, s *store, campaign string, enough func(*status) bool) *status {
+	tb.Helper()
+	for ctx := tb.Context(); ; {
 		st, err := s.status(ctx, campaign)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		if enough(st) {
 			return st
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatal("it is still: ", st)
+			tb.Fatal("it is still: ", st)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
 // read reads a CSV file of addresses.
-func read(t *testing.T, input string) *people.List {
-	t.Helper()
+func read(tb testing.TB, input string) *people.List {
+	tb.Helper()
 	list, err := people.Read([]byte(input))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return list
 }
 
@@ -507,5 +507,25 @@ func TestEstimate(t *testing.T) {
 		0: 0, 1: 0, 2: 10 * time.Minute, 11: 10 * time.Minute, 12: 20 * time.Minute, 14: 70 * time.Minute, 24: 80 * time.Minute, 36: 140 * time.Minute,
 	} {
 		require.WithinDuration(t, now.Add(want), l.estimate(places, rows), time.Second, "%d rows", rows)
+	}
+}
+
+// BenchmarkCampaign5000 sends a campaign where no limit is in the way.
+func BenchmarkCampaign5000(b *testing.B) {
+	for name, database := range databases {
+		b.Run(name, func(b *testing.B) {
+			list := read(b, guests(5000))
+			for b.Loop() {
+				fake := clerktest.New()
+				s := database(b).store(b, "default", aLot, fake)
+				begun := time.Now()
+				_, err := s.enqueue(b.Context(), "spring", list)
+				require.NoError(b, err)
+				b.ReportMetric(time.Since(begun).Seconds(), "enqueue-s")
+				startWorker(b, s, fake.SecretKey())
+				waitFor(b, s, "spring", (*status).done)
+				require.Len(b, fake.Invitations(), 5000)
+			}
+		})
 	}
 }

@@ -92,7 +92,15 @@ type store struct {
 
 // openStore makes in the database what is not there yet.
 func openStore(ctx context.Context, db *database, instance string, share clerk.Share, clerkAPI http.RoundTripper) (*store, error) {
-	if err := db.migrate(ctx); err != nil {
+	err := db.migrate(ctx)
+	for range 5 { // of several that make the tables at once all but one fail, and then find them
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(500 * time.Millisecond)
+		err = db.migrate(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	jobs, err := db.newClient(&river.Config{})
@@ -318,7 +326,7 @@ func (s *store) status(ctx context.Context, campaign string) (*status, error) {
 		return nil, err
 	}
 	places, err := s.limit.look(ctx)
-	if wait, _ := s.limit.wait(ctx); wait > 0 {
+	if wait := s.limit.wait(places); wait > 0 {
 		st.until = time.Now().Add(wait)
 	}
 	st.end = s.limit.estimate(places, st.counts[waiting])

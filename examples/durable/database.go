@@ -19,7 +19,7 @@ import (
 // A jobClient is what is used of a river.Client, whatever the database.
 type jobClient interface {
 	Start(ctx context.Context) error
-	Stop(ctx context.Context) error
+	StopAndCancel(ctx context.Context) error
 	InsertMany(ctx context.Context, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
 	JobCancel(ctx context.Context, id int64) (*rivertype.JobRow, error)
 	JobList(ctx context.Context, params *river.JobListParams) (*river.JobListResult, error)

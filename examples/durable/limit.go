@@ -126,9 +126,8 @@ func (l *limit) keepFrom(ctx context.Context, kind string, wait time.Duration) e
 }
 
 // wait is how long it is until a request of either kind may be made.
-func (l *limit) wait(ctx context.Context) (time.Duration, error) {
-	places, err := l.look(ctx)
-	return min(l.untilFree(places, bulk), l.untilFree(places, single)), err
+func (l *limit) wait(places []place) time.Duration {
+	return min(l.untilFree(places, bulk), l.untilFree(places, single))
 }
 
 func (l *limit) places(kind string) int {

@@ -97,7 +97,10 @@ func (p *program) main(ctx context.Context, args []string) int {
 	}
 	code, err := p.run(ctx, name, argument)
 	switch {
-	case ctx.Err() != nil && name != "work":
+	case ctx.Err() != nil && name == "work":
+		return 0
+	case ctx.Err() != nil:
+		fmt.Fprintln(p.stderr, "durable: stopped; the same command goes on")
 		return exitStopped
 	case err != nil:
 		fmt.Fprintln(p.stderr, "durable:", err)
@@ -137,7 +140,7 @@ func (p *program) run(ctx context.Context, name, argument string) (int, error) {
 	case "all":
 		return p.carryOut(ctx, s, argument)
 	case "work":
-		return 0, p.work(ctx, s, nil)
+		return 0, p.work(ctx, s, func() (bool, error) { return false, nil })
 	case "enqueue":
 		return 0, p.enqueue(ctx, s, argument)
 	case "resume":
@@ -186,6 +189,9 @@ func (p *program) demonstrate(ctx context.Context, file string) (int, error) {
 
 // carryOut adds the campaign of a file, and works until it has ended.
 func (p *program) carryOut(ctx context.Context, s *store, file string) (int, error) {
+	if _, err := newClient(p.secretKey, s.limit); err != nil { // before anything is done
+		return 0, err
+	}
 	if err := p.enqueue(ctx, s, file); err != nil {
 		return 0, err
 	}
@@ -250,11 +256,8 @@ func (p *program) work(ctx context.Context, s *store, ended func() (bool, error)
 		return err
 	}
 	for err == nil && ctx.Err() == nil {
-		done := false
-		if ended != nil {
-			done, err = ended()
-		}
-		if done {
+		var done bool
+		if done, err = ended(); done {
 			break
 		}
 		select {
@@ -262,6 +265,6 @@ func (p *program) work(ctx context.Context, s *store, ended func() (bool, error)
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
-	// Jobs under way are done: they take a few seconds, or are cut off by their timeout.
-	return cmp.Or(err, worker.Stop(context.WithoutCancel(ctx)))
+	// Of a job under way the request under way is finished, and its results are kept.
+	return cmp.Or(err, worker.StopAndCancel(context.WithoutCancel(ctx)))
 }

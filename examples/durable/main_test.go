@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -159,7 +160,7 @@ func startWorker(tb testing.TB, s *store, secretKey string) {
 	worker, err := newWorker(s, client, usualTiming, slog.New(slog.DiscardHandler))
 	require.NoError(tb, err)
 	require.NoError(tb, worker.Start(context.WithoutCancel(tb.Context())))
-	tb.Cleanup(func() { require.NoError(tb, worker.Stop(context.WithoutCancel(tb.Context()))) })
+	tb.Cleanup(func() { require.NoError(tb, worker.StopAndCancel(context.WithoutCancel(tb.Context()))) })
 }
 
 // waitFor waits until the status of the campaign is as it should be.
@@ -341,7 +342,7 @@ func TestOthersUseTheLimits(t *testing.T) {
 				Creates: clerktest.Limit{Requests: 2, Per: time.Hour}, Bulks: clerktest.Limit{Requests: 1, Per: time.Hour},
 			}))
 			s := l.store(t, "default", clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour}, fake)
-			_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
+			_, err := s.enqueue(t.Context(), "spring", read(t, guests(300)))
 			require.NoError(t, err)
 			startWorker(t, s, fake.SecretKey())
 			st := waitFor(t, s, "spring", func(st *status) bool { return !st.until.IsZero() && st.counts["created"] == 12 })
@@ -397,10 +398,15 @@ func TestFailingAPI(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := database(t)
-			failing := &failingAPI{next: clerktest.New()}
+			fake := clerktest.New()
+			client, err := fake.Client()
+			require.NoError(t, err)
+			_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "guest3@example.com"})
+			require.NoError(t, err)
+			failing := &failingAPI{next: fake}
 			failing.fails.Store(true)
 			s := l.store(t, "default", aLot, failing)
-			_, err := s.enqueue(t.Context(), "spring", read(t, guests(5)))
+			_, err = s.enqueue(t.Context(), "spring", read(t, guests(5)))
 			require.NoError(t, err)
 			startWorker(t, s, clerktest.SecretKey)
 			st := waitFor(t, s, "spring", func(st *status) bool { return len(st.jobs[0].row.Errors) > 0 })
@@ -409,7 +415,7 @@ func TestFailingAPI(t *testing.T) {
 			require.Empty(t, st.stopped)
 			require.Equal(t, 5, st.counts[waiting])
 			st = waitFor(t, s, "spring", (*status).done)
-			require.Equal(t, 5, st.counts["created"])
+			require.Equal(t, map[string]int{"created": 4, "already invited": 1}, st.counts)
 		})
 	}
 }
@@ -451,6 +457,133 @@ func TestCancel(t *testing.T) {
 				require.Contains(t, []string{"created", "cancelled"}, line[2])
 			}
 		})
+	}
+}
+
+// TestStopping: a worker that is stopped finishes its request, and keeps what came of it.
+func TestStopping(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &slowAPI{next: clerktest.New(), begun: make(chan struct{}, 100)}
+			s := database(t).store(t, "default", clerk.Share{Creates: 1000, Per: time.Minute}, api)
+			_, err := s.enqueue(t.Context(), "spring", read(t, guests(10)))
+			require.NoError(t, err)
+			t.Run("a worker", func(t *testing.T) {
+				startWorker(t, s, clerktest.SecretKey)
+				<-api.begun
+				<-api.begun
+			})
+			st, err := s.status(t.Context(), "spring")
+			require.NoError(t, err)
+			require.Equal(t, map[string]int{"created": 2, waiting: 8}, st.counts)
+			require.Empty(t, st.jobs[0].row.Errors)
+			startWorker(t, s, clerktest.SecretKey)
+			st = waitFor(t, s, "spring", (*status).done)
+			require.Equal(t, 10, st.counts["created"])
+			require.Len(t, api.begun, 8)
+		})
+	}
+}
+
+// A slowAPI takes its time to create.
+type slowAPI struct {
+	next  http.RoundTripper
+	begun chan struct{}
+}
+
+func (s *slowAPI) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodPost {
+		s.begun <- struct{}{}
+		time.Sleep(300 * time.Millisecond)
+	}
+	return s.next.RoundTrip(req)
+}
+
+// TestCancelWhileRunning: what is under way goes out, and is reported.
+func TestCancelWhileRunning(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &slowAPI{next: clerktest.New(), begun: make(chan struct{}, 100)}
+			s := database(t).store(t, "default", clerk.Share{Creates: 1000, Per: time.Minute}, api)
+			_, err := s.enqueue(t.Context(), "spring", read(t, guests(10)))
+			require.NoError(t, err)
+			startWorker(t, s, clerktest.SecretKey)
+			<-api.begun
+			require.NoError(t, s.cancel(t.Context(), "spring"))
+			st := waitFor(t, s, "spring", (*status).done)
+			made := 1 + len(api.begun)
+			require.Less(t, made, 10)
+			require.Equal(t, map[string]int{"created": made, cancelled: 10 - made}, st.counts)
+		})
+	}
+}
+
+// TestOverlap: what another campaign has made is not this one's.
+func TestOverlap(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := clerktest.New()
+			s := database(t).store(t, "default", aLot, fake)
+			for _, campaign := range []string{"spring", "summer"} {
+				_, err := s.enqueue(t.Context(), campaign, read(t, guests(10)))
+				require.NoError(t, err)
+			}
+			startWorker(t, s, fake.SecretKey())
+			spring, summer := waitFor(t, s, "spring", (*status).done), waitFor(t, s, "summer", (*status).done)
+			require.Equal(t, 10, spring.counts["created"]+summer.counts["created"])
+			require.Equal(t, 10, spring.counts["already invited"]+summer.counts["already invited"])
+			require.Len(t, fake.Invitations(), 10)
+		})
+	}
+}
+
+func TestCommand(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\nno address\n"), 0o600))
+	require.NoError(t, os.WriteFile("empty.csv", nil, 0o600))
+	for _, test := range []struct {
+		key, args string
+		code      int
+		stdout    string // its beginning
+		stderr    string // a part of it
+	}{
+		{"", "", exitUsage, "", "usage: durable "},
+		{"", "-h", 0, "", "usage: durable "},
+		{"", "status", exitUsage, "", "usage: durable "},
+		{"", "invite people.csv", exitUsage, "", "usage: durable "},
+		{"", "people.csv", exitUnsent, "line,email_address,outcome,invitation_id,problem\n2,a@example.com,created,inv_", "this is a fake of Clerk"},
+		{"", "other.csv", exitFailed, "", "other.csv: no such file"},
+		{"", "enqueue empty.csv", exitFailed, "", "the file is empty"},
+		{"", "status people", exitFailed, "", `there is no campaign "people"`},
+		{"", "work", exitFailed, "", "secret key is empty"},
+		{"pk_test_dummy", "people.csv", exitFailed, "", "publishable"},
+		{"", "status people", exitFailed, "", `there is no campaign "people"`},
+		{"", "enqueue people.csv", 0, "", "people: 2 rows, 1 new jobs"},
+		{"", "status people", 0, "people, 2 rows: 2 waiting; to end about ", ""},
+		{"", "enqueue people.csv", 0, "", "people: 2 rows, 0 new jobs"},
+		{"", "-campaign spring enqueue people.csv", 0, "", "spring: 2 rows, 1 new jobs"},
+		{"", "-instance other status people", exitFailed, "", "there is no campaign"},
+		{"", "report people", 0, "line,email_address,outcome,invitation_id,problem\n2,a@example.com,waiting,,\n3,no address,waiting,,\n", ""},
+		{"", "resume", 0, "", ""},
+		{"", "cancel people", 0, "people, 2 rows: 2 cancelled\n", ""},
+	} {
+		var stdout, stderr bytes.Buffer
+		p := program{stdout: &stdout, stderr: &stderr, secretKey: test.key}
+		require.Equal(t, test.code, p.main(t.Context(), strings.Fields(test.args)), "%s: %s", test.args, &stderr)
+		require.True(t, strings.HasPrefix(stdout.String(), test.stdout), "%s: %s", test.args, &stdout)
+		require.Contains(t, stderr.String(), test.stderr, test.args)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for args, code := range map[string]int{"work": 0, "people.csv": exitStopped} {
+		p := program{stdout: io.Discard, stderr: io.Discard, secretKey: "sk_test_dummy"}
+		require.Equal(t, code, p.main(ctx, strings.Fields(args)), args)
 	}
 }
 
@@ -526,6 +659,29 @@ func BenchmarkCampaign5000(b *testing.B) {
 				waitFor(b, s, "spring", (*status).done)
 				require.Len(b, fake.Invitations(), 5000)
 			}
+		})
+	}
+}
+
+// TestManyOpen: workers may be the first to come, and at the same time.
+func TestManyOpen(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := database(t)
+			var group sync.WaitGroup
+			for range 5 {
+				group.Go(func() {
+					db, err := openDatabase(t.Context(), l.url, l.file)
+					if assert.NoError(t, err) {
+						defer db.close()
+						_, err = openStore(t.Context(), db, "default", aLot, clerktest.New())
+						assert.NoError(t, err)
+					}
+				})
+			}
+			group.Wait()
 		})
 	}
 }

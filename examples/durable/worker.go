@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,8 +28,12 @@ type worker struct {
 // snoozed, and where Clerk fails, River tries it again, later and later. A refusal that is
 // about the instance, such as that of a key, stops all jobs.
 func (w *worker) Work(ctx context.Context, running *river.Job[batch]) error {
-	if wait, err := w.store.limit.wait(ctx); err != nil || wait > 0 {
-		return cmp.Or(err, river.JobSnooze(wait))
+	places, err := w.store.limit.look(ctx)
+	if err != nil {
+		return err
+	}
+	if wait := w.store.limit.wait(places); wait > 0 {
+		return river.JobSnooze(wait)
 	}
 	j, err := decode(running.JobRow)
 	if err != nil {
@@ -107,8 +110,8 @@ func (w *worker) invite(ctx context.Context, j *job) (paused clerk.Progress, fai
 	return paused, nil
 }
 
-// resultOf is the result of a row. An invitation that stood before was made by this job,
-// killed before it could say so, if it is younger than the job.
+// resultOf is the result of a row. Where the job was begun before, and lost, an invitation
+// that stands was made by it if it is younger than the job.
 func (w *worker) resultOf(ctx context.Context, line int, j *job, r clerk.CreateResult) (result, error) {
 	known := result{Line: line, Outcome: r.Outcome.String()}
 	switch {
@@ -125,7 +128,7 @@ func (w *worker) resultOf(ctx context.Context, line int, j *job, r clerk.CreateR
 			return known, err
 		}
 		known.InvitationID = inv.ID
-		if inv.CreatedAt >= clerk.UnixMilli(j.row.CreatedAt.UnixMilli()) {
+		if len(j.row.Errors) > 0 && inv.CreatedAt >= clerk.UnixMilli(j.row.CreatedAt.UnixMilli()) {
 			known.Outcome = clerk.OutcomeCreated.String()
 		}
 	}

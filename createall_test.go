@@ -90,8 +90,7 @@ func limited(t *testing.T, sliding bool, opts ...clerktest.Option) life {
 func lifeWith(t *testing.T, opts ...clerktest.Option) life {
 	t.Helper()
 	fake := clerktest.New(opts...)
-	client, err := fake.Client()
-	require.NoError(t, err)
+	client := clientOf(t, fake)
 	return life{fake, client}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
 const (
@@ -41,8 +42,16 @@ const (
 // newClient makes a client that sends through transport.
 func newClient(tb testing.TB, transport http.RoundTripper, opts ...clerk.Option) *clerk.Client {
 	tb.Helper()
-	opts = append([]clerk.Option{clerk.WithHTTPClient(&http.Client{Transport: transport})}, opts...)
+	opts = append([]clerk.Option{clerk.WithHTTPClient(&http.Client{Transport: recorded(transport)})}, opts...)
 	client, err := clerk.NewClient(testKey, opts...)
+	require.NoError(tb, err)
+	return client
+}
+
+// clientOf makes a client of a fake.
+func clientOf(tb testing.TB, fake *clerktest.Fake, opts ...clerk.Option) *clerk.Client {
+	tb.Helper()
+	client, err := fake.Client(append([]clerk.Option{clerk.WithHTTPClient(&http.Client{Transport: recorded(fake)})}, opts...)...)
 	require.NoError(tb, err)
 	return client
 }

@@ -378,8 +378,7 @@ func TestAllWithCallOptions(t *testing.T) {
 // TestWholeLife takes invitations through the fake from end to end.
 func TestWholeLife(t *testing.T) {
 	fake := clerktest.New()
-	client, err := fake.Client()
-	require.NoError(t, err)
+	client := clientOf(t, fake)
 	baseURL, stop := fake.Serve()
 	defer stop()
 	remote, err := clerk.NewClient(fake.SecretKey(), clerk.WithBaseURL(baseURL))

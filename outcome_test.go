@@ -33,8 +33,7 @@ func TestSoak(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%v/%d", name, share, seed), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{Share: share, Seed: seed}))
-						client, err := fake.Client()
-						require.NoError(t, err)
+						client := clientOf(t, fake)
 						outcomes := soak(t, client, fake)
 						t.Log(outcomes)
 						// Now and then faults leave no time within the minute. By chance there
@@ -184,8 +183,7 @@ type life struct {
 func newLife(t *testing.T) life {
 	t.Helper()
 	fake := clerktest.New()
-	client, err := fake.Client()
-	require.NoError(t, err)
+	client := clientOf(t, fake)
 	return life{fake, client}
 }
 

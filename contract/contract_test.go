@@ -1,11 +1,17 @@
 package contract_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +54,65 @@ func TestContract(t *testing.T) {
 		require.Positive(t, operations[string(op)], op)
 	}
 	t.Log(operations, met)
+}
+
+// wrongInTests is what the tests of package clerk send though the document does not allow
+// it: what the library leaves to Clerk to refuse, or what is newer than the library.
+var wrongInTests = []string{`"template_slug":"none"`, `"expires_in_days":-1`, `"expires_in_days":1000`, `status=own`}
+
+// TestTraffic has every request of the tests of package clerk validated, and every response
+// of the fake in them.
+func TestTraffic(t *testing.T) {
+	v, met := newValidator(t, loadSpec(t), nil), map[int]bool{}
+	path := filepath.Join(t.TempDir(), "traffic.jsonl")
+	tests := exec.CommandContext(t.Context(), "go", "test", "-count=1", ".")
+	tests.Dir, tests.Env = "..", append(os.Environ(), "CLERK_TEST_TRAFFIC="+path)
+	output, err := tests.CombinedOutput()
+	require.NoError(t, err, string(output))
+	file, err := os.Open(path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, file.Close()) }()
+	for lines := json.NewDecoder(file); ; {
+		var x recorded
+		err := lines.Decode(&x)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		wrong := slices.IndexFunc(wrongInTests, func(s string) bool {
+			return strings.Contains(x.URL, s) || bytes.Contains(x.Body, []byte(s))
+		})
+		if wrong >= 0 {
+			met[wrong] = true
+		}
+		x.validate(t, v, wrong >= 0)
+	}
+	t.Log(v.operations, v.met)
+	require.Empty(t, v.violations)
+	require.Len(t, met, len(wrongInTests), "all are needed")
+	require.Positive(t, v.operations[string(clerk.OperationRevoke)])
+}
+
+// A recorded exchange is one that the tests of package clerk have written down.
+type recorded struct {
+	Method, URL  string
+	Header       http.Header
+	Body         []byte
+	Status       int // 0 where the response is none of the fake's
+	AnswerHeader http.Header
+	Answer       []byte
+}
+
+func (x *recorded) validate(t *testing.T, v *validator, wrong bool) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), x.Method, x.URL, bytes.NewReader(x.Body))
+	require.NoError(t, err)
+	req.Header = x.Header
+	ctx := req.Context()
+	if wrong {
+		ctx = wrongOnPurpose(ctx)
+	}
+	v.validate(ctx, &exchange{request: req, status: x.Status, response: x.Answer}, x.AnswerHeader, len(x.Body) > 0)
 }
 
 // A stage is where a scenario plays.

@@ -205,7 +205,7 @@ func (v *validator) validate(ctx context.Context, e *exchange, header http.Heade
 		switch {
 		case err != nil && !onPurpose:
 			v.violations = append(v.violations, fmt.Sprintf("%s %s is not allowed: %v", e.request.Method, e.request.URL.Path, err))
-		case err != nil && e.status < 300:
+		case err != nil && e.status >= 200 && e.status < 300:
 			v.violations = append(v.violations, fmt.Sprintf("%s %s is not allowed, but was taken: %v", e.request.Method, e.request.URL.Path, err))
 		}
 	}

@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
@@ -52,8 +55,9 @@ type result struct {
 // What else may be said of a row.
 const (
 	waiting   = "waiting"
+	underWay  = "under way" // in a job that a worker carries out, or was killed in
 	cancelled = "cancelled"
-	failed    = "failed"
+	inDoubt   = "in doubt" // given up after an attempt that failed, or was lost, and may have sent it
 )
 
 // batches is the jobs for a list of people.
@@ -71,6 +75,9 @@ func batches(campaign string, list *people.List) []batch {
 			} else {
 				lines[key] = read.Line
 			}
+		}
+		if strings.Contains(fmt.Sprint(read.Address, next.Request.PublicMetadata), "\x00") { // PostgreSQL does not take it
+			next = row{Line: read.Line, Problem: "it holds a NUL character"}
 		}
 		last := len(all) - 1
 		if last < 0 || len(all[last].Rows) == clerk.MaxBulkInvitations {
@@ -116,28 +123,40 @@ func openStore(ctx context.Context, db *database, instance string, share clerk.S
 // already stays as it is, and may have no other rows.
 func (s *store) enqueue(ctx context.Context, campaign string, list *people.List) (int, error) {
 	all := batches(campaign, list)
-	if len(all) == 0 {
+	switch {
+	case len(all) == 0:
 		return 0, errors.New("there is nobody to invite")
+	case !utf8.ValidString(campaign) || strings.ContainsFunc(campaign, unicode.IsControl):
+		return 0, fmt.Errorf("%q is no name for a campaign; give it another, with -campaign", campaign)
 	}
-	jobs, err := s.find(ctx, campaign)
-	if err != nil {
+	if err := s.checkRows(ctx, campaign, all); err != nil {
 		return 0, err
-	}
-	if len(jobs) > 0 && !sameRows(jobs, all) {
-		return 0, fmt.Errorf("there is a campaign %q with other rows; give this one another name, with -campaign", campaign)
 	}
 	var params []river.InsertManyParams
 	for _, b := range all {
 		params = append(params, river.InsertManyParams{Args: b, InsertOpts: &river.InsertOpts{Queue: s.instance}})
 	}
 	inserted, err := s.jobs.InsertMany(ctx, params)
+	if err != nil {
+		return 0, err
+	}
 	added := 0
 	for _, one := range inserted {
 		if !one.UniqueSkippedAsDuplicate {
 			added++
 		}
 	}
-	return added, err
+	return added, s.checkRows(ctx, campaign, all) // another may have done the same meanwhile
+}
+
+// checkRows refuses a campaign that is there with other rows.
+func (s *store) checkRows(ctx context.Context, campaign string, all []batch) error {
+	jobs, err := s.find(ctx, campaign)
+	if err == nil && len(jobs) > 0 && !sameRows(jobs, all) {
+		err = fmt.Errorf("there is a campaign %q with other rows; enqueue these under another name, with -campaign: "+
+			"who is invited already is not invited again", campaign)
+	}
+	return err
 }
 
 func sameRows(jobs []job, all []batch) bool {
@@ -176,20 +195,12 @@ func decode(row *rivertype.JobRow) (job, error) {
 	return j, err
 }
 
-// open is the rows that have no result, and can be sent. Those that cannot get theirs.
-func (j *job) open() []row {
-	var open []row
-	for _, r := range j.Rows {
-		_, done := j.results[r.Line]
-		switch {
-		case done:
-		case r.Problem != "":
-			j.results[r.Line] = result{Line: r.Line, Outcome: clerk.OutcomeRefused.String(), Problem: r.Problem}
-		default:
-			open = append(open, r)
-		}
-	}
-	return open
+// unsettled is the rows that are to be sent.
+func (j *job) unsettled() []row {
+	return slices.DeleteFunc(slices.Clone(j.Rows), func(r row) bool {
+		_, settled := j.results[r.Line]
+		return settled || r.Problem != ""
+	})
 }
 
 // result is what came of a row of the job.
@@ -197,23 +208,51 @@ func (j *job) result(r row) result {
 	if known, ok := j.results[r.Line]; ok {
 		return known
 	}
-	unknown := result{Line: r.Line, Outcome: waiting}
-	if n := len(j.row.Errors); n > 0 {
-		unknown.Problem = j.row.Errors[n-1].Error
+	if r.Problem != "" {
+		return result{Line: r.Line, Outcome: clerk.OutcomeRefused.String(), Problem: r.Problem}
 	}
+	open := result{Line: r.Line, Outcome: waiting, Problem: j.failure()}
 	switch j.row.State {
+	case rivertype.JobStateRunning:
+		open.Outcome = underWay
 	case rivertype.JobStateCancelled:
-		unknown.Outcome = cancelled
+		open.Outcome = cancelled
 	case rivertype.JobStateDiscarded:
-		unknown.Outcome = failed
+		open.Outcome = inDoubt
 	}
-	return unknown
+	if j.row.FinalizedAt != nil && open.Problem != "" {
+		open.Outcome = inDoubt
+	}
+	return open
+}
+
+// failure is why the last attempt at the job failed; empty when none did. That it was
+// cancelled is no failure.
+func (j *job) failure() string {
+	for _, attempt := range slices.Backward(j.row.Errors) {
+		if !strings.Contains(attempt.Error, river.ErrJobCancelledRemotely.Error()) {
+			return attempt.Error
+		}
+	}
+	return ""
+}
+
+// isRetried reports whether the job failed, and waits to be tried again. River has those
+// that do not wait for long available.
+func (j *job) isRetried() bool {
+	waits := j.row.State == rivertype.JobStateRetryable || j.row.State == rivertype.JobStateAvailable
+	return waits && j.failure() != ""
 }
 
 // find gives the jobs of a campaign, in the order of its rows.
 func (s *store) find(ctx context.Context, campaign string) ([]job, error) {
-	params := river.NewJobListParams().Kinds(batch{}.Kind()).Queues(s.instance).First(1000).
-		Where("args ->> 'campaign' = @campaign", river.NamedArgs{"campaign": campaign})
+	return s.list(ctx, river.NewJobListParams().Where("args ->> 'campaign' = @campaign", river.NamedArgs{"campaign": campaign}))
+}
+
+// list gives all jobs of the instance that the parameters ask for.
+func (s *store) list(ctx context.Context, params *river.JobListParams) ([]job, error) {
+	const pageSize = 1000
+	params = params.Kinds(batch{}.Kind()).Queues(s.instance).First(pageSize)
 	var jobs []job
 	for {
 		page, err := s.jobs.JobList(ctx, params)
@@ -227,7 +266,7 @@ func (s *store) find(ctx context.Context, campaign string) ([]job, error) {
 			}
 			jobs = append(jobs, j)
 		}
-		if page.LastCursor == nil || len(page.Jobs) < 1000 {
+		if len(page.Jobs) < pageSize {
 			return jobs, nil
 		}
 		params = params.After(page.LastCursor)
@@ -238,7 +277,7 @@ func (s *store) find(ctx context.Context, campaign string) ([]job, error) {
 func (s *store) existing(ctx context.Context, campaign string) ([]job, error) {
 	jobs, err := s.find(ctx, campaign)
 	if err == nil && len(jobs) == 0 {
-		err = fmt.Errorf("there is no campaign %q", campaign)
+		err = fmt.Errorf("there is no campaign %q of the instance %q in this database", campaign, s.instance)
 	}
 	return jobs, err
 }
@@ -246,15 +285,22 @@ func (s *store) existing(ctx context.Context, campaign string) ([]job, error) {
 // cancel keeps back what of a campaign has not gone out.
 func (s *store) cancel(ctx context.Context, campaign string) error {
 	jobs, err := s.existing(ctx, campaign)
+	if err != nil {
+		return err
+	}
 	for _, j := range jobs {
-		if err == nil && j.row.FinalizedAt == nil {
-			_, err = s.jobs.JobCancel(ctx, j.row.ID)
+		if j.row.FinalizedAt != nil {
+			continue
+		}
+		if _, err := s.jobs.JobCancel(ctx, j.row.ID); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
-// stop has no worker begin a job, until resume is called, and keeps the reason.
+// stop has no worker begin a job, until resume is called, and keeps the reason. River
+// forgets it when no worker has run for a day; the first job then finds it out again.
 func (s *store) stop(ctx context.Context, reason string) error {
 	if err := s.keepReason(ctx, reason); err != nil {
 		return err
@@ -305,11 +351,14 @@ type status struct {
 	rows     int
 	counts   map[string]int // of rows, by outcome
 	stopped  string         // why nothing is sent
+	failure  string         // of a job that is to be tried again
+	retry    time.Time      // when
 	until    time.Time      // before which nothing can be sent; zero when something can
 	end      time.Time      // about
 	jobs     []job
 }
 
+// status reads all of a campaign's jobs.
 func (s *store) status(ctx context.Context, campaign string) (*status, error) {
 	jobs, err := s.existing(ctx, campaign)
 	if err != nil {
@@ -321,14 +370,32 @@ func (s *store) status(ctx context.Context, campaign string) (*status, error) {
 			st.rows++
 			st.counts[j.result(r).Outcome]++
 		}
+		if j.isRetried() && (st.failure == "" || j.row.ScheduledAt.Before(st.retry)) {
+			st.failure, st.retry = j.failure(), j.row.ScheduledAt
+		}
 	}
 	if st.stopped, err = s.stopped(ctx); err != nil {
 		return nil, err
 	}
+	return st, s.foresee(ctx, st)
+}
+
+// foresee finds when a campaign goes on and ends. Others may be ahead of it, and all share
+// the limit.
+func (s *store) foresee(ctx context.Context, st *status) error {
 	places, err := s.limit.look(ctx)
+	if err != nil {
+		return err
+	}
 	if wait := s.limit.wait(places); wait > 0 {
 		st.until = time.Now().Add(wait)
 	}
-	st.end = s.limit.estimate(places, st.counts[waiting])
-	return st, err
+	all, err := s.list(ctx, river.NewJobListParams().States(rivertype.JobStateAvailable, rivertype.JobStateScheduled,
+		rivertype.JobStateRetryable, rivertype.JobStateRunning))
+	open := 0
+	for _, j := range all {
+		open += len(j.unsettled())
+	}
+	st.end = s.limit.estimate(places, open)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -41,6 +42,13 @@ type database struct {
 // in a file, which it makes where there is none.
 func openDatabase(ctx context.Context, url, file string) (*database, error) {
 	if url == "" {
+		made, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // it holds addresses
+		if err != nil {
+			return nil, err
+		}
+		if err := made.Close(); err != nil {
+			return nil, err
+		}
 		pool, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=busy_timeout(30000)")
 		if err != nil {
 			return nil, err
@@ -50,7 +58,7 @@ func openDatabase(ctx context.Context, url, file string) (*database, error) {
 	}
 	pool, err := pgxpool.New(ctx, url)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	db := newDatabase(stdlib.OpenDBFromPool(pool), riverpgxv5.New(pool))
 	closeSQL := db.close

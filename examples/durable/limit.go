@@ -63,7 +63,7 @@ func (l *limit) RoundTrip(req *http.Request) (*http.Response, error) {
 	case strings.HasSuffix(req.URL.Path, "/bulk"):
 		kind = bulk
 	}
-	wait, err := l.take(req.Context(), kind)
+	place, wait, err := l.take(req.Context(), kind)
 	switch {
 	case err != nil:
 		return nil, errors.Join(err, req.Body.Close())
@@ -75,11 +75,25 @@ func (l *limit) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	// Others have used up what is in the share.
-	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-	if err := l.keepFrom(req.Context(), kind, time.Duration(seconds)*time.Second); err != nil {
+	if err := l.block(req.Context(), kind, place, l.retryAfter(resp.Header)); err != nil {
 		return nil, errors.Join(err, resp.Body.Close())
 	}
 	return resp, nil
+}
+
+// retryAfter is how long Clerk asks to wait. Where it does not, that is a sixtieth of the
+// share's time, as in CreateAll; it is never longer than that time.
+func (l *limit) retryAfter(header http.Header) time.Duration {
+	asked := header.Get("Retry-After")
+	seconds, _ := strconv.Atoi(asked)
+	wait := time.Duration(seconds) * time.Second
+	if date, err := http.ParseTime(asked); err == nil {
+		wait = time.Until(date)
+	}
+	if wait <= 0 {
+		wait = l.share.Per / 60
+	}
+	return min(wait, l.share.Per)
 }
 
 // refusal is an answer as Clerk's to a request that its limits do not allow.
@@ -93,35 +107,36 @@ func refusal(req *http.Request, wait time.Duration) *http.Response {
 	}
 }
 
-// take takes a place, or tells how long it is until there is one.
-func (l *limit) take(ctx context.Context, kind string) (time.Duration, error) {
+// take takes a place, or tells how long it is until there is one. It takes any of those that
+// are free, for others may be after the first.
+func (l *limit) take(ctx context.Context, kind string) (place int, wait time.Duration, err error) {
 	for {
 		now := time.Now()
-		taken, err := l.db.ExecContext(ctx, `UPDATE clerk_limit SET free_at = $1
+		err := l.db.QueryRowContext(ctx, `UPDATE clerk_limit SET free_at = $1
 			WHERE instance = $2 AND kind = $3 AND free_at <= $4 AND place = (
 				SELECT place FROM clerk_limit
-				WHERE instance = $2 AND kind = $3 AND free_at <= $4 AND place < $5 ORDER BY random() LIMIT 1)`,
-			now.Add(l.share.Per).UnixMilli(), l.instance, kind, now.UnixMilli(), l.places(kind))
-		if err != nil {
-			return 0, err
-		}
-		if n, err := taken.RowsAffected(); n > 0 || err != nil {
-			return 0, err
+				WHERE instance = $2 AND kind = $3 AND free_at <= $4 AND place < $5 ORDER BY random() LIMIT 1)
+			RETURNING place`,
+			now.Add(l.share.Per).UnixMilli(), l.instance, kind, now.UnixMilli(), l.places(kind)).Scan(&place)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return place, 0, err
 		}
 		places, err := l.look(ctx)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if wait := l.untilFree(places, kind); wait > 0 {
-			return wait, nil
+			return 0, wait, nil
 		} // another worker was faster, but there are more
 	}
 }
 
-// keepFrom lets no request of a kind out for a while.
-func (l *limit) keepFrom(ctx context.Context, kind string, wait time.Duration) error {
-	_, err := l.db.ExecContext(ctx, `UPDATE clerk_limit SET free_at = $1 WHERE instance = $2 AND kind = $3 AND free_at < $1`,
-		time.Now().Add(wait).UnixMilli(), l.instance, kind)
+// block lets no request of a kind out for a while, and gives back the place of one that was
+// refused.
+func (l *limit) block(ctx context.Context, kind string, refused int, wait time.Duration) error {
+	_, err := l.db.ExecContext(ctx, `UPDATE clerk_limit SET free_at = $1
+		WHERE instance = $2 AND kind = $3 AND (free_at < $1 OR place = $4)`,
+		time.Now().Add(wait).UnixMilli(), l.instance, kind, refused)
 	return err
 }
 
@@ -176,16 +191,19 @@ func (l *limit) untilFree(places []place, kind string) time.Duration {
 // estimate is about when so many rows have been sent, if the places are taken as they
 // become free, and bulks are full.
 func (l *limit) estimate(places []place, rows int) time.Time {
-	end := time.Now()
-	for i := 0; rows > 0 && len(places) > 0; i++ {
-		next := places[i%len(places)]
-		if free := next.free.Add(time.Duration(i/len(places)) * l.share.Per); free.After(end) {
-			end = free
-		}
-		if next.kind == bulk {
-			rows -= clerk.MaxBulkInvitations
-		} else {
-			rows--
+	now := time.Now()
+	end := now
+	for passed := time.Duration(0); rows > 0 && len(places) > 0; passed += l.share.Per {
+		for _, next := range places {
+			if rows <= 0 {
+				break
+			}
+			end = now.Add(max(0, next.free.Sub(now)) + passed)
+			if next.kind == bulk {
+				rows -= clerk.MaxBulkInvitations
+			} else {
+				rows--
+			}
 		}
 	}
 	return end

@@ -18,16 +18,25 @@
 // -instance NAME several instances of Clerk are kept apart, in one database: each has
 // limits, campaigns and workers of its own.
 //
-// The database is the file campaigns.sqlite3 in the current directory, or the PostgreSQL
-// database that DATABASE_URL names. It holds the addresses.
+// A campaign's name is for its rows alone: once it has ended, or was cancelled, nothing is
+// added to it. Under another name, and in any other case, who has an invitation already is
+// not invited again.
+//
+// The database is the file campaigns.sqlite3 in the current directory, which processes of one
+// machine may share, or the PostgreSQL database that DATABASE_URL names. It holds the
+// addresses, until you delete them. The clocks of the machines are to agree to a second or so.
+//
+// A worker that is stopped finishes the request under way, for 15 seconds at most. One that
+// was killed leaves up to four jobs "under way", which another worker begins anew after five
+// minutes.
 //
 // Without CLERK_SECRET_KEY "durable people.csv" invites nobody: it shows the same with a
 // fake of Clerk inside the process, which takes few requests, and a database that is
 // removed again.
 //
-// The exit code is 0 when all is well, 3 when the campaign has ended and some rows were
-// not sent, 130 when it was stopped, 1 when anything failed, and 2 when it was called
-// wrongly.
+// The exit code is 0 when all is well, 1 when anything failed, and 2 when it was called
+// wrongly; of "durable people.csv" also 3 when the campaign has ended and some rows were not
+// sent, and 130 when it was stopped.
 package main
 
 import (
@@ -42,6 +51,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -78,7 +88,7 @@ func (p *program) main(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("durable", flag.ContinueOnError)
 	flags.SetOutput(p.stderr)
 	flags.StringVar(&p.campaign, "campaign", "", "the name to enqueue a file under; by default its own")
-	flags.StringVar(&p.instance, "instance", "default", "a name for the instance of Clerk that the key is of")
+	flags.StringVar(&p.instance, "instance", "default", "a name, of small letters and digits, for the instance of Clerk that the key is of")
 	flags.Usage = func() {
 		fmt.Fprintln(p.stderr, "usage: durable [-campaign NAME] [-instance NAME] "+
 			"PEOPLE.csv | enqueue PEOPLE.csv | work | status CAMPAIGN | report CAMPAIGN | cancel CAMPAIGN | resume")
@@ -91,7 +101,7 @@ func (p *program) main(ctx context.Context, args []string) int {
 		return exitUsage
 	}
 	name, argument, ok := parse(flags.Args())
-	if !ok {
+	if !ok || !instanceName.MatchString(p.instance) {
 		flags.Usage()
 		return exitUsage
 	}
@@ -108,6 +118,9 @@ func (p *program) main(ctx context.Context, args []string) int {
 	}
 	return code
 }
+
+// instanceName is what River takes for a queue.
+var instanceName = regexp.MustCompile(`^[a-z0-9]+([_-][a-z0-9]+)*$`)
 
 // parse finds the command and its argument. A file alone is the command "all".
 func parse(args []string) (name, argument string, ok bool) {
@@ -127,7 +140,11 @@ func (p *program) run(ctx context.Context, name, argument string) (int, error) {
 	if name == "all" && p.secretKey == "" {
 		return p.demonstrate(ctx, argument)
 	}
-	db, err := openDatabase(ctx, p.databaseURL, "campaigns.sqlite3")
+	const file = "campaigns.sqlite3"
+	if _, err := os.Stat(file); err != nil && p.databaseURL == "" && !slices.Contains([]string{"all", "enqueue", "work"}, name) {
+		return 0, fmt.Errorf("DATABASE_URL is not set, and %w", err)
+	}
+	db, err := openDatabase(ctx, p.databaseURL, file)
 	if err != nil {
 		return 0, err
 	}
@@ -136,21 +153,31 @@ func (p *program) run(ctx context.Context, name, argument string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	campaign := nameOf(argument)
 	switch name {
 	case "all":
 		return p.carryOut(ctx, s, argument)
 	case "work":
-		return 0, p.work(ctx, s, func() (bool, error) { return false, nil })
-	case "enqueue":
-		return 0, p.enqueue(ctx, s, argument)
+		client, err := newClient(p.secretKey, s.limit)
+		if err != nil {
+			return 0, err
+		}
+		fmt.Fprintf(p.stderr, "working for the instance %q; nothing is said but what goes wrong\n", p.instance)
+		return 0, p.work(ctx, s, client, func() (bool, error) { return false, nil })
 	case "resume":
-		return 0, s.resume(ctx)
+		stopped, err := s.stopped(ctx)
+		fmt.Fprintln(p.stdout, cmp.Or(stopped, "nothing was stopped"))
+		return 0, cmp.Or(err, s.resume(ctx))
+	case "enqueue":
+		if campaign, err = p.enqueue(ctx, s, argument); err != nil {
+			return 0, err
+		}
 	case "cancel":
-		if err := s.cancel(ctx, argument); err != nil {
+		if err := s.cancel(ctx, campaign); err != nil {
 			return 0, err
 		}
 	}
-	st, err := s.status(ctx, argument)
+	st, err := s.status(ctx, campaign)
 	switch {
 	case err != nil:
 		return 0, err
@@ -189,29 +216,33 @@ func (p *program) demonstrate(ctx context.Context, file string) (int, error) {
 
 // carryOut adds the campaign of a file, and works until it has ended.
 func (p *program) carryOut(ctx context.Context, s *store, file string) (int, error) {
-	if _, err := newClient(p.secretKey, s.limit); err != nil { // before anything is done
+	client, err := newClient(p.secretKey, s.limit)
+	if err != nil {
 		return 0, err
 	}
-	if err := p.enqueue(ctx, s, file); err != nil {
+	campaign, err := p.enqueue(ctx, s, file)
+	if err != nil {
 		return 0, err
 	}
 	if err := s.resume(ctx); err != nil {
 		return 0, err
 	}
 	var last *status
-	err := p.work(ctx, s, func() (ended bool, err error) {
-		before := fmt.Sprint(last)
-		if last, err = s.status(ctx, p.campaign); err != nil {
+	err = p.work(ctx, s, client, func() (ended bool, err error) {
+		before := last
+		if last, err = s.status(ctx, campaign); err != nil {
 			return false, err
 		}
-		if now := fmt.Sprint(last); now != before {
-			fmt.Fprintln(p.stderr, now)
+		if before == nil || before.summary() != last.summary() {
+			fmt.Fprintln(p.stderr, last)
 		}
 		return last.done() || last.stopped != "", nil
 	})
 	switch {
-	case err != nil || ctx.Err() != nil:
-		return 0, err
+	case err != nil:
+		return 0, fmt.Errorf("%w; the same command goes on", err)
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
 	case !last.done():
 		return 0, errors.New("nothing more is sent; run it again when that is mended")
 	case last.unsent() > 0:
@@ -220,33 +251,35 @@ func (p *program) carryOut(ctx context.Context, s *store, file string) (int, err
 	return 0, last.writeReport(p.stdout)
 }
 
-// enqueue adds the campaign of a file.
-func (p *program) enqueue(ctx context.Context, s *store, file string) error {
-	if p.campaign == "" {
-		p.campaign = strings.TrimSuffix(filepath.Base(file), ".csv")
-	}
+// enqueue adds the campaign of a file, and gives its name.
+func (p *program) enqueue(ctx context.Context, s *store, file string) (campaign string, err error) {
+	campaign = cmp.Or(p.campaign, nameOf(file))
 	input, err := os.ReadFile(file) //nolint:gosec // the file that the user names
 	if err != nil {
-		return err
+		return "", err
 	}
 	list, err := people.Read(input)
 	if err != nil {
-		return err
+		return "", err
 	}
-	added, err := s.enqueue(ctx, p.campaign, list)
-	if err == nil {
-		fmt.Fprintf(p.stderr, "%s: %d rows, %d new jobs\n", p.campaign, len(list.Rows), added)
+	added, err := s.enqueue(ctx, campaign, list)
+	switch {
+	case err != nil:
+		return "", err
+	case added == 0:
+		fmt.Fprintf(p.stderr, "%s was enqueued before; nothing is added\n", campaign)
+	default:
+		fmt.Fprintf(p.stderr, "%s is enqueued\n", campaign)
 	}
-	return err
+	return campaign, nil
 }
 
-// work works on the jobs, until ctx ends, or what is asked every half second says that
-// the work has ended.
-func (p *program) work(ctx context.Context, s *store, ended func() (bool, error)) error {
-	client, err := newClient(p.secretKey, s.limit)
-	if err != nil {
-		return err
-	}
+// nameOf is a campaign's name, also where its file is given.
+func nameOf(file string) string { return strings.TrimSuffix(filepath.Base(file), ".csv") }
+
+// work works on the jobs, until ctx ends, or what is asked once a second says that the work
+// has ended.
+func (p *program) work(ctx context.Context, s *store, client *clerk.Client, ended func() (bool, error)) error {
 	logger := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	worker, err := newWorker(s, client, usualTiming, logger)
 	if err != nil {
@@ -262,7 +295,7 @@ func (p *program) work(ctx context.Context, s *store, ended func() (bool, error)
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(500 * time.Millisecond):
+		case <-time.After(time.Second):
 		}
 	}
 	// Of a job under way the request under way is finished, and its results are kept.

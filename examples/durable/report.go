@@ -13,35 +13,47 @@ import (
 
 var inOrder = []string{
 	clerk.OutcomeCreated.String(), clerk.OutcomeAlreadyInvited.String(), clerk.OutcomeAlreadyUser.String(),
-	clerk.OutcomeRefused.String(), failed, cancelled, waiting,
+	clerk.OutcomeRefused.String(), inDoubt, cancelled, underWay, waiting,
 }
 
 // String is the status in one line.
 func (s *status) String() string {
-	parts := []string{fmt.Sprintf("%s, %d rows:", s.campaign, s.rows)}
-	for _, outcome := range inOrder {
-		if n := s.counts[outcome]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s,", n, outcome))
-		}
-	}
-	text := strings.TrimSuffix(strings.Join(parts, " "), ",")
-	switch {
-	case s.done():
+	text := s.summary()
+	if s.done() || s.stopped != "" {
 		return text
-	case s.stopped != "":
-		return text + "; stopped: " + s.stopped
-	case !s.until.IsZero():
-		text += " until " + clock(s.until)
 	}
 	return text + "; to end about " + clock(s.end)
 }
 
-// unsent is how many rows have nothing to hope for.
-func (s *status) unsent() int {
-	return s.counts[clerk.OutcomeRefused.String()] + s.counts[failed] + s.counts[cancelled]
+// summary is the status without its end, which moves with the clock when nothing else does.
+func (s *status) summary() string {
+	var counts []string
+	for _, outcome := range inOrder {
+		if n := s.counts[outcome]; n > 0 {
+			counts = append(counts, fmt.Sprint(n, " ", outcome))
+		}
+	}
+	text := fmt.Sprintf("%s, %d rows: %s", s.campaign, s.rows, strings.Join(counts, ", "))
+	switch {
+	case s.done():
+		return text
+	case s.stopped != "":
+		return text + "; stopped, until \"durable resume\": " + s.stopped
+	case !s.until.IsZero() && s.counts[waiting] > 0:
+		text += " until " + clock(s.until)
+	}
+	if s.failure != "" {
+		text += fmt.Sprintf("; tried again at %s: %s", clock(s.retry), s.failure)
+	}
+	return text
 }
 
-func (s *status) done() bool { return s.counts[waiting] == 0 }
+// unsent is how many rows have nothing to hope for.
+func (s *status) unsent() int {
+	return s.counts[clerk.OutcomeRefused.String()] + s.counts[inDoubt] + s.counts[cancelled]
+}
+
+func (s *status) done() bool { return s.counts[waiting]+s.counts[underWay] == 0 }
 
 // clock is a time of day, with its date if that is another day.
 func clock(t time.Time) string {

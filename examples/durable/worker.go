@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -22,6 +24,7 @@ type worker struct {
 
 	store *store
 	clerk *clerk.Client
+	log   *slog.Logger
 }
 
 // Work carries out a job, or what is left of it. Where a limit is in the way, the job is
@@ -39,21 +42,25 @@ func (w *worker) Work(ctx context.Context, running *river.Job[batch]) error {
 	if err != nil {
 		return river.JobCancel(err)
 	}
-	paused, failure := w.invite(ctx, &j)
+	wait, failure := w.invite(ctx, &j)
 	results := slices.SortedFunc(maps.Values(j.results), func(a, b result) int { return a.Line - b.Line })
 	if err := river.RecordOutput(ctx, results); err != nil {
 		return err
 	}
 	refusal, _ := errors.AsType[*clerk.SDKError](failure)
 	switch {
-	case paused.Cause != nil:
-		return paused.Cause
-	case !paused.WaitUntil.IsZero():
-		return river.JobSnooze(max(0, time.Until(paused.WaitUntil)))
+	case !wait.WaitUntil.IsZero() && wait.Cause == nil: // for a limit
+		return river.JobSnooze(max(0, time.Until(wait.WaitUntil)))
+	case refusal != nil && errors.Is(failure, clerk.ErrRateLimited): // of listing
+		return river.JobSnooze(max(refusal.RetryAfter, time.Second))
 	case errors.Is(ctx.Err(), context.Canceled): // the worker is being stopped, or the job cancelled
 		return river.JobSnooze(0)
-	case refusal != nil && isRefusal(refusal.StatusCode):
+	case wait.Cause == nil && refusal != nil && isRefusal(refusal.StatusCode):
 		return w.stop(ctx, failure)
+	}
+	failure = cmp.Or(wait.Cause, failure)
+	if failure != nil {
+		w.log.Warn("not all of a job could be sent; it is tried again later", "campaign", j.Campaign, "line", j.Line, "attempt", j.row.Attempt, "error", failure)
 	}
 	return failure
 }
@@ -70,6 +77,7 @@ func (w *worker) stop(ctx context.Context, refusal error) error {
 	if errors.Is(refusal, clerk.ErrUnauthorized) {
 		reason = "Clerk does not take the secret key: " + refusal.Error()
 	}
+	w.log.Error("stopped, for all workers, until \"durable resume\"", "reason", reason)
 	if err := w.store.stop(ctx, reason); err != nil {
 		return errors.Join(refusal, err)
 	}
@@ -77,9 +85,9 @@ func (w *worker) stop(ctx context.Context, refusal error) error {
 }
 
 // invite invites the people of a job who have no result, and adds theirs. It does not
-// wait: it ends where CreateAll begins to, and gives that.
-func (w *worker) invite(ctx context.Context, j *job) (paused clerk.Progress, failure error) {
-	rows := j.open()
+// wait: it ends where CreateAll begins to, and gives that wait.
+func (w *worker) invite(ctx context.Context, j *job) (wait clerk.Progress, failure error) {
+	rows := j.unsettled()
 	requests := func(yield func(clerk.CreateInvitationRequest) bool) {
 		for _, r := range rows {
 			if !yield(r.Request) {
@@ -87,52 +95,67 @@ func (w *worker) invite(ctx context.Context, j *job) (paused clerk.Progress, fai
 			}
 		}
 	}
-	// Without ctx's deadline, for CreateAll would not begin a wait that ends after it.
-	sending, end := context.WithCancel(context.WithoutCancel(ctx))
+	sending, end := withoutDeadline(ctx)
 	defer end()
-	defer context.AfterFunc(ctx, end)()
 	observe := func(p clerk.Progress) {
 		if !p.WaitUntil.IsZero() {
-			paused = p
+			wait = p
 			end()
 		}
 	}
-	for r, err := range w.clerk.Invitations.CreateAll(sending, requests, clerk.WithShare(w.store.limit.share), clerk.WithObserver(observe)) {
+	for made, err := range w.clerk.Invitations.CreateAll(sending, requests, clerk.WithShare(w.store.limit.share), clerk.WithObserver(observe)) {
 		if err != nil {
-			return paused, err
+			return wait, err
 		}
-		known, err := w.resultOf(ctx, rows[r.Index].Line, j, r)
-		if err != nil {
-			return paused, err
-		}
-		j.results[known.Line] = known
+		line := rows[made.Index].Line
+		j.results[line] = w.resultOf(ctx, line, j, made)
 	}
-	return paused, nil
+	return wait, nil
 }
 
-// resultOf is the result of a row. Where the job was begun before, and lost, an invitation
-// that stands was made by it if it is younger than the job.
-func (w *worker) resultOf(ctx context.Context, line int, j *job, r clerk.CreateResult) (result, error) {
-	known := result{Line: line, Outcome: r.Outcome.String()}
+// withoutDeadline is a context that ends with ctx, but does not tell when that is: a run of
+// CreateAll does not begin a wait that its deadline does not hold, and tells its observer of
+// none.
+func withoutDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	other, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, cancel)
+	return other, func() { stop(); cancel() }
+}
+
+// resultOf is the result of a row. Where the job was begun before, and failed or was lost,
+// an invitation that stands is its own if it is younger than the job.
+func (w *worker) resultOf(ctx context.Context, line int, j *job, made clerk.CreateResult) result {
+	r := result{Line: line, Outcome: made.Outcome.String()}
 	switch {
-	case r.Invitation != nil:
-		known.InvitationID = r.Invitation.ID
-	case r.Err != nil:
-		known.Problem = r.Err.Error()
-	case r.Outcome == clerk.OutcomeAlreadyInvited:
-		inv, err := w.clerk.Invitations.FindPending(ctx, r.Request.EmailAddress)
-		if errors.Is(err, clerk.ErrNotFound) { // it was accepted
-			return known, nil
+	case made.Invitation != nil:
+		r.InvitationID = made.Invitation.ID
+	case made.Err != nil:
+		r.Problem = made.Err.Error()
+	case made.Outcome == clerk.OutcomeAlreadyInvited:
+		inv := w.standing(ctx, made.Request.EmailAddress)
+		if inv == nil {
+			break
 		}
-		if err != nil {
-			return known, err
-		}
-		known.InvitationID = inv.ID
+		r.InvitationID = inv.ID
 		if len(j.row.Errors) > 0 && inv.CreatedAt >= clerk.UnixMilli(j.row.CreatedAt.UnixMilli()) {
-			known.Outcome = clerk.OutcomeCreated.String()
+			r.Outcome = clerk.OutcomeCreated.String()
 		}
 	}
-	return known, nil
+	return r
+}
+
+// standing is the newest invitation of an address, if it can be found.
+func (w *worker) standing(ctx context.Context, address string) *clerk.Invitation {
+	all := w.clerk.Invitations.All(ctx, clerk.ListInvitationsRequest{Query: address, OrderBy: clerk.OrderByCreatedAtDesc})
+	for inv, err := range all {
+		if err != nil {
+			return nil // that it stands is known all the same
+		}
+		if strings.EqualFold(inv.EmailAddress, address) {
+			return &inv
+		}
+	}
+	return nil
 }
 
 // A timing is how long jobs may take. A worker that is killed leaves its jobs behind; River
@@ -159,7 +182,7 @@ func newClient(secretKey string, l *limit, opts ...clerk.Option) (*clerk.Client,
 // newWorker makes a River client that works on the campaigns of the store.
 func newWorker(s *store, client *clerk.Client, t timing, logger *slog.Logger) (jobClient, error) {
 	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, &worker{store: s, clerk: client}); err != nil {
+	if err := river.AddWorkerSafely(workers, &worker{store: s, clerk: client, log: logger}); err != nil {
 		return nil, err
 	}
 	return s.db.newClient(&river.Config{

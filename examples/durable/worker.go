@@ -49,6 +49,7 @@ func (w *worker) Work(ctx context.Context, running *river.Job[batch]) error {
 	}
 	refusal, _ := errors.AsType[*clerk.SDKError](failure)
 	switch {
+	case errors.Is(failure, clerk.ErrOutcomeUnknown): // an error of the job, which its report tells
 	case !wait.WaitUntil.IsZero() && wait.Cause == nil: // for a limit
 		return river.JobSnooze(max(0, time.Until(wait.WaitUntil)))
 	case refusal != nil && errors.Is(failure, clerk.ErrRateLimited): // of listing

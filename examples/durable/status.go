@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -8,8 +9,66 @@ import (
 	"strings"
 	"time"
 
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
 	"github.com/clerk-invitations/clerk-go"
 )
+
+// A status is how far a campaign has got.
+type status struct {
+	campaign string
+	rows     int
+	counts   map[string]int // of rows, by outcome
+	stopped  string         // why nothing is sent
+	failure  string         // of a job that is to be tried again
+	retry    time.Time      // when
+	until    time.Time      // before which nothing can be sent; zero when something can
+	end      time.Time      // about
+	jobs     []job
+}
+
+// status reads all of a campaign's jobs.
+func (s *store) status(ctx context.Context, campaign string) (*status, error) {
+	jobs, err := s.existing(ctx, campaign)
+	if err != nil {
+		return nil, err
+	}
+	st := &status{campaign: campaign, counts: map[string]int{}, jobs: jobs}
+	for _, j := range jobs {
+		for _, r := range j.Rows {
+			st.rows++
+			st.counts[j.result(r).Outcome]++
+		}
+		if j.isRetried() && (st.failure == "" || j.row.ScheduledAt.Before(st.retry)) {
+			st.failure, st.retry = j.failure(), j.row.ScheduledAt
+		}
+	}
+	if st.stopped, err = s.stopped(ctx); err != nil {
+		return nil, err
+	}
+	return st, s.foresee(ctx, st)
+}
+
+// foresee finds when a campaign goes on and ends. Others may be ahead of it, and all share
+// the limit.
+func (s *store) foresee(ctx context.Context, st *status) error {
+	places, err := s.limit.look(ctx)
+	if err != nil {
+		return err
+	}
+	if wait := s.limit.wait(places); wait > 0 {
+		st.until = time.Now().Add(wait)
+	}
+	all, err := s.list(ctx, river.NewJobListParams().States(rivertype.JobStateAvailable, rivertype.JobStateScheduled,
+		rivertype.JobStateRetryable, rivertype.JobStateRunning))
+	open := 0
+	for _, j := range all {
+		open += len(j.unsettled())
+	}
+	st.end = s.limit.estimate(places, open)
+	return err
+}
 
 var inOrder = []string{
 	clerk.OutcomeCreated.String(), clerk.OutcomeAlreadyInvited.String(), clerk.OutcomeAlreadyUser.String(),

@@ -54,9 +54,7 @@ func (w *worker) Work(ctx context.Context, running *river.Job[batch]) error {
 		return river.JobSnooze(max(0, time.Until(wait.WaitUntil)))
 	case refusal != nil && errors.Is(failure, clerk.ErrRateLimited): // of listing
 		return river.JobSnooze(max(refusal.RetryAfter, time.Second))
-	case errors.Is(ctx.Err(), context.Canceled): // the worker is being stopped, or the job cancelled
-		return river.JobSnooze(0)
-	case wait.Cause == nil && refusal != nil && isRefusal(refusal.StatusCode):
+	case refusal != nil && isRefusal(refusal.StatusCode):
 		return w.stop(ctx, failure)
 	}
 	failure = cmp.Or(wait.Cause, failure)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
 func TestNewClientRefuses(t *testing.T) {
@@ -192,6 +194,22 @@ func TestSecretKeyFuncEndsWithTheCall(t *testing.T) {
 	})
 }
 
+// TestSecretKeyFuncHasADeadline: also where pages are listed ahead.
+func TestSecretKeyFuncHasADeadline(t *testing.T) {
+	asked := 0
+	client := newClient(t, clerktest.New(), clerk.WithSecretKeyFunc(func(ctx context.Context) (string, error) {
+		asked++
+		_, ok := ctx.Deadline()
+		require.True(t, ok, "time %d", asked)
+		return clerktest.SecretKey, nil
+	}))
+	people := slices.Values([]clerk.CreateInvitationRequest{{EmailAddress: address}})
+	for _, err := range client.Invitations.CreateAll(t.Context(), people) {
+		require.NoError(t, err)
+	}
+	require.GreaterOrEqual(t, asked, 3)
+}
+
 func TestSecretKeyFuncFails(t *testing.T) {
 	errVault := errors.New("the vault is shut")
 	for name, test := range map[string]struct {
@@ -283,6 +301,9 @@ func TestCookieJarIsUsed(t *testing.T) {
 	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
 	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
 	require.Equal(t, "seen=1", rec.last.Header.Get("Cookie"))
+
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client, clerk.WithHeader("Cookie", "own=1")))
+	require.Equal(t, []string{"own=1; seen=1"}, rec.last.Header["Cookie"])
 
 	synctest.Test(t, func(t *testing.T) { // a further attempt has the newest cookie alone
 		rec := &recorder{next: answering(reply(429, ``, "Set-Cookie", "seen=2"), reply(429, ``, "Set-Cookie", "seen=3"), reply(200, pendingJSON))}

@@ -149,7 +149,9 @@ func (p *pager) next(ctx context.Context) ([]Invitation, error) {
 // lookAhead requests what is to come.
 func (p *pager) lookAhead(ctx context.Context) {
 	if p.config.prefetch > 0 && p.quota.most == 0 {
-		key, _ := p.config.key(ctx) // an error is the next request's, too
+		asking, cancel := context.WithTimeout(ctx, p.config.retry.Backoff.MaxElapsedTime)
+		key, _ := p.config.key(asking) // an error is the next request's, too
+		cancel()
 		p.quota = listQuota(key)
 	}
 	for len(p.ahead) < p.config.prefetch && p.request.Offset < p.end {

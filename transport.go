@@ -140,6 +140,9 @@ func (x *exchange) send(ctx context.Context) {
 		RetryMax: math.MaxInt, // MaxElapsedTime ends it
 		RequestLogHook: func(_ retryablehttp.Logger, r *http.Request, _ int) {
 			r.Header = http.Header{} // for http.Client to add cookies to
+			if own := x.header["Cookie"]; own != nil {
+				r.Header["Cookie"] = slices.Clone(own)
+			}
 			x.beginAttempt()
 		},
 		CheckRetry: x.checkRetry,

@@ -126,7 +126,7 @@ func (s *store) enqueue(ctx context.Context, campaign string, list *people.List)
 	switch {
 	case len(all) == 0:
 		return 0, errors.New("there is nobody to invite")
-	case !utf8.ValidString(campaign) || strings.ContainsFunc(campaign, unicode.IsControl):
+	case nameOf(campaign) != campaign, !utf8.ValidString(campaign), strings.ContainsFunc(campaign, unicode.IsControl):
 		return 0, fmt.Errorf("%q is no name for a campaign; give it another, with -campaign", campaign)
 	}
 	if err := s.checkRows(ctx, campaign, all); err != nil {
@@ -198,29 +198,27 @@ func decode(row *rivertype.JobRow) (job, error) {
 // unsettled is the rows that are to be sent.
 func (j *job) unsettled() []row {
 	return slices.DeleteFunc(slices.Clone(j.Rows), func(r row) bool {
-		_, settled := j.results[r.Line]
-		return settled || r.Problem != ""
+		known, ok := j.results[r.Line]
+		return ok && known.Outcome != inDoubt || r.Problem != ""
 	})
 }
 
-// result is what came of a row of the job.
+// result is what came of a row of the job, or may yet come of it.
 func (j *job) result(r row) result {
-	if known, ok := j.results[r.Line]; ok {
+	known, ok := j.results[r.Line]
+	switch {
+	case ok && known.Outcome != inDoubt:
 		return known
-	}
-	if r.Problem != "" {
+	case r.Problem != "":
 		return result{Line: r.Line, Outcome: clerk.OutcomeRefused.String(), Problem: r.Problem}
 	}
-	open := result{Line: r.Line, Outcome: waiting, Problem: j.failure()}
-	switch j.row.State {
-	case rivertype.JobStateRunning:
+	open := result{Line: r.Line, Outcome: waiting, Problem: cmp.Or(known.Problem, j.failure())}
+	switch {
+	case j.row.State == rivertype.JobStateRunning:
 		open.Outcome = underWay
-	case rivertype.JobStateCancelled:
+	case j.row.State == rivertype.JobStateCancelled && open.Problem == "":
 		open.Outcome = cancelled
-	case rivertype.JobStateDiscarded:
-		open.Outcome = inDoubt
-	}
-	if j.row.FinalizedAt != nil && open.Problem != "" {
+	case j.row.FinalizedAt != nil:
 		open.Outcome = inDoubt
 	}
 	return open

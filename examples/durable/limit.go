@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -65,12 +66,15 @@ func (l *limit) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	place, wait, err := l.take(req.Context(), kind)
 	switch {
-	case err != nil:
-		return nil, errors.Join(err, req.Body.Close())
+	case err != nil: // as one that says that nothing was sent
+		return nil, &net.OpError{Op: "dial", Err: errors.Join(err, req.Body.Close())}
 	case wait > 0:
 		return refusal(req, wait), req.Body.Close()
 	}
 	resp, err := l.next.RoundTrip(req)
+	if failure, ok := errors.AsType[*net.OpError](err); ok && failure.Op == "dial" {
+		return nil, errors.Join(err, l.block(context.WithoutCancel(req.Context()), kind, place, 0))
+	}
 	if err != nil || resp.StatusCode != http.StatusTooManyRequests {
 		return resp, err
 	}
@@ -132,11 +136,11 @@ func (l *limit) take(ctx context.Context, kind string) (place int, wait time.Dur
 }
 
 // block lets no request of a kind out for a while, and gives back the place of one that was
-// refused.
-func (l *limit) block(ctx context.Context, kind string, refused int, wait time.Duration) error {
+// not carried out.
+func (l *limit) block(ctx context.Context, kind string, unused int, wait time.Duration) error {
 	_, err := l.db.ExecContext(ctx, `UPDATE clerk_limit SET free_at = $1
 		WHERE instance = $2 AND kind = $3 AND (free_at < $1 OR place = $4)`,
-		time.Now().Add(wait).UnixMilli(), l.instance, kind, refused)
+		time.Now().Add(wait).UnixMilli(), l.instance, kind, unused)
 	return err
 }
 

@@ -36,7 +36,7 @@
 //
 // The exit code is 0 when all is well, 1 when anything failed, and 2 when it was called
 // wrongly; of "durable people.csv" also 3 when the campaign has ended and some rows were not
-// sent, and 130 when it was stopped.
+// sent. All but "work" exit with 130 when they are stopped before they are done.
 package main
 
 import (
@@ -107,16 +107,16 @@ func (p *program) main(ctx context.Context, args []string) int {
 	}
 	code, err := p.run(ctx, name, argument)
 	switch {
-	case ctx.Err() != nil && name == "work":
+	case err == nil:
+		return code
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()) && name == "work":
 		return 0
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		fmt.Fprintln(p.stderr, "durable: stopped; the same command goes on")
 		return exitStopped
-	case err != nil:
-		fmt.Fprintln(p.stderr, "durable:", err)
-		return exitFailed
 	}
-	return code
+	fmt.Fprintln(p.stderr, "durable:", err)
+	return exitFailed
 }
 
 // instanceName is what River takes for a queue.
@@ -166,8 +166,11 @@ func (p *program) run(ctx context.Context, name, argument string) (int, error) {
 		return 0, p.work(ctx, s, client, func() (bool, error) { return false, nil })
 	case "resume":
 		stopped, err := s.stopped(ctx)
-		fmt.Fprintln(p.stdout, cmp.Or(stopped, "nothing was stopped"))
-		return 0, cmp.Or(err, s.resume(ctx))
+		if err = cmp.Or(err, s.resume(ctx)); err != nil {
+			return 0, err
+		}
+		_, err = fmt.Fprintln(p.stdout, cmp.Or(stopped, "nothing was stopped"))
+		return 0, err
 	case "enqueue":
 		if campaign, err = p.enqueue(ctx, s, argument); err != nil {
 			return 0, err
@@ -184,8 +187,8 @@ func (p *program) run(ctx context.Context, name, argument string) (int, error) {
 	case name == "report":
 		return 0, st.writeReport(p.stdout)
 	}
-	fmt.Fprintln(p.stdout, st)
-	return 0, nil
+	_, err = fmt.Fprintln(p.stdout, st)
+	return 0, err
 }
 
 // demonstrate carries out a campaign with a fake of Clerk.
@@ -241,7 +244,7 @@ func (p *program) carryOut(ctx context.Context, s *store, file string) (int, err
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("%w; the same command goes on", err)
-	case ctx.Err() != nil:
+	case (last == nil || !last.done()) && ctx.Err() != nil:
 		return 0, ctx.Err()
 	case !last.done():
 		return 0, errors.New("nothing more is sent; run it again when that is mended")

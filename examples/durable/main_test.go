@@ -155,9 +155,14 @@ func (l location) store(tb testing.TB, instance string, share clerk.Share, api h
 // startWorker starts a worker in this process, which ends with the test.
 func startWorker(tb testing.TB, s *store, secretKey string) {
 	tb.Helper()
+	startTimedWorker(tb, s, secretKey, usualTiming)
+}
+
+func startTimedWorker(tb testing.TB, s *store, secretKey string, timing timing) {
+	tb.Helper()
 	client, err := newClient(secretKey, s.limit)
 	require.NoError(tb, err)
-	worker, err := newWorker(s, client, usualTiming, slog.New(slog.DiscardHandler))
+	worker, err := newWorker(s, client, timing, slog.New(slog.DiscardHandler))
 	require.NoError(tb, err)
 	require.NoError(tb, worker.Start(context.WithoutCancel(tb.Context())))
 	tb.Cleanup(func() { require.NoError(tb, worker.StopAndCancel(context.WithoutCancel(tb.Context()))) })
@@ -166,7 +171,7 @@ func startWorker(tb testing.TB, s *store, secretKey string) {
 // waitFor waits until the status of the campaign is as it should be.
 func waitFor(tb testing.TB, s *store, campaign string, enough func(*status) bool) *status {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(tb.Context(), 8*time.Minute)
 	defer cancel()
 	for {
 		st, err := s.status(tb.Context(), campaign)
@@ -445,6 +450,11 @@ func TestLimitedWithoutATime(t *testing.T) {
 			startWorker(t, s, clerktest.SecretKey)
 			time.Sleep(3 * time.Second)
 			require.Less(t, int(api.asked.Load()), 40, "a few of each job that was under way")
+			st, err := s.status(t.Context(), "spring")
+			require.NoError(t, err)
+			for _, j := range st.jobs {
+				require.WithinRange(t, j.row.ScheduledAt, time.Now().Add(-time.Minute), time.Now().Add(time.Hour))
+			}
 			places, err := s.limit.look(t.Context())
 			require.NoError(t, err)
 			wait := s.limit.wait(places)
@@ -471,6 +481,8 @@ func TestLimitedList(t *testing.T) {
 	st := waitFor(t, s, "spring", func(st *status) bool { return st.jobs[0].row.State == rivertype.JobStateScheduled })
 	require.Empty(t, st.jobs[0].row.Errors)
 	require.WithinDuration(t, time.Now().Add(time.Minute), st.jobs[0].row.ScheduledAt, 10*time.Second)
+	require.Equal(t, st.jobs[0].row.ScheduledAt.Unix(), st.until.Unix())
+	require.Equal(t, st.jobs[0].row.ScheduledAt.Unix(), st.end.Unix())
 }
 
 // TestRefusedLookup: that one row cannot be looked up is no reason to stop.
@@ -536,6 +548,106 @@ func giveUp(t *testing.T, database func(testing.TB) location, share clerk.Share)
 	require.Contains(t, reportOf(t, st)[0][4], "outcome unknown")
 }
 
+// TestStoppedInDoubt: a worker is stopped while it finds out what its request has done.
+func TestStoppedInDoubt(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, goesOn := range []bool{true, false} {
+				t.Run(fmt.Sprint("goes on: ", goesOn), func(t *testing.T) {
+					t.Parallel()
+					stopInDoubt(t, database, goesOn)
+				})
+			}
+		})
+	}
+}
+
+func stopInDoubt(t *testing.T, database func(testing.TB) location, goesOn bool) {
+	t.Helper()
+	fake := clerktest.New()
+	var healed atomic.Bool
+	api := &oddAPI{next: fake, odd: func(req *http.Request) *http.Response {
+		switch {
+		case healed.Load():
+			return nil
+		case req.Method == http.MethodPost:
+			resp, err := fake.RoundTrip(req)
+			if assert.NoError(t, err) {
+				assert.NoError(t, resp.Body.Close())
+			}
+		case len(fake.Invitations()) == 0:
+			return nil
+		}
+		return &http.Response{StatusCode: http.StatusServiceUnavailable}
+	}}
+	s := database(t).store(t, "default", aLot, api)
+	_, err := s.enqueue(t.Context(), "spring", read(t, guests(5)))
+	require.NoError(t, err)
+	t.Run("stopped", func(t *testing.T) {
+		startWorker(t, s, clerktest.SecretKey)
+		require.Eventually(t, func() bool { return len(fake.Invitations()) == 5 }, time.Minute, 10*time.Millisecond)
+	})
+	if goesOn {
+		healed.Store(true)
+		startWorker(t, s, clerktest.SecretKey)
+		require.Equal(t, "spring, 5 rows: 5 created", waitFor(t, s, "spring", (*status).done).String())
+		return
+	}
+	require.NoError(t, s.cancel(t.Context(), "spring"))
+	require.Equal(t, "spring, 5 rows: 5 in doubt", waitFor(t, s, "spring", (*status).done).String())
+}
+
+// TestTooLong: a job that has run for too long may be another worker's, and what came of it
+// is left to that one to find.
+func TestTooLong(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &slowAPI{next: clerktest.New(), begun: make(chan struct{}, 100)}
+			s := database(t).store(t, "default", aLot, api)
+			_, err := s.enqueue(t.Context(), "spring", read(t, guests(5)))
+			require.NoError(t, err)
+			startTimedWorker(t, s, clerktest.SecretKey, timing{job: 200 * time.Millisecond, rescueAfter: time.Minute, retry: soon{}})
+			st := waitFor(t, s, "spring", (*status).done)
+			require.Contains(t, st.jobs[0].row.Errors[0].Error, "may be another worker's by now")
+			require.Equal(t, "spring, 5 rows: 5 created", st.String())
+			require.Len(t, api.begun, 1)
+		})
+	}
+}
+
+// soon tries jobs again in a second.
+type soon struct{}
+
+func (soon) NextRetry(*rivertype.JobRow) time.Time { return time.Now().Add(time.Second) }
+
+// TestNothingSent: a request that could not be sent takes no place.
+func TestNothingSent(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := database(t).store(t, "default", usualShare, unreachable{})
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/invitations", strings.NewReader("{}"))
+			_, err := s.limit.RoundTrip(req)
+			require.ErrorIs(t, err, syscall.ECONNREFUSED)
+			places, err := s.limit.look(t.Context())
+			require.NoError(t, err)
+			require.Len(t, places, 115)
+			require.False(t, places[114].free.After(time.Now()))
+		})
+	}
+}
+
+type unreachable struct{}
+
+func (unreachable) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+}
+
 func TestKeyThatIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
@@ -550,7 +662,7 @@ func TestKeyThatIsRefused(t *testing.T) {
 			t.Run("with the wrong key", func(t *testing.T) {
 				startWorker(t, s, "sk_test_wrong")
 				st := waitFor(t, s, "spring", func(st *status) bool { return st.stopped != "" })
-				require.Contains(t, st.String(), `1000 waiting; stopped, until "durable resume": Clerk does not take the secret key: clerk: `)
+				require.Contains(t, st.String(), `; stopped, until "durable resume": Clerk does not take the secret key: clerk: `)
 				time.Sleep(3 * time.Second)
 			})
 			require.LessOrEqual(t, len(fake.Requests()), 20, "a few for each job that was under way")
@@ -589,7 +701,8 @@ func TestFailingAPI(t *testing.T) {
 			startWorker(t, s, clerktest.SecretKey)
 			st := waitFor(t, s, "spring", func(st *status) bool { return len(st.jobs[0].row.Errors) > 0 })
 			failing.fails.Store(false)
-			require.Contains(t, st.String(), "spring, 5 rows: 5 waiting; tried again at ")
+			require.Contains(t, st.String(), "spring, 5 rows: 5 waiting until ")
+			require.Contains(t, st.String(), "; the last attempt failed: clerk: ")
 			require.Contains(t, st.String(), "503 Service Unavailable")
 			require.Empty(t, st.stopped)
 			require.Equal(t, 5, st.counts[waiting])
@@ -750,6 +863,7 @@ func TestCommand(t *testing.T) {
 		{"", "status people.csv", 0, "people, 2 rows: 1 refused, 1 waiting; to end about ", ""},
 		{"", "enqueue people.csv", 0, "people, 2 rows: 1 refused, 1 waiting; ", "people was enqueued before; nothing is added"},
 		{"", "-campaign spring enqueue people.csv", 0, "spring, 2 rows: ", "spring is enqueued"},
+		{"", "-campaign spring/2026 enqueue people.csv", exitFailed, "", `"spring/2026" is no name for a campaign`},
 		{"", "-campaign caf\xe9 enqueue people.csv", exitFailed, "", `"caf\xe9" is no name for a campaign`},
 		{"", "-instance other status people", exitFailed, "", "there is no campaign"},
 		{"", "report people", 0, "line,email_address,outcome,invitation_id,problem\n2,a@example.com,waiting,,\n3,a@example.com,refused,,the same address as in line 2\n", ""},

@@ -22,7 +22,6 @@ type status struct {
 	counts   map[string]int // of rows, by outcome
 	stopped  string         // why nothing is sent
 	failure  string         // of a job that is to be tried again
-	retry    time.Time      // when
 	until    time.Time      // before which nothing can be sent; zero when something can
 	end      time.Time      // about
 	jobs     []job
@@ -40,8 +39,8 @@ func (s *store) status(ctx context.Context, campaign string) (*status, error) {
 			st.rows++
 			st.counts[j.result(r).Outcome]++
 		}
-		if j.isRetried() && (st.failure == "" || j.row.ScheduledAt.Before(st.retry)) {
-			st.failure, st.retry = j.failure(), j.row.ScheduledAt
+		if j.isRetried() {
+			st.failure = j.failure()
 		}
 	}
 	if st.stopped, err = s.stopped(ctx); err != nil {
@@ -57,17 +56,42 @@ func (s *store) foresee(ctx context.Context, st *status) error {
 	if err != nil {
 		return err
 	}
-	if wait := s.limit.wait(places); wait > 0 {
-		st.until = time.Now().Add(wait)
-	}
 	all, err := s.list(ctx, river.NewJobListParams().States(rivertype.JobStateAvailable, rivertype.JobStateScheduled,
 		rivertype.JobStateRetryable, rivertype.JobStateRunning))
 	open := 0
 	for _, j := range all {
 		open += len(j.unsettled())
 	}
+	now := time.Now()
 	st.end = s.limit.estimate(places, open)
+	st.until = now.Add(s.limit.wait(places))
+	if first, last := schedule(st.jobs); last.After(now) {
+		st.until, st.end = later(st.until, first), later(st.end, last)
+	}
+	if !st.until.After(now) {
+		st.until = time.Time{}
+	}
 	return err
+}
+
+// schedule is when the first and the last of the jobs that have not ended are due.
+func schedule(jobs []job) (first, last time.Time) {
+	for _, j := range jobs {
+		if due := j.row.ScheduledAt; j.row.FinalizedAt == nil {
+			if first.IsZero() || due.Before(first) {
+				first = due
+			}
+			last = later(last, due)
+		}
+	}
+	return first, last
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 var inOrder = []string{
@@ -102,7 +126,7 @@ func (s *status) summary() string {
 		text += " until " + clock(s.until)
 	}
 	if s.failure != "" {
-		text += fmt.Sprintf("; tried again at %s: %s", clock(s.retry), s.failure)
+		text += "; the last attempt failed: " + s.failure
 	}
 	return text
 }
@@ -116,8 +140,8 @@ func (s *status) done() bool { return s.counts[waiting]+s.counts[underWay] == 0 
 
 // clock is a time of day, with its date if that is another day.
 func clock(t time.Time) string {
-	t = t.Truncate(time.Second)
-	if t.YearDay() == time.Now().YearDay() {
+	t = t.Local().Truncate(time.Second)
+	if t.Format(time.DateOnly) == time.Now().Format(time.DateOnly) {
 		return t.Format(time.TimeOnly)
 	}
 	return t.Format(time.DateTime)

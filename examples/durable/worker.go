@@ -22,15 +22,17 @@ import (
 type worker struct {
 	river.WorkerDefaults[batch]
 
-	store *store
-	clerk *clerk.Client
-	log   *slog.Logger
+	store  *store
+	clerk  *clerk.Client
+	timing timing
+	log    *slog.Logger
 }
 
 // Work carries out a job, or what is left of it. Where a limit is in the way, the job is
 // snoozed, and where Clerk fails, River tries it again, later and later. A refusal that is
 // about the instance, such as that of a key, stops all jobs.
 func (w *worker) Work(ctx context.Context, running *river.Job[batch]) error {
+	begun := time.Now()
 	places, err := w.store.limit.look(ctx)
 	if err != nil {
 		return err
@@ -43,24 +45,39 @@ func (w *worker) Work(ctx context.Context, running *river.Job[batch]) error {
 		return river.JobCancel(err)
 	}
 	wait, failure := w.invite(ctx, &j)
+	if passed := time.Now().Round(0).Sub(begun.Round(0)); passed > w.timing.job { // also where the machine was asleep
+		return fmt.Errorf("the job took %s, and may be another worker's by now", passed.Round(time.Second))
+	}
+	if errors.Is(failure, clerk.ErrOutcomeUnknown) {
+		for _, r := range j.unsettled() {
+			j.results[r.Line] = result{Line: r.Line, Outcome: inDoubt, Problem: failure.Error()}
+		}
+	}
 	results := slices.SortedFunc(maps.Values(j.results), func(a, b result) int { return a.Line - b.Line })
 	if err := river.RecordOutput(ctx, results); err != nil {
 		return err
 	}
+	return w.verdict(ctx, &j, wait, failure)
+}
+
+// verdict is what River is to do with a job that has come to an end.
+func (w *worker) verdict(ctx context.Context, j *job, wait clerk.Progress, failure error) error {
+	longest := w.store.limit.share.Per
 	refusal, _ := errors.AsType[*clerk.SDKError](failure)
 	switch {
-	case errors.Is(failure, clerk.ErrOutcomeUnknown): // an error of the job, which its report tells
+	case failure == nil:
+		return nil
+	case errors.Is(failure, clerk.ErrOutcomeUnknown): // soon, to find it out
 	case !wait.WaitUntil.IsZero() && wait.Cause == nil: // for a limit
-		return river.JobSnooze(max(0, time.Until(wait.WaitUntil)))
+		return river.JobSnooze(min(max(0, time.Until(wait.WaitUntil)), longest))
 	case refusal != nil && errors.Is(failure, clerk.ErrRateLimited): // of listing
-		return river.JobSnooze(max(refusal.RetryAfter, time.Second))
+		return river.JobSnooze(min(max(refusal.RetryAfter, time.Second), longest))
 	case refusal != nil && isRefusal(refusal.StatusCode):
 		return w.stop(ctx, failure)
 	}
 	failure = cmp.Or(wait.Cause, failure)
-	if failure != nil {
-		w.log.Warn("not all of a job could be sent; it is tried again later", "campaign", j.Campaign, "line", j.Line, "attempt", j.row.Attempt, "error", failure)
-	}
+	w.log.Warn("not all of a job could be sent; it is tried again later",
+		"campaign", j.Campaign, "line", j.Line, "attempt", j.row.Attempt, "error", failure)
 	return failure
 }
 
@@ -136,7 +153,8 @@ func (w *worker) resultOf(ctx context.Context, line int, j *job, made clerk.Crea
 			break
 		}
 		r.InvitationID = inv.ID
-		if len(j.row.Errors) > 0 && inv.CreatedAt >= clerk.UnixMilli(j.row.CreatedAt.UnixMilli()) {
+		wasSent := len(j.row.Errors) > 0 || j.results[line].Outcome == inDoubt
+		if wasSent && inv.CreatedAt >= clerk.UnixMilli(j.row.CreatedAt.UnixMilli()) {
 			r.Outcome = clerk.OutcomeCreated.String()
 		}
 	}
@@ -161,6 +179,7 @@ func (w *worker) standing(ctx context.Context, address string) *clerk.Invitation
 // gives them to another once they have run for rescueAfter.
 type timing struct {
 	job, rescueAfter time.Duration
+	retry            river.ClientRetryPolicy // nil for River's own
 }
 
 var usualTiming = timing{job: 2 * time.Minute, rescueAfter: 5 * time.Minute}
@@ -181,7 +200,7 @@ func newClient(secretKey string, l *limit, opts ...clerk.Option) (*clerk.Client,
 // newWorker makes a River client that works on the campaigns of the store.
 func newWorker(s *store, client *clerk.Client, t timing, logger *slog.Logger) (jobClient, error) {
 	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, &worker{store: s, clerk: client, log: logger}); err != nil {
+	if err := river.AddWorkerSafely(workers, &worker{store: s, clerk: client, timing: t, log: logger}); err != nil {
 		return nil, err
 	}
 	return s.db.newClient(&river.Config{
@@ -190,6 +209,7 @@ func newWorker(s *store, client *clerk.Client, t timing, logger *slog.Logger) (j
 		Queues:               map[string]river.QueueConfig{s.instance: {MaxWorkers: 4}},
 		JobTimeout:           t.job,
 		RescueStuckJobsAfter: t.rescueAfter,
+		RetryPolicy:          t.retry,
 		// What is known of a campaign is kept, for its report and so that it is not sent again.
 		CompletedJobRetentionPeriod: -1,
 		CancelledJobRetentionPeriod: -1,

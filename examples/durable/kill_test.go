@@ -139,6 +139,11 @@ func TestKilledWorkers(t *testing.T) {
 			workers.group.Wait()
 			rescued := 0
 			for _, j := range st.jobs {
+				for _, r := range j.Rows {
+					if known := j.result(r); known.Outcome != "created" {
+						t.Logf("line %d: %+v; %+v", r.Line, known, j.row.Errors)
+					}
+				}
 				for _, failure := range j.row.Errors {
 					if strings.Contains(failure.Error, "rescued") {
 						rescued++

@@ -424,7 +424,10 @@ type oddAPI struct {
 func (o *oddAPI) RoundTrip(req *http.Request) (*http.Response, error) {
 	o.asked.Add(1)
 	if resp := o.odd(req); resp != nil {
-		resp.Body, resp.Request = http.NoBody, req
+		resp.Request = req
+		if resp.Body == nil {
+			resp.Body = http.NoBody
+		}
 		return resp, nil
 	}
 	return o.next.RoundTrip(req)
@@ -597,6 +600,38 @@ func stopInDoubt(t *testing.T, database func(testing.TB) location, goesOn bool) 
 	}
 	require.NoError(t, s.cancel(t.Context(), "spring"))
 	require.Equal(t, "spring, 5 rows: 5 in doubt", waitFor(t, s, "spring", (*status).done).String())
+}
+
+// TestListedLate: what a job has made may be refused as a duplicate before it is listed.
+func TestListedLate(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	var listed atomic.Int32 // since the invitations were made
+	api := &oddAPI{next: fake, odd: func(req *http.Request) *http.Response {
+		switch made := len(fake.Invitations()) > 0; {
+		case req.Method == http.MethodPost && !made:
+			resp, err := fake.RoundTrip(req)
+			if assert.NoError(t, err) {
+				assert.NoError(t, resp.Body.Close())
+			}
+			return &http.Response{StatusCode: http.StatusServiceUnavailable}
+		case req.Method == http.MethodPost || !made || listed.Add(1) > 3:
+			return nil
+		case listed.Load() == 1: // the lookup
+			return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"60"}}}
+		}
+		return &http.Response{
+			StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: io.NopCloser(strings.NewReader(`{"data":[],"total_count":0}`)),
+		}
+	}}
+	s := databases["SQLite"](t).store(t, "default", aLot, api)
+	_, err := s.enqueue(t.Context(), "spring", read(t, guests(5)))
+	require.NoError(t, err)
+	startTimedWorker(t, s, clerktest.SecretKey, timing{job: time.Minute, rescueAfter: 2 * time.Minute, retry: soon{}})
+	st := waitFor(t, s, "spring", (*status).done)
+	require.Equal(t, "spring, 5 rows: 5 created", st.String())
+	require.Greater(t, len(st.jobs[0].row.Errors), 1)
 }
 
 // TestTooLong: a job that has run for too long may be another worker's, and what came of it

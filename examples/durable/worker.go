@@ -45,7 +45,8 @@ func (w *worker) Work(ctx context.Context, running *river.Job[batch]) error {
 		return river.JobCancel(err)
 	}
 	wait, failure := w.invite(ctx, &j)
-	if passed := time.Now().Round(0).Sub(begun.Round(0)); passed > w.timing.job { // also where the machine was asleep
+	passed := time.Now().Round(0).Sub(begun.Round(0)) // also while the machine was asleep
+	if passed > w.timing.job || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("the job took %s, and may be another worker's by now", passed.Round(time.Second))
 	}
 	if errors.Is(failure, clerk.ErrOutcomeUnknown) {
@@ -123,10 +124,14 @@ func (w *worker) invite(ctx context.Context, j *job) (wait clerk.Progress, failu
 		if err != nil {
 			return wait, err
 		}
-		line := rows[made.Index].Line
-		j.results[line] = w.resultOf(ctx, line, j, made)
+		r, err := w.resultOf(ctx, rows[made.Index].Line, j, made)
+		if err != nil { // the others have results all the same, and it is no reason to stop
+			failure = errors.New("an invitation stands, but could not be looked up: " + err.Error())
+			continue
+		}
+		j.results[r.Line] = r
 	}
-	return wait, nil
+	return wait, failure
 }
 
 // withoutDeadline is a context that ends with ctx, but does not tell when that is: a run of
@@ -140,7 +145,7 @@ func withoutDeadline(ctx context.Context) (context.Context, context.CancelFunc) 
 
 // resultOf is the result of a row. Where the job was begun before, and failed or was lost,
 // an invitation that stands is its own if it is younger than the job.
-func (w *worker) resultOf(ctx context.Context, line int, j *job, made clerk.CreateResult) result {
+func (w *worker) resultOf(ctx context.Context, line int, j *job, made clerk.CreateResult) (result, error) {
 	r := result{Line: line, Outcome: made.Outcome.String()}
 	switch {
 	case made.Invitation != nil:
@@ -148,31 +153,34 @@ func (w *worker) resultOf(ctx context.Context, line int, j *job, made clerk.Crea
 	case made.Err != nil:
 		r.Problem = made.Err.Error()
 	case made.Outcome == clerk.OutcomeAlreadyInvited:
-		inv := w.standing(ctx, made.Request.EmailAddress)
-		if inv == nil {
-			break
+		wasSent := len(j.row.Errors) > 0 || j.results[line].Outcome == inDoubt
+		inv, err := w.standing(ctx, made.Request.EmailAddress)
+		switch {
+		case inv == nil && wasSent: // it depends on its age what is reported
+			return r, cmp.Or(err, errors.New("it is not listed"))
+		case inv == nil:
+			return r, nil
 		}
 		r.InvitationID = inv.ID
-		wasSent := len(j.row.Errors) > 0 || j.results[line].Outcome == inDoubt
 		if wasSent && inv.CreatedAt >= clerk.UnixMilli(j.row.CreatedAt.UnixMilli()) {
 			r.Outcome = clerk.OutcomeCreated.String()
 		}
 	}
-	return r
+	return r, nil
 }
 
-// standing is the newest invitation of an address, if it can be found.
-func (w *worker) standing(ctx context.Context, address string) *clerk.Invitation {
+// standing is the newest invitation of an address; nil when none is found.
+func (w *worker) standing(ctx context.Context, address string) (*clerk.Invitation, error) {
 	all := w.clerk.Invitations.All(ctx, clerk.ListInvitationsRequest{Query: address, OrderBy: clerk.OrderByCreatedAtDesc})
 	for inv, err := range all {
 		if err != nil {
-			return nil // that it stands is known all the same
+			return nil, err
 		}
 		if strings.EqualFold(inv.EmailAddress, address) {
-			return &inv
+			return &inv, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // A timing is how long jobs may take. A worker that is killed leaves its jobs behind; River

@@ -475,7 +475,7 @@ func TestLimitedWithoutATime(t *testing.T) {
 func TestLimitedList(t *testing.T) {
 	t.Parallel()
 	api := &oddAPI{next: clerktest.New(), odd: func(*http.Request) *http.Response {
-		return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"60"}}}
+		return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"99999999"}}}
 	}}
 	s := databases["SQLite"](t).store(t, "default", aLot, api)
 	_, err := s.enqueue(t.Context(), "spring", read(t, guests(5)))
@@ -483,7 +483,8 @@ func TestLimitedList(t *testing.T) {
 	startWorker(t, s, clerktest.SecretKey)
 	st := waitFor(t, s, "spring", func(st *status) bool { return st.jobs[0].row.State == rivertype.JobStateScheduled })
 	require.Empty(t, st.jobs[0].row.Errors)
-	require.WithinDuration(t, time.Now().Add(time.Minute), st.jobs[0].row.ScheduledAt, 10*time.Second)
+	// No longer than the share's time, whatever the answer asks for.
+	require.WithinDuration(t, time.Now().Add(aLot.Per), st.jobs[0].row.ScheduledAt, 10*time.Second)
 	require.Equal(t, st.jobs[0].row.ScheduledAt.Unix(), st.until.Unix())
 	require.Equal(t, st.jobs[0].row.ScheduledAt.Unix(), st.end.Unix())
 }
@@ -673,6 +674,12 @@ func TestNothingSent(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, places, 115)
 			require.False(t, places[114].free.After(time.Now()))
+
+			s.db.close()
+			_, err = s.limit.RoundTrip(req.Clone(t.Context()))
+			failure, ok := errors.AsType[*net.OpError](err)
+			require.True(t, ok, err)
+			require.Equal(t, "dial", failure.Op, "which tells the client that nothing was sent")
 		})
 	}
 }

@@ -153,10 +153,16 @@ func (c *config) check() error {
 	return c.invalid
 }
 
-// key is the secret key of now.
-func (c *config) key(ctx context.Context) (string, error) {
+// key is the secret key of now, which its source has until deadline to tell; zero for no
+// deadline.
+func (c *config) key(ctx context.Context, deadline time.Time) (string, error) {
 	if c.keySource == nil {
 		return c.secretKey, nil
+	}
+	if !deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
 	}
 	key, err := c.keySource(ctx)
 	if err != nil {

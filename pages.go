@@ -149,9 +149,8 @@ func (p *pager) next(ctx context.Context) ([]Invitation, error) {
 // lookAhead requests what is to come.
 func (p *pager) lookAhead(ctx context.Context) {
 	if p.config.prefetch > 0 && p.quota.most == 0 {
-		asking, cancel := context.WithTimeout(ctx, p.config.retry.Backoff.MaxElapsedTime)
-		key, _ := p.config.key(asking) // an error is the next request's, too
-		cancel()
+		deadline := time.Now().Add(p.config.retry.Backoff.MaxElapsedTime)
+		key, _ := p.config.key(ctx, deadline) // an error is the next request's, too
 		p.quota = listQuota(key)
 	}
 	for len(p.ahead) < p.config.prefetch && p.request.Offset < p.end {

@@ -194,7 +194,7 @@ func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 func (x *exchange) sentTwice() bool { return x.conn.got.Load() > 1 }
 
 func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
-	key, err := x.currentKey(ctx)
+	key, err := x.key(ctx, x.deadline)
 	if err != nil {
 		return nil, err
 	}
@@ -213,16 +213,6 @@ func (x *exchange) newRequest(ctx context.Context) (*retryablehttp.Request, erro
 		req.GetBody = nil
 	}
 	return req, err
-}
-
-// currentKey asks for the secret key, for as long as the call may take.
-func (x *exchange) currentKey(ctx context.Context) (string, error) {
-	if x.keySource != nil && !x.deadline.IsZero() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, x.deadline)
-		defer cancel()
-	}
-	return x.key(ctx)
 }
 
 func (x *exchange) newHeader(key string) http.Header {

@@ -433,6 +433,15 @@ func (o *oddAPI) RoundTrip(req *http.Request) (*http.Response, error) {
 	return o.next.RoundTrip(req)
 }
 
+// deliver has a request carried out, whose answer is lost.
+func deliver(t *testing.T, fake *clerktest.Fake, req *http.Request) {
+	t.Helper()
+	resp, err := fake.RoundTrip(req)
+	if assert.NoError(t, err) {
+		assert.NoError(t, resp.Body.Close())
+	}
+}
+
 // TestLimitedWithoutATime: a 429 need not say when to come again, nor be about the hour.
 func TestLimitedWithoutATime(t *testing.T) {
 	t.Parallel()
@@ -531,9 +540,7 @@ func giveUp(t *testing.T, database func(testing.TB) location, share clerk.Share)
 	api := &oddAPI{next: fake, odd: func(req *http.Request) *http.Response {
 		switch {
 		case req.Method == http.MethodPost:
-			resp, err := fake.RoundTrip(req)
-			require.NoError(t, err)
-			require.NoError(t, resp.Body.Close())
+			deliver(t, fake, req)
 		case len(fake.Invitations()) == 0:
 			return nil
 		}
@@ -577,10 +584,7 @@ func stopInDoubt(t *testing.T, database func(testing.TB) location, goesOn bool) 
 		case healed.Load():
 			return nil
 		case req.Method == http.MethodPost:
-			resp, err := fake.RoundTrip(req)
-			if assert.NoError(t, err) {
-				assert.NoError(t, resp.Body.Close())
-			}
+			deliver(t, fake, req)
 		case len(fake.Invitations()) == 0:
 			return nil
 		}
@@ -611,10 +615,7 @@ func TestListedLate(t *testing.T) {
 	api := &oddAPI{next: fake, odd: func(req *http.Request) *http.Response {
 		switch made := len(fake.Invitations()) > 0; {
 		case req.Method == http.MethodPost && !made:
-			resp, err := fake.RoundTrip(req)
-			if assert.NoError(t, err) {
-				assert.NoError(t, resp.Body.Close())
-			}
+			deliver(t, fake, req)
 			return &http.Response{StatusCode: http.StatusServiceUnavailable}
 		case req.Method == http.MethodPost || !made || listed.Add(1) > 3:
 			return nil

@@ -43,6 +43,9 @@ func (s *store) status(ctx context.Context, campaign string) (*status, error) {
 			st.failure = j.failure()
 		}
 	}
+	if st.done() {
+		return st, nil
+	}
 	if st.stopped, err = s.stopped(ctx); err != nil {
 		return nil, err
 	}
@@ -58,6 +61,9 @@ func (s *store) foresee(ctx context.Context, st *status) error {
 	}
 	all, err := s.list(ctx, river.NewJobListParams().States(rivertype.JobStateAvailable, rivertype.JobStateScheduled,
 		rivertype.JobStateRetryable, rivertype.JobStateRunning))
+	if err != nil {
+		return err
+	}
 	open := 0
 	for _, j := range all {
 		open += len(j.unsettled())
@@ -71,7 +77,7 @@ func (s *store) foresee(ctx context.Context, st *status) error {
 	if !st.until.After(now) {
 		st.until = time.Time{}
 	}
-	return err
+	return nil
 }
 
 // schedule is when the first and the last of the jobs that have not ended are due.

@@ -98,7 +98,7 @@ type store struct {
 }
 
 // openStore makes in the database what is not there yet.
-func openStore(ctx context.Context, db *database, instance string, share clerk.Share, clerkAPI http.RoundTripper) (*store, error) {
+func openStore(ctx context.Context, db *database, instance string, share clerk.Budget, clerkAPI http.RoundTripper) (*store, error) {
 	err := db.migrate(ctx)
 	for range 5 { // of several that make the tables at once all but one fail, and then find them
 		if err == nil || ctx.Err() != nil {
@@ -210,7 +210,7 @@ func (j *job) result(r row) result {
 	case ok && known.Outcome != inDoubt:
 		return known
 	case r.Problem != "":
-		return result{Line: r.Line, Outcome: clerk.OutcomeRefused.String(), Problem: r.Problem}
+		return result{Line: r.Line, Outcome: clerk.OutcomeRejected.String(), Problem: r.Problem}
 	}
 	open := result{Line: r.Line, Outcome: waiting, Problem: cmp.Or(known.Problem, j.failure())}
 	switch {

@@ -25,7 +25,7 @@ import (
 )
 
 // scaled is Clerk's limits, less a tenth of the single creates, in ten seconds.
-var scaled = clerk.Share{Creates: 90, Bulks: 25, Per: 10 * time.Second}
+var scaled = clerk.Budget{Creates: 90, BulkCreates: 25, Window: 10 * time.Second}
 
 // workForTest is a worker in a process of its own, until it is killed.
 func workForTest(baseURL string) error {
@@ -124,7 +124,7 @@ func TestKilledWorkers(t *testing.T) {
 			fake := clerktest.New(
 				clerktest.WithFaults(clerktest.FaultMix{Share: 0.1, Seed: seed}),
 				clerktest.WithRateLimits(clerktest.RateLimits{
-					Creates: clerktest.Limit{Requests: 100, Per: scaled.Per}, Bulks: clerktest.Limit{Requests: 25, Per: scaled.Per},
+					Creates: clerktest.Limit{Requests: 100, Per: scaled.Window}, Bulks: clerktest.Limit{Requests: 25, Per: scaled.Window},
 				}))
 			fake.AddUser("user@example.com")
 			server := httptest.NewServer(dangerous(t, fake, rand.IntN))

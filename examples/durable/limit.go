@@ -23,7 +23,7 @@ import (
 type limit struct {
 	db       *sql.DB
 	instance string // of Clerk
-	share    clerk.Share
+	share    clerk.Budget
 	next     http.RoundTripper
 }
 
@@ -43,7 +43,7 @@ const (
 
 // furnish makes the places that are not there yet.
 func (l *limit) furnish(ctx context.Context) error {
-	for kind, places := range map[string]int{bulk: l.share.Bulks, single: l.share.Creates} {
+	for kind, places := range map[string]int{bulk: l.share.BulkCreates, single: l.share.Creates} {
 		if _, err := l.db.ExecContext(ctx, `WITH RECURSIVE places (place) AS (
 				SELECT CAST(0 AS bigint) UNION ALL SELECT place + 1 FROM places WHERE place + 1 < $3)
 			INSERT INTO clerk_limit (instance, kind, place, free_at)
@@ -95,9 +95,9 @@ func (l *limit) retryAfter(header http.Header) time.Duration {
 		wait = time.Until(date)
 	}
 	if wait <= 0 {
-		wait = l.share.Per / 60
+		wait = l.share.Window / 60
 	}
-	return min(wait, l.share.Per)
+	return min(wait, l.share.Window)
 }
 
 // refusal is an answer as Clerk's to a request that its limits do not allow.
@@ -121,7 +121,7 @@ func (l *limit) take(ctx context.Context, kind string) (place int, wait time.Dur
 				SELECT place FROM clerk_limit
 				WHERE instance = $2 AND kind = $3 AND free_at <= $4 AND place < $5 ORDER BY random() LIMIT 1)
 			RETURNING place`,
-			now.Add(l.share.Per).UnixMilli(), l.instance, kind, now.UnixMilli(), l.places(kind)).Scan(&place)
+			now.Add(l.share.Window).UnixMilli(), l.instance, kind, now.UnixMilli(), l.places(kind)).Scan(&place)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return place, 0, err
 		}
@@ -151,7 +151,7 @@ func (l *limit) wait(places []place) time.Duration {
 
 func (l *limit) places(kind string) int {
 	if kind == bulk {
-		return l.share.Bulks
+		return l.share.BulkCreates
 	}
 	return l.share.Creates
 }
@@ -166,7 +166,7 @@ type place struct {
 func (l *limit) look(ctx context.Context) (places []place, err error) {
 	rows, err := l.db.QueryContext(ctx, `SELECT kind, free_at FROM clerk_limit WHERE instance = $1
 		AND (kind = $2 AND place < $3 OR kind = $4 AND place < $5) ORDER BY free_at`,
-		l.instance, bulk, l.share.Bulks, single, l.share.Creates)
+		l.instance, bulk, l.share.BulkCreates, single, l.share.Creates)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (l *limit) look(ctx context.Context) (places []place, err error) {
 func (l *limit) untilFree(places []place, kind string) time.Duration {
 	first := slices.IndexFunc(places, func(p place) bool { return p.kind == kind })
 	if first < 0 { // none is in the share
-		return l.share.Per
+		return l.share.Window
 	}
 	return max(0, time.Until(places[first].free))
 }
@@ -197,7 +197,7 @@ func (l *limit) untilFree(places []place, kind string) time.Duration {
 func (l *limit) estimate(places []place, rows int) time.Time {
 	now := time.Now()
 	end := now
-	for passed := time.Duration(0); rows > 0 && len(places) > 0; passed += l.share.Per {
+	for passed := time.Duration(0); rows > 0 && len(places) > 0; passed += l.share.Window {
 		for _, next := range places {
 			if rows <= 0 {
 				break

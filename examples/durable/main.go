@@ -194,10 +194,10 @@ func (p *program) run(ctx context.Context, name, argument string) (int, error) {
 // demonstrate carries out a campaign with a fake of Clerk.
 func (p *program) demonstrate(ctx context.Context, file string) (int, error) {
 	fmt.Fprintln(p.stderr, "CLERK_SECRET_KEY is not set: this is a fake of Clerk, which takes 5 creates and 2 bulks in 10 seconds.")
-	share := clerk.Share{Creates: 5, Bulks: 2, Per: 10 * time.Second}
+	share := clerk.Budget{Creates: 5, BulkCreates: 2, Window: 10 * time.Second}
 	fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
-		Creates: clerktest.Limit{Requests: share.Creates, Per: share.Per},
-		Bulks:   clerktest.Limit{Requests: share.Bulks, Per: share.Per},
+		Creates: clerktest.Limit{Requests: share.Creates, Per: share.Window},
+		Bulks:   clerktest.Limit{Requests: share.BulkCreates, Per: share.Window},
 	}))
 	p.secretKey = fake.SecretKey()
 	directory, err := os.MkdirTemp("", "durable")

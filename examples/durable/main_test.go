@@ -142,7 +142,7 @@ var databases = map[string]func(testing.TB) location{
 }
 
 // store opens the store for an instance, of which api is Clerk.
-func (l location) store(tb testing.TB, instance string, share clerk.Share, api http.RoundTripper) *store {
+func (l location) store(tb testing.TB, instance string, share clerk.Budget, api http.RoundTripper) *store {
 	tb.Helper()
 	db, err := openDatabase(tb.Context(), l.url, l.file)
 	require.NoError(tb, err)
@@ -217,7 +217,7 @@ func reportOf(t *testing.T, st *status) [][]string {
 }
 
 // aLot is a share that is in nobody's way.
-var aLot = clerk.Share{Creates: 1000, Bulks: 1000, Per: time.Minute}
+var aLot = clerk.Budget{Creates: 1000, BulkCreates: 1000, Window: time.Minute}
 
 func TestCampaign(t *testing.T) {
 	t.Parallel()
@@ -359,7 +359,7 @@ func TestSnoozes(t *testing.T) {
 			t.Parallel()
 			l := database(t)
 			fake := clerktest.New()
-			s := l.store(t, "default", clerk.Share{Creates: 3, Bulks: 2, Per: time.Hour}, fake)
+			s := l.store(t, "default", clerk.Budget{Creates: 3, BulkCreates: 2, Window: time.Hour}, fake)
 			_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
 			require.NoError(t, err)
 			startWorker(t, s, fake.SecretKey())
@@ -397,7 +397,7 @@ func TestOthersUseTheLimits(t *testing.T) {
 			fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
 				Creates: clerktest.Limit{Requests: 2, Per: time.Hour}, Bulks: clerktest.Limit{Requests: 1, Per: time.Hour},
 			}))
-			s := l.store(t, "default", clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour}, fake)
+			s := l.store(t, "default", clerk.Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}, fake)
 			_, err := s.enqueue(t.Context(), "spring", read(t, guests(300)))
 			require.NoError(t, err)
 			startWorker(t, s, fake.SecretKey())
@@ -493,7 +493,7 @@ func TestLimitedList(t *testing.T) {
 	st := waitFor(t, s, "spring", func(st *status) bool { return st.jobs[0].row.State == rivertype.JobStateScheduled })
 	require.Empty(t, st.jobs[0].row.Errors)
 	// No longer than the share's time, whatever the answer asks for.
-	require.WithinDuration(t, time.Now().Add(aLot.Per), st.jobs[0].row.ScheduledAt, 10*time.Second)
+	require.WithinDuration(t, time.Now().Add(aLot.Window), st.jobs[0].row.ScheduledAt, 10*time.Second)
 	require.Equal(t, st.jobs[0].row.ScheduledAt.Unix(), st.until.Unix())
 	require.Equal(t, st.jobs[0].row.ScheduledAt.Unix(), st.end.Unix())
 }
@@ -526,7 +526,7 @@ func TestInDoubt(t *testing.T) {
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, share := range []clerk.Share{aLot, {Creates: 1, Per: time.Hour}} {
+			for _, share := range []clerk.Budget{aLot, {Creates: 1, Window: time.Hour}} {
 				giveUp(t, database, share)
 			}
 		})
@@ -534,7 +534,7 @@ func TestInDoubt(t *testing.T) {
 }
 
 // giveUp cancels a campaign whose first request was carried out, and was not heard of again.
-func giveUp(t *testing.T, database func(testing.TB) location, share clerk.Share) {
+func giveUp(t *testing.T, database func(testing.TB) location, share clerk.Budget) {
 	t.Helper()
 	fake := clerktest.New()
 	api := &oddAPI{next: fake, odd: func(req *http.Request) *http.Response {
@@ -775,7 +775,7 @@ func TestCancel(t *testing.T) {
 			t.Parallel()
 			l := database(t)
 			fake := clerktest.New()
-			s := l.store(t, "default", clerk.Share{Bulks: 2, Per: time.Hour}, fake)
+			s := l.store(t, "default", clerk.Budget{BulkCreates: 2, Window: time.Hour}, fake)
 			_, err := s.enqueue(t.Context(), "spring", read(t, guests(50)))
 			require.NoError(t, err)
 			require.EqualError(t, s.cancel(t.Context(), "autumn"), `there is no campaign "autumn" of the instance "default" in this database`)
@@ -802,7 +802,7 @@ func TestStopping(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			api := &slowAPI{next: clerktest.New(), begun: make(chan struct{}, 100)}
-			s := database(t).store(t, "default", clerk.Share{Creates: 1000, Per: time.Minute}, api)
+			s := database(t).store(t, "default", clerk.Budget{Creates: 1000, Window: time.Minute}, api)
 			_, err := s.enqueue(t.Context(), "spring", read(t, guests(10)))
 			require.NoError(t, err)
 			t.Run("a worker", func(t *testing.T) {
@@ -843,7 +843,7 @@ func TestCancelWhileRunning(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			api := &slowAPI{next: clerktest.New(), begun: make(chan struct{}, 100)}
-			s := database(t).store(t, "default", clerk.Share{Creates: 1000, Per: time.Minute}, api)
+			s := database(t).store(t, "default", clerk.Budget{Creates: 1000, Window: time.Minute}, api)
 			_, err := s.enqueue(t.Context(), "spring", read(t, guests(10)))
 			require.NoError(t, err)
 			startWorker(t, s, clerktest.SecretKey)
@@ -934,7 +934,7 @@ func TestLimit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := database(t)
-			share := clerk.Share{Creates: 7, Bulks: 3, Per: 2 * time.Second}
+			share := clerk.Budget{Creates: 7, BulkCreates: 3, Window: 2 * time.Second}
 			fake := clerktest.New()
 			var group sync.WaitGroup
 			for range 4 {
@@ -961,11 +961,11 @@ func TestLimit(t *testing.T) {
 			for _, req := range fake.Requests() {
 				times[req.Path] = append(times[req.Path], req.Time)
 			}
-			for path, most := range map[string]int{"/v1/invitations": share.Creates, "/v1/invitations/bulk": share.Bulks} {
+			for path, most := range map[string]int{"/v1/invitations": share.Creates, "/v1/invitations/bulk": share.BulkCreates} {
 				got := times[path]
 				require.GreaterOrEqual(t, len(got), 2*most, "what is free is taken")
 				for i := range len(got) - most {
-					require.Greater(t, got[i+most].Sub(got[i]), share.Per-200*time.Millisecond, path)
+					require.Greater(t, got[i+most].Sub(got[i]), share.Window-200*time.Millisecond, path)
 				}
 			}
 		})
@@ -974,7 +974,7 @@ func TestLimit(t *testing.T) {
 
 func TestEstimate(t *testing.T) {
 	t.Parallel()
-	l := &limit{share: clerk.Share{Creates: 2, Bulks: 1, Per: time.Hour}}
+	l := &limit{share: clerk.Budget{Creates: 2, BulkCreates: 1, Window: time.Hour}}
 	now := time.Now()
 	places := []place{{single, time.UnixMilli(0)}, {bulk, now.Add(10 * time.Minute)}, {single, now.Add(20 * time.Minute)}}
 	for rows, want := range map[int]time.Duration{

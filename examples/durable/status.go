@@ -101,8 +101,8 @@ func later(a, b time.Time) time.Time {
 }
 
 var inOrder = []string{
-	clerk.OutcomeCreated.String(), clerk.OutcomeAlreadyInvited.String(), clerk.OutcomeAlreadyUser.String(),
-	clerk.OutcomeRefused.String(), inDoubt, cancelled, underWay, waiting,
+	clerk.OutcomeCreated.String(), clerk.OutcomeAlreadyInvited.String(), clerk.OutcomeUserExists.String(),
+	clerk.OutcomeRejected.String(), inDoubt, cancelled, underWay, waiting,
 }
 
 // String is the status in one line.
@@ -139,7 +139,7 @@ func (s *status) summary() string {
 
 // unsent is how many rows have nothing to hope for.
 func (s *status) unsent() int {
-	return s.counts[clerk.OutcomeRefused.String()] + s.counts[inDoubt] + s.counts[cancelled]
+	return s.counts[clerk.OutcomeRejected.String()] + s.counts[inDoubt] + s.counts[cancelled]
 }
 
 func (s *status) done() bool { return s.counts[waiting]+s.counts[underWay] == 0 }

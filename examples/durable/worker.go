@@ -63,7 +63,7 @@ func (w *worker) Work(ctx context.Context, running *river.Job[batch]) error {
 
 // verdict is what River is to do with a job that has come to an end.
 func (w *worker) verdict(ctx context.Context, j *job, wait clerk.Progress, failure error) error {
-	longest := w.store.limit.share.Per
+	longest := w.store.limit.share.Window
 	refusal, _ := errors.AsType[*clerk.SDKError](failure)
 	switch {
 	case failure == nil:
@@ -120,7 +120,7 @@ func (w *worker) invite(ctx context.Context, j *job) (wait clerk.Progress, failu
 			end()
 		}
 	}
-	for made, err := range w.clerk.Invitations.CreateAll(sending, requests, clerk.WithShare(w.store.limit.share), clerk.WithObserver(observe)) {
+	for made, err := range w.clerk.Invitations.CreateAll(sending, requests, clerk.WithBudget(w.store.limit.share), clerk.WithProgress(observe)) {
 		if err != nil {
 			return wait, err
 		}
@@ -193,7 +193,7 @@ type timing struct {
 var usualTiming = timing{job: 2 * time.Minute, rescueAfter: 5 * time.Minute}
 
 // usualShare leaves a tenth of the single creates to others.
-var usualShare = clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour}
+var usualShare = clerk.Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}
 
 // newClient makes a client that keeps within the limit, and leaves it to River to wait for
 // a Clerk that fails.

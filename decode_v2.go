@@ -55,14 +55,11 @@ func (r jsonReader) decode(v any) error { return explain(jsonv2.UnmarshalDecode(
 // skip reads the next value.
 func (r jsonReader) skip() error { return explain(r.d.SkipValue()) }
 
-// explain returns an error whose text shows nothing of the body, unlike those of
-// encoding/json/v2, which can show values, and names from metadata.
+// explain leaves out of a syntax error where it is, because the path to it can hold
+// names from metadata. The path of any other error ends at a field of ours.
 func explain(err error) error {
-	if semantic, ok := errors.AsType[*jsonv2.SemanticError](err); ok {
-		return fmt.Errorf("json: cannot unmarshal %s into %s", semantic.JSONKind, semantic.GoType)
-	}
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Errorf("json: after byte %d: %w", syntactic.ByteOffset, syntactic.Err)
+		return fmt.Errorf("json: %w after byte %d", syntactic.Err, syntactic.ByteOffset)
 	}
 	return err
 }

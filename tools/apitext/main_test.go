@@ -10,12 +10,9 @@ import (
 func TestRun(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run([]string{"testdata"}, &out))
-	require.Equal(t, `type Alias = map[string]Color
+	require.Equal(t, `type Alias = map[string]Shape
 type Base struct
 field Base.ID string
-type Color string
-method (*Color) Set(string)
-method (Color) String() string
 var ErrGone error
 type Func func(name string, done bool) error
 type Item struct
@@ -31,7 +28,10 @@ func New(context.Context, ...Option) (*Item, error)
 type Option interface
 method (Option) Name() string
 method (Option) unexported
-const Red Color = "red"
+const Round Shape = "round"
+type Shape string
+method (*Shape) Set(string)
+method (Shape) String() string
 const Version untyped string
 `, out.String())
 }

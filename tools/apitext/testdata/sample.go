@@ -10,17 +10,17 @@ import (
 const (
 	Version        = "1.2.3"
 	Limit          = 10
-	Red      Color = "red"
+	Round    Shape = "round"
 	internal       = 1
 )
 
 var ErrGone, errHidden error
 
-type Color string
+type Shape string
 
-func (c Color) String() string { return string(c) }
-func (c *Color) Set(s string)  {}
-func (c Color) hidden()        {}
+func (c Shape) String() string { return string(c) }
+func (c *Shape) Set(s string)  {}
+func (c Shape) hidden()        {}
 
 type Base struct{ ID string }
 
@@ -38,7 +38,7 @@ type Option interface {
 
 type Func func(name string, done bool) error
 
-type Alias = map[string]Color
+type Alias = map[string]Shape
 
 type hidden struct{ Exported int }
 

@@ -283,3 +283,25 @@ func TestDecodedMetadataIsSeparate(t *testing.T) {
 	_ = append(invs[0].PublicMetadata, strings.Repeat("#", 100)...)
 	require.Equal(t, full, invs[1])
 }
+
+// FuzzInvitation reads a body alone and as the one element of an array. The two ways of
+// decoding have to come to the same.
+func FuzzInvitation(f *testing.F) {
+	for _, seed := range oddInvitations {
+		if len(seed.wire) < 1000 {
+			f.Add([]byte(seed.wire))
+		}
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		inv, err := decodeInvitation(body)
+		invs, arrayErr := decodeInvitations(append(append([]byte("["), body...), ']'))
+		if arrayErr == nil && len(invs) != 1 {
+			require.ErrorIs(t, err, errNoInvitation, "the body is a list's inside")
+			return
+		}
+		require.Equal(t, err == nil, arrayErr == nil, "%v; %v", err, arrayErr)
+		if err == nil {
+			require.Equal(t, *inv, invs[0])
+		}
+	})
+}

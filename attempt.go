@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"mime"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -38,7 +36,8 @@ type attempt struct {
 	began   time.Time
 	status  int          // 0 without a response
 	header  http.Header  // nil without a response
-	body    []byte       // as much of it as was read
+	body    []byte       // of a response that is not the result, as much as an error keeps
+	size    int          // of the whole body
 	refusal *ClerkErrors // Clerk's error envelope in it; nil if it has none
 	traceID string
 	err     error // why there is no usable response
@@ -60,12 +59,9 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	conn := new(connection)
 	resp, err := l.send(httptrace.WithClientTrace(ctx, conn.trace()), req, conn)
 	if err == nil {
-		a.read(ctx, resp, l.client.maxResponseBytes)
+		a.read(ctx, resp, l.client.maxResponseBytes, l.decode)
 	} else {
 		a.err = ownError(ctx, err)
-	}
-	if a.err == nil && isSuccess(a.status) && l.decode != nil {
-		a.err = l.decode(a.body)
 	}
 	a.class = classify(l.isWrite(), conn.delivery(a.err), a.status, a.err)
 	l.keep(a)
@@ -170,8 +166,9 @@ func isTransient(err error) bool {
 		!errors.Is(err, errNoInvitation) && !errors.Is(err, errNoInvitations) && !errors.Is(err, errMismatch)
 }
 
-// read reads the whole body of the response, within the limits, and closes it.
-func (a *attempt) read(ctx context.Context, resp *http.Response, limit int64) {
+// read reads the whole body of the response, within the limits, closes it, and decodes
+// the result or Clerk's refusal.
+func (a *attempt) read(ctx context.Context, resp *http.Response, limit int64, decode func([]byte) error) {
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
@@ -181,51 +178,27 @@ func (a *attempt) read(ctx context.Context, resp *http.Response, limit int64) {
 		return
 	}
 	a.status, a.header = resp.StatusCode, resp.Header
+	buf := newBodyBuffer()
+	defer releaseBodyBuffer(buf)
 	switch {
 	case isSuccess(a.status):
-		body, err := readBody(resp, limit)
-		a.body, a.err = body, cmp.Or(ownError(ctx, err), a.checkContentType())
+		err := readBody(buf, resp, limit)
+		if a.err = cmp.Or(ownError(ctx, err), a.checkContentType()); a.err == nil {
+			a.err = decode(buf.Bytes())
+		}
 	case a.status >= 300: // the body of a 101 is the connection, and may never end
-		body, err := readBody(resp, min(maxErrorBody, limit))
-		a.body = body
+		err := readBody(buf, resp, min(maxErrorBody, limit))
 		if err != nil && !errors.Is(err, errTooLarge) {
 			a.err = fmt.Errorf("%w: %w", errCutOff, ownError(ctx, err))
 		}
-	}
-	if a.status >= 400 {
-		a.refusal, a.traceID = parseErrors(a.body)
-	}
-	a.traceID = oneLine(cmp.Or(a.header.Get("X-Clerk-Trace-Id"), a.traceID))
-}
-
-// readBody reads at most limit bytes. With an error it returns what it has read.
-func readBody(resp *http.Response, limit int64) ([]byte, error) {
-	expected := resp.ContentLength // a claim, not a fact
-	if expected < 0 {
-		expected = 511
-	}
-	body := make([]byte, 0, min(expected, limit, 1<<20)+1) // one more, to see the end
-	limited := io.LimitReader(resp.Body, limit)
-	for {
-		n, err := limited.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		switch {
-		case errors.Is(err, io.EOF):
-			if int64(len(body)) == limit && hasMore(resp.Body) {
-				return body, fmt.Errorf("%w: %d bytes", errTooLarge, limit)
-			}
-			return body, nil
-		case err != nil:
-			return body, err
-		case len(body) == cap(body):
-			body = slices.Grow(body, len(body))
+		if a.status >= 400 {
+			a.refusal, a.traceID = parseErrors(buf.Bytes())
 		}
 	}
-}
-
-func hasMore(body io.Reader) bool {
-	n, _ := io.ReadFull(body, make([]byte, 1))
-	return n > 0
+	if a.size = buf.Len(); a.err != nil || !isSuccess(a.status) {
+		a.body = bytes.Clone(buf.Bytes()[:min(a.size, maxErrorBody)])
+	}
+	a.traceID = oneLine(cmp.Or(a.header.Get("X-Clerk-Trace-Id"), a.traceID))
 }
 
 // checkContentType rejects a response that declares something other than JSON.
@@ -244,9 +217,4 @@ func (a *attempt) contentType() string {
 	}
 	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	return mediaType
-}
-
-// errorBody is the part of the body that an error keeps.
-func (a *attempt) errorBody() []byte {
-	return bytes.Clone(a.body[:min(len(a.body), maxErrorBody)])
 }

@@ -2,11 +2,18 @@ package clerk
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 )
+
+// The decoders copy whatever they keep: their results never alias body, which can
+// be a buffer that the next call reuses.
+//
+// Objects are read by encoding/json's rules: names match in any case, the last of
+// several equal names counts, unknown names are skipped, and invalid UTF-8 in a
+// string becomes U+FFFD. What differs between Go versions is in jsonReader and
+// unmarshal, which decode_v1.go and decode_v2.go define.
 
 var (
 	errNoInvitation  = errors.New("the response is not an invitation")
@@ -14,9 +21,19 @@ var (
 	errMismatch      = errors.New("the response is about something else")
 )
 
+const (
+	// maxInvitations is how many invitations a response may hold. As many real ones
+	// need about as much as the default limit of a response.
+	maxInvitations = 100_000
+
+	// leastSize is about the least that a real invitation takes in JSON.
+	leastSize = 256
+)
+
+// decodeInvitation reads one invitation.
 func decodeInvitation(body []byte) (*Invitation, error) {
 	var inv Invitation
-	if err := json.Unmarshal(body, &inv); err != nil {
+	if err := unmarshal(body, &inv); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoInvitation, err)
 	}
 	if inv.ID == "" {
@@ -25,53 +42,73 @@ func decodeInvitation(body []byte) (*Invitation, error) {
 	return &inv, nil
 }
 
+// decodeDeleted reads the confirmation of a deletion.
+func decodeDeleted(body []byte) (*DeletedObject, error) {
+	var deleted DeletedObject
+	if err := unmarshal(body, &deleted); err != nil || deleted.ID == "" || !deleted.Deleted {
+		return nil, fmt.Errorf("%w: it confirms no deletion", errMismatch)
+	}
+	return &deleted, nil
+}
+
 // decodeInvitations reads a bare array.
 func decodeInvitations(body []byte) ([]Invitation, error) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	invs, err := decodeArray(d, len(body))
-	if err == nil && invs == nil {
+	r := newJSONReader(body)
+	invs, err := decodeArray(r, len(body))
+	switch {
+	case err == nil && invs == nil:
 		err = errors.New("it is null")
+	case err == nil:
+		err = expectEnd(r)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoInvitations, err)
 	}
-	return invs, atEnd(d)
+	return invs, nil
 }
 
 // decodeList reads both shapes of a list: the bare array, and the envelope with
 // a total count, which is known from Clerk's own SDKs.
 func decodeList(body []byte) (*InvitationList, error) {
-	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' {
+	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) {
 		invs, err := decodeInvitations(body)
-		return &InvitationList{Data: invs, TotalCount: -1}, err
+		if err != nil {
+			return nil, err
+		}
+		return &InvitationList{Data: invs, TotalCount: -1}, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	list, err := decodeEnvelope(d, len(body))
+	r := newJSONReader(body)
+	list, err := decodeEnvelope(r, len(body))
+	if err == nil {
+		err = expectEnd(r)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoInvitations, err)
 	}
-	return list, atEnd(d)
+	return list, nil
 }
 
-func decodeEnvelope(d *json.Decoder, size int) (*InvitationList, error) {
-	if err := expect(d, '{'); err != nil {
+// decodeEnvelope reads the object around a list. Of data and total_count one has to
+// be there; data may be missing or null only if nothing is to be in it.
+func decodeEnvelope(r jsonReader, size int) (*InvitationList, error) {
+	if err := expect(r, '{'); err != nil {
 		return nil, err
 	}
 	list := &InvitationList{TotalCount: -1}
 	known := false
-	for d.More() {
-		name, err := d.Token()
+	for r.more() {
+		_, name, err := r.token()
 		switch {
 		case err != nil:
 		case name == "data":
-			list.Data, err = decodeArray(d, size)
+			list.Data, err = decodeArray(r, size)
 			known = known || list.Data != nil
 		case name == "total_count":
-			err = d.Decode(&list.TotalCount)
+			err = r.decode(&list.TotalCount)
 			list.TotalCount = max(list.TotalCount, -1)
 			known = known || list.TotalCount >= 0
 		default:
-			err = d.Decode(&json.RawMessage{})
+			err = r.skip()
 		}
 		if err != nil {
 			return nil, err
@@ -83,67 +120,52 @@ func decodeEnvelope(d *json.Decoder, size int) (*InvitationList, error) {
 	case list.Data == nil && list.TotalCount > 0:
 		return nil, errors.New("it has no data")
 	}
-	return list, expect(d, '}')
+	return list, expect(r, '}')
 }
 
-// maxInvitations is how many invitations a response may hold. As many real ones
-// need about as much as the default limit of a response.
-const maxInvitations = 100_000
-
-// leastSize is about the least that a real invitation takes in JSON.
-const leastSize = 256
-
-// decodeArray reads an array of invitations, or null. It reads element by element,
-// and ends at the first that is none: in memory they are much larger than what
-// nonsense they may be made from. The size of the response tells about how many there
-// are.
-func decodeArray(d *json.Decoder, size int) ([]Invitation, error) {
-	token, err := d.Token()
-	switch {
+// decodeArray reads an array of invitations; it returns nil for null. It reads
+// element by element and stops at the first that is no invitation, because a short
+// "{}" would become a large Invitation. size is that of the whole response, and
+// limits the room made in advance.
+func decodeArray(r jsonReader, size int) ([]Invitation, error) {
+	switch kind, _, err := r.token(); {
 	case err != nil:
 		return nil, err
-	case token == nil:
+	case kind == 'n':
 		return nil, nil
-	case token != json.Delim('['):
+	case kind != '[':
 		return nil, errors.New("it is no array")
 	}
 	invs := make([]Invitation, 0, min(1+size/leastSize, MaxListLimit))
-	for d.More() {
+	for r.more() {
 		if len(invs) == maxInvitations {
 			return nil, fmt.Errorf("it has more than %d", maxInvitations)
 		}
-		var inv Invitation
-		if err := d.Decode(&inv); err != nil {
-			return nil, fmt.Errorf("element %d: %w", len(invs), err)
+		invs = append(invs, Invitation{})
+		inv := &invs[len(invs)-1]
+		if err := r.decode(inv); err != nil {
+			return nil, fmt.Errorf("element %d: %w", len(invs)-1, err)
 		}
 		if inv.ID == "" {
-			return nil, fmt.Errorf("element %d has no id", len(invs))
+			return nil, fmt.Errorf("element %d has no id", len(invs)-1)
 		}
-		invs = append(invs, inv)
 	}
-	return invs, expect(d, ']')
+	return invs, expect(r, ']')
 }
 
-func expect(d *json.Decoder, delim json.Delim) error {
-	token, err := d.Token()
-	if err == nil && token != delim {
-		err = fmt.Errorf("it has no %q", delim)
+// expect reads the delimiter that has to come next.
+func expect(r jsonReader, delimiter rune) error {
+	kind, _, err := r.token()
+	if err == nil && kind != delimiter {
+		err = fmt.Errorf("it has no %q", delimiter)
 	}
 	return err
 }
 
-// atEnd refuses what follows the list.
-func atEnd(d *json.Decoder) error {
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: something follows it", errNoInvitations)
+// expectEnd refuses what follows the list.
+func expectEnd(r jsonReader) error {
+	if _, _, err := r.token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows it")
 	}
 	return nil
-}
-
-func decodeDeleted(body []byte) (*DeletedObject, error) {
-	var deleted DeletedObject
-	if err := json.Unmarshal(body, &deleted); err != nil || deleted.ID == "" || !deleted.Deleted {
-		return nil, fmt.Errorf("%w: it confirms no deletion", errMismatch)
-	}
-	return &deleted, nil
 }

@@ -25,7 +25,7 @@ var documented = map[Operation]map[int]bool{
 func (l *requestLoop) failure() error {
 	a, meta := &l.last, l.meta()
 	if a.refusal != nil {
-		a.refusal.ResponseMeta, a.refusal.class, a.refusal.Body = meta.ResponseMeta, a.class, a.errorBody()
+		a.refusal.ResponseMeta, a.refusal.class, a.refusal.Body = meta.ResponseMeta, a.class, a.body
 		if a.class == classRefused && documented[meta.Operation][a.status] {
 			return a.refusal
 		}
@@ -37,7 +37,7 @@ func (l *requestLoop) failure() error {
 	if l.stopped != nil {
 		err = errors.Join(err, l.stopped)
 	}
-	return &SDKError{ResponseMeta: meta.ResponseMeta, Message: l.describe(), Err: err, Body: a.errorBody(), class: a.class}
+	return &SDKError{ResponseMeta: meta.ResponseMeta, Message: l.describe(), Err: err, Body: a.body, class: a.class}
 }
 
 // describe says what failed, for the one line of an SDKError.
@@ -87,10 +87,10 @@ func (a *attempt) redirectHost() string {
 
 // shape is what can be shown of a body that is not understood.
 func (a *attempt) shape() string {
-	if len(a.body) == 0 {
+	if a.size == 0 {
 		return "an empty body"
 	}
-	return fmt.Sprintf("%s, %d bytes", oneLine(cmp.Or(a.contentType(), "no content type")), len(a.body))
+	return fmt.Sprintf("%s, %d bytes", oneLine(cmp.Or(a.contentType(), "no content type")), a.size)
 }
 
 // log writes the attempt's record. Of the request it has only the operation.

@@ -250,13 +250,10 @@ func (l *requestLoop) newRequest(ctx context.Context) (*retryablehttp.Request, e
 	if err != nil {
 		return nil, err
 	}
-	l.header = http.Header{"Clerk-Api-Version": {APIVersion}}
-	maps.Copy(l.header, l.callConfig.header)
+	l.header = maps.Clone(l.callConfig.header)
 	l.header["Authorization"] = []string{"Bearer " + key}
-	l.header["Accept"] = []string{"application/json"}
-	l.header["User-Agent"] = []string{l.client.userAgent}
 	if l.isWrite() {
-		l.header["Content-Type"] = []string{"application/json"}
+		l.header["Content-Type"] = l.header["Accept"]
 	}
 	target := l.baseURL + l.path
 	if len(l.query) > 0 {
@@ -303,7 +300,7 @@ func (l *requestLoop) meta() callMeta {
 		Header:     l.last.header,
 		TraceID:    l.last.traceID,
 		Attempts:   l.attempts,
-		RetryAfter: retryAfter(l.last.header),
+		RetryAfter: l.last.retryAfter,
 		Duration:   time.Since(l.started),
 	}, l.last.class, l.longest}
 }

@@ -220,12 +220,12 @@ func TestPageFitsPhonesAndDesktops(t *testing.T) {
 	s.fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
 	s.invite(clerk.CreateInvitationRequest{EmailAddress: "hedy@example.com"})
 	for name, width := range map[string]int64{"fakeclerk-phone.png": 390, "fakeclerk.png": 1280} {
-		s.do(chromedp.EmulateViewport(width, 900), chromedp.Navigate(s.url))
+		s.do(chromedp.EmulateViewport(width, 960), chromedp.Navigate(s.url))
 		overflow := get(s, chromedp.Evaluate[int](`document.documentElement.scrollWidth - innerWidth`))
 		require.LessOrEqual(t, overflow, 0, "nothing is wider than the screen")
 		if *screenshots != "" {
-			image := get(s, chromedp.FullScreenshot(100))
-			require.NoError(t, os.WriteFile(filepath.Join(*screenshots, name), image, 0o600))
+			image := get(s, chromedp.CaptureScreenshot())
+			require.NoError(t, os.WriteFile(filepath.Join(*screenshots, name), image, 0o644))
 		}
 	}
 }

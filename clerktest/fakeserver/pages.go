@@ -16,7 +16,7 @@ var assets embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"clock":   func(t time.Time) string { return t.Local().Format(time.TimeOnly) },
-	"day":     func(m clerk.UnixMilli) string { return m.Time().Local().Format("2 Jan 2006, 15:04") },
+	"day":     func(m clerk.UnixMilli) string { return m.Time().Local().Format("2 Jan, 15:04") },
 	"left":    left,
 	"follow":  clerktest.CanFollow,
 	"percent": func(share float64) float64 { return share * 100 },

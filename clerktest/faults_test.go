@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,14 +30,59 @@ var writes = map[clerk.Operation]func(context.Context, *clerk.Client, string) er
 	},
 }
 
-// done reports whether a write was carried out.
-func done(fake *clerktest.Fake) bool {
-	all := fake.Invitations()
-	return len(all) > 1 || all[0].Revoked
+const operationDelete = clerk.Operation("DeleteInvitation")
+
+// TestFaultsOfDelete makes a raw delete meet each fault.
+func TestFaultsOfDelete(t *testing.T) {
+	for fault, test := range map[clerktest.Fault]struct {
+		done   bool
+		status int
+	}{
+		"":                             {true, 200},
+		clerktest.FaultRefuse:          {false, 0},
+		clerktest.FaultDropBefore:      {false, 0},
+		clerktest.FaultDropAfter:       {true, 0},
+		clerktest.FaultErrorBefore:     {false, 500},
+		clerktest.FaultErrorAfter:      {true, 500},
+		clerktest.FaultBadGatewayAfter: {true, 502},
+		clerktest.FaultTruncateAfter:   {true, 200},
+		clerktest.FaultSlowAfter:       {true, 200},
+		clerktest.FaultRateLimit:       {false, 429},
+		clerktest.FaultHideAfter:       {true, 0},
+	} {
+		t.Run(string(fault), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake := clerktest.New()
+				inv := invite(t, fake, "ada@example.com")
+				fake.Fail(operationDelete, fault)
+				req, err := http.NewRequestWithContext(t.Context(), "DELETE", "https://api.clerk.com/v1/invitations/"+inv.ID, nil)
+				require.NoError(t, err)
+				req.Header.Set("Authorization", "Bearer "+fake.SecretKey())
+				resp, err := fake.RoundTrip(req)
+				require.Equal(t, test.status == 0, err != nil)
+				if err == nil {
+					require.Equal(t, test.status, resp.StatusCode)
+				}
+				require.Equal(t, test.done, len(fake.Invitations()) == 0)
+
+				_, listed := send(t, fake, "GET", "/v1/invitations?query="+inv.ID, "")
+				require.Equal(t, test.done && fault != clerktest.FaultHideAfter, listed == "[]")
+				time.Sleep(2 * time.Second)
+				_, listed = send(t, fake, "GET", "/v1/invitations?query=ada", "")
+				require.Equal(t, test.done, listed == "[]")
+			})
+		})
+	}
 }
 
-// TestFaults has each fault happen to each write, in process and over HTTP: is it
-// carried out, and what does a client that tries once see?
+// done reports whether a write was performed. Beforehand there is one invitation.
+func done(fake *clerktest.Fake) bool {
+	all := fake.Invitations()
+	return len(all) != 1 || all[0].Revoked
+}
+
+// TestFaults makes each write meet each fault, in process and over HTTP: is it
+// performed, and what does a client see that tries once?
 func TestFaults(t *testing.T) {
 	once := clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
 	for fault, test := range map[clerktest.Fault]struct {
@@ -45,6 +91,7 @@ func TestFaults(t *testing.T) {
 		logged int // as the fake logs it
 	}{
 		"":                             {true, 0, 200},
+		clerktest.FaultRefuse:          {false, 0, 0},
 		clerktest.FaultDropBefore:      {false, 0, 0},
 		clerktest.FaultDropAfter:       {true, 0, 0},
 		clerktest.FaultErrorBefore:     {false, 500, 500},
@@ -56,7 +103,7 @@ func TestFaults(t *testing.T) {
 		clerktest.FaultHideAfter:       {true, 0, 0},
 	} {
 		for op, write := range writes {
-			check := func(t *testing.T, fake *clerktest.Fake, client *clerk.Client) {
+			check := func(t *testing.T, fake *clerktest.Fake, client *clerk.Client, notSent bool) {
 				t.Helper()
 				id := invite(t, fake, "old@example.com").ID
 				fake.Fail(op, fault)
@@ -72,14 +119,14 @@ func TestFaults(t *testing.T) {
 				failed, ok := errors.AsType[*clerk.SDKError](err)
 				require.True(t, ok)
 				require.Equal(t, test.status, failed.StatusCode)
-				require.Equal(t, fault != clerktest.FaultRateLimit, errors.Is(err, clerk.ErrOutcomeUnknown))
+				require.Equal(t, fault != clerktest.FaultRateLimit && !notSent, errors.Is(err, clerk.ErrOutcomeUnknown))
 			}
 			t.Run(fmt.Sprintf("%s/%s in process", fault, op), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					fake := clerktest.New()
 					client, err := fake.Client(once)
 					require.NoError(t, err)
-					check(t, fake, client)
+					check(t, fake, client, fault == clerktest.FaultRefuse)
 				})
 			})
 			t.Run(fmt.Sprintf("%s/%s over HTTP", fault, op), func(t *testing.T) {
@@ -92,13 +139,13 @@ func TestFaults(t *testing.T) {
 				}
 				client, err := clerk.NewClient(fake.SecretKey(), once, clerk.WithBaseURL(baseURL), clerk.WithAttemptTimeout(timeout))
 				require.NoError(t, err)
-				check(t, fake, client)
+				check(t, fake, client, false)
 			})
 		}
 	}
 }
 
-func TestSlowAnswerComes(t *testing.T) {
+func TestSlowResponseArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := clerktest.New()
 		fake.Fail(clerk.OperationList, clerktest.FaultSlowAfter)
@@ -111,7 +158,7 @@ func TestSlowAnswerComes(t *testing.T) {
 	})
 }
 
-func TestFaultsComeInOrder(t *testing.T) {
+func TestPlannedFaultsHappenInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := clerktest.New()
 		fake.Fail(clerk.OperationList, "", clerktest.FaultErrorBefore, clerktest.FaultDropBefore)
@@ -129,9 +176,9 @@ func TestFaultsComeInOrder(t *testing.T) {
 	})
 }
 
-// TestHidden follows what each write changed through the lists, for as long as it
-// is hidden and after.
-func TestHidden(t *testing.T) {
+// TestHideAfterListsTheStateBeforeTheWrite follows what each write changed through
+// the lists while it is hidden and after.
+func TestHideAfterListsTheStateBeforeTheWrite(t *testing.T) {
 	for op, write := range writes {
 		synctest.Test(t, func(t *testing.T) {
 			fake := clerktest.New()
@@ -151,7 +198,7 @@ func TestHidden(t *testing.T) {
 			fake.Fail(op, clerktest.FaultHideAfter)
 			require.ErrorIs(t, write(t.Context(), client, id), clerk.ErrOutcomeUnknown)
 			require.Equal(t, before, list())
-			require.Error(t, write(t.Context(), client, id), "but it is no secret to another write")
+			require.Error(t, write(t.Context(), client, id), "another write sees the change")
 			time.Sleep(2*time.Second - 1)
 			require.Equal(t, before, list())
 			time.Sleep(time.Nanosecond)
@@ -177,7 +224,7 @@ func TestFaultMix(t *testing.T) {
 			}
 		}
 		for i := range 100 {
-			invite(t, fake, fmt.Sprintf("a%d@example.com", i)) // creating does not fail
+			invite(t, fake, fmt.Sprintf("a%d@example.com", i)) // no fault is set for creating
 		}
 		for _, req := range fake.Requests() {
 			faults = append(faults, req.Fault)

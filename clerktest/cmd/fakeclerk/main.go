@@ -18,7 +18,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -102,5 +101,5 @@ func rootURL(addr net.Addr) string {
 	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
 		return "http://" + net.JoinHostPort("localhost", port)
 	}
-	return "http://" + strings.TrimSpace(addr.String())
+	return "http://" + addr.String()
 }

@@ -103,14 +103,13 @@ func (f *Fake) AddUser(emailAddress string) {
 	f.addUser(emailAddress, json.RawMessage("{}"))
 }
 
-func (f *Fake) addUser(address string, metadata json.RawMessage) *User {
-	if user := f.users[fold(address)]; user != nil {
-		return user
+func (f *Fake) addUser(address string, metadata json.RawMessage) {
+	if f.isUser(address) {
+		return
 	}
 	user := &User{ID: f.ids.user(), EmailAddress: address, PublicMetadata: metadata, CreatedAt: now()}
 	f.users[fold(address)] = user
 	f.journal(record{User: user})
-	return user
 }
 
 // RemoveUser removes the user with an address. It reports whether there was one.

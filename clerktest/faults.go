@@ -3,6 +3,7 @@ package clerktest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -86,7 +87,7 @@ func (r Response) Validate() error {
 	case r.Status == 0 && r.Code != "" && known(r.Code) == nil:
 		return fmt.Errorf("clerktest: code %q is not in Clerk's catalogue and needs a status", r.Code)
 	case r.RetryAfter < 0 || r.Delay < 0:
-		return fmt.Errorf("clerktest: a response has a negative duration")
+		return errors.New("clerktest: a response has a negative duration")
 	}
 	return nil
 }
@@ -128,7 +129,7 @@ type FaultMix struct {
 
 // Validate reports what is wrong with a mix.
 func (m FaultMix) Validate() error {
-	if !(m.Share >= 0 && m.Share <= 1) { //nolint:staticcheck // also true for NaN
+	if inRange := m.Share >= 0 && m.Share <= 1; !inRange { // also for NaN
 		return fmt.Errorf("clerktest: share %v is not between 0 and 1", m.Share)
 	}
 	for _, fault := range m.Faults {

@@ -1,6 +1,7 @@
 package clerktest
 
 import (
+	"bufio"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -31,10 +32,12 @@ func recordOf(inv *invitation) record {
 	}
 }
 
+func (r record) line() []byte { return append(marshal(r), '\n') }
+
 // journal writes a change to the journal.
 func (f *Fake) journal(r record) {
 	if f.changes != nil {
-		_, _ = f.changes.Write(append(marshal(r), '\n'))
+		_, _ = f.changes.Write(r.line())
 	}
 }
 
@@ -42,17 +45,16 @@ func (f *Fake) journal(r record) {
 func (f *Fake) Save(w io.Writer) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	encoder := json.NewEncoder(w)
-	var errs []error
+	out := bufio.NewWriter(w)
 	for _, inv := range f.store.all {
 		if !inv.deleted {
-			errs = append(errs, encoder.Encode(recordOf(inv)))
+			_, _ = out.Write(recordOf(inv).line()) // Flush returns its error
 		}
 	}
 	for _, user := range f.users {
-		errs = append(errs, encoder.Encode(record{User: user}))
+		_, _ = out.Write(record{User: user}.line())
 	}
-	return errors.Join(errs...)
+	return out.Flush()
 }
 
 // Load adds invitations and users to the fake. It reads what [Fake.Save] and

@@ -190,7 +190,7 @@ func TestNothingThatARequestBringsIsExecutedOrFollowed(t *testing.T) {
 	s.do(chromedp.Navigate(s.url))
 	s.sees("#users code", "<script>alert(4)</script>")
 	require.Zero(t, get(s, chromedp.Evaluate[int](`document.querySelectorAll("main img, main script").length`)))
-	require.Zero(t, s.dialogs.Load())
+	require.Zero(t, s.alerts.Load())
 }
 
 func TestOtherSitesCannotControlTheFake(t *testing.T) {

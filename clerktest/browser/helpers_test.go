@@ -23,12 +23,12 @@ import (
 
 // A site is a served fake, a client of it, and a browser.
 type site struct {
-	t       *testing.T
-	ctx     context.Context
-	fake    *clerktest.Fake
-	client  *clerk.Client
-	url     string
-	dialogs atomic.Int32
+	t      *testing.T
+	ctx    context.Context
+	fake   *clerktest.Fake
+	client *clerk.Client
+	url    string
+	alerts atomic.Int32
 }
 
 func newSite(t *testing.T) *site {
@@ -44,7 +44,7 @@ func newSite(t *testing.T) *site {
 	s.ctx = newBrowser(t)
 	require.NoError(t, chromedp.Listen(s.ctx, func(event any) {
 		if _, ok := event.(*page.EventJavascriptDialogOpening); ok {
-			s.dialogs.Add(1)
+			s.alerts.Add(1)
 		}
 	}))
 	return s

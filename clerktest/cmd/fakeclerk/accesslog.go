@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func (l accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() { // also when the connection is to break
 		status := "broken"
 		if seen.status != 0 {
-			status = fmt.Sprint(seen.status)
+			status = strconv.Itoa(seen.status)
 		}
 		if seen.code != "" {
 			status += " " + seen.code

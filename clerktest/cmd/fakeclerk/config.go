@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -64,7 +65,7 @@ func (c *config) add(opts ...clerktest.Option) { c.options = append(c.options, o
 
 func (c *config) setKey(key string) error {
 	if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return fmt.Errorf("-key is empty or has a character that no key has")
+		return errors.New("-key is empty or has a character that no key has")
 	}
 	c.add(clerktest.WithSecretKey(key))
 	return nil
@@ -100,14 +101,14 @@ func (c *config) setFaults(text string) error {
 	if err := mix.Validate(); err != nil {
 		return fmt.Errorf("-faults: %w", err)
 	}
-	mix.Seed = uint64(time.Now().UnixNano()) //nolint:gosec // any value will do
+	mix.Seed = uint64(time.Now().UnixNano())
 	c.add(clerktest.WithFaults(mix))
 	return nil
 }
 
 func (c *config) setLatency(latency time.Duration) error {
 	if latency < 0 {
-		return fmt.Errorf("-latency is negative")
+		return errors.New("-latency is negative")
 	}
 	c.add(clerktest.WithLatency(latency))
 	return nil
@@ -137,7 +138,7 @@ func (c *config) loadSeed(fake *clerktest.Fake) error {
 	if c.seedFile == "" || len(fake.Invitations()) > 0 || len(fake.Users()) > 0 {
 		return nil
 	}
-	file, err := os.Open(c.seedFile)
+	file, err := os.Open(c.seedFile) //nolint:gosec // whoever starts the program names its file
 	if err != nil {
 		return err
 	}

@@ -207,13 +207,13 @@ func TestOtherSitesCannotControlTheFake(t *testing.T) {
 
 func TestPageFitsPhonesAndDesktops(t *testing.T) {
 	s := newSite(t)
-	for _, name := range []string{"ada", "grace", "alan", "katherine", "a-rather-long-name-before-the-at-sign-of-an-address-0123456789"} {
+	for _, name := range []string{"a-rather-long-name-before-the-at-sign-of-an-address-0123456789", "ada", "grace", "alan", "katherine"} {
 		s.invite(clerk.CreateInvitationRequest{EmailAddress: name + "@example.com", RedirectURL: "https://app.example.com/join?team=one"})
 	}
 	all := s.fake.Invitations()
-	require.NoError(t, s.fake.Accept(all[0].ID))
-	require.NoError(t, s.fake.Expire(all[1].ID))
-	require.NoError(t, s.fake.Revoke(all[2].ID))
+	require.NoError(t, s.fake.Accept(all[1].ID))
+	require.NoError(t, s.fake.Expire(all[2].ID))
+	require.NoError(t, s.fake.Revoke(all[3].ID))
 	s.fake.SetRateLimits(clerktest.ProductionRateLimits())
 	_, err := s.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
 	require.ErrorIs(t, err, clerk.ErrUserExists)

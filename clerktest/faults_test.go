@@ -203,9 +203,29 @@ func TestHideAfterListsTheStateBeforeTheWrite(t *testing.T) {
 			require.Equal(t, before, list())
 			time.Sleep(time.Nanosecond)
 			require.NotEqual(t, before, list())
+			if op != clerk.OperationRevoke {
+				require.NoError(t, fake.Revoke(id))
+				require.ElementsMatch(t, fake.Invitations(), list(), "what tests do is not hidden")
+			}
 			require.ElementsMatch(t, fake.Invitations(), list())
 		})
 	}
+}
+
+func TestHideAfterTwiceListsTheFirstState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := clerktest.New()
+		client, err := fake.Client(clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+		require.NoError(t, err)
+		fake.Fail(clerk.OperationCreate, clerktest.FaultHideAfter)
+		fake.Fail(clerk.OperationRevoke, clerktest.FaultHideAfter)
+		_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+		require.Error(t, err)
+		_, err = client.Invitations.Revoke(t.Context(), fake.Invitations()[0].ID)
+		require.Error(t, err)
+		_, listed := send(t, fake, "GET", "/v1/invitations?status=pending&status=revoked", "")
+		require.Equal(t, "[]", listed)
+	})
 }
 
 func TestFaultMix(t *testing.T) {

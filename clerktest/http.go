@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/clerk-invitations/clerk-go"
 )
@@ -71,6 +72,7 @@ func (f *Fake) respond(r *http.Request, body []byte) answer {
 	if refusal == nil {
 		f.hideUntil = failure.hidesUntil()
 		result, refusal = f.perform(op, id, r.URL.Query(), body)
+		f.hideUntil = time.Time{}
 	}
 	a := failure.after(f.answer(result, refusal), f.slowness)
 	a.delay += f.latency

@@ -84,8 +84,9 @@ func (s *store) removeHidden(now time.Time) {
 func (s *store) sort() {
 	sorted := slices.Clone(s.all)
 	slices.SortStableFunc(sorted, func(a, b *invitation) int { return int(a.CreatedAt - b.CreatedAt) })
-	created := s.created
+	created, hidden := s.created, s.hidden
 	*s = newStore()
+	s.hidden = hidden
 	for _, inv := range sorted {
 		s.add(inv)
 	}

@@ -75,8 +75,11 @@ func (f *Fake) latest(filter Filter) []InvitationState {
 	found := []InvitationState{}
 	at := now()
 	for _, inv := range slices.Backward(f.store.candidates(filter.Query, f.exactQuery)) {
+		if len(found) == filter.Limit {
+			break
+		}
 		inv.refresh(at)
-		if inv.deleted || !f.matches(inv, filter.Query) || len(found) >= filter.Limit {
+		if inv.deleted || !f.matches(inv, filter.Query) {
 			continue
 		}
 		state := InvitationState{Invitation: f.view(inv), Email: f.emailOf(inv), Emailed: inv.emailed}

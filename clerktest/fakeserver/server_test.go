@@ -159,6 +159,21 @@ func TestControl(t *testing.T) {
 	}
 }
 
+func TestControlRefusesWhatTheStateForbids(t *testing.T) {
+	fake := clerktest.New()
+	invite(t, fake, "ada@example.com", "")
+	require.NoError(t, fake.Accept(ada))
+	for request, text := range map[string]string{
+		"POST /_fake/sign-up":                        "the invitation is not pending",
+		"POST /_fake/invitations/" + ada + "/expire": "is accepted",
+		"POST /_fake/invitations/" + ada + "/revoke": "invitation_already_accepted",
+	} {
+		resp, body := call(t, fake, request, "ticket=ticket_of_"+ada)
+		require.Equal(t, 409, resp.StatusCode)
+		require.Contains(t, body, text)
+	}
+}
+
 func TestTheHourIsOver(t *testing.T) {
 	fake := clerktest.New()
 	fake.SetRateLimits(clerktest.ProductionRateLimits())
@@ -175,13 +190,12 @@ func TestFormsOfBrowsersRedirectToThePage(t *testing.T) {
 	const accept = "text/html,application/xhtml+xml"
 	fake := clerktest.New()
 	invite(t, fake, "ada@example.com", "")
-	for request, want := range map[string]string{
-		"POST /_fake/sign-up": "/sign-up?link=signed-up", "POST /_fake/reset": "/",
-	} {
-		resp, _ := call(t, fake, request, "ticket=ticket_of_"+ada, "Accept", accept)
-		require.Equal(t, 303, resp.StatusCode)
-		require.Equal(t, want, resp.Header.Get("Location"))
-	}
+	resp, _ := call(t, fake, "POST /_fake/sign-up", "ticket=ticket_of_"+ada, "Accept", accept)
+	require.Equal(t, 303, resp.StatusCode)
+	require.Equal(t, "/sign-up?link=signed-up", resp.Header.Get("Location"))
+	resp, _ = call(t, fake, "POST /_fake/reset", "", "Accept", accept)
+	require.Equal(t, 303, resp.StatusCode)
+	require.Equal(t, "/", resp.Header.Get("Location"))
 	resp, body := call(t, fake, "POST /_fake/users", "email_address=<b>", "Accept", accept)
 	require.Equal(t, 400, resp.StatusCode)
 	require.Contains(t, body, "That did not work")

@@ -23,7 +23,7 @@ type breakage int
 
 const (
 	intact    breakage = iota
-	refused            // it is never made
+	refused            // it is refused
 	dropped            // it breaks before the response
 	truncated          // it breaks in the middle of the response
 )
@@ -100,7 +100,7 @@ func (a answer) header() http.Header {
 	return header
 }
 
-// What a client sees of a connection that breaks, or is not made.
+// The errors of a client whose connection breaks or is refused.
 var (
 	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}

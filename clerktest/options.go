@@ -91,7 +91,7 @@ func WithEmailLimit(perMonth int) Option {
 }
 
 // WithJournal writes every change of invitations and users to w, a line of JSON
-// each, before the request that made it is answered. [Fake.Load] reads them. Errors
+// each, before the request that caused it is answered. [Fake.Load] reads them. Errors
 // of w are for w to handle.
 func WithJournal(w io.Writer) Option {
 	return func(o *options) { o.changes = w }

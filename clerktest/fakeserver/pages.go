@@ -121,7 +121,7 @@ type signUpData struct {
 	RedirectURL   string // one that is not followed
 }
 
-// linkTexts say what became of a link that leads to the sign-up page.
+// linkTexts explain why a link leads to the sign-up page without a ticket.
 var linkTexts = map[string]signUpData{
 	"expired":   {Heading: "This invitation has expired", Text: "Its link no longer signs anybody up. Ask for a new invitation."},
 	"revoked":   {Heading: "This invitation was revoked", Text: "Its link no longer signs anybody up."},

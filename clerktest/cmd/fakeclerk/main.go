@@ -78,7 +78,7 @@ func run(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 	return shutDown(context.WithoutCancel(ctx), server, ended, stdout, context.Cause(ctx))
 }
 
-// shutDown ends the server. It gives open requests a second.
+// shutDown ends the server. It waits up to a second for open requests.
 func shutDown(ctx context.Context, server *http.Server, ended <-chan error, stdout io.Writer, cause error) error {
 	grace, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

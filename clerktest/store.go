@@ -123,8 +123,9 @@ func (s *store) candidates(query string, exact bool) []*invitation {
 // maxTail is how many bytes of a local part byTail indexes.
 const maxTail = 4
 
-// tails returns the last 4, 3, 2 and 1 bytes before each "@" of an address. An address that contains a query with an "@" has the query's first tail, so
-// that a query by address needs no scan over all invitations.
+// tails returns the last 4, 3, 2 and 1 bytes before each "@" of an address. An
+// address that contains a query with an "@" has the query's first tail, so that a
+// query by address needs no scan over all invitations.
 func tails(folded string) []string {
 	var all []string
 	for at := range len(folded) {

@@ -44,106 +44,116 @@ func invite(t *testing.T, fake *clerktest.Fake, address, redirectURL string) *cl
 
 const ada = "inv_000000000000000000000000001"
 
-// TestControl has a row for each operation of the control API: what it responds, and
-// whether it did what it says. Beforehand ada@example.com (id 1) is invited, and
-// user@example.com is a user.
-func TestControl(t *testing.T) {
-	status := func(want clerk.InvitationStatus) func(*testing.T, *clerktest.Fake) {
-		return func(t *testing.T, fake *clerktest.Fake) {
-			t.Helper()
-			require.Equal(t, want, fake.Invitations()[0].Status)
-		}
-	}
-	planned := func(want ...string) func(*testing.T, *clerktest.Fake) {
-		return func(t *testing.T, fake *clerktest.Fake) {
-			t.Helper()
-			require.Equal(t, append([]string{}, want...), fake.Planned())
-		}
-	}
-	nothing := func(t *testing.T, fake *clerktest.Fake) {
+// A check checks what an operation did.
+type check func(*testing.T, *clerktest.Fake)
+
+func hasStatus(want clerk.InvitationStatus) check {
+	return func(t *testing.T, fake *clerktest.Fake) {
 		t.Helper()
-		status("pending")(t, fake)
-		planned()(t, fake)
-		require.Len(t, fake.Users(), 1)
+		require.Equal(t, want, fake.Invitations()[0].Status)
 	}
-	users := func(want int) func(*testing.T, *clerktest.Fake) {
-		return func(t *testing.T, fake *clerktest.Fake) {
-			t.Helper()
-			require.Len(t, fake.Users(), want)
-		}
+}
+
+func hasPlanned(want ...string) check {
+	return func(t *testing.T, fake *clerktest.Fake) {
+		t.Helper()
+		require.Equal(t, append([]string{}, want...), fake.Planned())
 	}
-	for name, test := range map[string]struct {
-		request, body string
-		status        int
-		response      string // a part of it
-		check         func(*testing.T, *clerktest.Fake)
-	}{
-		"healthz":               {"GET /_fake/healthz", "", 200, `"status": "ok"`, nothing},
-		"state":                 {"GET /_fake/state", "", 200, `"email_address": "ada@example.com"`, nothing},
-		"emails":                {"GET /_fake/emails", "", 200, `"invitation_id": "` + ada + `"`, nothing},
-		"emails to":             {"GET /_fake/emails?to=ADA@example.com", "", 200, ada, nothing},
-		"emails to nobody":      {"GET /_fake/emails?to=da@example.com", "", 200, `[]`, nothing},
-		"requests":              {"GET /_fake/requests", "", 200, `"operation": "CreateInvitation"`, nothing},
-		"no requests":           {"GET /_fake/requests?limit=0", "", 200, `[]`, nothing},
-		"accept":                {"POST /_fake/invitations/" + ada + "/accept", "", 200, `"status": "accepted"`, status("accepted")},
-		"expire":                {"POST /_fake/invitations/" + ada + "/expire", "", 200, `"status": "expired"`, status("expired")},
-		"revoke":                {"POST /_fake/invitations/" + ada + "/revoke", "", 200, `"status": "revoked"`, status("revoked")},
-		"delete":                {"POST /_fake/invitations/" + ada + "/delete", "", 204, "", func(t *testing.T, fake *clerktest.Fake) { t.Helper(); require.Empty(t, fake.Invitations()) }},
-		"an unknown change":     {"POST /_fake/invitations/" + ada + "/lose", "", 404, "accept, expire, revoke and delete", nothing},
-		"an unknown id":         {"POST /_fake/invitations/inv_/accept", "", 404, `no invitation \"inv_\"`, nothing},
-		"reset":                 {"POST /_fake/reset", "", 204, "", users(0)},
-		"sign up":               {"POST /_fake/sign-up", `{"ticket":"ticket_of_` + ada + `"}`, 200, `"email_address": "ada@example.com"`, status("accepted")},
-		"an unknown ticket":     {"POST /_fake/sign-up", `{"ticket":"none"}`, 404, "no invitation has this ticket", nothing},
-		"no ticket":             {"POST /_fake/sign-up", "", 404, "no invitation has this ticket", nothing},
-		"add a user":            {"POST /_fake/users", `{"email_address":"new@example.com"}`, 204, "", users(2)},
-		"add nobody":            {"POST /_fake/users", `{}`, 400, "email_address is missing", nothing},
-		"remove a user":         {"POST /_fake/users/remove", `{"email_address":"USER@example.com"}`, 204, "", users(0)},
-		"remove nobody":         {"POST /_fake/users/remove", `{"email_address":"new@example.com"}`, 404, "no user has this address", nothing},
-		"a fault":               {"POST /_fake/faults", `{"operation":"RevokeInvitation","fault":"drop after","count":2}`, 204, "", planned("RevokeInvitation: drop after", "RevokeInvitation: drop after")},
-		"a fault by form":       {"POST /_fake/faults", `operation=DeleteInvitation&fault=hide+after&code=`, 204, "", planned("DeleteInvitation: hide after")},
-		"a code":                {"POST /_fake/faults", `{"operation":"ListInvitations","code":"quota_exceeded","delay":"1.5s"}`, 204, "", planned("ListInvitations: quota_exceeded in 1.5s")},
-		"a status by form":      {"POST /_fake/faults", `operation=ListInvitations&status=503&after=true&retry_after=1m`, 204, "", planned("ListInvitations: Service Unavailable")},
-		"an unknown fault":      {"POST /_fake/faults", `{"operation":"ListInvitations","fault":"drop"}`, 400, `unknown fault \"drop\"`, nothing},
-		"an unknown operation":  {"POST /_fake/faults", `{"operation":"List","fault":"drop after"}`, 400, `unknown operation \"List\"`, nothing},
-		"an unknown code":       {"POST /_fake/faults", `{"operation":"ListInvitations","code":"own"}`, 400, "needs a status", nothing},
-		"no fault":              {"POST /_fake/faults", `{"operation":"ListInvitations"}`, 400, "either a fault, or a response", nothing},
-		"both":                  {"POST /_fake/faults", `{"operation":"ListInvitations","fault":"drop after","status":500}`, 400, "either a fault, or a response", nothing},
-		"too many":              {"POST /_fake/faults", `{"operation":"ListInvitations","fault":"drop after","count":1000000}`, 400, "count", nothing},
-		"an unknown parameter":  {"POST /_fake/faults", `{"op":"ListInvitations"}`, 400, `unknown field \"op\"`, nothing},
-		"no JSON":               {"POST /_fake/faults", `{"operation"`, 400, "the request body is invalid", nothing},
-		"a number that is none": {"POST /_fake/faults", `status=five`, 400, "a number that is none", nothing},
-		"no form":               {"POST /_fake/faults", `%zz`, 400, "neither a JSON object nor a form", nothing},
-		"a share": {"POST /_fake/faults/share", `{"share":0.25,"faults":["drop before"],"operations":["ListInvitations"],"seed":7}`, 204, "", func(t *testing.T, fake *clerktest.Fake) {
-			t.Helper()
-			require.Equal(t, clerktest.FaultMix{
-				Share: 0.25, Seed: 7, Faults: []clerktest.Fault{"drop before"}, Operations: []clerk.Operation{"ListInvitations"},
-			}, fake.State(clerktest.Filter{}).Faults)
-		}},
-		"a share of a code": {"POST /_fake/faults/share", `share=1&code=conflict`, 204, "", func(t *testing.T, fake *clerktest.Fake) {
-			t.Helper()
-			require.Equal(t, []clerktest.Response{{Code: "conflict"}}, fake.State(clerktest.Filter{}).Faults.Responses)
-		}},
-		"a share beyond all": {"POST /_fake/faults/share", `{"share":2}`, 400, "share 2 is not between 0 and 1", nothing},
-		"clear faults":       {"POST /_fake/faults/clear", "", 204, "", planned()},
-		"latency": {"POST /_fake/latency", `{"latency":"250ms"}`, 204, "", func(t *testing.T, fake *clerktest.Fake) {
-			t.Helper()
-			require.Equal(t, 250*time.Millisecond, fake.State(clerktest.Filter{}).Latency)
-		}},
-		"no latency":       {"POST /_fake/latency", `{"latency":"soon"}`, 400, `\"soon\" is not a duration such as 1.5s`, nothing},
-		"negative latency": {"POST /_fake/latency", `{"latency":"-1s"}`, 400, "latency is negative", nothing},
-		"preset limits": {"POST /_fake/limits", `preset=production`, 204, "", func(t *testing.T, fake *clerktest.Fake) {
-			t.Helper()
-			require.Equal(t, clerktest.ProductionRateLimits().Creates, fake.RateLimitUsage().Creates.Limit)
-		}},
-		"own limits": {"POST /_fake/limits", `{"creates":{"requests":3,"per":"1m"}}`, 204, "", func(t *testing.T, fake *clerktest.Fake) {
-			t.Helper()
-			require.Equal(t, clerktest.Limit{Requests: 3, Per: time.Minute}, fake.RateLimitUsage().Creates.Limit)
-		}},
-		"unknown limits":         {"POST /_fake/limits", `{"preset":"staging"}`, 400, "none of off, development, production", nothing},
-		"limits without a time":  {"POST /_fake/limits", `{"creates":{"requests":3}}`, 400, "has no duration", nothing},
-		"an unknown operation 2": {"POST /_fake/nothing", "", 405, "", nothing},
-		"a method it hasn't":     {"DELETE /_fake/state", "", 405, "", nothing},
-	} {
+}
+
+func hasUsers(want int) check {
+	return func(t *testing.T, fake *clerktest.Fake) {
+		t.Helper()
+		require.Len(t, fake.Users(), want)
+	}
+}
+
+func changedNothing(t *testing.T, fake *clerktest.Fake) {
+	t.Helper()
+	hasStatus("pending")(t, fake)
+	hasPlanned()(t, fake)
+	hasUsers(1)(t, fake)
+}
+
+// operations has a row for each operation of the control API: what it responds, and
+// a check of what it did. See TestControl for what exists beforehand.
+var operations = map[string]struct {
+	request, body string
+	status        int
+	response      string // a part of it
+	check         check
+}{
+	"healthz":               {"GET /_fake/healthz", "", 200, `"status": "ok"`, changedNothing},
+	"state":                 {"GET /_fake/state", "", 200, `"email_address": "ada@example.com"`, changedNothing},
+	"emails":                {"GET /_fake/emails", "", 200, `"invitation_id": "` + ada + `"`, changedNothing},
+	"emails to":             {"GET /_fake/emails?to=ADA@example.com", "", 200, ada, changedNothing},
+	"emails to nobody":      {"GET /_fake/emails?to=da@example.com", "", 200, `[]`, changedNothing},
+	"requests":              {"GET /_fake/requests", "", 200, `"operation": "CreateInvitation"`, changedNothing},
+	"no requests":           {"GET /_fake/requests?limit=0", "", 200, `[]`, changedNothing},
+	"accept":                {"POST /_fake/invitations/" + ada + "/accept", "", 200, `"status": "accepted"`, hasStatus("accepted")},
+	"expire":                {"POST /_fake/invitations/" + ada + "/expire", "", 200, `"status": "expired"`, hasStatus("expired")},
+	"revoke":                {"POST /_fake/invitations/" + ada + "/revoke", "", 200, `"status": "revoked"`, hasStatus("revoked")},
+	"delete":                {"POST /_fake/invitations/" + ada + "/delete", "", 204, "", func(t *testing.T, fake *clerktest.Fake) { t.Helper(); require.Empty(t, fake.Invitations()) }},
+	"an unknown change":     {"POST /_fake/invitations/" + ada + "/lose", "", 404, "accept, expire, revoke and delete", changedNothing},
+	"an unknown id":         {"POST /_fake/invitations/inv_/accept", "", 404, `no invitation \"inv_\"`, changedNothing},
+	"reset":                 {"POST /_fake/reset", "", 204, "", hasUsers(0)},
+	"sign up":               {"POST /_fake/sign-up", `{"ticket":"ticket_of_` + ada + `"}`, 200, `"email_address": "ada@example.com"`, hasStatus("accepted")},
+	"an unknown ticket":     {"POST /_fake/sign-up", `{"ticket":"none"}`, 404, "no invitation has this ticket", changedNothing},
+	"no ticket":             {"POST /_fake/sign-up", "", 404, "no invitation has this ticket", changedNothing},
+	"add a user":            {"POST /_fake/users", `{"email_address":"new@example.com"}`, 204, "", hasUsers(2)},
+	"add nobody":            {"POST /_fake/users", `{}`, 400, "email_address is missing", changedNothing},
+	"remove a user":         {"POST /_fake/users/remove", `{"email_address":"USER@example.com"}`, 204, "", hasUsers(0)},
+	"remove nobody":         {"POST /_fake/users/remove", `{"email_address":"new@example.com"}`, 404, "no user has this address", changedNothing},
+	"a fault":               {"POST /_fake/faults", `{"operation":"RevokeInvitation","fault":"drop after","count":2}`, 204, "", hasPlanned("RevokeInvitation: drop after", "RevokeInvitation: drop after")},
+	"a fault by form":       {"POST /_fake/faults", `operation=DeleteInvitation&fault=hide+after&code=`, 204, "", hasPlanned("DeleteInvitation: hide after")},
+	"a code":                {"POST /_fake/faults", `{"operation":"ListInvitations","code":"quota_exceeded","delay":"1.5s"}`, 204, "", hasPlanned("ListInvitations: quota_exceeded in 1.5s")},
+	"a status by form":      {"POST /_fake/faults", `operation=ListInvitations&status=503&after=true&retry_after=1m`, 204, "", hasPlanned("ListInvitations: Service Unavailable")},
+	"an unknown fault":      {"POST /_fake/faults", `{"operation":"ListInvitations","fault":"drop"}`, 400, `unknown fault \"drop\"`, changedNothing},
+	"an unknown operation":  {"POST /_fake/faults", `{"operation":"List","fault":"drop after"}`, 400, `unknown operation \"List\"`, changedNothing},
+	"an unknown code":       {"POST /_fake/faults", `{"operation":"ListInvitations","code":"own"}`, 400, "needs a status", changedNothing},
+	"no fault":              {"POST /_fake/faults", `{"operation":"ListInvitations"}`, 400, "either a fault, or a response", changedNothing},
+	"both":                  {"POST /_fake/faults", `{"operation":"ListInvitations","fault":"drop after","status":500}`, 400, "either a fault, or a response", changedNothing},
+	"too many":              {"POST /_fake/faults", `{"operation":"ListInvitations","fault":"drop after","count":1000000}`, 400, "count", changedNothing},
+	"an unknown parameter":  {"POST /_fake/faults", `{"op":"ListInvitations"}`, 400, `unknown field \"op\"`, changedNothing},
+	"no JSON":               {"POST /_fake/faults", `{"operation"`, 400, "the request body is invalid", changedNothing},
+	"a number that is none": {"POST /_fake/faults", `status=five`, 400, "a number that is none", changedNothing},
+	"no form":               {"POST /_fake/faults", `%zz`, 400, "neither a JSON object nor a form", changedNothing},
+	"a share": {"POST /_fake/faults/share", `{"share":0.25,"faults":["drop before"],"operations":["ListInvitations"],"seed":7}`, 204, "", func(t *testing.T, fake *clerktest.Fake) {
+		t.Helper()
+		require.Equal(t, clerktest.FaultMix{
+			Share: 0.25, Seed: 7, Faults: []clerktest.Fault{"drop before"}, Operations: []clerk.Operation{"ListInvitations"},
+		}, fake.State(clerktest.Filter{}).Faults)
+	}},
+	"a share of a code": {"POST /_fake/faults/share", `share=1&code=conflict`, 204, "", func(t *testing.T, fake *clerktest.Fake) {
+		t.Helper()
+		require.Equal(t, []clerktest.Response{{Code: "conflict"}}, fake.State(clerktest.Filter{}).Faults.Responses)
+	}},
+	"a share beyond all": {"POST /_fake/faults/share", `{"share":2}`, 400, "share 2 is not between 0 and 1", changedNothing},
+	"clear faults":       {"POST /_fake/faults/clear", "", 204, "", hasPlanned()},
+	"latency": {"POST /_fake/latency", `{"latency":"250ms"}`, 204, "", func(t *testing.T, fake *clerktest.Fake) {
+		t.Helper()
+		require.Equal(t, 250*time.Millisecond, fake.State(clerktest.Filter{}).Latency)
+	}},
+	"no latency":       {"POST /_fake/latency", `{"latency":"soon"}`, 400, `\"soon\" is not a duration such as 1.5s`, changedNothing},
+	"negative latency": {"POST /_fake/latency", `{"latency":"-1s"}`, 400, "latency is negative", changedNothing},
+	"preset limits": {"POST /_fake/limits", `preset=production`, 204, "", func(t *testing.T, fake *clerktest.Fake) {
+		t.Helper()
+		require.Equal(t, clerktest.ProductionRateLimits().Creates, fake.RateLimitUsage().Creates.Limit)
+	}},
+	"own limits": {"POST /_fake/limits", `{"creates":{"requests":3,"per":"1m"}}`, 204, "", func(t *testing.T, fake *clerktest.Fake) {
+		t.Helper()
+		require.Equal(t, clerktest.Limit{Requests: 3, Per: time.Minute}, fake.RateLimitUsage().Creates.Limit)
+	}},
+	"unknown limits":         {"POST /_fake/limits", `{"preset":"staging"}`, 400, "none of off, development, production", changedNothing},
+	"limits without a time":  {"POST /_fake/limits", `{"creates":{"requests":3}}`, 400, "has no duration", changedNothing},
+	"an unknown operation 2": {"POST /_fake/nothing", "", 405, "", changedNothing},
+	"a method it hasn't":     {"DELETE /_fake/state", "", 405, "", changedNothing},
+}
+
+// TestControl calls each of operations. Beforehand ada@example.com (id 1) is invited,
+// and user@example.com is a user.
+func TestControl(t *testing.T) {
+	for name, test := range operations {
 		t.Run(name, func(t *testing.T) {
 			fake := clerktest.New()
 			invite(t, fake, "ada@example.com", "")

@@ -81,52 +81,37 @@ func done(fake *clerktest.Fake) bool {
 	return len(all) != 1 || all[0].Revoked
 }
 
-// TestFaults makes each write meet each fault, in process and over HTTP: is it
-// performed, and what does a client see that tries once?
+// outcomes says what a write that meets a fault does: is it performed, and what
+// status do a client that tries once and the fake's log see?
+var outcomes = map[clerktest.Fault]struct {
+	done   bool
+	status int
+	logged int
+}{
+	"":                             {true, 0, 200},
+	clerktest.FaultRefuse:          {false, 0, 0},
+	clerktest.FaultDropBefore:      {false, 0, 0},
+	clerktest.FaultDropAfter:       {true, 0, 0},
+	clerktest.FaultErrorBefore:     {false, 500, 500},
+	clerktest.FaultErrorAfter:      {true, 500, 500},
+	clerktest.FaultBadGatewayAfter: {true, 502, 502},
+	clerktest.FaultTruncateAfter:   {true, 200, 200},
+	clerktest.FaultSlowAfter:       {true, 0, 200},
+	clerktest.FaultRateLimit:       {false, 429, 429},
+	clerktest.FaultHideAfter:       {true, 0, 0},
+}
+
+// TestFaults makes each write meet each fault, in process and over HTTP.
 func TestFaults(t *testing.T) {
 	once := clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
-	for fault, test := range map[clerktest.Fault]struct {
-		done   bool
-		status int // as the client sees it
-		logged int // as the fake logs it
-	}{
-		"":                             {true, 0, 200},
-		clerktest.FaultRefuse:          {false, 0, 0},
-		clerktest.FaultDropBefore:      {false, 0, 0},
-		clerktest.FaultDropAfter:       {true, 0, 0},
-		clerktest.FaultErrorBefore:     {false, 500, 500},
-		clerktest.FaultErrorAfter:      {true, 500, 500},
-		clerktest.FaultBadGatewayAfter: {true, 502, 502},
-		clerktest.FaultTruncateAfter:   {true, 200, 200},
-		clerktest.FaultSlowAfter:       {true, 0, 200},
-		clerktest.FaultRateLimit:       {false, 429, 429},
-		clerktest.FaultHideAfter:       {true, 0, 0},
-	} {
-		for op, write := range writes {
-			check := func(t *testing.T, fake *clerktest.Fake, client *clerk.Client, notSent bool) {
-				t.Helper()
-				id := invite(t, fake, "old@example.com").ID
-				fake.Fail(op, fault)
-				err := write(t.Context(), client, id)
-				require.Equal(t, test.done, done(fake))
-				log := fake.Requests()
-				require.Equal(t, fault, log[len(log)-1].Fault)
-				require.Equal(t, test.logged, log[len(log)-1].Status)
-				if fault == "" {
-					require.NoError(t, err)
-					return
-				}
-				failed, ok := errors.AsType[*clerk.SDKError](err)
-				require.True(t, ok)
-				require.Equal(t, test.status, failed.StatusCode)
-				require.Equal(t, fault != clerktest.FaultRateLimit && !notSent, errors.Is(err, clerk.ErrOutcomeUnknown))
-			}
+	for fault := range outcomes {
+		for op := range writes {
 			t.Run(fmt.Sprintf("%s/%s in process", fault, op), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					fake := clerktest.New()
 					client, err := fake.Client(once)
 					require.NoError(t, err)
-					check(t, fake, client, fault == clerktest.FaultRefuse)
+					meet(t, fake, client, op, fault, fault == clerktest.FaultRefuse)
 				})
 			})
 			t.Run(fmt.Sprintf("%s/%s over HTTP", fault, op), func(t *testing.T) {
@@ -139,10 +124,32 @@ func TestFaults(t *testing.T) {
 				}
 				client, err := clerk.NewClient(fake.SecretKey(), once, clerk.WithBaseURL(baseURL), clerk.WithAttemptTimeout(timeout))
 				require.NoError(t, err)
-				check(t, fake, client, false)
+				meet(t, fake, client, op, fault, false)
 			})
 		}
 	}
+}
+
+// meet makes a write meet a fault, and compares what happens with outcomes. With
+// notSent the client knows that the request was not sent.
+func meet(t *testing.T, fake *clerktest.Fake, client *clerk.Client, op clerk.Operation, fault clerktest.Fault, notSent bool) {
+	t.Helper()
+	id := invite(t, fake, "old@example.com").ID
+	fake.Fail(op, fault)
+	err := writes[op](t.Context(), client, id)
+	want := outcomes[fault]
+	require.Equal(t, want.done, done(fake))
+	log := fake.Requests()
+	require.Equal(t, fault, log[len(log)-1].Fault)
+	require.Equal(t, want.logged, log[len(log)-1].Status)
+	if fault == "" {
+		require.NoError(t, err)
+		return
+	}
+	failed, ok := errors.AsType[*clerk.SDKError](err)
+	require.True(t, ok)
+	require.Equal(t, want.status, failed.StatusCode)
+	require.Equal(t, fault != clerktest.FaultRateLimit && !notSent, errors.Is(err, clerk.ErrOutcomeUnknown))
 }
 
 func TestSlowResponseArrives(t *testing.T) {

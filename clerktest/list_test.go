@@ -14,6 +14,34 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
+const firstID = "inv_000000000000000000000000001"
+
+// lists has the first letters of the addresses that a list with a query has. See
+// TestList for the invitations.
+var lists = map[string]string{
+	``:                                     "b d a c",
+	`order_by=-created_at`:                 "b d a c",
+	`order_by=created_at`:                  "c a d b",
+	`order_by=%2Bcreated_at`:               "c a d b",
+	`order_by=email_address`:               "a b c d",
+	`order_by=-email_address`:              "d c b a",
+	`order_by=expires_at`:                  "b d a c",
+	`order_by=-expires_at`:                 "c a d b",
+	`status=pending`:                       "b d c",
+	`status=accepted`:                      "a",
+	`status=revoked`:                       "e",
+	`status=expired`:                       "",
+	`status=accepted&status=revoked`:       "e a",
+	`query=B@EXAMPLE.com`:                  "b",
+	`query=example`:                        "b d a c",
+	`query=` + firstID:                     "c",
+	`query=nobody`:                         "",
+	`limit=2`:                              "b d",
+	`limit=2&offset=3`:                     "c",
+	`offset=9`:                             "",
+	`email_address=a@example.com&limit=10`: "b d a c", // there is no such filter
+}
+
 func TestList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := clerktest.New()
@@ -30,29 +58,8 @@ func TestList(t *testing.T) {
 		require.NoError(t, fake.Accept(all[1].ID))
 		_, err = client.Invitations.Revoke(t.Context(), all[4].ID)
 		require.NoError(t, err)
-		for query, want := range map[string]string{
-			``:                                     "b d a c",
-			`order_by=-created_at`:                 "b d a c",
-			`order_by=created_at`:                  "c a d b",
-			`order_by=%2Bcreated_at`:               "c a d b",
-			`order_by=email_address`:               "a b c d",
-			`order_by=-email_address`:              "d c b a",
-			`order_by=expires_at`:                  "b d a c",
-			`order_by=-expires_at`:                 "c a d b",
-			`status=pending`:                       "b d c",
-			`status=accepted`:                      "a",
-			`status=revoked`:                       "e",
-			`status=expired`:                       "",
-			`status=accepted&status=revoked`:       "e a",
-			`query=B@EXAMPLE.com`:                  "b",
-			`query=example`:                        "b d a c",
-			`query=` + all[0].ID:                   "c",
-			`query=nobody`:                         "",
-			`limit=2`:                              "b d",
-			`limit=2&offset=3`:                     "c",
-			`offset=9`:                             "",
-			`email_address=a@example.com&limit=10`: "b d a c", // there is no such filter
-		} {
+		require.Equal(t, firstID, all[0].ID)
+		for query, want := range lists {
 			_, array := send(t, fake, "GET", "/v1/invitations?"+query, "")
 			_, page := send(t, fake, "GET", "/v1/invitations?paginated=true&"+query, "")
 			var invs []clerk.Invitation

@@ -88,14 +88,20 @@ func run(ctx context.Context, out io.Writer, secretKey, email string) (err error
 	}
 	fmt.Fprintf(out, "refused  a second one, as expected: %v\n", err)
 
+	several, err := inviteSeveral(ctx, out, client, email)
+	created = append(created, several...)
+	return err
+}
+
+// inviteSeveral invites two people in one request, and lists who is invited.
+func inviteSeveral(ctx context.Context, out io.Writer, client *clerk.Client, email string) ([]clerk.Invitation, error) {
 	several, err := client.Invitations.BulkCreate(ctx, []clerk.CreateInvitationRequest{
 		{EmailAddress: tagged(email, "one"), Notify: new(false)},
 		{EmailAddress: tagged(email, "two"), Notify: new(false)},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	created = append(created, several...)
 	fmt.Fprintf(out, "created  %d in one request\n", len(several))
 
 	page, err := client.Invitations.List(ctx, clerk.ListInvitationsRequest{
@@ -103,13 +109,13 @@ func run(ctx context.Context, out io.Writer, secretKey, email string) (err error
 		Limit:  3,
 	})
 	if err != nil {
-		return err
+		return several, err
 	}
 	fmt.Fprintf(out, "pending  %d in all, the newest:\n", page.TotalCount)
 	for _, inv := range page.Data {
 		fmt.Fprintf(out, "         %s for %s\n", inv.ID, inv.EmailAddress)
 	}
-	return nil
+	return several, nil
 }
 
 func newClient(out io.Writer, secretKey string) (*clerk.Client, error) {

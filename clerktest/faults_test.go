@@ -30,8 +30,6 @@ var writes = map[clerk.Operation]func(context.Context, *clerk.Client, string) er
 	},
 }
 
-const operationDelete = clerk.Operation("DeleteInvitation")
-
 // TestFaultsOfDelete makes a raw delete meet each fault.
 func TestFaultsOfDelete(t *testing.T) {
 	for fault, test := range map[clerktest.Fault]struct {
@@ -54,7 +52,7 @@ func TestFaultsOfDelete(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake := clerktest.New()
 				inv := invite(t, fake, "ada@example.com")
-				fake.Fail(operationDelete, fault)
+				fake.Fail(clerk.OperationDelete, fault)
 				req, err := http.NewRequestWithContext(t.Context(), "DELETE", "https://api.clerk.com/v1/invitations/"+inv.ID, nil)
 				require.NoError(t, err)
 				req.Header.Set("Authorization", "Bearer "+fake.SecretKey())

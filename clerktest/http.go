@@ -103,7 +103,7 @@ func route(r *http.Request) (op clerk.Operation, id string) {
 	case r.Method == http.MethodPost && revoke && isID && path == "/"+id+"/revoke":
 		return clerk.OperationRevoke, id
 	case r.Method == http.MethodDelete && isID && path == "/"+id:
-		return operationDelete, id
+		return clerk.OperationDelete, id
 	}
 	return "", ""
 }

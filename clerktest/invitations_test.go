@@ -107,12 +107,12 @@ func TestDelete(t *testing.T) {
 	require.Len(t, fake.Users(), 1, "deleting an accepted invitation keeps its user")
 	invite(t, fake, "pending@example.com") // which can be invited again
 	log := fake.Requests()
-	require.Equal(t, operationDelete, log[1].Operation)
+	require.Equal(t, clerk.OperationDelete, log[1].Operation)
 }
 
 func TestRevokeAndDeleteInTheDashboard(t *testing.T) {
 	fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{
-		Share: 1, Operations: []clerk.Operation{clerk.OperationRevoke, operationDelete},
+		Share: 1, Operations: []clerk.Operation{clerk.OperationRevoke, clerk.OperationDelete},
 	}))
 	inv := invite(t, fake, "ada@example.com")
 	require.NoError(t, fake.Revoke(inv.ID))

@@ -9,13 +9,10 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// operationDelete is the operation that deletes an invitation.
-const operationDelete = clerk.Operation("DeleteInvitation")
-
 // Operations returns the operations that the fake has.
 func Operations() []clerk.Operation {
 	return []clerk.Operation{
-		clerk.OperationCreate, clerk.OperationList, clerk.OperationBulkCreate, clerk.OperationRevoke, operationDelete,
+		clerk.OperationCreate, clerk.OperationList, clerk.OperationBulkCreate, clerk.OperationRevoke, clerk.OperationDelete,
 	}
 }
 
@@ -28,7 +25,7 @@ func (f *Fake) perform(op clerk.Operation, id string, query url.Values, body []b
 		return f.bulkCreate(body)
 	case clerk.OperationRevoke:
 		return f.revoke(id)
-	case operationDelete:
+	case clerk.OperationDelete:
 		return f.delete(id)
 	}
 	return f.list(query)

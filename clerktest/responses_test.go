@@ -160,7 +160,7 @@ func TestNewClientReportsFailuresThatNoRequestMet(t *testing.T) {
 	client, fake := clerktest.NewClient(r)
 	fake.Fail(clerk.OperationList, clerktest.FaultErrorBefore)
 	fake.Fail(clerk.OperationRevoke, clerktest.FaultDropAfter)
-	fake.Respond(operationDelete, clerktest.Response{Code: clerk.CodeConflict, Delay: time.Second}, clerktest.Response{Delay: time.Minute})
+	fake.Respond(clerk.OperationDelete, clerktest.Response{Code: clerk.CodeConflict, Delay: time.Second}, clerktest.Response{Delay: time.Minute})
 	_, err := client.Invitations.List(t.Context(), clerk.ListInvitationsRequest{},
 		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 	require.Error(t, err)

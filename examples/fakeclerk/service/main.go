@@ -16,7 +16,8 @@ import (
 const addr = ":3000"
 
 func main() {
-	client, err := clerk.NewClient(os.Getenv("CLERK_SECRET_KEY"), clerk.WithBaseURL(os.Getenv("CLERK_BASE_URL")))
+	client, err := clerk.NewClient(os.Getenv("CLERK_SECRET_KEY"), clerk.WithBaseURL(os.Getenv("CLERK_BASE_URL")),
+		clerk.WithInsecurePlaintextHTTP()) // fakeclerk is another container
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -178,7 +178,7 @@ func TestNewClientReportsInvalidOptions(t *testing.T) {
 	r := &recorder{T: t}
 	clerktest.NewClient(r, clerktest.WithClientOptions(clerk.WithAppName("")))
 	require.Len(t, r.failures, 1)
-	require.Contains(t, r.failures[0], "app name")
+	require.Contains(t, r.failures[0], "WithAppName")
 }
 
 func TestUnknownFaultsOperationsAndSharesPanic(t *testing.T) {

@@ -118,6 +118,8 @@ func TestStatusOf(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, statusOf(err), "certainly not sent")
 	require.Equal(t, http.StatusGatewayTimeout, statusOf(context.Canceled))
 	require.Equal(t, http.StatusUnprocessableEntity, statusOf(&clerk.ClerkErrors{}))
+	wrongKey := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeClerkKeyInvalid}}}
+	require.Equal(t, http.StatusServiceUnavailable, statusOf(wrongKey))
 	require.Equal(t, http.StatusServiceUnavailable, statusOf(errors.New("another")))
 }
 

@@ -83,7 +83,7 @@ func printMetrics(ctx context.Context, out io.Writer, reader sdkmetric.Reader) e
 func text(attrs []attribute.KeyValue) string {
 	var texts []string
 	for _, attr := range attrs {
-		texts = append(texts, fmt.Sprintf("%s=%q", attr.Key, attr.Value.Emit()))
+		texts = append(texts, fmt.Sprintf("%s=%q", attr.Key, attr.Value.String()))
 	}
 	return strings.Join(texts, " ")
 }

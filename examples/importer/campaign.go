@@ -86,7 +86,7 @@ func (c *campaign) connect() (err error) {
 	}
 	opts := []clerk.Option{
 		clerk.WithAppName("importer"),
-		clerk.WithHTTPClient(&http.Client{Transport: &watch{transport, c.display.failed}}),
+		clerk.WithHTTPClient(&http.Client{Transport: &watch{transport, c.display}}),
 	}
 	if c.baseURL != "" {
 		opts = append(opts, clerk.WithBaseURL(c.baseURL))
@@ -126,6 +126,9 @@ func (c *campaign) run(ctx context.Context) int {
 		c.report.add(result)
 	}
 	c.display.close()
+	if ctx.Err() != nil && c.report.count(notSent)+c.report.count(unknown) == 0 {
+		failure = nil // it was stopped after the last line
+	}
 	stopped := failure != nil && ctx.Err() != nil
 	c.summarise(failure, stopped)
 	if err := c.report.write(c.reportFile); err != nil {

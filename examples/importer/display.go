@@ -33,6 +33,7 @@ type display struct {
 	progress  clerk.Progress
 	failure   string // of the last request, "" if it succeeded
 	reached   bool   // by a request
+	inviting  bool   // as well as listing
 	started   time.Time
 	stopping  bool
 	closed    bool
@@ -95,7 +96,16 @@ func (d *display) show(p clerk.Progress) {
 	})
 }
 
-// failed shows the failure of the last request, or that it succeeded.
+// sending shows that a request for an operation is sent.
+func (d *display) sending(operation clerk.Operation) {
+	d.update(func() bool {
+		isFirst := !d.inviting && operation != clerk.OperationList
+		d.inviting = d.inviting || isFirst
+		return isFirst
+	})
+}
+
+// failed shows the failure of the last request, or with "" that it succeeded.
 func (d *display) failed(failure string) {
 	d.update(func() bool {
 		isNew := !d.reached && failure != d.failure
@@ -171,12 +181,10 @@ func (d *display) state(now time.Time) []string {
 		return []string{d.failure + "; trying again (" + d.server + ")."}
 	case !d.reached:
 		return []string{fmt.Sprintf("Connecting to %s (%d s).", d.server, int(now.Sub(d.started).Seconds()))}
-	case p.Taken == 0:
+	case !d.inviting:
 		return []string{fmt.Sprintf("Reading the existing invitations: %d so far.", p.Listed)}
-	case p.Done() < len(d.report.byRow):
-		return []string{"Inviting."}
 	}
-	return []string{"Done."}
+	return []string{"Inviting."}
 }
 
 // draw replaces the lines on the terminal.

@@ -5,28 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/clerk-invitations/clerk-go"
 )
 
-// A watch is a transport that reports whether the last request failed, and in which way;
-// "" if it did not. The library retries within a call without reporting it.
+// A watch is a transport that tells the display which request is sent and how it failed:
+// the library reports neither of a single request.
 type watch struct {
-	next   http.RoundTripper
-	report func(failure string)
+	next    http.RoundTripper
+	display *display
 }
 
 // RoundTrip implements http.RoundTripper.
 func (w *watch) RoundTrip(req *http.Request) (*http.Response, error) {
+	info, _ := clerk.RequestInfoFromContext(req.Context())
+	w.display.sending(info.Operation)
 	resp, err := w.next.RoundTrip(req)
 	switch {
 	case errors.Is(err, context.Canceled): // stopped, not failed
 	case errors.Is(err, context.DeadlineExceeded):
-		w.report("Clerk does not answer")
+		w.display.failed("Clerk does not answer")
 	case err != nil:
-		w.report("Clerk cannot be reached")
+		w.display.failed("Clerk cannot be reached")
 	case resp.StatusCode >= http.StatusInternalServerError:
-		w.report(fmt.Sprintf("Clerk has a problem (status %d)", resp.StatusCode))
+		w.display.failed(fmt.Sprintf("Clerk has a problem (status %d)", resp.StatusCode))
 	default:
-		w.report("")
+		w.display.failed("")
 	}
 	return resp, err
 }

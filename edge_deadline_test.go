@@ -106,9 +106,18 @@ func TestMaxElapsedTimeBoundsTheCall(t *testing.T) {
 	for _, wrap := range []func(http.RoundTripper, string) http.RoundTripper{askingToWait, alwaysAskingToWait} {
 		for _, seconds := range []string{"1", "20", "25", "50", "59"} {
 			for name, call := range map[string]func(ctx context.Context, c *clerk.Client, id string) error{
-				"Get":            func(ctx context.Context, c *clerk.Client, id string) error { _, err := c.Invitations.Get(ctx, id); return err },
-				"Get of unknown": func(ctx context.Context, c *clerk.Client, _ string) error { _, err := c.Invitations.Get(ctx, "inv_unknown"); return err },
-				"FindPending":    func(ctx context.Context, c *clerk.Client, _ string) error { _, err := c.Invitations.FindPending(ctx, "zoe@example.com"); return err },
+				"Get": func(ctx context.Context, c *clerk.Client, id string) error {
+					_, err := c.Invitations.Get(ctx, id)
+					return err
+				},
+				"Get of unknown": func(ctx context.Context, c *clerk.Client, _ string) error {
+					_, err := c.Invitations.Get(ctx, "inv_unknown")
+					return err
+				},
+				"FindPending": func(ctx context.Context, c *clerk.Client, _ string) error {
+					_, err := c.Invitations.FindPending(ctx, "zoe@example.com")
+					return err
+				},
 				"Resend": func(ctx context.Context, c *clerk.Client, id string) error {
 					_, err := c.Invitations.Resend(ctx, id, clerk.CreateInvitationRequest{})
 					return err
@@ -121,8 +130,14 @@ func TestMaxElapsedTimeBoundsTheCall(t *testing.T) {
 					_, err := c.Invitations.BulkCreate(ctx, []clerk.CreateInvitationRequest{{EmailAddress: "b@example.com"}, {EmailAddress: "c@example.com", IgnoreExisting: true}})
 					return err
 				},
-				"Revoke": func(ctx context.Context, c *clerk.Client, id string) error { _, err := c.Invitations.Revoke(ctx, id); return err },
-				"Delete": func(ctx context.Context, c *clerk.Client, id string) error { _, err := c.Invitations.Delete(ctx, id); return err },
+				"Revoke": func(ctx context.Context, c *clerk.Client, id string) error {
+					_, err := c.Invitations.Revoke(ctx, id)
+					return err
+				},
+				"Delete": func(ctx context.Context, c *clerk.Client, id string) error {
+					_, err := c.Invitations.Delete(ctx, id)
+					return err
+				},
 			} {
 				t.Run(name+"/"+seconds, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {

@@ -148,7 +148,7 @@ func formatClient(s fmt.State, name string, config func() *clientConfig) {
 // checkSecretKey rejects a string that cannot be a secret key. Its error shows no part
 // of the key.
 func checkSecretKey(key string) error {
-	problem := ""
+	var problem string
 	switch {
 	case key == "":
 		problem = "is empty"

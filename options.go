@@ -192,8 +192,8 @@ func WithInsecurePlaintextHTTP() Option {
 // checkBaseURL rejects a scheme that would send the key unencrypted.
 func (c *callConfig) checkBaseURL() error {
 	u, err := url.Parse(c.baseURL)
-	if err != nil || u.Scheme == "https" || u.Scheme == "http" && (c.allowHTTP || isLoopback(u.Hostname())) {
-		return nil // WithBaseURL has rejected what cannot be parsed
+	if err == nil && (u.Scheme == "https" || u.Scheme == "http" && (c.allowHTTP || isLoopback(u.Hostname()))) {
+		return nil
 	}
 	return &InputError{"WithBaseURL", "is neither https nor http to a loopback address"}
 }

@@ -141,13 +141,16 @@ func (c *call) finish(meta callMeta, err error) error {
 
 // key returns the current secret key; the provider must answer before the deadline.
 func (c *call) key(ctx context.Context) (string, error) {
+	if c.client.keyProvider == nil {
+		return c.client.staticKey, nil
+	}
 	limit := c.deadline
 	if limit.IsZero() {
 		limit = time.Now().Add(c.attemptLimit(false))
 	}
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
-	return c.client.secretKey(ctx)
+	return c.client.keyProvider(ctx)
 }
 
 // do sends a request, retries it as the configuration says, and decodes the response.
@@ -182,7 +185,7 @@ type requestLoop struct {
 	attempts int         // begun so far
 	longest  time.Duration
 	last     attempt
-	answered attempt       // the last one before it that has a response
+	answered *attempt      // the last one before it that has a response; nil without one
 	again    bool          // the policy wants another attempt
 	wait     time.Duration // before it
 	stopped  error         // why there was no further attempt: the context's error
@@ -288,7 +291,7 @@ func (l *requestLoop) ownCookies() http.Header {
 func (l *requestLoop) keep(a attempt) {
 	l.longest, l.again = max(l.longest, time.Since(a.began)), false
 	if l.last.status != 0 {
-		l.answered = l.last
+		l.answered = new(l.last)
 	}
 	l.last = a
 }
@@ -296,9 +299,9 @@ func (l *requestLoop) keep(a attempt) {
 // recall returns to the last response if the attempt after it timed out: it says more.
 func (l *requestLoop) recall() {
 	timedOut := errors.Is(l.last.err, context.DeadlineExceeded) || errors.Is(l.last.err, context.Canceled)
-	if timedOut && l.last.status == 0 && l.last.class != classAmbiguous && l.answered.status != 0 {
+	if timedOut && l.last.status == 0 && l.last.class != classAmbiguous && l.answered != nil {
 		l.stopped = cmp.Or(l.stopped, l.last.err)
-		l.last = l.answered
+		l.last = *l.answered
 	}
 }
 

@@ -48,7 +48,8 @@ type clientConfig struct {
 
 	http             *http.Client // of the caller, or the library's own
 	retrying         *retryablehttp.Client
-	secretKey        func(context.Context) (string, error)
+	staticKey        string                                // empty if there is a keyProvider
+	keyProvider      func(context.Context) (string, error) // nil for none
 	maxResponseBytes int64
 	logger           *slog.Logger // nil for none
 	skew             *clockSkew   // shared with derived clients
@@ -247,7 +248,8 @@ func WithSecretKeyFunc(provider func(ctx context.Context) (string, error)) Optio
 		if provider == nil {
 			return &InputError{"WithSecretKeyFunc", "is nil"}
 		}
-		c.secretKey = func(ctx context.Context) (string, error) {
+		c.staticKey = ""
+		c.keyProvider = func(ctx context.Context) (string, error) {
 			key, err := provider(ctx)
 			if err != nil {
 				return "", fmt.Errorf("the secret key function failed: %w", err)

@@ -52,7 +52,6 @@
 package clerk
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -91,17 +90,19 @@ type Client struct {
 func NewClient(secretKey string, opts ...Option) (*Client, error) {
 	cfg := clientConfig{
 		http:             &http.Client{Transport: newTransport()},
-		userAgent:        "clerk-go/" + Version,
 		maxResponseBytes: defaultMaxResponseBytes,
 		skew:             new(clockSkew),
 	}
 	cfg.baseURL = DefaultBaseURL
+	cfg.header = http.Header{
+		"Accept": {"application/json"}, "User-Agent": {"clerk-go/" + Version}, "Clerk-Api-Version": {APIVersion},
+	}
 	cfg.retry, _ = RetryConfig{}.withDefaults()
 	if secretKey != "" {
 		if err := checkSecretKey(secretKey); err != nil {
 			return nil, invalid("", err)
 		}
-		cfg.secretKey = func(context.Context) (string, error) { return secretKey, nil }
+		cfg.staticKey = secretKey
 	}
 	return newClient(cfg, opts)
 }
@@ -121,7 +122,7 @@ func newClient(cfg clientConfig, opts []Option) (*Client, error) {
 			return nil, invalid("", err)
 		}
 	}
-	if cfg.secretKey == nil {
+	if cfg.staticKey == "" && cfg.keyProvider == nil {
 		return nil, invalid("", &InputError{Field: "secret key", Problem: "is empty"})
 	}
 	if err := cfg.checkBaseURL(); err != nil {
@@ -146,7 +147,7 @@ func formatClient(s fmt.State, name string, config func() *clientConfig) {
 // checkSecretKey rejects a string that cannot be a secret key. Its error shows no part
 // of the key.
 func checkSecretKey(key string) error {
-	problem := ""
+	var problem string
 	switch {
 	case key == "":
 		problem = "is empty"

@@ -48,8 +48,8 @@ type clientConfig struct {
 
 	http             *http.Client // of the caller, or the library's own
 	retrying         *retryablehttp.Client
-	secretKey        func(context.Context) (string, error)
-	userAgent        string
+	staticKey        string                                // empty if there is a keyProvider
+	keyProvider      func(context.Context) (string, error) // nil for none
 	maxResponseBytes int64
 	logger           *slog.Logger // nil for none
 	skew             *clockSkew   // shared with derived clients
@@ -59,7 +59,7 @@ type clientConfig struct {
 type callConfig struct {
 	baseURL        string
 	allowHTTP      bool          // also to a host that is not loopback
-	header         http.Header   // never changed in place: clients share it
+	header         http.Header   // of every request; never changed in place: clients share it
 	retry          RetryConfig   // with its defaults
 	attemptTimeout time.Duration // 0 for the default
 	response       *ResponseMeta // nil if the caller does not ask
@@ -134,14 +134,14 @@ func WithHeader(name, value string) SharedOption {
 		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 			return &InputError{"WithHeader", name + " has a control character in its value"}
 		}
-		header := c.header.Clone()
-		if header == nil {
-			header = http.Header{}
-		}
-		header.Set(name, value)
-		c.header = header
+		c.setHeader(name, value)
 		return nil
 	})
+}
+
+func (c *callConfig) setHeader(name, value string) {
+	c.header = c.header.Clone()
+	c.header.Set(name, value)
 }
 
 var reservedHeaders = map[string]bool{
@@ -193,8 +193,8 @@ func WithInsecurePlaintextHTTP() Option {
 // checkBaseURL rejects a scheme that would send the key unencrypted.
 func (c *callConfig) checkBaseURL() error {
 	u, err := url.Parse(c.baseURL)
-	if err != nil || u.Scheme == "https" || u.Scheme == "http" && (c.allowHTTP || isLoopback(u.Hostname())) {
-		return nil // WithBaseURL has rejected what cannot be parsed
+	if err == nil && (u.Scheme == "https" || u.Scheme == "http" && (c.allowHTTP || isLoopback(u.Hostname()))) {
+		return nil
 	}
 	return &InputError{"WithBaseURL", "is neither https nor http to a loopback address"}
 }
@@ -248,7 +248,8 @@ func WithSecretKeyFunc(provider func(ctx context.Context) (string, error)) Optio
 		if provider == nil {
 			return &InputError{"WithSecretKeyFunc", "is nil"}
 		}
-		c.secretKey = func(ctx context.Context) (string, error) {
+		c.staticKey = ""
+		c.keyProvider = func(ctx context.Context) (string, error) {
 			key, err := provider(ctx)
 			if err != nil {
 				return "", fmt.Errorf("the secret key function failed: %w", err)
@@ -269,7 +270,7 @@ func WithAppName(name string) Option {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
 			return &InputError{"WithAppName", "is empty or has a character other than printable ASCII"}
 		}
-		c.userAgent = name + " " + c.userAgent
+		c.setHeader("User-Agent", name+" "+c.header.Get("User-Agent"))
 		return nil
 	})
 }

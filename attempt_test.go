@@ -3,15 +3,11 @@ package clerk_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,19 +16,6 @@ import (
 
 	"github.com/clerk-invitations/clerk-go"
 )
-
-// serve starts a loopback server, and makes a client of it that tries once.
-func serve(t *testing.T, handler http.HandlerFunc, opts ...clerk.Option) *clerk.Client {
-	t.Helper()
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	opts = append([]clerk.Option{
-		clerk.WithBaseURL(server.URL), clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}),
-	}, opts...)
-	client, err := clerk.NewClient(testKey, opts...)
-	require.NoError(t, err)
-	return client
-}
 
 // TestHostileAnswers has each operation get answers that no operation expects,
 // over a real connection. Each gives a clear error, and writes say that their
@@ -278,8 +261,6 @@ func TestAnswerLargerThanTheLimit(t *testing.T) {
 	}
 }
 
-func isUnknown(err error) bool { return strings.Contains(err.Error(), "outcome unknown") }
-
 func padded(n int) []byte { return bytes.Repeat([]byte(" "), n) }
 
 func TestAnswerLargerThanTheLimitIsNotAskedForAgain(t *testing.T) {
@@ -335,99 +316,5 @@ func TestTruncatedTransfer(t *testing.T) {
 				asSDKError(t, err)
 			})
 		}
-	}
-}
-
-// TestNothingIsLeftBehind counts connections and goroutines after answers of all
-// kinds: bodies that are read to the end let their connection be used again.
-func TestNothingIsLeftBehind(t *testing.T) {
-	statuses := []int{200, 400, 502, 429, 204, 302}
-	var n, conns atomic.Int32
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Location", "/other")
-		w.WriteHeader(statuses[int(n.Add(1))%len(statuses)])
-		_, _ = io.WriteString(w, pendingJSON)
-	}))
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			conns.Add(1)
-		}
-	}
-	server.Start()
-	transport := &http.Transport{}
-	client, err := clerk.NewClient(testKey,
-		clerk.WithBaseURL(server.URL), clerk.WithHTTPClient(&http.Client{Transport: transport}),
-		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
-	require.NoError(t, err)
-	before := runtime.NumGoroutine()
-	for range 20 {
-		for _, call := range calls {
-			_ = call(t.Context(), client) // whatever comes of it
-		}
-	}
-	require.EqualValues(t, 80, n.Load())
-	require.EqualValues(t, 1, conns.Load(), "one connection serves all")
-	transport.CloseIdleConnections()
-	server.Close()
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, 5*time.Second, time.Millisecond)
-}
-
-// TestConnectionsAreKept has many requests at once, twice: the connections of the
-// first time serve the second.
-func TestConnectionsAreKept(t *testing.T) {
-	const n = 32
-	var together sync.WaitGroup
-	var conns atomic.Int32
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		together.Done()
-		together.Wait()
-		_, _ = io.WriteString(w, pendingJSON)
-	}))
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			conns.Add(1)
-		}
-	}
-	server.Start()
-	defer server.Close()
-	client, err := clerk.NewClient(testKey, clerk.WithBaseURL(server.URL))
-	require.NoError(t, err)
-	for range 2 {
-		together.Add(n)
-		var group sync.WaitGroup
-		for range n {
-			group.Go(func() { _ = calls[clerk.OperationCreate](context.Background(), client, once) })
-		}
-		group.Wait()
-	}
-	require.EqualValues(t, n, conns.Load())
-}
-
-func TestConcurrentUse(t *testing.T) {
-	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		op := clerk.OperationCreate
-		switch {
-		case r.Method == http.MethodGet:
-			op = clerk.OperationList
-		case strings.HasSuffix(r.URL.Path, "/bulk"):
-			op = clerk.OperationBulkCreate
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, success[op])
-	}, clerk.WithHeader("X-Team", "one"))
-	done := make(chan error)
-	for i := range 32 {
-		go func() {
-			for _, call := range calls {
-				if err := call(context.Background(), client, clerk.WithHeader("X-Turn", fmt.Sprint(i))); err != nil {
-					done <- err
-					return
-				}
-			}
-			done <- nil
-		}()
-	}
-	for range 32 {
-		require.NoError(t, <-done)
 	}
 }

@@ -69,7 +69,7 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	a.class = classify(l.isWrite(), conn.delivery(a.err), a.status, a.err)
 	l.keep(a)
-	return a.withoutBody(req), nil
+	return withoutBody(resp, req), nil
 }
 
 // send gives the request to the transport, with the loop's headers and the cookies that
@@ -99,11 +99,15 @@ func (l *requestLoop) send(ctx context.Context, req *http.Request, conn *connect
 	return resp, err
 }
 
-// withoutBody is what http.Client gets to see: the status, and cookies for its jar. It
-// has no Location, as redirects are refused.
-func (a *attempt) withoutBody(req *http.Request) *http.Response {
-	resp := &http.Response{StatusCode: a.status, Body: http.NoBody, Request: req}
-	if cookies := a.header["Set-Cookie"]; cookies != nil {
+// withoutBody is what http.Client gets to see: a response without a body and, as
+// redirects are refused, without a Location. Its jar needs the cookies.
+func withoutBody(resp *http.Response, req *http.Request) *http.Response {
+	if resp == nil {
+		return &http.Response{Body: http.NoBody, Request: req}
+	}
+	cookies := resp.Header["Set-Cookie"]
+	resp.Body, resp.Request, resp.Header = http.NoBody, req, nil
+	if cookies != nil {
 		resp.Header = http.Header{"Set-Cookie": cookies}
 	}
 	return resp

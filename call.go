@@ -141,13 +141,16 @@ func (c *call) finish(meta callMeta, err error) error {
 
 // key returns the current secret key; the provider must answer before the deadline.
 func (c *call) key(ctx context.Context) (string, error) {
+	if c.client.keyProvider == nil {
+		return c.client.staticKey, nil
+	}
 	limit := c.deadline
 	if limit.IsZero() {
 		limit = time.Now().Add(c.attemptLimit(false))
 	}
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
-	return c.client.secretKey(ctx)
+	return c.client.keyProvider(ctx)
 }
 
 // do sends a request, retries it as the configuration says, and decodes the response.
@@ -182,6 +185,7 @@ type requestLoop struct {
 	attempts int         // begun so far
 	longest  time.Duration
 	last     attempt
+	answered *attempt      // the last one before it that has a response; nil without one
 	again    bool          // the policy wants another attempt
 	wait     time.Duration // before it
 	stopped  error         // why there was no further attempt: the context's error
@@ -240,6 +244,9 @@ func (l *requestLoop) run(ctx context.Context) {
 	case l.again: // the context ended during the wait
 		l.stopped = err
 	}
+	if l.last.class != classSucceeded {
+		l.recall()
+	}
 }
 
 func (l *requestLoop) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
@@ -280,16 +287,22 @@ func (l *requestLoop) ownCookies() http.Header {
 	return header
 }
 
-// keep makes a the last attempt, unless it was cut off by a deadline, says less than an
-// earlier response, and leaves nothing open.
+// keep makes a the last attempt.
 func (l *requestLoop) keep(a attempt) {
 	l.longest, l.again = max(l.longest, time.Since(a.began)), false
-	cutOff := errors.Is(a.err, context.DeadlineExceeded) || errors.Is(a.err, context.Canceled)
-	if cutOff && a.status == 0 && a.class != classAmbiguous && l.last.status != 0 {
-		l.stopped = a.err
-		return
+	if l.last.status != 0 {
+		l.answered = new(l.last)
 	}
 	l.last = a
+}
+
+// recall returns to the last response if the attempt after it timed out: it says more.
+func (l *requestLoop) recall() {
+	timedOut := errors.Is(l.last.err, context.DeadlineExceeded) || errors.Is(l.last.err, context.Canceled)
+	if timedOut && l.last.status == 0 && l.last.class != classAmbiguous && l.answered != nil {
+		l.stopped = cmp.Or(l.stopped, l.last.err)
+		l.last = *l.answered
+	}
 }
 
 // meta describes the last attempt.

@@ -111,7 +111,7 @@ func (b BackoffStrategy) wait(attempt int) time.Duration {
 // plan decides whether there is another attempt, and how long to wait before it.
 func (l *requestLoop) plan(ctx context.Context) bool {
 	l.again, l.wait = false, 0
-	if l.stopped != nil || !l.retries() {
+	if !l.retries() {
 		return false
 	}
 	if l.stopped = l.ended(ctx); l.stopped != nil {

@@ -17,10 +17,10 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestHostileAnswers has each operation get answers that no operation expects,
+// TestUnexpectedResponses has each operation get answers that no operation expects,
 // over a real connection. Each gives a clear error, and writes say that their
 // outcome is unknown, except where the status is a refusal.
-func TestHostileAnswers(t *testing.T) {
+func TestUnexpectedResponses(t *testing.T) {
 	invitation, list := pendingJSON, `{"data":[`+pendingJSON+`],"total_count":1}`
 	every := []clerk.Operation{clerk.OperationCreate, clerk.OperationList, clerk.OperationBulkCreate, clerk.OperationRevoke}
 	for name, test := range map[string]struct {
@@ -78,7 +78,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-func TestAnswersThatWillDo(t *testing.T) {
+func TestAcceptedResponses(t *testing.T) {
 	for name, test := range map[string]struct {
 		status      int
 		contentType []string
@@ -102,8 +102,8 @@ func TestAnswersThatWillDo(t *testing.T) {
 	}
 }
 
-// TestStatusLineOfAnotherProtocol: net/http's error quotes what the server sent.
-func TestStatusLineOfAnotherProtocol(t *testing.T) {
+// TestMalformedStatusLineIsAmbiguous: net/http's error quotes what the server sent.
+func TestMalformedStatusLineIsAmbiguous(t *testing.T) {
 	for op, call := range calls {
 		if op == clerk.OperationList {
 			continue
@@ -128,7 +128,7 @@ func TestStatusLineOfAnotherProtocol(t *testing.T) {
 	}
 }
 
-func TestStatusOfNothing(t *testing.T) {
+func TestInvalidStatusIsAmbiguous(t *testing.T) {
 	for op, call := range calls {
 		client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := w.(http.Hijacker).Hijack()
@@ -145,9 +145,9 @@ func TestStatusOfNothing(t *testing.T) {
 	}
 }
 
-// TestArraysOfNonsense: an element takes far more memory than what it is read from,
+// TestLargeInvalidArraysAreRejectedEarly: an element takes far more memory than what it is read from,
 // so that reading must end at the first one that is none, or after too many.
-func TestArraysOfNonsense(t *testing.T) {
+func TestLargeInvalidArraysAreRejectedEarly(t *testing.T) {
 	for element, text := range map[string]string{
 		`0`:          "element 0",
 		`{}`:         "element 0 has no id",
@@ -164,9 +164,9 @@ func TestArraysOfNonsense(t *testing.T) {
 	}
 }
 
-// TestSwitchingProtocols: net/http gives the caller the connection as a body, and
+// TestSwitchingProtocolsDoesNotHang: net/http gives the caller the connection as a body, and
 // no context ends a read from it.
-func TestSwitchingProtocols(t *testing.T) {
+func TestSwitchingProtocolsDoesNotHang(t *testing.T) {
 	for op, call := range calls {
 		t.Run(string(op), func(t *testing.T) {
 			release := make(chan struct{})
@@ -225,7 +225,7 @@ func TestRedirectsAreRefused(t *testing.T) {
 	require.Zero(t, elsewhere.Load())
 }
 
-func TestAnswerLargerThanTheLimit(t *testing.T) {
+func TestResponseLargerThanTheLimitIsRejected(t *testing.T) {
 	const limit = 1000
 	bodies := map[string]func(http.ResponseWriter, int){
 		"with its length": func(w http.ResponseWriter, n int) {
@@ -263,15 +263,15 @@ func TestAnswerLargerThanTheLimit(t *testing.T) {
 
 func padded(n int) []byte { return bytes.Repeat([]byte(" "), n) }
 
-func TestAnswerLargerThanTheLimitIsNotAskedForAgain(t *testing.T) {
+func TestResponseLargerThanTheLimitIsNotRetried(t *testing.T) {
 	mock := answering(reply(200, success[clerk.OperationList]))
 	err := calls[clerk.OperationList](t.Context(), newClient(t, mock, clerk.WithMaxResponseBytes(10)))
 	require.ErrorContains(t, err, "larger than WithMaxResponseBytes allows: 10 bytes")
 	require.Equal(t, 1, mock.GetTotalCallCount())
 }
 
-// TestEndlessAnswer shows how much is read of an answer, by default.
-func TestEndlessAnswer(t *testing.T) {
+// TestEndlessResponseIsReadUpToTheLimit shows how much is read of an answer, by default.
+func TestEndlessResponseIsReadUpToTheLimit(t *testing.T) {
 	for status, want := range map[int]int64{200: 32<<20 + 1, 400: 64<<10 + 1} {
 		endless := &endlessBody{}
 		transport := roundTripFunc(func(*http.Request) (*http.Response, error) {
@@ -294,7 +294,7 @@ func (b *endlessBody) Read(p []byte) (int, error) {
 
 func (b *endlessBody) Close() error { return nil }
 
-func TestTruncatedTransfer(t *testing.T) {
+func TestTruncatedResponseIsAmbiguous(t *testing.T) {
 	handlers := map[string]http.HandlerFunc{
 		"of a known length": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")

@@ -33,9 +33,9 @@ func (l life) odd(refusal httpmock.Responder, bulks *int) http.RoundTripper {
 	})
 }
 
-// TestRefusalOfTheRest has part of a bulk made, and the rest of it refused: that is no
+// TestBulkRefusedInPartReportsUnknownOutcome has part of a bulk made, and the rest of it refused: that is no
 // refusal of all of it.
-func TestRefusalOfTheRest(t *testing.T) {
+func TestBulkRefusedInPartReportsUnknownOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, bulks := newLife(t), 0
 		refusal := reply(422, `{"errors":[{"code":"form_identifier_exists"}]}`)
@@ -47,9 +47,9 @@ func TestRefusalOfTheRest(t *testing.T) {
 	})
 }
 
-// TestPartOfABulk has a server that is not as the fake is: of the first bulk it makes
+// TestBulkCreatesOnlyWhatIsMissing has a server that is not as the fake is: of the first bulk it makes
 // the first two, and drops the connection.
-func TestPartOfABulk(t *testing.T) {
+func TestBulkCreatesOnlyWhatIsMissing(t *testing.T) {
 	for _, fault := range []clerktest.Fault{clerktest.FaultDropAfter, clerktest.FaultHideAfter} {
 		synctest.Test(t, func(t *testing.T) {
 			fake := clerktest.New()
@@ -85,9 +85,9 @@ func TestPartOfABulk(t *testing.T) {
 	}
 }
 
-// TestBulkOfTwins has an address twice in a bulk: each of the two requests is found an
+// TestBulkWithAnAddressTwiceReturnsBothInvitations has an address twice in a bulk: each of the two requests is found an
 // invitation of its own.
-func TestBulkOfTwins(t *testing.T) {
+func TestBulkWithAnAddressTwiceReturnsBothInvitations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultDropAfter)

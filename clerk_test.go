@@ -13,7 +13,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-func TestNewClientRefuses(t *testing.T) {
+func TestNewClientRejectsInvalidKeysAndOptions(t *testing.T) {
 	for name, test := range map[string]struct {
 		key   string
 		opts  []clerk.Option
@@ -69,7 +69,7 @@ func TestNewClientRefuses(t *testing.T) {
 	}
 }
 
-func TestWithLeavesTheClientAlone(t *testing.T) {
+func TestWithDoesNotChangeTheClient(t *testing.T) {
 	rec := &recorder{next: answering(reply(200, pendingJSON))}
 	client := newClient(t, rec, clerk.WithHeader("X-Team", "one"))
 	derived, err := client.With(clerk.WithHeader("X-Team", "two"), clerk.WithBaseURL("https://proxy.example.com"))
@@ -92,8 +92,8 @@ func TestWithLeavesTheClientAlone(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrInvalidRequest)
 }
 
-// TestClientDoesNotChangeWithItsOptions: what options were made of may change.
-func TestClientDoesNotChangeWithItsOptions(t *testing.T) {
+// TestClientCopiesItsOptions: what options were made of may change.
+func TestClientCopiesItsOptions(t *testing.T) {
 	retry := clerk.RetryConfig{RetryConnectionErrors: new(false)}
 	mock := answering(failing(errDial), reply(200, pendingJSON))
 	httpClient := &http.Client{Transport: mock}
@@ -106,7 +106,7 @@ func TestClientDoesNotChangeWithItsOptions(t *testing.T) {
 	require.Equal(t, 2, mock.GetTotalCallCount())
 }
 
-func TestConcurrentUse(t *testing.T) {
+func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		op := clerk.OperationCreate
 		switch {

@@ -23,9 +23,9 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestUnsent has real connections fail before anything was sent. The transport's
+// TestFailureBeforeSendingIsNotAmbiguous has real connections fail before anything was sent. The transport's
 // own account tells, where an error does not.
-func TestUnsent(t *testing.T) {
+func TestFailureBeforeSendingIsNotAmbiguous(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	nobody := "http://" + listener.Addr().String()
@@ -143,9 +143,9 @@ func TestUnsent(t *testing.T) {
 	})
 }
 
-// TestNetHTTPDoesNotRepeatWrites: net/http sends a request again by itself when a
+// TestNetHTTPDoesNotRetryWrites: net/http sends a request again by itself when a
 // kept connection turns out to be closed, if it takes the request for repeatable.
-func TestNetHTTPDoesNotRepeatWrites(t *testing.T) {
+func TestNetHTTPDoesNotRetryWrites(t *testing.T) {
 	var got atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
@@ -170,9 +170,9 @@ func TestNetHTTPDoesNotRepeatWrites(t *testing.T) {
 	require.EqualValues(t, 20, got.Load())
 }
 
-// TestConnectionsAreKept has many requests at once, twice: the connections of the
+// TestConnectionsAreReused has many requests at once, twice: the connections of the
 // first time serve the second.
-func TestConnectionsAreKept(t *testing.T) {
+func TestConnectionsAreReused(t *testing.T) {
 	const n = 32
 	var together sync.WaitGroup
 	var conns atomic.Int32
@@ -225,9 +225,9 @@ type closing struct {
 
 func (c *closing) CloseIdleConnections() { c.closed++ }
 
-// TestNothingIsLeftBehind counts connections and goroutines after answers of all
+// TestCallsLeakNoConnectionOrGoroutine counts connections and goroutines after answers of all
 // kinds: bodies that are read to the end let their connection be used again.
-func TestNothingIsLeftBehind(t *testing.T) {
+func TestCallsLeakNoConnectionOrGoroutine(t *testing.T) {
 	statuses := []int{200, 400, 502, 429, 204, 302}
 	var n, conns atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -259,9 +259,9 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, 5*time.Second, time.Millisecond)
 }
 
-// TestBodiesAreClosed counts, for answers of each kind, that a body is closed once
+// TestResponseBodiesAreClosed counts, for answers of each kind, that a body is closed once
 // it is done with: go-retryablehttp's pass-through handler leaves one open.
-func TestBodiesAreClosed(t *testing.T) {
+func TestResponseBodiesAreClosed(t *testing.T) {
 	for name, answers := range map[string][]httpmock.Responder{
 		"success":          {reply(200, pendingJSON)},
 		"a refusal":        {reply(400, duplicateJSON)},

@@ -16,8 +16,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestCreateAllTakesBulksApart counts what a refused bulk costs.
-func TestCreateAllTakesBulksApart(t *testing.T) {
+// TestCreateAllBisectsRefusedBulks counts what a refused bulk costs.
+func TestCreateAllBisectsRefusedBulks(t *testing.T) {
 	const user, invalid, duplicate = 'u', 'i', 'd'
 	for _, test := range []struct {
 		name           string
@@ -74,8 +74,8 @@ func TestCreateAllTakesBulksApart(t *testing.T) {
 	}
 }
 
-// TestCreateAllRefusesRows that Clerk has something against.
-func TestCreateAllRefusesRows(t *testing.T) {
+// TestCreateAllRejectsRefusedRequests that Clerk has something against.
+func TestCreateAllRejectsRefusedRequests(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{
 		"not allowed":       reply(403, `{"errors":[{"code":"not_allowed_access","message":"m"}]}`),
 		"too large":         reply(413, `too large`),
@@ -86,7 +86,7 @@ func TestCreateAllRefusesRows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newLife(t)
-				bad := l.failingRow(t, failure)
+				bad := l.failingGuest(t, failure)
 				results, err := createAll(t, bad, guests(40))
 				require.NoError(t, err)
 				for i, result := range results {
@@ -104,8 +104,8 @@ func TestCreateAllRefusesRows(t *testing.T) {
 	}
 }
 
-// TestCreateAllTrustsNames has Clerk name who may not be invited.
-func TestCreateAllTrustsNames(t *testing.T) {
+// TestCreateAllRejectsNamedAddresses has Clerk name who may not be invited.
+func TestCreateAllRejectsNamedAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		once := false
@@ -124,15 +124,15 @@ func TestCreateAllTrustsNames(t *testing.T) {
 	})
 }
 
-// TestCreateAllIsNotHeldUpByOneRow whose writes always fail: the others go out, and then
+// TestCreateAllIsNotHeldUpByOneRequest whose writes always fail: the others go out, and then
 // it ends the run.
-func TestCreateAllIsNotHeldUpByOneRow(t *testing.T) {
+func TestCreateAllIsNotHeldUpByOneRequest(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{"500": reply(500, ``), "a redirect": reply(301, ``), "nothing": reply(204, ``)} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := limited(t, false)
 				start := time.Now()
-				client := l.failingRow(t, failure)
+				client := l.failingGuest(t, failure)
 				made := 0
 				var last error
 				for result, err := range client.Invitations.CreateAll(t.Context(), guests(300)) {
@@ -152,9 +152,9 @@ func TestCreateAllIsNotHeldUpByOneRow(t *testing.T) {
 	}
 }
 
-// TestCreateAllMakesPartOfABulk has a server that makes of the first bulk the first
+// TestCreateAllFindsPartOfADroppedBulk has a server that makes of the first bulk the first
 // three, and drops the connection.
-func TestCreateAllMakesPartOfABulk(t *testing.T) {
+func TestCreateAllFindsPartOfADroppedBulk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		l.fake.AddUser(guest(7))
@@ -181,9 +181,9 @@ func TestCreateAllMakesPartOfABulk(t *testing.T) {
 	})
 }
 
-// TestCreateAllDoesNotTrustThatBulksAreAllOrNothing has a server make the first three of
+// TestCreateAllFindsPartOfARefusedBulk has a server make the first three of
 // a bulk, and refuse it.
-func TestCreateAllDoesNotTrustThatBulksAreAllOrNothing(t *testing.T) {
+func TestCreateAllFindsPartOfARefusedBulk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		first := true

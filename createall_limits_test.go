@@ -15,9 +15,9 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestCreateAllIsAtTheBound has the least number of hours that a share allows, however
+// TestCreateAllTakesTheFewestHours has the least number of hours that a share allows, however
 // the hours are counted, and no request that is refused.
-func TestCreateAllIsAtTheBound(t *testing.T) {
+func TestCreateAllTakesTheFewestHours(t *testing.T) {
 	for _, test := range []struct {
 		share clerk.Budget
 		n     int
@@ -44,7 +44,7 @@ func TestCreateAllIsAtTheBound(t *testing.T) {
 					require.NoError(t, err)
 					require.Len(t, results, test.n)
 					require.Equal(t, time.Duration(test.hours)*time.Hour, time.Since(start).Round(time.Minute))
-					for i, inv := range standing(l.fake) {
+					for i, inv := range invitationsByAddress(l.fake) {
 						require.Len(t, inv, 1, i)
 					}
 					require.Len(t, l.fake.Invitations(), test.n)
@@ -55,9 +55,9 @@ func TestCreateAllIsAtTheBound(t *testing.T) {
 	}
 }
 
-// TestCreateAllLeavesTheRest has the creates that are not in the share go through at
+// TestCreateAllLeavesUnbudgetedCreates has the creates that are not in the share go through at
 // any time.
-func TestCreateAllLeavesTheRest(t *testing.T) {
+func TestCreateAllLeavesUnbudgetedCreates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limited(t, true)
 		done := make(chan struct{})
@@ -77,9 +77,9 @@ func TestCreateAllLeavesTheRest(t *testing.T) {
 	})
 }
 
-// TestCreateAllAmongOthers has several runs share the limits without knowing of each
+// TestCreateAllSharesLimitsBetweenRuns has several runs share the limits without knowing of each
 // other.
-func TestCreateAllAmongOthers(t *testing.T) {
+func TestCreateAllSharesLimitsBetweenRuns(t *testing.T) {
 	for _, sliding := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			l := limited(t, sliding)
@@ -111,8 +111,8 @@ func TestCreateAllAmongOthers(t *testing.T) {
 	}
 }
 
-// TestCreateAllCountsWhatIsSent and nothing else: an outage uses up no share.
-func TestCreateAllCountsWhatIsSent(t *testing.T) {
+// TestCreateAllBudgetCountsOnlySentRequests and nothing else: an outage uses up no share.
+func TestCreateAllBudgetCountsOnlySentRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		start := time.Now()
@@ -130,8 +130,8 @@ func TestCreateAllCountsWhatIsSent(t *testing.T) {
 	})
 }
 
-// TestCreateAllUsesTheOtherLimit while one is used up.
-func TestCreateAllUsesTheOtherLimit(t *testing.T) {
+// TestCreateAllUsesCreatesWhileBulksAreLimited while one is used up.
+func TestCreateAllUsesCreatesWhileBulksAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -148,8 +148,8 @@ func TestCreateAllUsesTheOtherLimit(t *testing.T) {
 	})
 }
 
-// TestCreateAllDoesNotSpin where a 429 does not tell how long to wait.
-func TestCreateAllDoesNotSpin(t *testing.T) {
+// TestCreateAllBacksOffWithoutRetryAfter where a 429 does not tell how long to wait.
+func TestCreateAllBacksOffWithoutRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		start := time.Now()
@@ -166,8 +166,8 @@ func TestCreateAllDoesNotSpin(t *testing.T) {
 	})
 }
 
-// TestCreateAllForgetsRefusals: after a success the first wait is short again.
-func TestCreateAllForgetsRefusals(t *testing.T) {
+// TestCreateAllBackoffResetsAfterSuccess: after a success the first wait is short again.
+func TestCreateAllBackoffResetsAfterSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		start := time.Now()
@@ -189,8 +189,8 @@ func TestCreateAllForgetsRefusals(t *testing.T) {
 	})
 }
 
-// TestCreateAllHasNoTime ends at once where its deadline is before the next hour.
-func TestCreateAllHasNoTime(t *testing.T) {
+// TestCreateAllEndsWhenTheNextHourIsAfterTheDeadline ends at once where its deadline is before the next hour.
+func TestCreateAllEndsWhenTheNextHourIsAfterTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limited(t, false)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)

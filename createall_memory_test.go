@@ -13,8 +13,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestCreateAllMemory measures what a run keeps for each address.
-func TestCreateAllMemory(t *testing.T) {
+// TestCreateAllMemoryPerAddress measures what a run keeps for each address.
+func TestCreateAllMemoryPerAddress(t *testing.T) {
 	heap := func() int64 {
 		runtime.GC()
 		runtime.GC() // what has a finaliser goes in the second

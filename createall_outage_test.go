@@ -55,8 +55,8 @@ func TestCreateAllWaitsOutAnOutage(t *testing.T) {
 	}
 }
 
-// TestCreateAllForgetsAnOutage: the first wait of the next one is short again.
-func TestCreateAllForgetsAnOutage(t *testing.T) {
+// TestCreateAllBackoffResetsAfterAnOutage: the first wait of the next one is short again.
+func TestCreateAllBackoffResetsAfterAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		outage, writes := time.Hour, 0
@@ -86,9 +86,9 @@ func TestCreateAllForgetsAnOutage(t *testing.T) {
 	})
 }
 
-// TestCreateAllSurvivesABlipAtTheBeginning that uses up a small share: lookups have
+// TestCreateAllSurvivesAFirstFailureOnASmallBudget that uses up a small share: lookups have
 // shown that Clerk is there.
-func TestCreateAllSurvivesABlipAtTheBeginning(t *testing.T) {
+func TestCreateAllSurvivesAFirstFailureOnASmallBudget(t *testing.T) {
 	for _, share := range []clerk.Budget{{BulkCreates: 1}, {Creates: 1, Window: time.Minute}} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLife(t)
@@ -122,8 +122,8 @@ func TestCreateAllWaitsForRetryAfterOnce(t *testing.T) {
 	})
 }
 
-// TestCreateAllGoesOnFromADoubt where the repeat meets what would be harmless alone.
-func TestCreateAllGoesOnFromADoubt(t *testing.T) {
+// TestCreateAllContinuesAfterAnAmbiguousWrite where the repeat meets what would be harmless alone.
+func TestCreateAllContinuesAfterAnAmbiguousWrite(t *testing.T) {
 	for code, outcome := range map[string]clerk.Outcome{
 		`409 resource_locked`: clerk.OutcomeCreated, `409 conflict`: clerk.OutcomeCreated, `403 not_allowed_access`: clerk.OutcomeRejected,
 	} {
@@ -149,8 +149,8 @@ func TestCreateAllGoesOnFromADoubt(t *testing.T) {
 	}
 }
 
-// TestCreateAllIsPatientOnce where MaxElapsedTime is shorter than its patience.
-func TestCreateAllIsPatientOnce(t *testing.T) {
+// TestCreateAllWaitsOutTheGraceTimeOnce where MaxElapsedTime is shorter than its patience.
+func TestCreateAllWaitsOutTheGraceTimeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropBefore)
@@ -170,9 +170,9 @@ func TestCreateAllIsPatientOnce(t *testing.T) {
 	})
 }
 
-// TestCreateAllDoesNotSpinInDoubt where lookups are told to wait for long, and where
+// TestCreateAllBacksOffWhenLookupsFail where lookups are told to wait for long, and where
 // nothing but them is refused.
-func TestCreateAllDoesNotSpinInDoubt(t *testing.T) {
+func TestCreateAllBacksOffWhenLookupsFail(t *testing.T) {
 	for name, test := range map[string]struct {
 		lookup httpmock.Responder
 		ends   error // nil where it goes on once lookups work again

@@ -12,7 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-func TestCreateAllIsObserved(t *testing.T) {
+func TestCreateAllReportsProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limited(t, false)
 		start := time.Now()
@@ -67,8 +67,8 @@ func TestCreateAllIsObserved(t *testing.T) {
 	})
 }
 
-// TestCreateAllHasSeveralObservers, as an SDK that has its own one needs.
-func TestCreateAllHasSeveralObservers(t *testing.T) {
+// TestWithProgressCallsEachReport, as an SDK that has its own one needs.
+func TestWithProgressCallsEachReport(t *testing.T) {
 	calls := [2]int{}
 	_, err := createAll(t, newLife(t).client, guests(10), clerk.WithProgress(func(clerk.Progress) { calls[0]++ }),
 		clerk.WithProgress(func(clerk.Progress) { calls[1]++ }))

@@ -12,9 +12,9 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestCreateAllGoesOnAfterAKill kills a run at random points, before or after Clerk has
+// TestCreateAllResumesAfterAKill kills a run at random points, before or after Clerk has
 // carried out the request, and starts it again with the same input, until it ends.
-func TestCreateAllGoesOnAfterAKill(t *testing.T) {
+func TestCreateAllResumesAfterAKill(t *testing.T) {
 	for seed := range uint64(10) {
 		for _, ignoreExisting := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestCreateAllGoesOnAfterAKill(t *testing.T) {
 					}()
 					time.Sleep(time.Duration(random.Int64N(int64(time.Hour))))
 				}
-				for address, invs := range standing(l.fake) {
+				for address, invs := range invitationsByAddress(l.fake) {
 					if ignoreExisting && address == guest(3) {
 						invs = invs[1:]
 					}
@@ -65,7 +65,7 @@ func TestCreateAllGoesOnAfterAKill(t *testing.T) {
 	}
 }
 
-func TestCreateAllSkips(t *testing.T) {
+func TestCreateAllSkipsExistingInvitations(t *testing.T) {
 	for name, test := range map[string]struct {
 		opts     func(since time.Time) []clerk.CreateAllOption
 		skipped  int
@@ -103,8 +103,8 @@ func TestCreateAllSkips(t *testing.T) {
 	}
 }
 
-// TestCreateAllListsAhead has many invitations to skip, over a slow link.
-func TestCreateAllListsAhead(t *testing.T) {
+// TestCreateAllPrefetchesExistingInvitations has many invitations to skip, over a slow link.
+func TestCreateAllPrefetchesExistingInvitations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		_, err := createAll(t, l.client, guests(10_000), clerk.WithBudget(clerk.Budget{BulkCreates: 1000}))
@@ -127,8 +127,8 @@ func TestCreateAllListsAhead(t *testing.T) {
 	})
 }
 
-// TestCreateAllOfRepeats keeps few of them while their address is under way.
-func TestCreateAllOfRepeats(t *testing.T) {
+// TestCreateAllBuffersFewRepeats keeps few of them while their address is under way.
+func TestCreateAllBuffersFewRepeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		taken := 0

@@ -12,8 +12,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestCreateAllTellsTheTruth meets every fault, and rows of all kinds.
-func TestCreateAllTellsTheTruth(t *testing.T) {
+// TestCreateAllReportsOutcomesUnderFaults meets every fault, and rows of all kinds.
+func TestCreateAllReportsOutcomesUnderFaults(t *testing.T) {
 	for seed := range uint64(6) {
 		for _, ignoreExisting := range []bool{false, true} {
 			t.Run(fmt.Sprint(seed, ignoreExisting), func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestCreateAllTellsTheTruth(t *testing.T) {
 					results, err := createAll(t, l.client, requests)
 					require.NoError(t, err)
 					require.Len(t, results, n)
-					stand := standing(l.fake)
+					stand := invitationsByAddress(l.fake)
 					for i, result := range results {
 						invs := stand[result.Request.EmailAddress]
 						switch i % 50 {

@@ -13,7 +13,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-func TestCreateAllReadsAsItGoes(t *testing.T) {
+func TestCreateAllReadsRequestsAsNeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limited(t, false)
 		taken := 0
@@ -41,9 +41,9 @@ func TestCreateAllReadsAsItGoes(t *testing.T) {
 	})
 }
 
-// TestCreateAllFromAChannel sends each request when the last one has its result: what
+// TestCreateAllSendsBeforeABulkIsFull sends each request when the last one has its result: what
 // has come does not wait for a bulk to be full.
-func TestCreateAllFromAChannel(t *testing.T) {
+func TestCreateAllSendsBeforeABulkIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		incoming := make(chan clerk.CreateInvitationRequest)
@@ -70,7 +70,7 @@ func TestCreateAllFromAChannel(t *testing.T) {
 	})
 }
 
-func TestCreateAllWhoseSourceFails(t *testing.T) {
+func TestCreateAllReportsSourceErrors(t *testing.T) {
 	broken := errors.New("line 3: " + address)
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -92,8 +92,8 @@ func TestCreateAllWhoseSourceFails(t *testing.T) {
 	})
 }
 
-// TestCreateAllLeavesABlockedSource ends while its source blocks.
-func TestCreateAllLeavesABlockedSource(t *testing.T) {
+// TestCreateAllEndsWhileTheIteratorBlocks ends while its source blocks.
+func TestCreateAllEndsWhileTheIteratorBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -119,8 +119,8 @@ func TestCreateAllLeavesABlockedSource(t *testing.T) {
 	})
 }
 
-// TestCreateAllDoesNotWaitForASourceThatBlocks while it takes a bulk apart.
-func TestCreateAllDoesNotWaitForASourceThatBlocks(t *testing.T) {
+// TestCreateAllBisectsWhileTheIteratorBlocks while it takes a bulk apart.
+func TestCreateAllBisectsWhileTheIteratorBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		l.fake.AddUser(guest(9))
@@ -143,8 +143,8 @@ func TestCreateAllDoesNotWaitForASourceThatBlocks(t *testing.T) {
 	})
 }
 
-// TestCreateAllDoesNotLetSkippedRowsHoldUpOthers: they come as fast as it waits for more.
-func TestCreateAllDoesNotLetSkippedRowsHoldUpOthers(t *testing.T) {
+// TestCreateAllSendsWhileRequestsAreSkipped: they come as fast as it waits for more.
+func TestCreateAllSendsWhileRequestsAreSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		l.invite(t, guest(0))

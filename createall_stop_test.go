@@ -18,9 +18,9 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestCreateAllIsStopped has the context end while a request is under way: it is
+// TestCreateAllFinishesTheRequestUnderWay has the context end while a request is under way: it is
 // finished, and reported.
-func TestCreateAllIsStopped(t *testing.T) {
+func TestCreateAllFinishesTheRequestUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limited(t, false)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -47,8 +47,8 @@ func TestCreateAllIsStopped(t *testing.T) {
 	})
 }
 
-// TestCreateAllIsStoppedWhileNothingAnswers ends within the attempt timeout.
-func TestCreateAllIsStoppedWhileNothingAnswers(t *testing.T) {
+// TestCreateAllStopsWithinTheAttemptTimeout ends within the attempt timeout.
+func TestCreateAllStopsWithinTheAttemptTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
 		defer cancel()
@@ -72,8 +72,8 @@ func TestCreateAllIsStoppedWhileNothingAnswers(t *testing.T) {
 	})
 }
 
-// TestCreateAllBeginsNoRequestAfterItsEnd, not even to repeat one.
-func TestCreateAllBeginsNoRequestAfterItsEnd(t *testing.T) {
+// TestCreateAllStartsNoRequestAfterCancellation, not even to repeat one.
+func TestCreateAllStartsNoRequestAfterCancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -96,7 +96,7 @@ func TestCreateAllBeginsNoRequestAfterItsEnd(t *testing.T) {
 	})
 }
 
-func TestCreateAllEndsWithWhatConcernsAll(t *testing.T) {
+func TestCreateAllEndsOnErrorsAboutEveryRequest(t *testing.T) {
 	for name, test := range map[string]struct {
 		failure httpmock.Responder
 		is      error
@@ -126,8 +126,8 @@ func TestCreateAllEndsWithWhatConcernsAll(t *testing.T) {
 	}
 }
 
-// TestCreateAllEndsInDoubt where a write that is in doubt cannot be repeated, and says so.
-func TestCreateAllEndsInDoubt(t *testing.T) {
+// TestCreateAllEndsWithUnknownOutcome where a write that is in doubt cannot be repeated, and says so.
+func TestCreateAllEndsWithUnknownOutcome(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{
 		"a bad key":  reply(401, `{"errors":[{"code":"clerk_key_invalid","message":"m"}]}`),
 		"forbidden":  reply(403, `<html>`),
@@ -155,8 +155,8 @@ func TestCreateAllEndsInDoubt(t *testing.T) {
 	}
 }
 
-// TestCreateAllEndsWithAKeyThatCannotBeRight, which its function gives half way.
-func TestCreateAllEndsWithAKeyThatCannotBeRight(t *testing.T) {
+// TestCreateAllEndsOnAnUnusableKey, which its function gives half way.
+func TestCreateAllEndsOnAnUnusableKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		client, err := l.fake.Client(clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
@@ -175,8 +175,8 @@ func TestCreateAllEndsWithAKeyThatCannotBeRight(t *testing.T) {
 	})
 }
 
-// TestCreateAllEndsWithAnOutageFromTheBeginning on, as a wrong URL looks like.
-func TestCreateAllEndsWithAnOutageFromTheBeginning(t *testing.T) {
+// TestCreateAllEndsOnAnOutageFromTheStart on, as a wrong URL looks like.
+func TestCreateAllEndsOnAnOutageFromTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, answering(failing(errDial)))
 		for _, opts := range [][]clerk.CreateAllOption{nil, {clerk.WithSkipNone()}} {

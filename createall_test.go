@@ -83,7 +83,7 @@ func TestCreateAllReportsEveryRequest(t *testing.T) {
 	})
 }
 
-func TestCreateAllOptions(t *testing.T) {
+func TestCreateAllRejectsInvalidOptions(t *testing.T) {
 	mock := answering(reply(500, ``))
 	client := newClient(t, mock)
 	for text, opt := range map[string]clerk.CreateAllOption{
@@ -102,8 +102,8 @@ func TestCreateAllOptions(t *testing.T) {
 	require.Zero(t, mock.GetTotalCallCount())
 }
 
-// TestCreateAllRepeatsItself also where the client says that calls do not.
-func TestCreateAllRepeatsItself(t *testing.T) {
+// TestCreateAllIgnoresRetryNone also where the client says that calls do not.
+func TestCreateAllIgnoresRetryNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := lifeWith(t, clerktest.WithFaults(clerktest.FaultMix{Share: 0.2, Seed: 1}))
 		never := clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone, RetryConnectionErrors: new(false)})
@@ -114,9 +114,9 @@ func TestCreateAllRepeatsItself(t *testing.T) {
 	})
 }
 
-// TestCreateAllInAnyOrder has a server that answers a bulk in another order, and
+// TestCreateAllMatchesBulkResultsByAddress has a server that answers a bulk in another order, and
 // changes the case of addresses.
-func TestCreateAllInAnyOrder(t *testing.T) {
+func TestCreateAllMatchesBulkResultsByAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		odd := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodGet {
@@ -165,9 +165,9 @@ func TestCreateAllInAnyOrder(t *testing.T) {
 	})
 }
 
-// TestCreateAllDoesNotClaimWhatIsOthers has a bulk of three in doubt, and somebody else
+// TestCreateAllDoesNotClaimInvitationsOfOthers has a bulk of three in doubt, and somebody else
 // invite a fourth one meanwhile.
-func TestCreateAllDoesNotClaimWhatIsOthers(t *testing.T) {
+func TestCreateAllDoesNotClaimInvitationsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		start := time.Now()

@@ -16,7 +16,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-func TestAttemptTimeout(t *testing.T) {
+func TestAttemptTimeoutEndsAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		err := calls[clerk.OperationCreate](t.Context(), newClient(t, answering(hangs)), once)
@@ -31,7 +31,7 @@ func TestAttemptTimeout(t *testing.T) {
 	})
 }
 
-func TestAttemptTimeoutHoldsForTheBody(t *testing.T) {
+func TestAttemptTimeoutCoversTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		// As net/http's transport does, this body ends with the request's context.
@@ -62,8 +62,8 @@ func TestMaxElapsedTimeEndsAnAttempt(t *testing.T) {
 	})
 }
 
-// TestAttemptThatEndsTooLate: a transport may not heed its context.
-func TestAttemptThatEndsTooLate(t *testing.T) {
+// TestLateResponseAfterMaxElapsedTimeIsReported: a transport may not heed its context.
+func TestLateResponseAfterMaxElapsedTimeIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := calls[clerk.OperationList](t.Context(), newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			time.Sleep(6 * time.Second)
@@ -75,7 +75,7 @@ func TestAttemptThatEndsTooLate(t *testing.T) {
 	})
 }
 
-func TestContextThatHasEnded(t *testing.T) {
+func TestEndedContextSendsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for op, call := range calls {
@@ -92,9 +92,9 @@ func TestContextThatHasEnded(t *testing.T) {
 	}
 }
 
-// TestCancelledWait shows that the last answer is not lost, as it would be in
+// TestCancelledWaitKeepsTheLastResponse shows that the last answer is not lost, as it would be in
 // go-retryablehttp.
-func TestCancelledWait(t *testing.T) {
+func TestCancelledWaitKeepsTheLastResponse(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer httpmock.Responder
 		is     []error
@@ -139,9 +139,9 @@ func TestCancelledWait(t *testing.T) {
 	}
 }
 
-// TestCausesOfCancellation: net/http gives the cause in place of the context's error.
+// TestCancellationCauseIsNotTheCallsError: net/http gives the cause in place of the context's error.
 // It is the caller's, and says nothing of this call.
-func TestCausesOfCancellation(t *testing.T) {
+func TestCancellationCauseIsNotTheCallsError(t *testing.T) {
 	for name, cause := range map[string]error{
 		"another call's refusal": &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeDuplicateRecord}}},
 		"another's dial error":   errDial,
@@ -174,9 +174,9 @@ func TestCausesOfCancellation(t *testing.T) {
 	}
 }
 
-// TestAnswerAfterCancellation shows that an answer that came is not turned into the
+// TestResponseAfterCancellationIsReturned shows that an answer that came is not turned into the
 // context's error, as go-retryablehttp's own policy would.
-func TestAnswerAfterCancellation(t *testing.T) {
+func TestResponseAfterCancellationIsReturned(t *testing.T) {
 	for op, call := range calls {
 		ctx, cancel := context.WithCancel(t.Context())
 		transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -187,7 +187,7 @@ func TestAnswerAfterCancellation(t *testing.T) {
 	}
 }
 
-func TestFailureAfterTheDeadline(t *testing.T) {
+func TestFailureAfterTheDeadlineKeepsTheResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -202,7 +202,7 @@ func TestFailureAfterTheDeadline(t *testing.T) {
 	})
 }
 
-func TestFailureAfterCancellation(t *testing.T) {
+func TestFailureAfterCancellationKeepsTheResponse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		cancel()

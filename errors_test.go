@@ -13,8 +13,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestErrorAnswers has a row for each case of what is known of Clerk's errors.
-func TestErrorAnswers(t *testing.T) {
+// TestErrorResponses has a row for each case of what is known of Clerk's errors.
+func TestErrorResponses(t *testing.T) {
 	const (
 		create = clerk.OperationCreate
 		list   = clerk.OperationList
@@ -201,7 +201,7 @@ var allSentinels = []error{
 	clerk.ErrAlreadyAccepted, clerk.ErrUnauthorized, clerk.ErrRateLimited, clerk.ErrOutcomeUnknown, clerk.ErrInvalidRequest,
 }
 
-func TestClerkErrorsFields(t *testing.T) {
+func TestClerkErrorsDecodesAllFields(t *testing.T) {
 	body := `{"errors":[
 		{"message":"duplicate invitation","long_message":"long","code":"duplicate_record","meta":{"email_addresses":["ada@example.com","b@example.com"]}},
 		{"message":"is invalid","long_message":"x is invalid","code":"form_param_value_invalid","meta":{"param_name":"x"}},
@@ -225,7 +225,7 @@ func TestClerkErrorsFields(t *testing.T) {
 		"form_param_value_invalid: is invalid (x); a_new_code: odd (trace from_body)")
 }
 
-func TestTraceID(t *testing.T) {
+func TestTraceIDComesFromHeaderOrBody(t *testing.T) {
 	for name, test := range map[string]struct {
 		headers []string
 		body    string
@@ -246,7 +246,7 @@ func TestTraceID(t *testing.T) {
 	}
 }
 
-func TestErrorBodyIsCapped(t *testing.T) {
+func TestErrorBodyIsLimited(t *testing.T) {
 	const limit = 64 << 10
 	for name, test := range map[string]struct {
 		status int
@@ -266,7 +266,7 @@ func TestErrorBodyIsCapped(t *testing.T) {
 }
 
 // Whoever tests code that meets these errors can make them.
-func TestErrorsMadeByHand(t *testing.T) {
+func TestErrorsCanBeConstructed(t *testing.T) {
 	var err error = &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeFormIdentifierExists}}}
 	require.ErrorIs(t, err, clerk.ErrUserExists)
 	require.EqualError(t, err, "clerk: form_identifier_exists")
@@ -284,14 +284,14 @@ func TestErrorsMadeByHand(t *testing.T) {
 	require.EqualError(t, err, "clerk: outcome unknown: no answer")
 }
 
-func TestManyErrors(t *testing.T) {
+func TestErrorTextListsFiveErrors(t *testing.T) {
 	body := `{"errors":[` + strings.Repeat(`{"code":"a"},`, 999) + `{"code":"a"}]}`
 	err := calls[clerk.OperationCreate](t.Context(), newClient(t, answering(reply(400, body))))
 	require.EqualError(t, err, "clerk: CreateInvitation: 400 a; a; a; a; a; and 995 more")
 	require.Len(t, asClerkErrors(t, err).Errors, 1000)
 }
 
-func TestNotErrorEnvelopes(t *testing.T) {
+func TestBodiesThatAreNoErrorEnvelope(t *testing.T) {
 	for _, body := range []string{
 		``, `null`, `[]`, `{}`, `""`, `{"errors":null}`, `{"errors":{}}`, `{"errors":[null]}`, `{"errors":[{}]}`,
 		`{"errors":["text"]}`, `{"errors":[{"code":5}]}`, `{"errors":[{"code":"x"}]`, `<html>`,

@@ -95,8 +95,8 @@ func (l life) failingWrites(t *testing.T, from int, failure httpmock.Responder, 
 
 func always() bool { return true }
 
-// failingRow has every request for guest 13 fail.
-func (l life) failingRow(t *testing.T, failure httpmock.Responder) *clerk.Client {
+// failingGuest has every request for guest 13 fail.
+func (l life) failingGuest(t *testing.T, failure httpmock.Responder) *clerk.Client {
 	t.Helper()
 	return newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(orEmpty(req.Body))

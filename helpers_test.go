@@ -268,7 +268,7 @@ func (l life) invite(t *testing.T, emailAddress string) *clerk.Invitation {
 	return inv
 }
 
-func standing(fake *clerktest.Fake) map[string][]clerk.Invitation {
+func invitationsByAddress(fake *clerktest.Fake) map[string][]clerk.Invitation {
 	byAddress := map[string][]clerk.Invitation{}
 	for _, inv := range fake.Invitations() {
 		byAddress[inv.EmailAddress] = append(byAddress[inv.EmailAddress], inv)

@@ -92,12 +92,12 @@ func serveHTTP2Conn(conn net.Conn, act func(stream uint32) []byte) {
 	}
 }
 
-// TestHTTP2 has a server end streams in the ways that net/http takes for reasons to
+// TestHTTP2RetriesOnlyUnprocessedWrites has a server end streams in the ways that net/http takes for reasons to
 // send a request again by itself. Only where HTTP/2 says that the request was not
 // processed may a write be repeated, and then it is the library that does it. A Revoke,
 // which has no body, net/http sends again all the same: then a refusal may be due to what
 // was sent first, and says nothing.
-func TestHTTP2(t *testing.T) {
+func TestHTTP2RetriesOnlyUnprocessedWrites(t *testing.T) {
 	badRequest := func(stream uint32) []byte { return frame(frameHeaders, 5, stream, []byte{0x8c}) } // :status 400
 	for name, test := range map[string]struct {
 		first   func(stream uint32) []byte

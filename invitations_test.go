@@ -18,7 +18,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-func TestCreate(t *testing.T) {
+func TestCreateSendsTheRequest(t *testing.T) {
 	for name, test := range map[string]struct {
 		req  clerk.CreateInvitationRequest
 		want string
@@ -62,7 +62,7 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-func TestBulkCreate(t *testing.T) {
+func TestBulkCreateSendsTheRequests(t *testing.T) {
 	mock := httpmock.NewMockTransport()
 	mock.RegisterResponder(http.MethodPost, bulkURL, reply(200, "["+pendingJSON+","+revokedJSON+"]"))
 	rec := &recorder{next: mock}
@@ -75,7 +75,7 @@ func TestBulkCreate(t *testing.T) {
 	require.Equal(t, []clerk.Invitation{*pending(), *revoked()}, invs)
 }
 
-func TestRevoke(t *testing.T) {
+func TestRevokeReturnsTheInvitation(t *testing.T) {
 	mock := httpmock.NewMockTransport()
 	mock.RegisterResponder(http.MethodPost, revokeURL, reply(200, revokedJSON))
 	rec := &recorder{next: mock}
@@ -85,7 +85,7 @@ func TestRevoke(t *testing.T) {
 	require.Equal(t, revoked(), inv)
 }
 
-func TestRevokeOfAnother(t *testing.T) {
+func TestRevokeRejectsResponseAboutAnotherInvitation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, err := newClient(t, answering(reply(200, revokedJSON))).Invitations.Revoke(t.Context(), "inv_1")
 		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
@@ -101,7 +101,7 @@ func TestRevokeEscapesTheID(t *testing.T) {
 	require.Equal(t, invitationsURL+"/..ab%3B%C3%BC&=+/revoke", rec.last.URL.String())
 }
 
-func TestBadInputSendsNothing(t *testing.T) {
+func TestInvalidRequestSendsNothing(t *testing.T) {
 	mock := answering(reply(200, pendingJSON))
 	service := newClient(t, mock).Invitations
 	ctx := t.Context()
@@ -181,7 +181,7 @@ type refusing struct{}
 
 func (refusing) MarshalJSON() ([]byte, error) { return nil, fmt.Errorf("not for %s", address) }
 
-func TestListQuery(t *testing.T) {
+func TestListSendsTheQuery(t *testing.T) {
 	for name, test := range map[string]struct {
 		req  clerk.ListInvitationsRequest
 		want url.Values
@@ -214,7 +214,7 @@ func TestListQuery(t *testing.T) {
 	}
 }
 
-func TestListAnswers(t *testing.T) {
+func TestListReadsBothShapes(t *testing.T) {
 	for body, want := range map[string]clerk.InvitationList{
 		`[]`:                            {Data: []clerk.Invitation{}, TotalCount: -1},
 		" \n[" + pendingJSON + "]":      {Data: []clerk.Invitation{*pending()}, TotalCount: -1},
@@ -234,7 +234,7 @@ func TestListAnswers(t *testing.T) {
 	}
 }
 
-func TestGet(t *testing.T) {
+func TestGetReturnsTheInvitationWithTheID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		for i := range 30 { // the query matches parts
@@ -260,7 +260,7 @@ func TestGet(t *testing.T) {
 	})
 }
 
-func TestFindPending(t *testing.T) {
+func TestFindPendingReturnsTheNewest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		l.invite(t, "not"+address)
@@ -282,16 +282,16 @@ func TestFindPending(t *testing.T) {
 	})
 }
 
-// TestFindPendingOverAllPages has a server whose query matches everything.
-func TestFindPendingOverAllPages(t *testing.T) {
+// TestGetReadsAllPages has a server whose query matches everything.
+func TestGetReadsAllPages(t *testing.T) {
 	server := &listing{ids: func() []string { return ids(1200) }}
 	_, err := newClient(t, server).Invitations.Get(t.Context(), "inv_1199")
 	require.NoError(t, err)
 	require.Len(t, server.queries, 3)
 }
 
-// TestFindPendingDoesNotTrustTheFilters has a server that gives anything.
-func TestFindPendingDoesNotTrustTheFilters(t *testing.T) {
+// TestFindPendingChecksStatusAndAddress has a server that gives anything.
+func TestFindPendingChecksStatusAndAddress(t *testing.T) {
 	accepted := strings.Replace(pendingJSON, `"pending"`, `"accepted"`, 1)
 	another := strings.Replace(pendingJSON, address, "not"+address, 1)
 	client := newClient(t, answering(reply(200, `[`+accepted+`,`+another+`]`)))
@@ -299,8 +299,8 @@ func TestFindPendingDoesNotTrustTheFilters(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrNotFound)
 }
 
-// TestWholeLife takes invitations through the fake from end to end.
-func TestWholeLife(t *testing.T) {
+// TestInvitationLifecycle takes invitations through the fake from end to end.
+func TestInvitationLifecycle(t *testing.T) {
 	fake := clerktest.New()
 	client := clientOf(t, fake)
 	baseURL, stop := fake.Serve()

@@ -77,7 +77,7 @@ func TestDecodePublicMetadata(t *testing.T) {
 	require.True(t, ok, "the cause, which may show the value, can be had")
 }
 
-func TestUnixMilli(t *testing.T) {
+func TestUnixMilliConvertsToTime(t *testing.T) {
 	at := time.Date(2026, time.October, 6, 3, 59, 50, 601e6, time.UTC)
 	m := clerk.UnixMilli(at.UnixMilli())
 	require.Equal(t, at, m.Time())

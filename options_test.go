@@ -20,7 +20,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-func TestBaseURLs(t *testing.T) {
+func TestWithBaseURLSetsTheRequestURL(t *testing.T) {
 	for base, want := range map[string]string{
 		"https://proxy.example.com":         "https://proxy.example.com/invitations",
 		"https://proxy.example.com/clerk/":  "https://proxy.example.com/clerk/invitations",
@@ -40,7 +40,7 @@ func TestBaseURLs(t *testing.T) {
 	}
 }
 
-func TestHeaders(t *testing.T) {
+func TestRequestsCarryTheirHeaders(t *testing.T) {
 	for op, call := range calls {
 		t.Run(string(op), func(t *testing.T) {
 			rec := &recorder{next: answering(reply(200, success[op]))}
@@ -67,14 +67,14 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func TestAPIVersionCanBeSet(t *testing.T) {
+func TestWithHeaderOverridesTheAPIVersion(t *testing.T) {
 	rec := &recorder{next: answering(reply(200, pendingJSON))}
 	client := newClient(t, rec, clerk.WithHeader("Clerk-API-Version", "2027-01-01"))
 	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
 	require.Equal(t, []string{"2027-01-01"}, rec.last.Header.Values("Clerk-API-Version"))
 }
 
-func TestCallOptionThatIsWrong(t *testing.T) {
+func TestInvalidCallOptionSendsNothing(t *testing.T) {
 	for op, call := range calls {
 		mock := answering(reply(200, success[op]))
 		client := newClient(t, mock)
@@ -87,7 +87,7 @@ func TestCallOptionThatIsWrong(t *testing.T) {
 	}
 }
 
-func TestSecretKeyFuncIsAskedForEachCall(t *testing.T) {
+func TestSecretKeyFuncIsCalledForEachRequest(t *testing.T) {
 	keys := []string{"sk_test_one", "sk_test_two"}
 	rec := &recorder{next: answering(reply(200, pendingJSON))}
 	client, err := clerk.NewClient("",
@@ -104,7 +104,7 @@ func TestSecretKeyFuncIsAskedForEachCall(t *testing.T) {
 	}
 }
 
-func TestSecretKeyFuncEndsWithTheCall(t *testing.T) {
+func TestSecretKeyFuncIsBoundedByMaxElapsedTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, answering(reply(200, pendingJSON)), clerk.WithSecretKeyFunc(
 			func(ctx context.Context) (string, error) {
@@ -118,8 +118,8 @@ func TestSecretKeyFuncEndsWithTheCall(t *testing.T) {
 	})
 }
 
-// TestSecretKeyFuncHasADeadline: also where pages are listed ahead.
-func TestSecretKeyFuncHasADeadline(t *testing.T) {
+// TestSecretKeyFuncContextHasADeadline: also where pages are listed ahead.
+func TestSecretKeyFuncContextHasADeadline(t *testing.T) {
 	asked := 0
 	client := newClient(t, clerktest.New(), clerk.WithSecretKeyFunc(func(ctx context.Context) (string, error) {
 		asked++
@@ -134,7 +134,7 @@ func TestSecretKeyFuncHasADeadline(t *testing.T) {
 	require.GreaterOrEqual(t, asked, 3)
 }
 
-func TestSecretKeyFuncFails(t *testing.T) {
+func TestSecretKeyFuncFailureSendsNothing(t *testing.T) {
 	errVault := errors.New("the vault is shut")
 	for name, test := range map[string]struct {
 		key  string
@@ -161,7 +161,7 @@ func TestSecretKeyFuncFails(t *testing.T) {
 	}
 }
 
-func TestResponse(t *testing.T) {
+func TestWithResponseDescribesTheResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := func(req *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
@@ -182,8 +182,8 @@ func TestResponse(t *testing.T) {
 	})
 }
 
-// TestResponseOfACallThatSentNothing: what an earlier call left there must go.
-func TestResponseOfACallThatSentNothing(t *testing.T) {
+// TestWithResponseIsResetWhenNothingIsSent: what an earlier call left there must go.
+func TestWithResponseIsResetWhenNothingIsSent(t *testing.T) {
 	client := newClient(t, answering(reply(200, pendingJSON)))
 	var meta clerk.ResponseMeta
 	for name, fail := range map[string]func() error{
@@ -203,7 +203,7 @@ func TestResponseOfACallThatSentNothing(t *testing.T) {
 	}
 }
 
-func TestCookieJarIsUsed(t *testing.T) {
+func TestCookieJarCookiesAreSent(t *testing.T) {
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	rec := &recorder{next: answering(reply(200, pendingJSON, "Set-Cookie", "seen=1"))}
@@ -228,7 +228,7 @@ func TestCookieJarIsUsed(t *testing.T) {
 	})
 }
 
-func TestHTTPClientIsUsedAndLeftAlone(t *testing.T) {
+func TestHTTPClientIsUsedAndNotChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		httpClient := &http.Client{Transport: roundTripFunc(hangs), Timeout: 3 * time.Second}
 		client, err := clerk.NewClient(testKey, clerk.WithHTTPClient(httpClient))
@@ -245,7 +245,7 @@ func TestHTTPClientIsUsedAndLeftAlone(t *testing.T) {
 	})
 }
 
-func TestLogger(t *testing.T) {
+func TestLoggerRecordsEveryAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var records []map[string]string
 		logger := slog.New(recordHandler(func(r slog.Record) {
@@ -276,13 +276,13 @@ func TestLogger(t *testing.T) {
 	})
 }
 
-func TestLoggerThatIsNil(t *testing.T) {
+func TestNilLoggerLogsNothing(t *testing.T) {
 	client := newClient(t, answering(reply(200, pendingJSON)), clerk.WithLogger(nil))
 	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
 }
 
-// TestNilLogger: go-retryablehttp panics on a typed nil.
-func TestNilLogger(t *testing.T) {
+// TestTypedNilLoggerLogsNothing: go-retryablehttp panics on a typed nil.
+func TestTypedNilLoggerLogsNothing(t *testing.T) {
 	var none *slog.Logger
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, answering(reply(429, ``), reply(200, pendingJSON)), clerk.WithLogger(none))
@@ -290,9 +290,9 @@ func TestNilLogger(t *testing.T) {
 	})
 }
 
-// TestNothingIsPrinted runs calls in a process of their own: by default
+// TestCallsPrintNothing runs calls in a process of their own: by default
 // go-retryablehttp logs each request, with its query, to standard error.
-func TestNothingIsPrinted(t *testing.T) {
+func TestCallsPrintNothing(t *testing.T) {
 	if os.Getenv("CLERK_TEST_PRINTS") != "" {
 		synctest.Test(t, func(t *testing.T) {
 			for op, call := range calls {
@@ -301,7 +301,7 @@ func TestNothingIsPrinted(t *testing.T) {
 		})
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestNothingIsPrinted$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestCallsPrintNothing$")
 	cmd.Env = append(os.Environ(), "CLERK_TEST_PRINTS=1")
 	printed, err := cmd.CombinedOutput()
 	require.NoError(t, err)

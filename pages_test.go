@@ -16,7 +16,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-func TestAll(t *testing.T) {
+func TestAllListsEveryPage(t *testing.T) {
 	have := ids(25)
 	server := &listing{ids: func() []string { return have }}
 	req := clerk.ListInvitationsRequest{Status: clerk.InvitationStatusPending, Paginated: new(false), Limit: 10, Offset: 2}
@@ -40,7 +40,7 @@ func TestAll(t *testing.T) {
 	}
 }
 
-func TestAllIsLazy(t *testing.T) {
+func TestAllRequestsPagesAsTheLoopReachesThem(t *testing.T) {
 	server := &listing{ids: func() []string { return ids(25) }}
 	for inv, err := range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}) {
 		require.NoError(t, err)
@@ -51,7 +51,7 @@ func TestAllIsLazy(t *testing.T) {
 	require.Len(t, server.queries, 1)
 }
 
-func TestAllAsksForTheLargestPages(t *testing.T) {
+func TestAllRequestsTheLargestPages(t *testing.T) {
 	server := &listing{ids: func() []string { return nil }}
 	for range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}) {
 		t.Fatal("there is none")
@@ -60,7 +60,7 @@ func TestAllAsksForTheLargestPages(t *testing.T) {
 	require.Equal(t, "500", server.queries[0].Get("limit"))
 }
 
-func TestAllGivesEachInvitationOnce(t *testing.T) {
+func TestAllYieldsEachInvitationOnce(t *testing.T) {
 	// The list is newest first, and one is made before each page.
 	var server *listing
 	server = &listing{ids: func() []string {
@@ -80,7 +80,7 @@ func TestAllGivesEachInvitationOnce(t *testing.T) {
 	}
 }
 
-func TestAllEndsWhenNothingNewComes(t *testing.T) {
+func TestAllEndsWhenAPageIsTheSameAgain(t *testing.T) {
 	// This server does not know of pages.
 	mock := answering(reply(200, "["+pendingJSON+"]"))
 	n := 0
@@ -92,7 +92,7 @@ func TestAllEndsWhenNothingNewComes(t *testing.T) {
 	require.Equal(t, 2, mock.GetTotalCallCount())
 }
 
-func TestAllGivesAnErrorOnce(t *testing.T) {
+func TestAllYieldsAnErrorOnce(t *testing.T) {
 	mock := answering(reply(200, `{"data":[`+pendingJSON+`],"total_count":2}`), reply(400, duplicateJSON))
 	var errs []error
 	for inv, err := range newClient(t, mock).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}) {
@@ -107,7 +107,7 @@ func TestAllGivesAnErrorOnce(t *testing.T) {
 	require.Equal(t, 2, mock.GetTotalCallCount())
 }
 
-func TestAllWithCallOptions(t *testing.T) {
+func TestAllCopiesItsOptions(t *testing.T) {
 	rec := &recorder{next: &listing{ids: func() []string { return ids(1) }}}
 	opts := []clerk.AllOption{clerk.WithHeader("X-Team", "one")}
 	all := newClient(t, rec).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}, opts...)
@@ -118,8 +118,8 @@ func TestAllWithCallOptions(t *testing.T) {
 	require.Equal(t, "one", rec.last.Header.Get("X-Team"))
 }
 
-// TestAllHoldsStill while invitations are made, between any two requests.
-func TestAllHoldsStill(t *testing.T) {
+// TestAllIsStableWhileInvitationsAreCreated while invitations are made, between any two requests.
+func TestAllIsStableWhileInvitationsAreCreated(t *testing.T) {
 	for _, pages := range []int{0, 1, 5} {
 		for _, order := range []clerk.InvitationOrder{"", clerk.OrderByCreatedAt, clerk.OrderByCreatedAtDesc} {
 			synctest.Test(t, func(t *testing.T) {
@@ -148,9 +148,9 @@ func TestAllHoldsStill(t *testing.T) {
 	}
 }
 
-// TestAllOfOddServers has pages that are smaller or larger than was asked for, and
+// TestAllReadsUnexpectedPages has pages that are smaller or larger than was asked for, and
 // counts that are wrong or missing.
-func TestAllOfOddServers(t *testing.T) {
+func TestAllReadsUnexpectedPages(t *testing.T) {
 	const n = 97
 	for name, odd := range map[string]struct {
 		limit func(asked int) int

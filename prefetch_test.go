@@ -13,8 +13,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestPrefetch is as quick as its pages ahead allow, and gives the same.
-func TestPrefetch(t *testing.T) {
+// TestPrefetchRequestsPagesConcurrently is as quick as its pages ahead allow, and gives the same.
+func TestPrefetchRequestsPagesConcurrently(t *testing.T) {
 	for pages, want := range map[int]struct {
 		most int
 		took time.Duration
@@ -37,8 +37,8 @@ func TestPrefetch(t *testing.T) {
 	}
 }
 
-// TestPrefetchGoesOnDuringTheLoop has a loop that is as slow as the link.
-func TestPrefetchGoesOnDuringTheLoop(t *testing.T) {
+// TestPrefetchContinuesDuringTheLoop has a loop that is as slow as the link.
+func TestPrefetchContinuesDuringTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := filled(t, 100)
 		client, _ := l.through(t, time.Second)
@@ -51,8 +51,8 @@ func TestPrefetchGoesOnDuringTheLoop(t *testing.T) {
 	})
 }
 
-// TestPrefetchKeepsTheLimits of development and production instances.
-func TestPrefetchKeepsTheLimits(t *testing.T) {
+// TestPrefetchKeepsTheRateLimits of development and production instances.
+func TestPrefetchKeepsTheRateLimits(t *testing.T) {
 	for key, want := range map[string]struct {
 		limit int
 		took  time.Duration
@@ -72,8 +72,8 @@ func TestPrefetchKeepsTheLimits(t *testing.T) {
 	}
 }
 
-// TestPrefetchEnds what it has requested ahead, with the loop and with an error.
-func TestPrefetchEnds(t *testing.T) {
+// TestPrefetchStopsWithTheLoop what it has requested ahead, with the loop and with an error.
+func TestPrefetchStopsWithTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := filled(t, 100)
 		client, over := l.through(t, time.Second)
@@ -110,7 +110,7 @@ func TestPrefetchEnds(t *testing.T) {
 	})
 }
 
-func TestPrefetchTellsOfTheLastResponse(t *testing.T) {
+func TestPrefetchReportsTheLastResponse(t *testing.T) {
 	l := filledNow(t, 50)
 	var meta clerk.ResponseMeta
 	var traces []string
@@ -124,7 +124,7 @@ func TestPrefetchTellsOfTheLastResponse(t *testing.T) {
 	require.Len(t, traces, 5)
 }
 
-func TestPrefetchRefuses(t *testing.T) {
+func TestPrefetchRejectsNegativePages(t *testing.T) {
 	mock := answering(reply(200, `[]`))
 	client := newClient(t, mock)
 	for _, err := range client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{}, clerk.WithPrefetch(-1)) {

@@ -16,9 +16,9 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestWritesLookBeforeTheyLeap has each fault that leaves the outcome open happen to
+// TestAmbiguousWriteIsLookedUpBeforeRetry has each fault that leaves the outcome open happen to
 // each write once.
-func TestWritesLookBeforeTheyLeap(t *testing.T) {
+func TestAmbiguousWriteIsLookedUpBeforeRetry(t *testing.T) {
 	for fault, requests := range map[clerktest.Fault]int{
 		"":                        1, // and then it is the only one
 		clerktest.FaultDropBefore: 2, clerktest.FaultErrorBefore: 2,
@@ -70,8 +70,8 @@ func TestWritesLookBeforeTheyLeap(t *testing.T) {
 	}
 }
 
-// TestOwnNotMerelyAlike has what stood before the call an hour ago.
-func TestOwnNotMerelyAlike(t *testing.T) {
+// TestLookupIgnoresOlderInvitations has what stood before the call an hour ago.
+func TestLookupIgnoresOlderInvitations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		old := l.invite(t, address)
@@ -103,9 +103,9 @@ func TestOwnNotMerelyAlike(t *testing.T) {
 	})
 }
 
-// TestTheWindowThatRemains shows what is documented: what was made within a second
+// TestAmbiguityWindow shows what is documented: what was made within a second
 // or two before the call cannot be told from the call's own work.
-func TestTheWindowThatRemains(t *testing.T) {
+func TestAmbiguityWindow(t *testing.T) {
 	for _, ignoreExisting := range []bool{false, true} {
 		for before, own := range map[time.Duration]bool{0: true, 1500 * time.Millisecond: true, 3 * time.Second: false} {
 			synctest.Test(t, func(t *testing.T) {
@@ -130,8 +130,8 @@ func TestTheWindowThatRemains(t *testing.T) {
 	}
 }
 
-// TestTheTruthThatCannotBeLearnt has the lookups fail, in several ways.
-func TestTheTruthThatCannotBeLearnt(t *testing.T) {
+// TestFailedLookupReportsUnknownOutcome has the lookups fail, in several ways.
+func TestFailedLookupReportsUnknownOutcome(t *testing.T) {
 	lookups := map[string]httpmock.Responder{
 		"refused":        reply(401, `{"errors":[{"code":"clerk_key_invalid"}]}`),
 		"broken":         failing(errReset),
@@ -165,9 +165,9 @@ func TestTheTruthThatCannotBeLearnt(t *testing.T) {
 	}
 }
 
-// TestRateLimitedWhileFindingOut has the repeat refused for an hour: that is no time to
+// TestRateLimitedRetryReportsUnknownOutcome has the repeat refused for an hour: that is no time to
 // wait for, and the first request may yet stand.
-func TestRateLimitedWhileFindingOut(t *testing.T) {
+func TestRateLimitedRetryReportsUnknownOutcome(t *testing.T) {
 	for op, call := range calls {
 		if op == clerk.OperationList {
 			continue
@@ -186,9 +186,9 @@ func TestRateLimitedWhileFindingOut(t *testing.T) {
 	}
 }
 
-// TestFindingOutIsWithinMaxElapsedTime has a write that takes 15 seconds to fail, and
+// TestReconciliationKeepsMaxElapsedTime has a write that takes 15 seconds to fail, and
 // lookups that fail for ever.
-func TestFindingOutIsWithinMaxElapsedTime(t *testing.T) {
+func TestReconciliationKeepsMaxElapsedTime(t *testing.T) {
 	for op, call := range calls {
 		if op == clerk.OperationList {
 			continue
@@ -204,9 +204,9 @@ func TestFindingOutIsWithinMaxElapsedTime(t *testing.T) {
 	}
 }
 
-// TestListsThatNeverEnd has a server that gives the same page for every offset, with
+// TestLookupEndsWhenPagesAreTheSame has a server that gives the same page for every offset, with
 // what others made just now.
-func TestListsThatNeverEnd(t *testing.T) {
+func TestLookupEndsWhenPagesAreTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &listing{ids: func() []string { return ids(clerk.MaxListLimit) }, sameForEver: true}
 		mock := answering(reply(502, ``))
@@ -222,7 +222,7 @@ func TestListsThatNeverEnd(t *testing.T) {
 	})
 }
 
-func TestConnectionErrorsAreNotRepeatedWhenOff(t *testing.T) {
+func TestRetryConnectionErrorsOffStillLooksUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		off := clerk.WithRetry(clerk.RetryConfig{RetryConnectionErrors: new(false)})
@@ -236,7 +236,7 @@ func TestConnectionErrorsAreNotRepeatedWhenOff(t *testing.T) {
 	})
 }
 
-func TestWritesThatAreToldNotToRepeat(t *testing.T) {
+func TestRetryNoneLooksNothingUp(t *testing.T) {
 	for op, call := range calls {
 		if op == clerk.OperationList {
 			continue
@@ -247,7 +247,7 @@ func TestWritesThatAreToldNotToRepeat(t *testing.T) {
 	}
 }
 
-func TestCancelledWhileFindingOut(t *testing.T) {
+func TestDeadlineDuringLookupReportsUnknownOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
@@ -282,8 +282,8 @@ func TestCallersDeadlineLeavesTimeForLookup(t *testing.T) {
 	})
 }
 
-// TestServerThatCreatesAndHangs, within the caller's short deadline.
-func TestServerThatCreatesAndHangs(t *testing.T) {
+// TestCreateReturnsInvitationWhenResponseIsLost, within the caller's short deadline.
+func TestCreateReturnsInvitationWhenResponseIsLost(t *testing.T) {
 	for _, ignoreExisting := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLife(t)
@@ -297,8 +297,8 @@ func TestServerThatCreatesAndHangs(t *testing.T) {
 	}
 }
 
-// TestDuplicatesThatAreNotNamed: that a refusal names the addresses is inferred.
-func TestDuplicatesThatAreNotNamed(t *testing.T) {
+// TestUnnamedDuplicateIsReconciled: that a refusal names the addresses is inferred.
+func TestUnnamedDuplicateIsReconciled(t *testing.T) {
 	for _, status := range []int{400, 409} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLife(t)
@@ -321,8 +321,8 @@ func TestDuplicatesThatAreNotNamed(t *testing.T) {
 	}
 }
 
-// TestOwnThatSomebodyRevoked is not made a second time.
-func TestOwnThatSomebodyRevoked(t *testing.T) {
+// TestOwnInvitationRevokedByOthersIsNotRecreated is not made a second time.
+func TestOwnInvitationRevokedByOthersIsNotRecreated(t *testing.T) {
 	for _, op := range []clerk.Operation{clerk.OperationCreate, clerk.OperationBulkCreate} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLife(t)
@@ -344,7 +344,7 @@ func TestOwnThatSomebodyRevoked(t *testing.T) {
 	}
 }
 
-func TestDateThatIsNone(t *testing.T) {
+func TestLookupWithoutDateReportsUnknownOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mock := answering(reply(502, ``))
 		mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, `[]`, "Date", address+"\nboo"))
@@ -354,9 +354,9 @@ func TestDateThatIsNone(t *testing.T) {
 	})
 }
 
-// TestRefusalThatIsCutOff has the repeat refused for what the first request has made,
+// TestTruncatedRefusalIsRetried has the repeat refused for what the first request has made,
 // and the refusal cut off: it says nothing, and the write is repeated once more.
-func TestRefusalThatIsCutOff(t *testing.T) {
+func TestTruncatedRefusalIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		l.fake.Fail(clerk.OperationCreate, clerktest.FaultHideAfter, clerktest.FaultTruncateAfter)

@@ -10,7 +10,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-func TestErrorTextIsOneSafeLine(t *testing.T) {
+func TestErrorTextIsOneRedactedLine(t *testing.T) {
 	nasty := "first\nsecond\r\x1b[31m for ada@example.com ada%40example.com ?query=x sk_live_dummy \u202e" + strings.Repeat("long ", 100)
 	body, err := json.Marshal(map[string]any{"errors": []map[string]any{{
 		"code": nasty, "message": nasty, "long_message": nasty, "meta": map[string]any{"param_name": nasty},
@@ -26,7 +26,7 @@ func TestErrorTextIsOneSafeLine(t *testing.T) {
 	}
 }
 
-func TestWordsThatAreRedacted(t *testing.T) {
+func TestErrorTextRedactsWords(t *testing.T) {
 	for word, redacted := range map[string]bool{
 		"ada@example.com": true, "ada%40example.com": true, "ada%2540example.com": true, `ada\u0040example.com`: true,
 		"ada\u200b@example.com": true, "<ada@example.com>,": true, "a=b": true, "ticket%3Dx": true,
@@ -41,8 +41,8 @@ func TestWordsThatAreRedacted(t *testing.T) {
 	}
 }
 
-// TestTextThatIsCut has an address stand where a long text is cut.
-func TestTextThatIsCut(t *testing.T) {
+// TestErrorTextRedactsWhereItIsCut has an address stand where a long text is cut.
+func TestErrorTextRedactsWhereItIsCut(t *testing.T) {
 	for n := range 40 {
 		message := strings.Repeat("\n", 1150+n) + " ada.lovelace@example.com and more" + strings.Repeat("\n", 500)
 		err := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: "x", Message: message}}}

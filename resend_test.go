@@ -10,7 +10,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-func TestResend(t *testing.T) {
+func TestResendCreatesThenRevokes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		old, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{

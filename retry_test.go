@@ -16,8 +16,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestWhatIsRepeated makes each operation meet a failure once, and a success then.
-func TestWhatIsRepeated(t *testing.T) {
+// TestFailuresAreRetriedRefusedOrUnknown makes each operation meet a failure once, and a success then.
+func TestFailuresAreRetriedRefusedOrUnknown(t *testing.T) {
 	type outcome int
 	const (
 		repeated outcome = iota // and then a success
@@ -82,7 +82,7 @@ func TestWhatIsRepeated(t *testing.T) {
 	}
 }
 
-func TestExtremeConfigs(t *testing.T) {
+func TestRetryConfigExtremes(t *testing.T) {
 	const most = time.Duration(1<<63 - 1)
 	for _, backoff := range []clerk.BackoffStrategy{
 		{InitialInterval: most, MaxInterval: most, MaxElapsedTime: most},
@@ -101,7 +101,7 @@ func TestExtremeConfigs(t *testing.T) {
 	}
 }
 
-func TestRetryNone(t *testing.T) {
+func TestRetryNoneSendsOneRequest(t *testing.T) {
 	for op, call := range calls {
 		for _, failure := range []httpmock.Responder{reply(429, ``, "Retry-After", "1"), reply(503, ``), failing(errDial)} {
 			mock := answering(failure, reply(200, success[op]))
@@ -112,7 +112,7 @@ func TestRetryNone(t *testing.T) {
 	}
 }
 
-func TestRetryNoneHasNoElapsedTime(t *testing.T) {
+func TestRetryNoneHasNoMaxElapsedTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := func(req *http.Request) (*http.Response, error) {
 			time.Sleep(2 * time.Minute)
@@ -128,7 +128,7 @@ func TestRetryNoneHasNoElapsedTime(t *testing.T) {
 	})
 }
 
-func TestRetryConnectionErrorsOff(t *testing.T) {
+func TestRetryConnectionErrorsOffFailsAtOnce(t *testing.T) {
 	off := clerk.WithRetry(clerk.RetryConfig{RetryConnectionErrors: new(false)})
 	synctest.Test(t, func(t *testing.T) {
 		for op, call := range calls {
@@ -166,9 +166,9 @@ func TestRetryAfterIsWaitedForExactly(t *testing.T) {
 	}
 }
 
-// TestWaitThatDoesNotFitIsNotBegun has a wait too long for MaxElapsedTime, and one
+// TestWaitThatOutlastsTheDeadlineIsNotStarted has a wait too long for MaxElapsedTime, and one
 // too long for the caller's deadline; also one so long that a Duration overflows.
-func TestWaitThatDoesNotFitIsNotBegun(t *testing.T) {
+func TestWaitThatOutlastsTheDeadlineIsNotStarted(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"3590":                          3590 * time.Second,
 		"60":                            time.Minute,
@@ -201,7 +201,7 @@ func TestWaitThatDoesNotFitIsNotBegun(t *testing.T) {
 }
 
 // A Retry-After that asks for no wait must not make a hot loop.
-func TestRetryAfterOfNothing(t *testing.T) {
+func TestRetryAfterWithoutDelayBacksOff(t *testing.T) {
 	for _, value := range []string{"0", "0.0", "-5", "soon", "", "NaN", "Inf", "1e3", "0x10", "1.2.3", "Fri, 31 Dec 1999 23:59:59 GMT"} {
 		synctest.Test(t, func(t *testing.T) {
 			mock := answering(reply(429, ``, "Retry-After", value))
@@ -258,7 +258,7 @@ func TestBackoffGrowsWithFullJitter(t *testing.T) {
 	}
 }
 
-func TestDefaults(t *testing.T) {
+func TestDefaultRetryConfig(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mock := answering(reply(503, ``))
 		start := time.Now()
@@ -271,8 +271,8 @@ func TestDefaults(t *testing.T) {
 	})
 }
 
-// TestExhaustionKeepsTheLastAnswer: go-retryablehttp would drop it.
-func TestExhaustionKeepsTheLastAnswer(t *testing.T) {
+// TestExhaustedRetriesReturnTheLastResponse: go-retryablehttp would drop it.
+func TestExhaustedRetriesReturnTheLastResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		body := envelope("service_unavailable", "Service unavailable", "", "null")
 		err := calls[clerk.OperationList](t.Context(), newClient(t, answering(reply(500, ``), reply(503, body, "X-Clerk-Trace-Id", "abc"))))

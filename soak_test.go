@@ -14,10 +14,10 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestSoak has a thousand writes of each kind at once meet every fault, for several
+// TestWritesReportTheirOutcomeUnderFaults has a thousand writes of each kind at once meet every fault, for several
 // shares and seeds, and compares what they report with what stands: nothing is lost
 // or doubled, and no write that stands is reported as failed.
-func TestSoak(t *testing.T) {
+func TestWritesReportTheirOutcomeUnderFaults(t *testing.T) {
 	for _, share := range []float64{0.05, 0.2, 0.5} {
 		for seed := range uint64(3) {
 			for name, soak := range map[string]func(*testing.T, *clerk.Client, *clerktest.Fake) map[string]int{
@@ -81,7 +81,7 @@ func soakCreate(ignoreExisting bool) func(*testing.T, *clerk.Client, *clerktest.
 			})
 			return failed[i]
 		})
-		stand := standing(fake)
+		stand := invitationsByAddress(fake)
 		for i := range n {
 			invs := stand[guest(i)]
 			require.LessOrEqual(t, len(invs), 1, "doubled")
@@ -111,7 +111,7 @@ func soakBulk(ignoreExisting bool) func(*testing.T, *clerk.Client, *clerktest.Fa
 			made[i], failed[i] = client.Invitations.BulkCreate(context.Background(), reqs)
 			return failed[i]
 		})
-		stand := standing(fake)
+		stand := invitationsByAddress(fake)
 		for i := range n * size {
 			invs := stand[guest(i)]
 			require.LessOrEqual(t, len(invs), 1, "doubled")
@@ -147,7 +147,7 @@ func soakRevoke(t *testing.T, client *clerk.Client, fake *clerktest.Fake) map[st
 		if made[i] == nil {
 			continue
 		}
-		inv := standing(fake)[guest(i)][0]
+		inv := invitationsByAddress(fake)[guest(i)][0]
 		switch {
 		case failed[i] == nil:
 			require.True(t, inv.Revoked, "lost")

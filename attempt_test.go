@@ -102,29 +102,34 @@ func TestAcceptedResponses(t *testing.T) {
 	}
 }
 
-// TestMalformedStatusLineIsAmbiguous: net/http's error quotes what the server sent.
+// TestMalformedStatusLineIsAmbiguous: net/http's error quotes what the server sent, which
+// must not be mistaken for HTTP/2's word that the request was not processed.
 func TestMalformedStatusLineIsAmbiguous(t *testing.T) {
+	retry := clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: time.Millisecond, MaxElapsedTime: 300 * time.Millisecond}}
 	for op, call := range calls {
 		if op == clerk.OperationList {
 			continue
 		}
-		var requests atomic.Int32
-		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodGet { // it is looked up
-				w.WriteHeader(http.StatusForbidden)
-				return
-			}
-			requests.Add(1)
-			conn, _, err := w.(http.Hijacker).Hijack()
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			_, _ = io.WriteString(conn, "HTTP/1.1 502 Bad Gateway\r\nupstream error; REFUSED_STREAM; gave up\r\n\r\n")
-			_ = conn.Close()
-		}, clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: time.Millisecond, MaxElapsedTime: time.Second}}))
-		require.ErrorIs(t, call(t.Context(), client), clerk.ErrOutcomeUnknown)
-		require.EqualValues(t, 1, requests.Load())
+		t.Run(string(op), func(t *testing.T) {
+			t.Parallel()
+			var requests atomic.Int32
+			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet { // a lookup
+					w.WriteHeader(http.StatusForbidden)
+					return
+				}
+				requests.Add(1)
+				conn, _, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.WriteString(conn, "HTTP/1.1 502 Bad Gateway\r\nupstream error; REFUSED_STREAM; gave up\r\n\r\n")
+				_ = conn.Close()
+			}, clerk.WithRetry(retry))
+			require.ErrorIs(t, call(t.Context(), client), clerk.ErrOutcomeUnknown)
+			require.EqualValues(t, 1, requests.Load())
+		})
 	}
 }
 

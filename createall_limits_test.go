@@ -33,6 +33,7 @@ func TestCreateAllTakesTheFewestHours(t *testing.T) {
 	} {
 		for _, sliding := range []bool{false, true} {
 			t.Run(fmt.Sprint(test.share, test.n, sliding), func(t *testing.T) {
+				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					l := limited(t, sliding)
 					var opts []clerk.CreateAllOption

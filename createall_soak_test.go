@@ -12,11 +12,13 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestCreateAllReportsOutcomesUnderFaults meets every fault, and rows of all kinds.
+// TestCreateAllReportsOutcomesUnderFaults sends requests of all kinds with every fault
+// injected.
 func TestCreateAllReportsOutcomesUnderFaults(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(soakSize(1, 2, 6)) {
 		for _, ignoreExisting := range []bool{false, true} {
 			t.Run(fmt.Sprint(seed, ignoreExisting), func(t *testing.T) {
+				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					l := limited(t, seed%2 == 0, clerktest.WithFaults(clerktest.FaultMix{Share: 0.2, Seed: seed}))
 					const n = 1000
@@ -36,9 +38,9 @@ func TestCreateAllReportsOutcomesUnderFaults(t *testing.T) {
 					results, err := createAll(t, l.client, requests)
 					require.NoError(t, err)
 					require.Len(t, results, n)
-					stand := invitationsByAddress(l.fake)
+					existing := invitationsByAddress(l.fake)
 					for i, result := range results {
-						invs := stand[result.Request.EmailAddress]
+						invs := existing[result.Request.EmailAddress]
 						switch i % 50 {
 						case 7:
 							require.Equal(t, clerk.OutcomeUserExists, result.Outcome)

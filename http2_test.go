@@ -114,6 +114,7 @@ func TestHTTP2RetriesOnlyUnprocessedWrites(t *testing.T) {
 				continue
 			}
 			t.Run(name+"/"+string(op), func(t *testing.T) {
+				t.Parallel()
 				var requests atomic.Int32
 				transport, url := serveHTTP2(t, func(n int, stream uint32) []byte {
 					requests.Add(1)
@@ -122,7 +123,7 @@ func TestHTTP2RetriesOnlyUnprocessedWrites(t *testing.T) {
 					}
 					return badRequest(stream)
 				})
-				soon := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: time.Second}})
+				soon := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: 10 * time.Millisecond, MaxElapsedTime: time.Second}})
 				client := newClient(t, transport, clerk.WithBaseURL(url), soon)
 				if test.unknown {
 					client = newClient(t, transport, clerk.WithBaseURL(url), once)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,24 +15,37 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestWritesReportTheirOutcomeUnderFaults has a thousand writes of each kind at once meet every fault, for several
-// shares and seeds, and compares what they report with what stands: nothing is lost
-// or doubled, and no write that stands is reported as failed.
+// soakSize returns how much a soak test does: full if CLERK_SOAK is set, as in CI, and less
+// by default and with -short.
+func soakSize(short, normal, full int) int {
+	switch {
+	case os.Getenv("CLERK_SOAK") != "":
+		return full
+	case testing.Short():
+		return short
+	}
+	return normal
+}
+
+// TestWritesReportTheirOutcomeUnderFaults makes many concurrent writes of each kind with
+// every fault injected, and compares what they report with the existing invitations.
+// Nothing is lost or duplicated, and no write that succeeded is reported as failed.
 func TestWritesReportTheirOutcomeUnderFaults(t *testing.T) {
 	for _, share := range []float64{0.05, 0.2, 0.5} {
-		for seed := range uint64(3) {
+		for seed := range uint64(soakSize(1, 1, 3)) {
 			for name, soak := range map[string]func(*testing.T, *clerk.Client, *clerktest.Fake) map[string]int{
 				"create": soakCreate(false), "create, ignoring others": soakCreate(true),
 				"bulk": soakBulk(false), "bulk, ignoring others": soakBulk(true), "revoke": soakRevoke,
 			} {
 				t.Run(fmt.Sprintf("%s/%v/%d", name, share, seed), func(t *testing.T) {
+					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
 						fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{Share: share, Seed: seed}))
 						client := clientOf(t, fake)
 						outcomes := soak(t, client, fake)
 						t.Log(outcomes)
-						// Now and then faults leave no time within the minute. By chance there
-						// are more than this less than once in 10^5 runs.
+						// Sometimes faults leave no time within the minute. There are more than
+						// this by chance in less than one of 10^5 runs.
 						total := outcomes["done"] + outcomes["unknown"]
 						require.Less(t, float64(outcomes["unknown"]), 0.1*share*float64(total)+5)
 					})
@@ -41,7 +55,7 @@ func TestWritesReportTheirOutcomeUnderFaults(t *testing.T) {
 	}
 }
 
-// atOnce calls do with the numbers below n, all at once, and counts what came of it.
+// atOnce calls do concurrently with the numbers below n, and counts the outcomes.
 func atOnce(t *testing.T, n int, do func(i int) error) map[string]int {
 	t.Helper()
 	var mu sync.Mutex
@@ -58,7 +72,7 @@ func atOnce(t *testing.T, n int, do func(i int) error) map[string]int {
 			case errors.Is(err, clerk.ErrRateLimited):
 				outcome = "rate limited"
 			default:
-				t.Errorf("an error that does not tell the truth: %v", err)
+				t.Errorf("an error that does not report the outcome: %v", err)
 			}
 			mu.Lock()
 			outcomes[outcome]++
@@ -72,23 +86,23 @@ func atOnce(t *testing.T, n int, do func(i int) error) map[string]int {
 func soakCreate(ignoreExisting bool) func(*testing.T, *clerk.Client, *clerktest.Fake) map[string]int {
 	return func(t *testing.T, client *clerk.Client, fake *clerktest.Fake) map[string]int {
 		t.Helper()
-		const n = 1000
-		made := make([]*clerk.Invitation, n)
+		n := soakSize(100, 300, 1000)
+		created := make([]*clerk.Invitation, n)
 		failed := make([]error, n)
 		outcomes := atOnce(t, n, func(i int) error {
-			made[i], failed[i] = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{
+			created[i], failed[i] = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{
 				EmailAddress: guest(i), IgnoreExisting: ignoreExisting,
 			})
 			return failed[i]
 		})
-		stand := invitationsByAddress(fake)
+		existing := invitationsByAddress(fake)
 		for i := range n {
-			invs := stand[guest(i)]
-			require.LessOrEqual(t, len(invs), 1, "doubled")
+			invs := existing[guest(i)]
+			require.LessOrEqual(t, len(invs), 1, "duplicated")
 			switch {
 			case failed[i] == nil:
 				require.Len(t, invs, 1, "lost")
-				require.Equal(t, invs[0].ID, made[i].ID)
+				require.Equal(t, invs[0].ID, created[i].ID)
 			case len(invs) == 1:
 				require.ErrorIs(t, failed[i], clerk.ErrOutcomeUnknown)
 			}
@@ -100,25 +114,26 @@ func soakCreate(ignoreExisting bool) func(*testing.T, *clerk.Client, *clerktest.
 func soakBulk(ignoreExisting bool) func(*testing.T, *clerk.Client, *clerktest.Fake) map[string]int {
 	return func(t *testing.T, client *clerk.Client, fake *clerktest.Fake) map[string]int {
 		t.Helper()
-		const n, size = 100, clerk.MaxBulkInvitations
-		made := make([][]clerk.Invitation, n)
+		const size = clerk.MaxBulkInvitations
+		n := soakSize(10, 30, 100)
+		created := make([][]clerk.Invitation, n)
 		failed := make([]error, n)
 		outcomes := atOnce(t, n, func(i int) error {
 			reqs := make([]clerk.CreateInvitationRequest, size)
 			for j := range reqs {
 				reqs[j] = clerk.CreateInvitationRequest{EmailAddress: guest(i*size + j), IgnoreExisting: ignoreExisting}
 			}
-			made[i], failed[i] = client.Invitations.BulkCreate(context.Background(), reqs)
+			created[i], failed[i] = client.Invitations.BulkCreate(context.Background(), reqs)
 			return failed[i]
 		})
-		stand := invitationsByAddress(fake)
+		existing := invitationsByAddress(fake)
 		for i := range n * size {
-			invs := stand[guest(i)]
-			require.LessOrEqual(t, len(invs), 1, "doubled")
+			invs := existing[guest(i)]
+			require.LessOrEqual(t, len(invs), 1, "duplicated")
 			switch {
 			case failed[i/size] == nil:
 				require.Len(t, invs, 1, "lost")
-				require.Equal(t, invs[0].ID, made[i/size][i%size].ID)
+				require.Equal(t, invs[0].ID, created[i/size][i%size].ID)
 			case len(invs) == 1:
 				require.ErrorIs(t, failed[i/size], clerk.ErrOutcomeUnknown)
 			}
@@ -129,25 +144,26 @@ func soakBulk(ignoreExisting bool) func(*testing.T, *clerk.Client, *clerktest.Fa
 
 func soakRevoke(t *testing.T, client *clerk.Client, fake *clerktest.Fake) map[string]int {
 	t.Helper()
-	const n = 1000
-	made := make([]*clerk.Invitation, n)
+	n := soakSize(100, 300, 1000)
+	created := make([]*clerk.Invitation, n)
 	atOnce(t, n, func(i int) (err error) {
-		made[i], err = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: guest(i)})
+		created[i], err = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: guest(i)})
 		return err
 	})
 	failed := make([]error, n)
 	outcomes := atOnce(t, n, func(i int) error {
-		if made[i] == nil {
+		if created[i] == nil {
 			return nil
 		}
-		_, failed[i] = client.Invitations.Revoke(context.Background(), made[i].ID)
+		_, failed[i] = client.Invitations.Revoke(context.Background(), created[i].ID)
 		return failed[i]
 	})
+	existing := invitationsByAddress(fake)
 	for i := range n {
-		if made[i] == nil {
+		if created[i] == nil {
 			continue
 		}
-		inv := invitationsByAddress(fake)[guest(i)][0]
+		inv := existing[guest(i)][0]
 		switch {
 		case failed[i] == nil:
 			require.True(t, inv.Revoked, "lost")

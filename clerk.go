@@ -103,6 +103,7 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 			return nil, invalid("", err)
 		}
 		cfg.staticKey = secretKey
+		cfg.setHeader("Authorization", "Bearer "+secretKey)
 	}
 	return newClient(cfg, opts)
 }

@@ -241,8 +241,8 @@ func WithLogger(logger *slog.Logger) Option {
 // using the key given to [NewClient], so that the key can be rotated. If provider fails
 // or returns a malformed key, the call fails with [ErrNotSent] before anything is sent,
 // and the call's error wraps that of provider. Several goroutines may call provider at
-// once. It should cache, and must return when its context ends, which is at the end of
-// the attempt timeout at the latest.
+// once. It should cache, and return when its context ends: with MaxElapsedTime or, for
+// RetryNone, after the attempt timeout. The call does not wait longer.
 func WithSecretKeyFunc(provider func(ctx context.Context) (string, error)) Option {
 	return clientOption(func(c *clientConfig) error {
 		if provider == nil {

@@ -327,8 +327,12 @@ type clockSkew struct{ nanoseconds atomic.Int64 }
 
 // measure compares the two stamps of a create that took so long.
 func (s *clockSkew) measure(meta callMeta, created UnixMilli) {
-	date, err := http.ParseTime(meta.Header.Get("Date"))
-	if err != nil || created == 0 {
+	stamp := meta.Header.Get("Date")
+	if stamp == "" || created == 0 {
+		return
+	}
+	date, err := http.ParseTime(stamp)
+	if err != nil {
 		return
 	}
 	ahead := created.Time().Sub(date) - time.Second // Date has whole seconds

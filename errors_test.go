@@ -199,6 +199,7 @@ func TestErrorResponses(t *testing.T) {
 var allSentinels = []error{
 	clerk.ErrDuplicateInvitation, clerk.ErrUserExists, clerk.ErrNotFound, clerk.ErrAlreadyRevoked,
 	clerk.ErrAlreadyAccepted, clerk.ErrUnauthorized, clerk.ErrRateLimited, clerk.ErrOutcomeUnknown, clerk.ErrInvalidRequest,
+	clerk.ErrNotSent, clerk.ErrOldNotRevoked,
 }
 
 func TestClerkErrorsDecodesAllFields(t *testing.T) {

@@ -32,7 +32,9 @@ func TestDecide(t *testing.T) {
 		"a refusal, thorough, before its work shows":     {s{class: classRefused, thorough: true, duplicates: true}, lookAgain},
 		"a refusal, thorough, settled":                   {s{class: classRefused, thorough: true, settled: true}, returnFailure},
 		"a refusal, thorough, and the lookup fails":      {s{class: classRefused, thorough: true, found: lookupFailed}, lookAgain},
-		"a refusal, thorough, and lookups will not work": {s{class: classRefused, thorough: true, found: lookupRefused}, reportUnknown},
+		"a refusal, thorough, and lookups will not work": {s{class: classRefused, thorough: true, found: lookupRefused}, lookAgain},
+		"a refusal, thorough, and part is found":         {s{class: classRefused, thorough: true, found: foundPart}, lookAgain},
+		"a refusal, thorough, and the clocks differ":     {s{class: classRefused, thorough: true, found: foundUnclear}, lookAgain},
 
 		// A refusal after an ambiguous request.
 		"a definite refusal of a retry": {s{class: classRefused, ambiguous: true, definite: true}, returnFailure},

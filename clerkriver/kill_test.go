@@ -1,0 +1,3 @@
+package clerkriver
+
+func runTestProcess() error { return nil }

@@ -1,0 +1,107 @@
+package clerkriver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// A wake is the arguments of the job that sends what is due.
+type wake struct {
+	Instance string `json:"instance"`
+}
+
+// Kind names the jobs in the database.
+func (wake) Kind() string { return "clerk_invitations_wake" }
+
+// Install adds the wake job's worker and queue to the application's configuration, before
+// river.NewClient. The client must send through [Campaigns.Transport]. Clients without it
+// can enqueue campaigns if they have no workers, but do not send.
+//
+// A river.Client sends for one instance of Clerk; an application with several needs a
+// client for each.
+func (c *Campaigns) Install(config *river.Config, client *clerk.Client) error {
+	if config == nil || client == nil {
+		return errors.New("clerkriver: Install needs a configuration and a client")
+	}
+	if config.Workers == nil {
+		config.Workers = river.NewWorkers()
+	}
+	if err := river.AddWorkerSafely(config.Workers, &worker{campaigns: c, client: client}); err != nil {
+		return err
+	}
+	if config.Queues == nil {
+		config.Queues = map[string]river.QueueConfig{}
+	}
+	if _, ok := config.Queues[c.config.Queue]; !ok {
+		config.Queues[c.config.Queue] = river.QueueConfig{MaxWorkers: 2}
+	}
+	return nil
+}
+
+// A worker is what River calls.
+type worker struct {
+	river.WorkerDefaults[wake]
+
+	campaigns *Campaigns
+	client    *clerk.Client
+}
+
+// Timeout is longer than a run lasts, whatever the application's JobTimeout.
+func (w *worker) Timeout(*river.Job[wake]) time.Duration { return 2 * w.campaigns.timing.longest }
+
+// Work sends what is due. Before that it schedules the next wakes, so that the campaign
+// goes on if this process is killed; two of them, because it may be killed before it has
+// scheduled any.
+func (w *worker) Work(ctx context.Context, job *river.Job[wake]) error {
+	c := w.campaigns
+	if job.Args.Instance != c.config.Instance {
+		return fmt.Errorf("clerkriver: instances %q and %q use the same queue", job.Args.Instance, c.config.Instance)
+	}
+	riverClient, err := river.ClientFromContextSafely[pgx.Tx](ctx)
+	if err != nil {
+		return err
+	}
+	p, err := c.plan(ctx)
+	if err != nil || p.due.IsZero() {
+		return err
+	}
+	next := p.now.Add(c.config.Wake)
+	if p.due.After(next) {
+		return c.wakeAt(ctx, riverClient, p.due)
+	}
+	if err := c.wakeAt(ctx, riverClient, next); err != nil || p.due.After(p.now) {
+		return err
+	}
+	due, err := c.Work(ctx, w.client)
+	if err == nil && due.After(next) {
+		err = c.wakeAt(ctx, riverClient, due)
+	}
+	return err
+}
+
+// wakeAt schedules a wake, and one after it.
+func (c *Campaigns) wakeAt(ctx context.Context, riverClient *river.Client[pgx.Tx], at time.Time) error {
+	_, err := riverClient.InsertMany(ctx, c.wakes(at))
+	return err
+}
+
+// wakes are the jobs for a wake, and one after it.
+func (c *Campaigns) wakes(at time.Time) []river.InsertManyParams {
+	var params []river.InsertManyParams
+	for i := range 2 {
+		params = append(params, river.InsertManyParams{Args: wake{c.config.Instance}, InsertOpts: &river.InsertOpts{
+			Queue:       c.config.Queue,
+			MaxAttempts: 1, // the next wake is the next attempt
+			ScheduledAt: at.Add(time.Duration(i) * c.config.Wake),
+			UniqueOpts:  river.UniqueOpts{ByArgs: true, ByPeriod: c.config.Wake},
+		}})
+	}
+	return params
+}

@@ -102,7 +102,7 @@ func (c *Campaigns) enqueue(ctx context.Context, riverClient *river.Client[pgx.T
 		return 0, err
 	}
 	if riverClient != nil {
-		_, err = riverClient.InsertManyTx(ctx, tx, c.wakes(later(now, opts.NotBefore)))
+		_, err = riverClient.InsertManyTx(ctx, tx, c.wakes(opts.NotBefore.Sub(now)))
 	}
 	return list.count, err
 }

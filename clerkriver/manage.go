@@ -46,11 +46,11 @@ func (c *Campaigns) Resume(ctx context.Context, riverClient *river.Client[pgx.Tx
 		SET paused_at = NULL, pause_reason = '' WHERE name = $1`), c.config.Instance); err != nil {
 		return err
 	}
-	p, err := c.plan(ctx)
-	if err != nil || p.due.IsZero() || riverClient == nil {
+	wait, ok, err := c.wait(ctx)
+	if err != nil || !ok || riverClient == nil {
 		return err
 	}
-	return c.wakeAt(ctx, riverClient, p.due)
+	return c.wakeIn(ctx, riverClient, wait)
 }
 
 // Delete erases the rows of a campaign that has finished, with their addresses, and their

@@ -168,6 +168,20 @@ func (r *run) extend(ctx context.Context) error {
 	return err
 }
 
+// checkLease returns errLeaseLost or errPaused if the run may not send.
+func (r *run) checkLease(ctx context.Context) error {
+	var paused bool
+	err := r.c.pool.QueryRow(ctx, r.c.sql(`SELECT paused_at IS NOT NULL FROM SCHEMA.clerkriver_instances
+		WHERE name = $1 AND run = $2 AND leased_until > clock_timestamp()`), r.c.config.Instance, r.id).Scan(&paused)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return errLeaseLost
+	case paused:
+		return errPaused
+	}
+	return err
+}
+
 // keep writes the result of a row, and calls OnResult in the same transaction. A row that
 // another run has taken over is left alone.
 func (r *run) keep(it item, state State, invitationID, problem string) error {

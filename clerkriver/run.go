@@ -27,8 +27,11 @@ func (c *Campaigns) Work(ctx context.Context, client *clerk.Client) (time.Time, 
 	if err == nil && r != nil {
 		err = r.work(ctx)
 	}
-	p, planErr := c.plan(context.WithoutCancel(ctx))
-	return p.due, errors.Join(err, planErr)
+	wait, ok, waitErr := c.wait(context.WithoutCancel(ctx))
+	if !ok {
+		return time.Time{}, errors.Join(err, waitErr)
+	}
+	return time.Now().Add(wait), err
 }
 
 // A run is one stretch of sending, by the runner that holds the lease.

@@ -80,19 +80,12 @@ func (c *Campaigns) takeFree(ctx context.Context, kind string, r *run) (s slot, 
 
 // untilFree is how long it is until a slot is free.
 func (c *Campaigns) untilFree(ctx context.Context, kind string, r *run) (s slot, err error) {
-	var wait *time.Duration
-	leased := true
 	if r != nil {
-		err = c.pool.QueryRow(ctx, c.sql(`SELECT EXISTS (SELECT FROM SCHEMA.clerkriver_instances
-			WHERE name = $1 AND run = $2 AND leased_until > clock_timestamp() AND paused_at IS NULL)`),
-			c.config.Instance, r.id).Scan(&leased)
+		if err := r.checkLease(ctx); err != nil {
+			return s, err
+		}
 	}
-	if err == nil && !leased {
-		err = errLeaseLost
-	}
-	if err != nil {
-		return s, err
-	}
+	var wait *time.Duration
 	err = c.pool.QueryRow(ctx, c.sql(`SELECT min(free_at) - clock_timestamp() FROM SCHEMA.clerkriver_slots
 		WHERE instance = $1 AND kind = $2 AND slot < $3`), c.config.Instance, kind, c.slots(kind, r)).Scan(&wait)
 	if wait == nil { // the limit is zero

@@ -17,7 +17,8 @@ import (
 )
 
 // RefusalHeader marks a response that [Campaigns.Transport] made itself: the shared limit
-// has no free slot, and the request was not sent. See [IsOwnRefusal].
+// has no free slot, or a campaign was paused, and the request was not sent. See
+// [IsOwnRefusal].
 const RefusalHeader = "X-Clerkriver-Refusal"
 
 // IsOwnRefusal reports whether err is for a request that [Campaigns.Transport] refused
@@ -65,9 +66,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	r, _ := req.Context().Value(runKey{}).(*run)
 	s, err := t.c.take(req.Context(), kind, r)
 	switch {
-	case errors.Is(err, errLeaseLost):
+	case errors.Is(err, errLeaseLost), errors.Is(err, errPaused):
 		r.stop(err)
-		return nil, errors.Join(notSent(err), closeBody(req))
+		return refuse(req, t.c.timing.lease), closeBody(req)
 	case err != nil:
 		return nil, errors.Join(notSent(fmt.Errorf("%w: %w", ErrLimitUnavailable, err)), closeBody(req))
 	case s.wait > 0:

@@ -68,32 +68,32 @@ func (w *worker) Work(ctx context.Context, job *river.Job[wake]) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.plan(ctx)
-	if err != nil || p.due.IsZero() {
+	wait, ok, err := c.wait(ctx)
+	if err != nil || !ok {
 		return err
 	}
-	next := p.now.Add(c.config.Wake)
-	if p.due.After(next) {
-		return c.wakeAt(ctx, riverClient, p.due)
+	if wait > c.config.Wake {
+		return c.wakeIn(ctx, riverClient, wait)
 	}
-	if err := c.wakeAt(ctx, riverClient, next); err != nil || p.due.After(p.now) {
+	if err := c.wakeIn(ctx, riverClient, c.config.Wake); err != nil || wait > 0 {
 		return err
 	}
 	due, err := c.Work(ctx, w.client)
-	if err == nil && due.After(next) {
-		err = c.wakeAt(ctx, riverClient, due)
+	if wait := time.Until(due); err == nil && wait > c.config.Wake {
+		err = c.wakeIn(ctx, riverClient, wait)
 	}
 	return err
 }
 
-// wakeAt schedules a wake, and one after it.
-func (c *Campaigns) wakeAt(ctx context.Context, riverClient *river.Client[pgx.Tx], at time.Time) error {
-	_, err := riverClient.InsertMany(ctx, c.wakes(at))
+// wakeIn schedules a wake, and one after it.
+func (c *Campaigns) wakeIn(ctx context.Context, riverClient *river.Client[pgx.Tx], wait time.Duration) error {
+	_, err := riverClient.InsertMany(ctx, c.wakes(wait))
 	return err
 }
 
-// wakes are the jobs for a wake, and one after it.
-func (c *Campaigns) wakes(at time.Time) []river.InsertManyParams {
+// wakes are the jobs for a wake, and one after it. River goes by the clocks of its clients.
+func (c *Campaigns) wakes(wait time.Duration) []river.InsertManyParams {
+	at := time.Now().Add(max(0, wait))
 	var params []river.InsertManyParams
 	for i := range 2 {
 		params = append(params, river.InsertManyParams{Args: wake{c.config.Instance}, InsertOpts: &river.InsertOpts{

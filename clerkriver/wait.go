@@ -8,20 +8,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A plan says when there is something to do.
-type plan struct {
-	now time.Time // by the database's clock
-	due time.Time // zero when nothing is to be done
-}
-
-// plan finds when the next run is due: when a campaign may begin and a slot is free, or at
-// once where rows need no slot. It is not before a live runner's lease ends.
-func (c *Campaigns) plan(ctx context.Context) (plan, error) {
-	var p plan
+// wait is how long it is until the next run is due: until a campaign may begin and a slot
+// is free, or no time where rows need no slot, but not before a live runner's lease ends.
+// It is false when nothing is to be done.
+func (c *Campaigns) wait(ctx context.Context) (wait time.Duration, ok bool, err error) {
+	var now time.Time // by the database's clock
 	var leased time.Time
 	var begin, free *time.Time
 	var urgent bool
-	err := c.pool.QueryRow(ctx, c.sql(`
+	err = c.pool.QueryRow(ctx, c.sql(`
 		SELECT clock_timestamp(), leased_until,
 			(SELECT min(not_before) FROM SCHEMA.clerkriver_campaigns
 				WHERE instance = $1 AND finished_at IS NULL),
@@ -32,21 +27,21 @@ func (c *Campaigns) plan(ctx context.Context) (plan, error) {
 					EXISTS (SELECT FROM SCHEMA.clerkriver_rows WHERE campaign_id = c.id AND state = 'sending')))
 		FROM SCHEMA.clerkriver_instances WHERE name = $1 AND paused_at IS NULL`),
 		c.config.Instance, c.config.Budget.Creates, c.config.Budget.Bulks,
-	).Scan(&p.now, &leased, &begin, &free, &urgent)
+	).Scan(&now, &leased, &begin, &free, &urgent)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows): // paused, or nothing was ever enqueued
-		return plan{}, nil
+		return 0, false, nil
 	case err != nil || begin == nil:
-		return p, err
+		return 0, false, err
 	}
-	p.due = later(p.now, leased)
+	due := later(now, leased)
 	if !urgent {
-		p.due = later(p.due, *begin)
+		due = later(due, *begin)
 		if free != nil {
-			p.due = later(p.due, *free)
+			due = later(due, *free)
 		}
 	}
-	return p, nil
+	return due.Sub(now), true, nil
 }
 
 func later(a, b time.Time) time.Time {

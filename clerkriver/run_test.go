@@ -122,7 +122,7 @@ func TestRunnerWithoutDatabaseStops(t *testing.T) {
 			}
 		}
 		return fake.RoundTrip(req)
-	}))
+	}), clerk.WithAttemptTimeout(2*time.Second))
 	a.timing.lease = time.Second
 	a.enqueue(t, "spring", guests(1))
 	r, err := a.begin(t.Context(), a.client)

@@ -79,8 +79,12 @@ var (
 
 // work sends the rows of the group, and gives the lease back.
 func (r *run) work(ctx context.Context) error {
-	r.ctx, r.stop = context.WithCancelCause(ctx)
+	// CreateAll does not begin a wait that would outlast a deadline, and then does not say
+	// until when it would have waited. So the run's context ends with ctx, but has none.
+	r.ctx, r.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer r.stop(nil)
+	detach := context.AfterFunc(ctx, func() { r.stop(context.Cause(ctx)) })
+	defer detach()
 	enough := time.AfterFunc(r.c.timing.longest, func() { r.stop(errEnough) })
 	defer enough.Stop()
 	beating, endBeats := context.WithCancel(context.WithoutCancel(ctx))

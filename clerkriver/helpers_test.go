@@ -3,7 +3,6 @@ package clerkriver
 import (
 	"context"
 	"fmt"
-	"io"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -75,7 +74,7 @@ func (a *app) start(tb testing.TB) (stop func()) {
 	return stop
 }
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // enqueue enqueues a campaign in a transaction of its own.
 func (a *app) enqueue(tb testing.TB, name string, rows iter.Seq[Row]) int {

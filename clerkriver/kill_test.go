@@ -18,7 +18,6 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -90,7 +89,8 @@ func startCrew(t *testing.T, url, api string) *crew {
 				process := exec.CommandContext(ctx, self)
 				process.Env = append(os.Environ(), "TEST_PROCESS="+api, "TEST_DATABASE="+url)
 				process.Stderr = os.Stderr
-				if !assert.NoError(t, process.Start()) {
+				if err := process.Start(); err != nil {
+					t.Error(err)
 					return
 				}
 				c.mu.Lock()

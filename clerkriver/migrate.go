@@ -37,7 +37,7 @@ func schemaPrefix(schema string) string {
 	if schema == "" {
 		return ""
 	}
-	return pgx.Identifier{schema}.Sanitize() + "."
+	return pgx.Identifier{schema}.Sanitize() + "." //nolint:misspell // pgx's name
 }
 
 const upV1 = `

@@ -48,7 +48,7 @@ func stateOf(outcome clerk.Outcome) State {
 }
 
 // settle keeps the result that CreateAll has for a row.
-func (r *run) settle(it item, made clerk.CreateResult) {
+func (r *run) settle(ctx context.Context, it item, made clerk.CreateResult) {
 	state, id, problem := stateOf(made.Outcome), "", ""
 	if made.Invitation != nil {
 		id = made.Invitation.ID
@@ -58,13 +58,13 @@ func (r *run) settle(it item, made clerk.CreateResult) {
 	}
 	var err error
 	if state == StateAlreadyInvited && it.attempts > 0 { // perhaps by this row itself
-		state, id, err = r.explain(it)
+		state, id, err = r.explain(ctx, it)
 	}
 	if err == nil && state == StateUnknown && it.attempts+1 < maxAttempts {
 		err = errors.New(problem)
 	}
 	if err == nil {
-		err = r.keep(it, state, id, problem)
+		err = r.keep(ctx, it, state, id, problem)
 	}
 	if err != nil {
 		r.doubts = append(r.doubts, doubt{it, err.Error()})
@@ -73,8 +73,8 @@ func (r *run) settle(it item, made clerk.CreateResult) {
 
 // explain finds out whether the invitation that exists was made by an earlier attempt at
 // the row.
-func (r *run) explain(it item) (State, string, error) {
-	inv, err := r.find(it)
+func (r *run) explain(ctx context.Context, it item) (State, string, error) {
+	inv, err := r.find(ctx, it)
 	switch {
 	case err != nil:
 		return "", "", err
@@ -83,7 +83,7 @@ func (r *run) explain(it item) (State, string, error) {
 	case inv == nil:
 		return StateAlreadyInvited, "", nil
 	}
-	own, err := r.isOwn(it, inv)
+	own, err := r.isOwn(ctx, it, inv)
 	if err != nil || !own {
 		return StateAlreadyInvited, inv.ID, err
 	}
@@ -92,11 +92,11 @@ func (r *run) explain(it item) (State, string, error) {
 
 // isOwn reports whether an invitation was made for the row: since the campaign was
 // enqueued, and not for another row.
-func (r *run) isOwn(it item, inv *clerk.Invitation) (bool, error) {
+func (r *run) isOwn(ctx context.Context, it item, inv *clerk.Invitation) (bool, error) {
 	if inv.CreatedAt < clerk.UnixMilli(it.enqueued.Add(-skipSlack).UnixMilli()) {
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), closing)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
 	var claimed bool
 	err := r.c.pool.QueryRow(ctx, r.c.sql(`SELECT EXISTS (SELECT FROM SCHEMA.clerkriver_rows
@@ -106,8 +106,8 @@ func (r *run) isOwn(it item, inv *clerk.Invitation) (bool, error) {
 
 // find returns the newest invitation of the row's address that is not revoked; nil if
 // there is none.
-func (r *run) find(it item) (*clerk.Invitation, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), closing)
+func (r *run) find(ctx context.Context, it item) (*clerk.Invitation, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
 	all := r.client.Invitations.All(ctx, clerk.ListInvitationsRequest{
 		Query: it.request.EmailAddress, OrderBy: clerk.OrderByCreatedAtDesc,
@@ -124,8 +124,8 @@ func (r *run) find(it item) (*clerk.Invitation, error) {
 }
 
 // settleCancelled looks up the rows of cancelled campaigns that may have been sent.
-func (r *run) settleCancelled() error {
-	rows, err := r.c.items(r.ctx, r.c.pool, `UPDATE SCHEMA.clerkriver_rows r
+func (r *run) settleCancelled(ctx context.Context) error {
+	rows, err := r.c.items(ctx, r.c.pool, `UPDATE SCHEMA.clerkriver_rows r
 		SET state = 'sending', run = $2, changed_at = clock_timestamp()
 		FROM SCHEMA.clerkriver_campaigns c
 		WHERE c.instance = $1 AND c.finished_at IS NULL AND c.cancelled_at IS NOT NULL
@@ -136,15 +136,15 @@ func (r *run) settleCancelled() error {
 			break
 		}
 		state, id := StateCancelled, ""
-		inv, err := r.find(it)
+		inv, err := r.find(ctx, it)
 		if err == nil && inv != nil {
 			var own bool
-			if own, err = r.isOwn(it, inv); own {
+			if own, err = r.isOwn(ctx, it, inv); own {
 				state, id = StateCreated, inv.ID
 			}
 		}
 		if err == nil {
-			err = r.keep(it, state, id, "")
+			err = r.keep(ctx, it, state, id, "")
 		}
 		if err != nil {
 			r.doubts = append(r.doubts, doubt{it, err.Error()})

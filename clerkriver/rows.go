@@ -184,8 +184,8 @@ func (r *run) checkLease(ctx context.Context) error {
 
 // keep writes the result of a row, and calls OnResult in the same transaction. A row that
 // another run has taken over is left alone.
-func (r *run) keep(it item, state State, invitationID, problem string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), closing)
+func (r *run) keep(ctx context.Context, it item, state State, invitationID, problem string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
 	cancelled := false
 	err := pgx.BeginFunc(ctx, r.c.pool, func(tx pgx.Tx) error {
@@ -223,8 +223,8 @@ func toText(s string) string {
 }
 
 // end gives back the rows without a result, and the lease.
-func (r *run) end(pause string, problem error, unknown bool) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), closing)
+func (r *run) end(ctx context.Context, pause string, problem error, unknown bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
 	text, attempts := "", 0
 	if problem != nil {

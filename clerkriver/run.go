@@ -81,7 +81,8 @@ var (
 func (r *run) work(ctx context.Context) error {
 	// CreateAll does not begin a wait that would outlast a deadline, and then does not say
 	// until when it would have waited. So the run's context ends with ctx, but has none.
-	r.ctx, r.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	sending, stop := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), runKey{}, r))
+	r.ctx, r.stop = sending, stop
 	defer r.stop(nil)
 	detach := context.AfterFunc(ctx, func() { r.stop(context.Cause(ctx)) })
 	defer detach()
@@ -90,10 +91,10 @@ func (r *run) work(ctx context.Context) error {
 	beating, endBeats := context.WithCancel(context.WithoutCancel(ctx))
 	var beats sync.WaitGroup
 	beats.Go(func() { r.heartbeat(beating) })
-	err := r.settleCancelled()
+	err := r.settleCancelled(sending)
 	var failure error
 	if err == nil {
-		failure = r.send()
+		failure = r.send(sending)
 	}
 	endBeats()
 	beats.Wait()
@@ -101,12 +102,12 @@ func (r *run) work(ctx context.Context) error {
 	if err = errors.Join(err, problem); err == nil && len(r.doubts) > 0 {
 		err = errors.New(r.doubts[len(r.doubts)-1].problem)
 	}
-	return errors.Join(err, r.end(pause, err, errors.Is(failure, clerk.ErrOutcomeUnknown)))
+	return errors.Join(err, r.end(ctx, pause, err, errors.Is(failure, clerk.ErrOutcomeUnknown)))
 }
 
 // send runs CreateAll over the rows.
-func (r *run) send() error {
-	if err := r.choose(r.ctx); err != nil || r.group == (group{}) {
+func (r *run) send(ctx context.Context) error {
+	if err := r.choose(ctx); err != nil || r.group == (group{}) {
 		return err
 	}
 	opts := []clerk.CallOption{
@@ -115,7 +116,6 @@ func (r *run) send() error {
 	if r.group.campaign != 0 {
 		opts = append(opts, clerk.WithSkipSince(r.group.since))
 	}
-	ctx := context.WithValue(r.ctx, runKey{}, r)
 	for made, err := range r.client.Invitations.CreateAll(ctx, r.requests, opts...) {
 		if err != nil {
 			return err
@@ -123,7 +123,7 @@ func (r *run) send() error {
 		r.mu.Lock()
 		it := r.items[made.Index]
 		r.mu.Unlock()
-		r.settle(it, made)
+		r.settle(ctx, it, made)
 	}
 	return nil
 }
@@ -172,21 +172,21 @@ func (r *run) observe(p clerk.Progress) {
 func (r *run) judge(failure error) (pause string, problem error) {
 	sdk, isSDK := errors.AsType[*clerk.SDKError](failure)
 	cause := context.Cause(r.ctx)
+	problem = failure
 	switch {
 	case failure == nil:
-		return "", nil
 	case errors.Is(failure, clerk.ErrUnauthorized):
-		return "Clerk does not accept the secret key: " + failure.Error(), nil
+		pause, problem = "Clerk does not accept the secret key: "+failure.Error(), nil
 	case isSDK && isRefusal(sdk.StatusCode):
-		return "Clerk refuses all requests: " + failure.Error(), nil
+		pause, problem = "Clerk refuses all requests: "+failure.Error(), nil
 	case r.cause != nil:
-		return "", r.cause
+		problem = r.cause
 	case errors.Is(cause, errLeaseLost):
-		return "", cause
+		problem = cause
 	case cause != nil: // the rows go on in the next run
-		return "", nil
+		problem = nil
 	}
-	return "", failure
+	return pause, problem
 }
 
 // isRefusal reports whether the same request would meet the same status again. CreateAll

@@ -97,8 +97,8 @@ func TestLateRunnerOverwritesNothing(t *testing.T) {
 
 	a.work(t)
 	before := a.all(t, "spring")
-	require.NoError(t, late.keep(rows[0], StateRejected, "", "late"))
-	require.NoError(t, late.end("late", errors.New("late"), true))
+	require.NoError(t, late.keep(t.Context(), rows[0], StateRejected, "", "late"))
+	require.NoError(t, late.end(t.Context(), "late", errors.New("late"), true))
 	require.Equal(t, before, a.all(t, "spring"))
 	s, err := a.Status(t.Context(), "spring")
 	require.NoError(t, err)

@@ -47,6 +47,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerkriver"
 	"github.com/clerk-invitations/clerk-go/clerktest"
@@ -107,6 +109,10 @@ func (p *program) main(ctx context.Context, args []string) int {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		fmt.Fprintln(p.stderr, "durable: stopped; the same command resumes")
 		return exitStopped
+	}
+	const undefinedTable = "42P01"
+	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == undefinedTable {
+		err = fmt.Errorf(`%w; run "durable migrate" once`, err)
 	}
 	fmt.Fprintln(p.stderr, "durable:", err)
 	return exitFailed

@@ -43,7 +43,7 @@ func openCluster(ctx context.Context, folder string) (*cluster, string, error) {
 	if c.bin, err = findPrograms(); err != nil {
 		return nil, "", err
 	}
-	if err := c.initialize(ctx); err != nil {
+	if err := c.create(ctx); err != nil {
 		return nil, "", err
 	}
 	if c.run(ctx, "pg_ctl", "status", "-D", c.data()) != nil {
@@ -81,8 +81,8 @@ func (c *cluster) run(ctx context.Context, program string, args ...string) error
 	line = append(line, args...)
 	command := exec.CommandContext(ctx, line[0], line[1:]...) //nolint:gosec // of this file
 	command.Dir = c.folder
-	output := filepath.Join(c.folder, program+".out") // a server that is started keeps it open
-	file, err := os.OpenFile(output, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	output := filepath.Join(c.folder, program+".out")                         // a server that is started keeps it open
+	file, err := os.OpenFile(output, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // in the folder
 	if err != nil {
 		return err
 	}
@@ -95,8 +95,8 @@ func (c *cluster) run(ctx context.Context, program string, args ...string) error
 	return nil
 }
 
-// initialize makes the folder and the database in it, unless they are there.
-func (c *cluster) initialize(ctx context.Context) error {
+// create makes the folder and the database in it, unless they are there.
+func (c *cluster) create(ctx context.Context) error {
 	if err := os.MkdirAll(c.folder, 0o700); err != nil {
 		return err
 	}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// TestMain runs the tests, or is the command for one of them.
+func TestMain(m *testing.M) {
+	if args := os.Getenv("TEST_COMMAND"); args != "" {
+		os.Args = append(os.Args[:1], strings.Fields(args)...)
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// newFolder is an empty current directory, which PostgreSQL's user can enter. Without
+// PostgreSQL the test is skipped, but fails in CI.
+func newFolder(t *testing.T) {
+	t.Helper()
+	if _, err := findPrograms(); err != nil && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	folder := t.TempDir()
+	for parent := folder; parent != os.TempDir(); parent = filepath.Dir(parent) {
+		require.NoError(t, os.Chmod(parent, 0o755))
+	}
+	t.Chdir(folder)
+}
+
+// run runs the command in this process.
+func run(t *testing.T, p program, args string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, log bytes.Buffer
+	p.stdout, p.stderr = &out, &log
+	code = p.main(t.Context(), strings.Fields(args))
+	return code, out.String(), log.String()
+}
+
+func TestCommand(t *testing.T) {
+	newFolder(t)
+	require.NoError(t, os.WriteFile("people.csv", []byte("email,seat\na@example.com,1\nno address,2\nb@example.com,6,7\n"), 0o600))
+	require.NoError(t, os.WriteFile("empty.csv", nil, 0o600))
+	for _, test := range []struct {
+		key, args string
+		code      int
+		stdout    string // its beginning
+		stderr    string // a part of it
+	}{
+		{"", "", exitUsage, "", "usage: durable "},
+		{"", "-h", 0, "", "usage: durable "},
+		{"", "status", exitUsage, "", "usage: durable "},
+		{"", "invite people.csv", exitUsage, "", "usage: durable "},
+		{"", "status people", exitFailed, "", "DATABASE_URL is not set, and stat durable-postgres: no such file"},
+		{"", "people.csv", exitUnsent, "line,email_address,outcome,invitation_id,problem\n2,a@example.com,created,inv_", "this is a fake of Clerk"},
+		{"", "other.csv", exitFailed, "", "other.csv: no such file"},
+		{"", "enqueue empty.csv", exitFailed, "", "the file is empty"},
+		{"pk_test_dummy", "people.csv", exitFailed, "", "publishable"},
+		{"", "status people", exitFailed, "", `no such campaign: "people"`},
+		{"", "-instance Two enqueue people.csv", exitFailed, "", `"Two" is not a name for an instance`},
+		{"", "work", exitFailed, "", "secret key is empty"},
+		{"", "enqueue people.csv", 0, "people, 2 rows: 2 waiting; to end about ", "line 4 is not in the campaign: 3 fields, but the first line names 2\n"},
+		{"", "status people", 0, "people, 2 rows: 2 waiting; to end about ", ""},
+		{"", "enqueue people.csv", 0, "people, 2 rows: ", "people: 0 rows enqueued"},
+		{"", "-campaign spring enqueue people.csv", 0, "spring, 2 rows: ", "spring: 2 rows enqueued"},
+		{"", "-campaign spring enqueue ./more.csv", exitFailed, "", "more.csv: no such file"},
+		{"", "-instance other status people", exitFailed, "", "no such campaign"},
+		{"", "report people", 0, "line,email_address,outcome,invitation_id,problem\n2,a@example.com,waiting,,\n3,no address,waiting,,\n", ""},
+		{"", "resume", 0, "", ""},
+		{"", "delete people", exitFailed, "", "has not finished"},
+		{"", "cancel people", 0, "people, 2 rows: 2 cancelled\n", ""},
+		{"", "delete people", 0, "", ""},
+		{"", "report people", exitFailed, "", "no such campaign"},
+	} {
+		code, stdout, stderr := run(t, program{secretKey: test.key}, test.args)
+		require.Equal(t, test.code, code, "%s: %s", test.args, stderr)
+		require.True(t, strings.HasPrefix(stdout, test.stdout), "%s: %s", test.args, stdout)
+		require.Contains(t, stderr, test.stderr, test.args)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for args, code := range map[string]int{"people.csv": exitStopped, "work": exitStopped} {
+		p := program{stdout: io.Discard, stderr: io.Discard, secretKey: "sk_test_dummy", databaseURL: "postgres://nowhere.invalid/x"}
+		require.NotZero(t, p.main(ctx, strings.Fields(args)), "%d", code)
+	}
+	requireStopped(t)
+}
+
+// requireStopped checks that no server is left running in the current directory.
+func requireStopped(t *testing.T) {
+	t.Helper()
+	require.NoFileExists(t, "durable-postgres/data/postmaster.pid")
+}
+
+func TestDatabaseOfAnApplication(t *testing.T) {
+	newFolder(t)
+	cluster, url, err := openCluster(t.Context(), "theirs")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, cluster.close(context.WithoutCancel(t.Context()))) }()
+	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\n"), 0o600))
+	fake := clerktest.New()
+	baseURL, stop := fake.Serve()
+	defer stop()
+	p := program{databaseURL: url, secretKey: fake.SecretKey(), baseURL: baseURL}
+	code, _, stderr := run(t, p, "people.csv")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, `does not exist (SQLSTATE 42P01); run "durable migrate" once`)
+	for range 2 {
+		code, _, stderr = run(t, p, "migrate")
+		require.Zero(t, code, stderr)
+	}
+	code, stdout, stderr := run(t, p, "people.csv")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "2,a@example.com,created,"+fake.Invitations()[0].ID)
+	require.NoDirExists(t, "durable-postgres")
+
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
+	var jobs, withAddress int
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*), count(*) FILTER (WHERE j::text LIKE '%example.com%') FROM river_job j").Scan(&jobs, &withAddress))
+	require.Positive(t, jobs)
+	require.Zero(t, withAddress)
+}
+
+func TestRefusedKey(t *testing.T) {
+	newFolder(t)
+	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\n"), 0o600))
+	fake := clerktest.New(clerktest.WithSecretKey("sk_test_right"))
+	baseURL, stop := fake.Serve()
+	defer stop()
+	code, stdout, stderr := run(t, program{secretKey: "sk_test_wrong", baseURL: baseURL}, "people.csv")
+	require.Equal(t, exitFailed, code)
+	require.Empty(t, stdout)
+	require.Contains(t, stderr, `people, 1 rows: 1 waiting; paused, until "durable resume": Clerk does not accept the secret key: `)
+	require.Contains(t, stderr, "nothing more is sent; run it again when that is mended")
+	code, stdout, stderr = run(t, program{secretKey: "sk_test_right", baseURL: baseURL}, "people.csv")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "2,a@example.com,created,")
+	requireStopped(t)
+}
+
+// TestKilledAndResumed: the command is killed while it rehearses against a fake server,
+// and run again. PostgreSQL survives the kill, and is stopped at the end.
+func TestKilledAndResumed(t *testing.T) {
+	newFolder(t)
+	var list strings.Builder
+	list.WriteString("email_address\n")
+	const rows = 200
+	for i := range rows {
+		fmt.Fprintf(&list, "guest%d@example.com\n", i)
+	}
+	require.NoError(t, os.WriteFile("people.csv", []byte(list.String()), 0o600))
+	fake := clerktest.New()
+	api := httptest.NewServer(fake)
+	defer api.Close()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	start := func() (*exec.Cmd, *bytes.Buffer) {
+		var out bytes.Buffer
+		command := exec.CommandContext(t.Context(), self)
+		command.Env = append(os.Environ(), "TEST_COMMAND=people.csv", "CLERK_SECRET_KEY="+fake.SecretKey(), "CLERK_BASE_URL="+api.URL+"/v1")
+		command.Stdout, command.Stderr = &out, os.Stderr
+		require.NoError(t, command.Start())
+		return command, &out
+	}
+	killed, _ := start()
+	require.Eventually(t, func() bool { return len(fake.Invitations()) >= 20 }, time.Minute, time.Millisecond)
+	require.NoError(t, killed.Process.Kill())
+	require.ErrorContains(t, killed.Wait(), "killed")
+	require.Less(t, len(fake.Invitations()), rows, "it was killed too late")
+	code, stdout, stderr := run(t, program{}, "status people")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "people, 200 rows: ")
+
+	again, out := start()
+	require.NoError(t, again.Wait())
+	lines, err := csv.NewReader(out).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, lines, rows+1)
+	made := map[string]clerk.Invitation{}
+	for _, inv := range fake.Invitations() {
+		require.NotContains(t, made, inv.EmailAddress)
+		made[inv.EmailAddress] = inv
+	}
+	for _, line := range lines[1:] {
+		require.Equal(t, []string{"created", made[line[1]].ID, ""}, line[2:])
+	}
+	requireStopped(t)
+}
+
+// TestProcessesShareTheServer: the last one stops it.
+func TestProcessesShareTheServer(t *testing.T) {
+	newFolder(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	working := exec.CommandContext(t.Context(), self)
+	working.Env = append(os.Environ(), "TEST_COMMAND=work", "CLERK_SECRET_KEY=sk_test_dummy", "CLERK_BASE_URL=http://127.0.0.1:1/v1")
+	log, err := working.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, working.Start())
+	line := make([]byte, 100)
+	_, err = log.Read(line)
+	require.NoError(t, err)
+	require.Contains(t, string(line), `working for the instance "default"`)
+	code, _, stderr := run(t, program{}, "resume")
+	require.Zero(t, code, stderr)
+	require.FileExists(t, "durable-postgres/data/postmaster.pid")
+	require.NoError(t, working.Process.Signal(os.Interrupt))
+	_, _ = io.Copy(io.Discard, log)
+	require.NoError(t, working.Wait())
+	requireStopped(t)
+}

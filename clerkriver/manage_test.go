@@ -192,20 +192,70 @@ func TestCancelWhileRunning(t *testing.T) {
 	require.WithinDuration(t, time.Now(), s.CancelledAt, time.Minute)
 }
 
-// TestCancelAfterRunnerDied: what it may have sent is looked up, and is not unknown.
+// TestCancelAfterRunnerDied: what it may have sent is looked up, and is not unknown. The
+// first run that does so is interrupted.
 func TestCancelAfterRunnerDied(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
-	a := newApp(t, shared.database(t), Config{}, fake)
+	ctx, interrupt := context.WithCancel(t.Context())
+	a := newApp(t, shared.database(t), Config{}, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Get("query") == guest(4) {
+			interrupt()
+		}
+		return fake.RoundTrip(req)
+	}))
 	a.enqueue(t, "spring", guests(25))
 	interrupted(t, a)
 	cancel(t, a, "spring")
 	require.Equal(t, map[State]int{StateSending: 10, StateCancelled: 15}, a.counts(t, "spring"))
 	require.ErrorIs(t, a.Delete(t.Context(), "spring"), ErrActive)
 	expire(t, a)
+	_, err := a.Work(ctx, a.client)
+	require.NoError(t, err)
+	require.Equal(t, map[State]int{StateCreated: 1, StateWaiting: 5, StateCancelled: 19}, a.counts(t, "spring"))
 	require.Zero(t, a.work(t))
 	require.Equal(t, map[State]int{StateCreated: 1, StateCancelled: 24}, a.counts(t, "spring"))
 	require.Equal(t, fake.Invitations()[0].ID, a.all(t, "spring")[0].InvitationID)
+}
+
+// TestCancelWhileOutcomeIsOpen: a second run took over the rows of one that died, and
+// ended before it knew what became of them.
+func TestCancelWhileOutcomeIsOpen(t *testing.T) {
+	t.Parallel()
+	for _, during := range []bool{true, false} {
+		fake := clerktest.New()
+		a := newApp(t, shared.database(t), Config{}, fake)
+		a.enqueue(t, "spring", guests(25))
+		interrupted(t, a)
+		expire(t, a)
+		second, _ := begun(t, a)
+		if during {
+			cancel(t, a, "spring")
+		}
+		require.NoError(t, second.end(t.Context(), "", nil, false))
+		if !during {
+			cancel(t, a, "spring")
+		}
+		require.Equal(t, map[State]int{StateWaiting: 10, StateCancelled: 15}, a.counts(t, "spring"), "during %v", during)
+		require.Zero(t, a.work(t))
+		require.Equal(t, map[State]int{StateCreated: 1, StateCancelled: 24}, a.counts(t, "spring"), "during %v", during)
+		require.Len(t, fake.Invitations(), 1)
+	}
+}
+
+// TestInvitationHasOneOwner: two campaigns invited the same person when their runner died.
+func TestInvitationHasOneOwner(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{}, fake)
+	a.enqueue(t, "spring", guests(1))
+	a.enqueue(t, "summer", guests(1))
+	interrupted(t, a)
+	expire(t, a)
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "spring"))
+	require.Equal(t, map[State]int{StateAlreadyInvited: 1}, a.counts(t, "summer"))
+	require.Equal(t, fake.Invitations()[0].ID, a.all(t, "summer")[0].InvitationID)
 }
 
 func TestDeleteErasesTheAddresses(t *testing.T) {

@@ -63,11 +63,15 @@ func (r *run) settle(ctx context.Context, it item, made clerk.CreateResult) {
 	if err == nil && state == StateUnknown && it.attempts+1 < maxAttempts {
 		err = errors.New(problem)
 	}
+	cancelled := false
 	if err == nil {
-		err = r.keep(ctx, it, state, id, problem)
+		cancelled, err = r.keep(ctx, it, state, id, problem)
 	}
 	if err != nil {
 		r.doubts = append(r.doubts, doubt{it, err.Error()})
+	}
+	if cancelled {
+		r.stop(errCancelled)
 	}
 }
 
@@ -126,7 +130,7 @@ func (r *run) find(ctx context.Context, it item) (*clerk.Invitation, error) {
 // settleCancelled looks up the rows of cancelled campaigns that may have been sent.
 func (r *run) settleCancelled(ctx context.Context) error {
 	rows, err := r.c.items(ctx, r.c.pool, `UPDATE SCHEMA.clerkriver_rows r
-		SET state = 'sending', run = $2, changed_at = clock_timestamp()
+		SET state = 'sending', run = $2, attempts = least(attempts + 1, 1000), changed_at = clock_timestamp()
 		FROM SCHEMA.clerkriver_campaigns c
 		WHERE c.instance = $1 AND c.finished_at IS NULL AND c.cancelled_at IS NOT NULL
 			AND r.campaign_id = c.id AND r.state IN ('waiting', 'sending')
@@ -144,7 +148,7 @@ func (r *run) settleCancelled(ctx context.Context) error {
 			}
 		}
 		if err == nil {
-			err = r.keep(ctx, it, state, id, "")
+			_, err = r.keep(ctx, it, state, id, "")
 		}
 		if err != nil {
 			r.doubts = append(r.doubts, doubt{it, err.Error()})

@@ -83,7 +83,7 @@ func (c *Campaigns) begin(ctx context.Context, client *clerk.Client) (*run, erro
 		return nil, err
 	}
 	r.resumed, err = c.items(ctx, tx, `UPDATE SCHEMA.clerkriver_rows r
-		SET run = $2, attempts = attempts + 1, changed_at = clock_timestamp()
+		SET run = $2, attempts = least(attempts + 1, 1000), changed_at = clock_timestamp()
 		FROM SCHEMA.clerkriver_campaigns c
 		WHERE c.instance = $1 AND c.finished_at IS NULL AND c.cancelled_at IS NULL
 			AND r.campaign_id = c.id AND r.state = 'sending'
@@ -95,8 +95,8 @@ func (c *Campaigns) begin(ctx context.Context, client *clerk.Client) (*run, erro
 }
 
 // choose finds the campaigns to send: those of the rows that were taken over, or else
-// those that come first.
-func (r *run) choose(ctx context.Context) error {
+// those that come first. It is false if there are none.
+func (r *run) choose(ctx context.Context) (bool, error) {
 	var first int64
 	if len(r.resumed) > 0 {
 		first = r.resumed[0].campaign
@@ -109,10 +109,10 @@ func (r *run) choose(ctx context.Context) error {
 			AND EXISTS (SELECT FROM SCHEMA.clerkriver_rows WHERE campaign_id = c.id AND state = 'waiting'))
 		ORDER BY priority, id LIMIT 1`), r.c.config.Instance, first).Scan(&g.campaign, &resend, &g.since)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	g.since = g.since.Add(-skipSlack)
 	if !resend {
@@ -122,7 +122,7 @@ func (r *run) choose(ctx context.Context) error {
 	r.pulled = slices.DeleteFunc(r.resumed, func(it item) bool { // the others stay for their own run
 		return it.request.IgnoreExisting != resend || resend && it.campaign != g.campaign
 	})
-	return nil
+	return true, nil
 }
 
 // pull takes rows that wait, for this run.
@@ -183,12 +183,11 @@ func (r *run) checkLease(ctx context.Context) error {
 }
 
 // keep writes the result of a row, and calls OnResult in the same transaction. A row that
-// another run has taken over is left alone.
-func (r *run) keep(ctx context.Context, it item, state State, invitationID, problem string) error {
+// another run has taken over is left alone. It reports whether the campaign was cancelled.
+func (r *run) keep(ctx context.Context, it item, state State, invitationID, problem string) (cancelled bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
-	cancelled := false
-	err := pgx.BeginFunc(ctx, r.c.pool, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, r.c.pool, func(tx pgx.Tx) error {
 		result := Result{
 			Campaign: it.name, Place: it.place, Ref: it.ref, EmailAddress: it.request.EmailAddress,
 			State: state, InvitationID: invitationID, Problem: problem,
@@ -209,12 +208,9 @@ func (r *run) keep(ctx context.Context, it item, state State, invitationID, prob
 	})
 	if errors.Is(err, errLeaseLost) {
 		r.stop(errLeaseLost)
-		return nil
+		return false, nil
 	}
-	if cancelled {
-		r.stop(errCancelled)
-	}
-	return err
+	return cancelled, err
 }
 
 // toText is what PostgreSQL takes as text.
@@ -236,14 +232,14 @@ func (r *run) end(ctx context.Context, pause string, problem error, unknown bool
 	return pgx.BeginFunc(ctx, r.c.pool, func(tx pgx.Tx) error {
 		for _, d := range r.doubts {
 			if _, err := tx.Exec(ctx, r.c.sql(`UPDATE SCHEMA.clerkriver_rows
-				SET state = 'waiting', attempts = attempts + 1, problem = $4
+				SET state = 'waiting', attempts = least(attempts + 1, 1000), problem = $4
 				WHERE campaign_id = $1 AND place = $2 AND run = $3 AND state = 'sending'`),
 				d.campaign, d.place, r.id, toText(d.problem)); err != nil {
 				return err
 			}
 		}
 		if _, err := tx.Exec(ctx, r.c.sql(`UPDATE SCHEMA.clerkriver_rows r
-			SET attempts = attempts + $3, state = CASE
+			SET attempts = least(attempts + $3, 1000), state = CASE
 				WHEN c.cancelled_at IS NOT NULL AND attempts + $3 = 0 THEN 'cancelled' ELSE 'waiting' END
 			FROM SCHEMA.clerkriver_campaigns c
 			WHERE c.instance = $1 AND c.finished_at IS NULL AND r.campaign_id = c.id

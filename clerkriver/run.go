@@ -89,6 +89,7 @@ func (r *run) work(ctx context.Context) error {
 	enough := time.AfterFunc(r.c.timing.longest, func() { r.stop(errEnough) })
 	defer enough.Stop()
 	beating, endBeats := context.WithCancel(context.WithoutCancel(ctx))
+	defer endBeats() // also if OnResult panics
 	var beats sync.WaitGroup
 	beats.Go(func() { r.heartbeat(beating) })
 	err := r.settleCancelled(sending)
@@ -107,7 +108,7 @@ func (r *run) work(ctx context.Context) error {
 
 // send runs CreateAll over the rows.
 func (r *run) send(ctx context.Context) error {
-	if err := r.choose(ctx); err != nil || r.group == (group{}) {
+	if found, err := r.choose(ctx); err != nil || !found {
 		return err
 	}
 	opts := []clerk.CallOption{

@@ -16,19 +16,28 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// interrupted lets a run take rows and get a request to the fake, and then stops as if it
-// was killed: nothing is given back.
-func interrupted(t *testing.T, a *app) {
+// begun is a run that has chosen what to send, and the rows that it pulled first.
+func begun(t *testing.T, a *app) (*run, []item) {
 	t.Helper()
 	r, err := a.begin(t.Context(), a.client)
 	require.NoError(t, err)
 	require.NotNil(t, r)
 	r.ctx, r.stop = context.WithCancelCause(t.Context())
-	require.NoError(t, r.choose(t.Context()))
+	found, err := r.choose(t.Context())
+	require.NoError(t, err)
+	require.True(t, found)
 	rows, err := r.pull(t.Context())
 	require.NoError(t, err)
 	require.NotEmpty(t, rows)
-	_, err = a.client.Invitations.Create(context.WithValue(t.Context(), runKey{}, r), rows[0].request)
+	return r, rows
+}
+
+// interrupted lets a run take rows and get a request to the fake, and then stops as if it
+// was killed: nothing is given back.
+func interrupted(t *testing.T, a *app) {
+	t.Helper()
+	r, rows := begun(t, a)
+	_, err := a.client.Invitations.Create(context.WithValue(t.Context(), runKey{}, r), rows[0].request)
 	require.NoError(t, err)
 }
 
@@ -75,18 +84,13 @@ func TestLateRunnerOverwritesNothing(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
 	a := newApp(t, shared.database(t), Config{}, fake)
-	a.enqueue(t, "spring", guests(5))
-	late, err := a.begin(t.Context(), a.client)
-	require.NoError(t, err)
-	late.ctx, late.stop = context.WithCancelCause(t.Context())
-	require.NoError(t, late.choose(t.Context()))
-	rows, err := late.pull(t.Context())
-	require.NoError(t, err)
-	require.Len(t, rows, 5)
+	a.enqueue(t, "spring", guests(15))
+	late, rows := begun(t, a)
+	require.Len(t, rows, 10)
 	expire(t, a)
 
 	ctx := context.WithValue(t.Context(), runKey{}, late)
-	_, err = a.client.Invitations.Create(ctx, rows[0].request, clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+	_, err := a.client.Invitations.Create(ctx, rows[0].request, clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 	require.True(t, IsOwnRefusal(err), err)
 	require.Empty(t, fake.Requests())
 	require.ErrorIs(t, context.Cause(late.ctx), errLeaseLost)
@@ -97,7 +101,8 @@ func TestLateRunnerOverwritesNothing(t *testing.T) {
 
 	a.work(t)
 	before := a.all(t, "spring")
-	require.NoError(t, late.keep(t.Context(), rows[0], StateRejected, "", "late"))
+	_, err = late.keep(t.Context(), rows[0], StateRejected, "", "late")
+	require.NoError(t, err)
 	require.NoError(t, late.end(t.Context(), "late", errors.New("late"), true))
 	require.Equal(t, before, a.all(t, "spring"))
 	s, err := a.Status(t.Context(), "spring")
@@ -317,6 +322,47 @@ func TestOnResultIsInTheTransactionOfTheResult(t *testing.T) {
 	require.Equal(t, 12, heard())
 	require.Len(t, fake.Invitations(), 12)
 	require.Empty(t, a.all(t, "spring")[3].Problem)
+}
+
+// TestPanicOfOnResultGivesUpTheLease: the rows go to the next run, when the lease ends.
+func TestPanicOfOnResultGivesUpTheLease(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	panics := true
+	a := newApp(t, shared.database(t), Config{OnResult: func(context.Context, pgx.Tx, Result) error {
+		if panics {
+			panic("the application's fault")
+		}
+		return nil
+	}}, fake)
+	a.timing.lease = time.Second
+	a.enqueue(t, "spring", guests(5))
+	require.PanicsWithValue(t, "the application's fault", func() { _, _ = a.Work(t.Context(), a.client) })
+	panics = false
+	a.work(t)
+	require.Equal(t, map[State]int{StateSending: 5}, a.counts(t, "spring"))
+	time.Sleep(1500 * time.Millisecond)
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 5}, a.counts(t, "spring"))
+	require.Len(t, fake.Invitations(), 5)
+}
+
+// TestUnknownIsTheLastResort: a row whose outcome CreateAll does not know is looked up by
+// later runs, and reported as unknown when that did not help.
+func TestUnknownIsTheLastResort(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	a.enqueue(t, "spring", guests(1))
+	for attempt := range maxAttempts {
+		require.Equal(t, map[State]int{StateWaiting: 1}, a.counts(t, "spring"))
+		r, rows := begun(t, a)
+		require.Equal(t, attempt, rows[0].attempts)
+		r.settle(t.Context(), rows[0], clerk.CreateResult{Err: errors.New("Clerk never answered")})
+		require.NoError(t, r.end(t.Context(), "", nil, false))
+	}
+	result := a.all(t, "spring")[0]
+	require.Equal(t, StateUnknown, result.State)
+	require.Equal(t, "Clerk never answered", result.Problem)
 }
 
 // TestDatabaseClockMayDiffer: the database is a day ahead of this machine and of Clerk.

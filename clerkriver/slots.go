@@ -36,9 +36,9 @@ func (c *Campaigns) slots(kind string, r *run) int {
 	return share.Creates
 }
 
-// take takes a slot, or says how long it is until one is free. A run gets one only while
-// it has the lease, and takes the low numbers; others take the high ones first, which are
-// not in the budget.
+// take takes a slot, or says how long it is until one is free. Everybody takes the high
+// numbers first, so others use those that are not in the budget before those that are. A
+// run gets one only while it has the lease.
 func (c *Campaigns) take(ctx context.Context, kind string, r *run) (slot, error) {
 	if err := c.makeSlots(ctx); err != nil {
 		return slot{}, err
@@ -58,22 +58,19 @@ func (c *Campaigns) take(ctx context.Context, kind string, r *run) (slot, error)
 }
 
 func (c *Campaigns) takeFree(ctx context.Context, kind string, r *run) (s slot, err error) {
-	order, fence, id := "DESC", "", int64(0)
+	args := []any{c.config.Instance, kind, c.slots(kind, r), c.config.Limits.Per + c.timing.grace}
+	fence := ""
 	if r != nil {
-		id, order = r.id, "ASC"
+		args = append(args, r.id)
 		fence = "AND EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $1 AND run = $5" +
 			" AND leased_until > clock_timestamp() AND paused_at IS NULL)"
-	}
-	args := []any{c.config.Instance, kind, c.slots(kind, r), c.config.Limits.Per + c.timing.grace}
-	if r != nil {
-		args = append(args, id)
 	}
 	err = c.pool.QueryRow(ctx, c.sql(`UPDATE SCHEMA.clerkriver_slots
 		SET token = token + 1, free_at = clock_timestamp() + $4::interval
 		WHERE instance = $1 AND kind = $2 AND slot = (
 			SELECT slot FROM SCHEMA.clerkriver_slots
 			WHERE instance = $1 AND kind = $2 AND slot < $3 AND free_at <= clock_timestamp()
-			ORDER BY slot `+order+` LIMIT 1 FOR UPDATE SKIP LOCKED) `+fence+`
+			ORDER BY slot DESC LIMIT 1 FOR UPDATE SKIP LOCKED) `+fence+`
 		RETURNING slot, token`), args...).Scan(&s.number, &s.token)
 	return s, err
 }

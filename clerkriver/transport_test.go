@@ -94,6 +94,8 @@ func TestCampaignLeavesItsShareToHandlers(t *testing.T) {
 	due := a.work(t)
 	require.WithinDuration(t, time.Now().Add(time.Hour), due, time.Minute)
 	require.Equal(t, map[State]int{StateCreated: 27, StateWaiting: 73}, a.counts(t, "spring"))
+	a.work(t) // a second run has the same budget, not another
+	require.Equal(t, map[State]int{StateCreated: 27, StateWaiting: 73}, a.counts(t, "spring"))
 	for i := range 4 {
 		_, err := a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "handler" + guest(i)})
 		if i < 3 {
@@ -110,6 +112,21 @@ func TestCampaignLeavesItsShareToHandlers(t *testing.T) {
 	require.NoError(t, err)
 	_, err = a.client.Invitations.Revoke(t.Context(), fake.Invitations()[0].ID)
 	require.NoError(t, err)
+}
+
+// TestHandlersUseFirstWhatIsLeftToThem: what campaigns may use stays for campaigns.
+func TestHandlersUseFirstWhatIsLeftToThem(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{
+		Limits: clerk.Share{Creates: 10, Per: time.Hour}, Budget: clerk.Share{Creates: 7, Per: time.Hour},
+	}, clerktest.New())
+	for i := range 3 {
+		_, err := a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "handler" + guest(i)})
+		require.NoError(t, err)
+	}
+	a.enqueue(t, "spring", guests(10))
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 7, StateWaiting: 3}, a.counts(t, "spring"))
 }
 
 func TestHandlersMayUseAllOfTheLimit(t *testing.T) {

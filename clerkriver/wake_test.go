@@ -36,8 +36,11 @@ func TestJobsWaitForTheLimit(t *testing.T) {
 	a.enqueue(t, "spring", guests(5000))
 	a.start(t)
 	a.wait(t, "spring", func(s *Status) bool { return s.Counts[StateCreated] == 340 })
-	time.Sleep(4 * time.Second)
-	jobs := a.jobs(t)
+	var jobs []*rivertype.JobRow
+	require.Eventually(t, func() bool {
+		jobs = a.jobs(t)
+		return !slices.ContainsFunc(jobs[:len(jobs)-2], func(job *rivertype.JobRow) bool { return job.FinalizedAt == nil })
+	}, 30*time.Second, 50*time.Millisecond)
 	require.LessOrEqual(t, len(jobs), 8)
 	for _, job := range jobs {
 		require.JSONEq(t, `{"instance":"default"}`, string(job.EncodedArgs))

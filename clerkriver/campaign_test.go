@@ -41,3 +41,14 @@ func TestCampaignIsSentAndReported(t *testing.T) {
 		{Campaign: "spring", Place: 5, EmailAddress: "b@example.com", State: StateCreated, InvitationID: made[2].ID},
 	}, results)
 }
+
+// TestRejectedRowKeepsClerksWords: of a bulk that Clerk rejects, one row is to blame.
+func TestRejectedRowKeepsClerksWords(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	a.enqueue(t, "spring", to("a@example.com", "b..@@example.com", "c@example.com"))
+	a.work(t)
+	results := a.all(t, "spring")
+	require.Equal(t, []State{StateCreated, StateRejected, StateCreated}, []State{results[0].State, results[1].State, results[2].State})
+	require.Contains(t, results[1].Problem, "form_param_format_invalid: is invalid (email_address)")
+}

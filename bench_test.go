@@ -110,7 +110,7 @@ func BenchmarkAllMillion(b *testing.B) {
 
 // benchmarkAll lists everything, and gives the most memory in objects, live or not yet
 // collected, that it saw after each hundredth invitation.
-func benchmarkAll(b *testing.B, client *clerk.Client, total int, opts ...clerk.CallOption) (mebibytes float64) {
+func benchmarkAll(b *testing.B, client *clerk.Client, total int, opts ...clerk.AllOption) (mebibytes float64) {
 	b.Helper()
 	runtime.GC()
 	objects := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}

@@ -10,62 +10,49 @@
 //	})
 //	switch {
 //	case errors.Is(err, clerk.ErrDuplicateInvitation):
-//		// A pending invitation for that address exists: nothing to do.
+//		// Already invited.
 //	case errors.Is(err, clerk.ErrUserExists):
-//		// The address has an account already.
+//		// The address belongs to a user.
 //	case err != nil:
 //		return err
 //	}
 //
 // # Errors
 //
-// Every error of an operation is one of two types. A [*ClerkErrors] is Clerk's documented
-// refusal of a request. An [*SDKError] is every other failure; where Clerk said
-// something, it unwraps to a *ClerkErrors. What a caller acts on is a sentinel
-// for [errors.Is], such as [ErrDuplicateInvitation] or [ErrOutcomeUnknown].
+// An operation fails with one of two types. [*ClerkErrors] is Clerk's documented
+// refusal of a request. [*SDKError] is any other failure; it wraps a *ClerkErrors if
+// Clerk sent one. Use [errors.Is] with a sentinel, such as [ErrDuplicateInvitation],
+// to decide what to do, and [MetaFromError] for status, trace id and Retry-After.
 //
-// # Retries and the truth
+// # Retries
 //
-// A call retries by itself, by default for at most a minute: reads after any
-// passing failure, writes when the previous attempt was certainly not carried out.
-// See [RetryConfig].
+// A call retries for up to a minute; see [RetryConfig]. Reads are retried after any
+// transient failure. A write is retried only if the previous attempt certainly had no
+// effect. After any other failure the library lists the invitations to find out what
+// the write did, and then returns its result or retries it. If the outcome cannot be
+// found out in time, the error is [ErrOutcomeUnknown]. docs/errors-and-retries.md in
+// the repository has the details and the remaining ambiguity window.
 //
-// After any other failure of a write the library looks before it leaps. It lists what
-// stands, and then returns what the call has made, or repeats the write, or only what
-// is missing of a bulk. Lookups are reads: they cost nothing of Clerk's hourly limits.
-// Where the truth cannot be learnt in time, the error is [ErrOutcomeUnknown];
-// [InvitationsService.FindPending] and [InvitationsService.Get] settle it later.
+// # Inviting many
 //
-// What stood before the call is not passed off as its result: its age is compared by
-// Clerk's own clock. A window remains. An invitation for the same address that
-// somebody else made at the same time, or before the call by up to two seconds
-// (Clerk's clock tells whole seconds, and its parts may differ by one) and what the
-// lookup took, cannot be told from the call's own. After an ambiguous failure it is
-// returned as the result: without IgnoreExisting in place of an
-// [ErrDuplicateInvitation], with it in place of a second invitation. And with
-// IgnoreExisting a write that Clerk carries out, or lists, only
-// more than 5 seconds after it failed is repeated, and then doubled.
-//
-// # Inviting thousands
-//
-// Clerk takes 100 creates and 25 bulk creates an hour. [InvitationsService.CreateAll]
-// takes any number of requests and sends them as fast as that allows, for as long as it
-// takes; a run that ended early goes on when it is started again.
+// Clerk allows 100 creates and 25 bulk creates an hour.
+// [InvitationsService.CreateAll] sends any number of requests within these limits,
+// and resumes an interrupted run.
 //
 // # Secrets
 //
-// No error text, log record or formatted value (%v, %+v, %#v) of this package
-// shows the secret key, the ticket URL of an invitation, or an email address. The
-// fields of the models and their JSON do hold them; log/slog's JSON handler uses
-// that for slices of models, and for structs that have a model in them.
+// No error, log record or formatted value of this package shows the secret key, an
+// invitation's ticket URL or an email address. The models' fields and their JSON
+// contain them. SECURITY.md in the repository lists what cannot be prevented.
 //
 // # Testing
 //
-// Package [github.com/clerk-invitations/clerk-go/clerktest] is a fake of the API,
-// in process, for the tests of services that use this package.
+// Package [github.com/clerk-invitations/clerk-go/clerktest] is a stateful fake of the
+// API for the tests of your service.
 package clerk
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -73,70 +60,59 @@ import (
 )
 
 const (
-	// Version is the version of this module, as sent in the User-Agent header.
+	// Version is the version of this module, sent in the User-Agent header.
 	Version = "0.1.0"
 
-	// APIVersion is the version of Clerk's API that this module is written
-	// for, as sent in the Clerk-API-Version header.
+	// APIVersion is the version of Clerk's API that this module is written for, sent in
+	// the Clerk-API-Version header.
 	APIVersion = "2026-05-12"
 
-	// DefaultBaseURL is where Clerk's Backend API is served.
+	// DefaultBaseURL is the base URL of Clerk's Backend API.
 	DefaultBaseURL = "https://api.clerk.com/v1"
 )
 
-// The defaults of the options.
-const (
-	defaultAttemptTimeout   = 15 * time.Second
-	defaultMaxResponseBytes = 32 << 20
-)
-
-// A Client talks to one Clerk instance. Make one with [NewClient] and share it:
-// it never changes, and any number of goroutines may use it at once.
+// A Client calls the API of one Clerk instance. Create it with [NewClient]. It is
+// immutable and safe for concurrent use.
 type Client struct {
-	// Invitations holds the operations on invitations.
+	// Invitations has the operations on invitations.
 	Invitations *InvitationsService
 
-	config config
+	// config is a function because packages fmt and spew print every field that they
+	// reach, also unexported ones, and the configuration has secrets.
+	config func() *clientConfig
 }
 
-// NewClient makes a client that authenticates with a Clerk secret key ("sk_...",
-// in the Clerk Dashboard under "API keys"). It does no I/O.
+// NewClient returns a client that authenticates with a Clerk secret key ("sk_...", in
+// the Clerk Dashboard under "API keys"). It does no I/O.
 //
-// It refuses, with an [ErrInvalidRequest], a key that is empty, publishable
-// ("pk_...") or malformed, and options that can never be right. To supply the
-// key later, or to rotate it, pass [WithSecretKeyFunc] and an empty secretKey.
+// An empty, publishable ("pk_...") or malformed key and an invalid option are an
+// [ErrInvalidRequest]. To provide the key later, or to rotate it, pass an empty
+// secretKey and [WithSecretKeyFunc].
 func NewClient(secretKey string, opts ...Option) (*Client, error) {
-	base := config{
-		baseURL:          DefaultBaseURL,
-		httpClient:       &http.Client{Transport: newTransport()},
+	cfg := clientConfig{
+		http:             &http.Client{Transport: newTransport()},
 		userAgent:        "clerk-go/" + Version,
-		attemptTimeout:   defaultAttemptTimeout,
 		maxResponseBytes: defaultMaxResponseBytes,
+		skew:             new(clockSkew),
 	}
-	base.retry, _ = RetryConfig{}.withDefaults()
+	cfg.baseURL = DefaultBaseURL
+	cfg.retry, _ = RetryConfig{}.withDefaults()
 	if secretKey != "" {
 		if err := checkSecretKey(secretKey); err != nil {
 			return nil, invalid("", err)
 		}
-		base.secretKey = secretKey
+		cfg.secretKey = func(context.Context) (string, error) { return secretKey, nil }
 	}
-	c, err := newClient(base, opts)
-	if err != nil {
-		return nil, err
-	}
-	if c.config.secretKey == "" && c.config.keySource == nil {
-		return nil, invalid("", fieldError{"secret key", "is empty"})
-	}
-	return c, nil
+	return newClient(cfg, opts)
 }
 
-// With derives a client that differs from c by the given options. The two share
-// their connections; c is unchanged.
+// With returns a client that differs from c by the given options. The two share their
+// connections; c does not change.
 func (c *Client) With(opts ...Option) (*Client, error) {
-	return newClient(c.config, opts)
+	return newClient(*c.config(), opts)
 }
 
-func newClient(cfg config, opts []Option) (*Client, error) {
+func newClient(cfg clientConfig, opts []Option) (*Client, error) {
 	for _, opt := range opts {
 		if opt == nil {
 			return nil, invalid("", errNilOption)
@@ -145,41 +121,63 @@ func newClient(cfg config, opts []Option) (*Client, error) {
 			return nil, invalid("", err)
 		}
 	}
-	c := &Client{config: cfg}
-	c.Invitations = &InvitationsService{client: c}
-	return c, nil
+	if cfg.secretKey == nil {
+		return nil, invalid("", &InputError{Field: "secret key", Problem: "is empty"})
+	}
+	if err := cfg.checkBaseURL(); err != nil {
+		return nil, invalid("", err)
+	}
+	cfg.retrying = newRetryingClient(cfg.http.Jar, cfg.logger)
+	config := func() *clientConfig { return &cfg }
+	return &Client{Invitations: &InvitationsService{config}, config: config}, nil
 }
 
-// Format writes the client without its key and headers, whatever the verb.
-func (c Client) Format(s fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(s, "clerk.Client{%s}", c.config.baseURL)
+// Format writes the client without its key and headers for every verb.
+func (c Client) Format(s fmt.State, _ rune) { formatClient(s, "Client", c.config) }
+
+func formatClient(s fmt.State, name string, config func() *clientConfig) {
+	baseURL := ""
+	if config != nil {
+		baseURL = config().baseURL
+	}
+	_, _ = fmt.Fprintf(s, "clerk.%s{%s}", name, baseURL)
 }
 
-// checkSecretKey refuses what can never be a secret key. Its error never shows
-// any part of the key.
+// checkSecretKey rejects a string that cannot be a secret key. Its error shows no part
+// of the key.
 func checkSecretKey(key string) error {
-	const field = "secret key"
+	problem := ""
 	switch {
 	case key == "":
-		return fieldError{field, "is empty"}
+		problem = "is empty"
 	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return fieldError{field, "holds white space or another character that no key has"}
-	case strings.HasPrefix(key, "pk_"):
-		return fieldError{field, "is a publishable key (pk_...); a backend needs the secret key (sk_...)"}
+		problem = "contains white space or another character that no key has"
+	case strings.HasPrefix(strings.ToLower(key), "pk_"):
+		problem = "is a publishable key (pk_...); a backend needs the secret key (sk_...)"
 	case !strings.HasPrefix(key, "sk_"):
-		return fieldError{field, "does not begin with sk_"}
+		problem = "does not begin with sk_"
+	default:
+		return nil
 	}
-	return nil
+	return &InputError{Field: "secret key", Problem: problem}
 }
 
-// newTransport is the standard library's default transport, with connections of
-// its own, and as many idle ones to Clerk as to all hosts together.
+// These find a dead HTTP/2 connection, whose peer has vanished without closing it,
+// within 10 seconds, so that the next attempt uses a new one.
+const (
+	pingAfter   = 5 * time.Second // without a frame from the server
+	pingTimeout = 5 * time.Second
+)
+
+// newTransport returns the library's own transport: the standard library's default
+// settings, all idle connections available to one host, and HTTP/2 health checks.
 func newTransport() http.RoundTripper {
 	std, ok := http.DefaultTransport.(*http.Transport)
-	if !ok { // the program has put a transport of its own in its place
+	if !ok { // the program has replaced it
 		return http.DefaultTransport
 	}
 	own := std.Clone()
 	own.MaxIdleConnsPerHost = own.MaxIdleConns
+	own.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: pingTimeout}
 	return own
 }

@@ -25,40 +25,40 @@ func TestNewClientRefuses(t *testing.T) {
 	}{
 		"no key":                 {"", nil, "secret key is empty"},
 		"a publishable key":      {"pk_test_dummy", nil, "secret key is a publishable key"},
-		"a key after a space":    {" sk_test_dummy", nil, "secret key holds white space"},
-		"a key before a newline": {"sk_test_dummy\n", nil, "secret key holds white space"},
-		"a key with a tab":       {"sk_test\tdummy", nil, "secret key holds white space"},
-		"a key of other letters": {"sk_test_dümmy", nil, "secret key holds white space or another"},
+		"a key after a space":    {" sk_test_dummy", nil, "secret key contains white space"},
+		"a key before a newline": {"sk_test_dummy\n", nil, "secret key contains white space"},
+		"a key with a tab":       {"sk_test\tdummy", nil, "secret key contains white space"},
+		"a key of other letters": {"sk_test_dümmy", nil, "secret key contains white space or another"},
 		"another secret":         {"whsec_dummy", nil, "secret key does not begin with sk_"},
-		"a base URL of words":    {testKey, []clerk.Option{clerk.WithBaseURL("not a url\x7f")}, "base URL is no URL"},
-		"a relative base URL":    {testKey, []clerk.Option{clerk.WithBaseURL("/v1")}, "base URL has no host"},
-		"http elsewhere":         {testKey, []clerk.Option{clerk.WithBaseURL("http://api.example.com/v1")}, "base URL is neither"},
-		"http to a local name":   {testKey, []clerk.Option{clerk.WithBaseURL("http://localhost.example.com")}, "base URL is neither"},
-		"another scheme":         {testKey, []clerk.Option{clerk.WithBaseURL("ftp://127.0.0.1")}, "base URL is neither"},
-		"credentials in the URL": {testKey, []clerk.Option{clerk.WithBaseURL("https://me:secret@example.com")}, "base URL holds credentials"},
-		"a query in the URL":     {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1?a=secret")}, "base URL has a query"},
-		"an empty query":         {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1?")}, "base URL has a query"},
-		"a fragment in the URL":  {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1#secret")}, "base URL has a query or a fragment"},
+		"a base URL of words":    {testKey, []clerk.Option{clerk.WithBaseURL("not a url\x7f")}, "WithBaseURL is not a URL"},
+		"a relative base URL":    {testKey, []clerk.Option{clerk.WithBaseURL("/v1")}, "WithBaseURL has no host"},
+		"http elsewhere":         {testKey, []clerk.Option{clerk.WithBaseURL("http://api.example.com/v1")}, "WithBaseURL is neither"},
+		"http to a local name":   {testKey, []clerk.Option{clerk.WithBaseURL("http://localhost.example.com")}, "WithBaseURL is neither"},
+		"another scheme":         {testKey, []clerk.Option{clerk.WithBaseURL("ftp://127.0.0.1")}, "WithBaseURL is neither"},
+		"credentials in the URL": {testKey, []clerk.Option{clerk.WithBaseURL("https://me:secret@example.com")}, "WithBaseURL contains credentials"},
+		"a query in the URL":     {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1?a=secret")}, "WithBaseURL has a query"},
+		"an empty query":         {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1?")}, "WithBaseURL has a query"},
+		"a fragment in the URL":  {testKey, []clerk.Option{clerk.WithBaseURL("https://example.com/v1#secret")}, "WithBaseURL has a query or a fragment"},
 		"no option":              {testKey, []clerk.Option{nil}, "option is nil"},
-		"no HTTP client":         {testKey, []clerk.Option{clerk.WithHTTPClient(nil)}, "HTTP client is nil"},
-		"no key function":        {"", []clerk.Option{clerk.WithSecretKeyFunc(nil)}, "secret key function is nil"},
-		"no app name":            {testKey, []clerk.Option{clerk.WithAppName("")}, "app name is empty"},
-		"an app name of lines":   {testKey, []clerk.Option{clerk.WithAppName("a\r\nb")}, "app name is empty or holds"},
-		"no answer allowed":      {testKey, []clerk.Option{clerk.WithMaxResponseBytes(0)}, "max response bytes is not positive"},
-		"no time to attempt":     {testKey, []clerk.Option{clerk.WithAttemptTimeout(0)}, "attempt timeout is not positive"},
-		"a strange strategy":     {testKey, []clerk.Option{clerk.WithRetry(clerk.RetryConfig{Strategy: "eager"})}, "retry strategy is neither"},
+		"no HTTP client":         {testKey, []clerk.Option{clerk.WithHTTPClient(nil)}, "WithHTTPClient is nil"},
+		"no key function":        {"", []clerk.Option{clerk.WithSecretKeyFunc(nil)}, "WithSecretKeyFunc is nil"},
+		"no app name":            {testKey, []clerk.Option{clerk.WithAppName("")}, "WithAppName is empty"},
+		"an app name of lines":   {testKey, []clerk.Option{clerk.WithAppName("a\r\nb")}, "WithAppName is empty or has"},
+		"no answer allowed":      {testKey, []clerk.Option{clerk.WithMaxResponseBytes(0)}, "WithMaxResponseBytes is not positive"},
+		"no time to attempt":     {testKey, []clerk.Option{clerk.WithAttemptTimeout(0)}, "WithAttemptTimeout is not positive"},
+		"a strange strategy":     {testKey, []clerk.Option{clerk.WithRetry(clerk.RetryConfig{Strategy: "eager"})}, "WithRetry has an unknown strategy"},
 		"a negative interval": {testKey, []clerk.Option{clerk.WithRetry(clerk.RetryConfig{
 			Backoff: clerk.BackoffStrategy{InitialInterval: -1},
-		})}, "retry backoff has a negative duration"},
+		})}, "WithRetry has a negative duration"},
 		"a shrinking interval": {testKey, []clerk.Option{clerk.WithRetry(clerk.RetryConfig{
 			Backoff: clerk.BackoffStrategy{Exponent: 0.5},
-		})}, "retry exponent is not a number of at least 1"},
-		"a header of no name":    {testKey, []clerk.Option{clerk.WithHeader("", "x")}, "header has a name"},
-		"a header of two words":  {testKey, []clerk.Option{clerk.WithHeader("X Y", "x")}, "header has a name"},
-		"a header of two lines":  {testKey, []clerk.Option{clerk.WithHeader("X-Y", "x\r\nX-Z: y")}, "header X-Y has a control character"},
-		"another authorization":  {testKey, []clerk.Option{clerk.WithHeader("authorization", "x")}, "header Authorization is not open to callers"},
-		"a header for upgrading": {testKey, []clerk.Option{clerk.WithHeader("Upgrade", "x")}, "header Upgrade is not open"},
-		"a header for repeating": {testKey, []clerk.Option{clerk.WithHeader("idempotency-key", "x")}, "header Idempotency-Key is not open"},
+		})}, "WithRetry has an exponent that is not a number of at least 1"},
+		"a header of no name":    {testKey, []clerk.Option{clerk.WithHeader("", "x")}, "WithHeader has an invalid name"},
+		"a header of two words":  {testKey, []clerk.Option{clerk.WithHeader("X Y", "x")}, "WithHeader has an invalid name"},
+		"a header of two lines":  {testKey, []clerk.Option{clerk.WithHeader("X-Y", "x\r\nX-Z: y")}, "WithHeader X-Y has a control character"},
+		"another authorization":  {testKey, []clerk.Option{clerk.WithHeader("authorization", "x")}, "WithHeader Authorization is reserved"},
+		"a header for upgrading": {testKey, []clerk.Option{clerk.WithHeader("Upgrade", "x")}, "WithHeader Upgrade is reserved"},
+		"a header for repeating": {testKey, []clerk.Option{clerk.WithHeader("idempotency-key", "x")}, "WithHeader Idempotency-Key is reserved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, err := clerk.NewClient(test.key, test.opts...)
@@ -156,7 +156,7 @@ func TestCallOptionThatIsWrong(t *testing.T) {
 		client := newClient(t, mock)
 		err := call(t.Context(), client, clerk.WithBaseURL("http://example.com"))
 		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
-		require.ErrorContains(t, err, string(op)+": base URL is neither")
+		require.ErrorContains(t, err, string(op)+": WithBaseURL is neither")
 		require.ErrorIs(t, call(t.Context(), client, clerk.WithResponse(nil)), clerk.ErrInvalidRequest)
 		require.ErrorIs(t, call(t.Context(), client, nil), clerk.ErrInvalidRequest)
 		require.Zero(t, mock.GetTotalCallCount())
@@ -219,8 +219,8 @@ func TestSecretKeyFuncFails(t *testing.T) {
 		text string
 	}{
 		"with an error":     {"", errVault, errVault, "the vault is shut"},
-		"with a wrong key":  {"pk_test_dummy", nil, clerk.ErrInvalidRequest, "publishable"},
-		"with an empty key": {"", nil, clerk.ErrInvalidRequest, "secret key is empty"},
+		"with a wrong key":  {"pk_test_dummy", nil, clerk.ErrNotSent, "publishable"},
+		"with an empty key": {"", nil, clerk.ErrNotSent, "secret key is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mock := answering(reply(200, pendingJSON))
@@ -230,6 +230,7 @@ func TestSecretKeyFuncFails(t *testing.T) {
 			require.ErrorIs(t, err, test.want)
 			require.ErrorContains(t, err, test.text)
 			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+			require.NotErrorIs(t, err, clerk.ErrInvalidRequest)
 			require.Zero(t, asSDKError(t, err).Attempts)
 			require.Zero(t, mock.GetTotalCallCount())
 		})

@@ -47,7 +47,7 @@ func guests(n int) iter.Seq[clerk.CreateInvitationRequest] {
 
 // createAll collects the results of a run, by index, and checks that there is one for
 // each.
-func createAll(t *testing.T, client *clerk.Client, requests iter.Seq[clerk.CreateInvitationRequest], opts ...clerk.CallOption) ([]clerk.CreateResult, error) {
+func createAll(t *testing.T, client *clerk.Client, requests iter.Seq[clerk.CreateInvitationRequest], opts ...clerk.CreateAllOption) ([]clerk.CreateResult, error) {
 	t.Helper()
 	byIndex := map[int]clerk.CreateResult{}
 	var failure error
@@ -58,7 +58,7 @@ func createAll(t *testing.T, client *clerk.Client, requests iter.Seq[clerk.Creat
 			continue
 		}
 		require.Equal(t, result.Outcome == clerk.OutcomeCreated, result.Invitation != nil)
-		require.Equal(t, result.Outcome == clerk.OutcomeRefused, result.Err != nil)
+		require.Equal(t, result.Outcome == clerk.OutcomeRejected || result.Outcome == clerk.OutcomeUnknown, result.Err != nil)
 		_, twice := byIndex[result.Index]
 		require.False(t, twice)
 		byIndex[result.Index] = result
@@ -108,25 +108,25 @@ func (l life) status(status int) (n int) {
 // the hours are counted, and no request that is refused.
 func TestCreateAllIsAtTheBound(t *testing.T) {
 	for _, test := range []struct {
-		share clerk.Share
+		share clerk.Budget
 		n     int
 		hours int
 	}{
 		{n: 1}, {n: 15}, {n: 340}, {n: 341, hours: 1}, {n: 680, hours: 1},
 		{n: 1000, hours: 2}, {n: 5000, hours: 14}, {n: 10_000, hours: 29},
-		{clerk.Share{Creates: 100, Bulks: 25}, 1000, 2},
-		{clerk.Share{Creates: 100, Bulks: 25}, 10_000, 28},
-		{clerk.Share{Bulks: 25}, 1000, 3},
-		{clerk.Share{Creates: 100}, 1000, 9},
-		{clerk.Share{Creates: 3, Bulks: 1}, 130, 9},
+		{clerk.Budget{Creates: 100, BulkCreates: 25}, 1000, 2},
+		{clerk.Budget{Creates: 100, BulkCreates: 25}, 10_000, 28},
+		{clerk.Budget{BulkCreates: 25}, 1000, 3},
+		{clerk.Budget{Creates: 100}, 1000, 9},
+		{clerk.Budget{Creates: 3, BulkCreates: 1}, 130, 9},
 	} {
 		for _, sliding := range []bool{false, true} {
 			t.Run(fmt.Sprint(test.share, test.n, sliding), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					l := limited(t, sliding)
-					var opts []clerk.CallOption
-					if test.share != (clerk.Share{}) {
-						opts = append(opts, clerk.WithShare(test.share))
+					var opts []clerk.CreateAllOption
+					if test.share != (clerk.Budget{}) {
+						opts = append(opts, clerk.WithBudget(test.share))
 					}
 					start := time.Now()
 					results, err := createAll(t, l.client, guests(test.n), opts...)
@@ -243,11 +243,11 @@ func TestCreateAllReportsEveryRequest(t *testing.T) {
 		}
 		results, err := createAll(t, l.client, slices.Values(requests))
 		require.NoError(t, err)
-		const created, invited, user, refused = clerk.OutcomeCreated, clerk.OutcomeAlreadyInvited, clerk.OutcomeAlreadyUser, clerk.OutcomeRefused
+		const created, invited, user, refused = clerk.OutcomeCreated, clerk.OutcomeAlreadyInvited, clerk.OutcomeUserExists, clerk.OutcomeRejected
 		require.Equal(t, []clerk.Outcome{
-			created, invited, invited, created, created, user, invited, user,
+			created, invited, invited, created, created, user, clerk.OutcomeRepeated, user,
 			refused, refused, refused, refused, refused, refused, refused,
-			refused, created, invited, refused, refused, refused,
+			refused, created, clerk.OutcomeRepeated, refused, refused, refused,
 		}, outcomes(results))
 		for i, result := range results {
 			require.Equal(t, requests[i], result.Request)
@@ -268,9 +268,9 @@ func TestCreateAllReportsEveryRequest(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, outcomes(results), created)
 		require.Len(t, l.fake.Invitations(), made)
-		require.Equal(t, 1, l.got(clerk.OperationList)-lists, "all of them in one page")
+		require.Equal(t, 3, l.got(clerk.OperationList)-lists, "one page, once more for IgnoreExisting, and after the refused bulk")
 		require.Equal(t, refused, results[18].Outcome)
-		require.Len(t, l.fake.Requests(), before+1+3, "a bulk of the user and the one that is refused, and each alone")
+		require.Len(t, l.fake.Requests(), before+3+3, "a bulk of the user and the one that is refused, and each alone")
 	})
 }
 
@@ -280,25 +280,25 @@ func TestCreateAllTakesBulksApart(t *testing.T) {
 	for _, test := range []struct {
 		name           string
 		rows           string // one a letter; others are right
-		share          clerk.Share
+		share          clerk.Budget
 		creates, bulks int
 	}{
-		{"all are right", "..........", clerk.Share{Creates: 90, Bulks: 25}, 0, 1},
-		{"named", ".d..d.....", clerk.Share{Creates: 90, Bulks: 25}, 0, 2},
-		{"named, and the bulk is filled up", ".d..d.......", clerk.Share{Creates: 90, Bulks: 25}, 0, 2},
-		{"all are named", "dddddddddd", clerk.Share{Creates: 90, Bulks: 25}, 0, 1},
-		{"the first, by creates", "u.........", clerk.Share{Creates: 90, Bulks: 25}, 1, 2},
-		{"the last, by creates", ".........i", clerk.Share{Creates: 90, Bulks: 25}, 10, 1},
-		{"the third, by creates, and the bulk is filled up", "..u..........", clerk.Share{Creates: 90, Bulks: 25}, 3, 2},
-		{"the first, by splitting", "u.........", clerk.Share{Bulks: 25}, 0, 6},
-		{"the last, by splitting", ".........u", clerk.Share{Bulks: 25}, 0, 5},
-		{"two, by splitting", "u........i", clerk.Share{Bulks: 25}, 0, 10},
-		{"splitting, and one alone", "u.........", clerk.Share{Creates: 4, Bulks: 25}, 1, 5},
-		{"named, and another", "d...i.....", clerk.Share{Creates: 90, Bulks: 25}, 5, 3},
-		{"two alone", "ui", clerk.Share{Creates: 90, Bulks: 25}, 2, 1},
-		{"one alone", "u", clerk.Share{Creates: 90, Bulks: 25}, 1, 0},
-		{"none but bad ones", "uiuiuiuiui", clerk.Share{Creates: 90, Bulks: 25}, 10, 9},
-		{"creates alone", "u.d.i.....", clerk.Share{Creates: 90}, 10, 0},
+		{"all are right", "..........", clerk.Budget{Creates: 90, BulkCreates: 25}, 0, 1},
+		{"named", ".d..d.....", clerk.Budget{Creates: 90, BulkCreates: 25}, 0, 2},
+		{"named, and the bulk is filled up", ".d..d.......", clerk.Budget{Creates: 90, BulkCreates: 25}, 0, 2},
+		{"all are named", "dddddddddd", clerk.Budget{Creates: 90, BulkCreates: 25}, 0, 1},
+		{"the first, by creates", "u.........", clerk.Budget{Creates: 90, BulkCreates: 25}, 1, 2},
+		{"the last, by creates", ".........i", clerk.Budget{Creates: 90, BulkCreates: 25}, 10, 1},
+		{"the third, by creates, and the bulk is filled up", "..u..........", clerk.Budget{Creates: 90, BulkCreates: 25}, 3, 2},
+		{"the first, by splitting", "u.........", clerk.Budget{BulkCreates: 25}, 0, 6},
+		{"the last, by splitting", ".........u", clerk.Budget{BulkCreates: 25}, 0, 5},
+		{"two, by splitting", "u........i", clerk.Budget{BulkCreates: 25}, 0, 10},
+		{"splitting, and one alone", "u.........", clerk.Budget{Creates: 4, BulkCreates: 25}, 1, 5},
+		{"named, and another", "d...i.....", clerk.Budget{Creates: 90, BulkCreates: 25}, 5, 3},
+		{"two alone", "ui", clerk.Budget{Creates: 90, BulkCreates: 25}, 2, 1},
+		{"one alone", "u", clerk.Budget{Creates: 90, BulkCreates: 25}, 1, 0},
+		{"none but bad ones", "uiuiuiuiui", clerk.Budget{Creates: 90, BulkCreates: 25}, 10, 9},
+		{"creates alone", "u.d.i.....", clerk.Budget{Creates: 90}, 10, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -311,10 +311,10 @@ func TestCreateAllTakesBulksApart(t *testing.T) {
 					switch kind {
 					case user:
 						l.fake.AddUser(guest(i))
-						outcome = clerk.OutcomeAlreadyUser
+						outcome = clerk.OutcomeUserExists
 					case invalid:
 						req.TemplateSlug = "none"
-						outcome = clerk.OutcomeRefused
+						outcome = clerk.OutcomeRejected
 					case duplicate:
 						l.invite(t, guest(i))
 						outcome = clerk.OutcomeAlreadyInvited
@@ -322,7 +322,7 @@ func TestCreateAllTakesBulksApart(t *testing.T) {
 					requests, want = append(requests, req), append(want, outcome)
 				}
 				creates, bulks := l.got(clerk.OperationCreate), l.got(clerk.OperationBulkCreate)
-				results, err := createAll(t, l.client, slices.Values(requests), clerk.WithShare(test.share), clerk.WithSkipNone())
+				results, err := createAll(t, l.client, slices.Values(requests), clerk.WithBudget(test.share), clerk.WithSkipNone())
 				require.NoError(t, err)
 				require.Equal(t, want, outcomes(results))
 				require.Equal(t, []int{test.creates, test.bulks},
@@ -361,10 +361,10 @@ func TestCreateAllTellsTheTruth(t *testing.T) {
 						invs := stand[result.Request.EmailAddress]
 						switch i % 50 {
 						case 7:
-							require.Equal(t, clerk.OutcomeAlreadyUser, result.Outcome)
+							require.Equal(t, clerk.OutcomeUserExists, result.Outcome)
 							require.Empty(t, invs)
 						case 20:
-							require.Equal(t, clerk.OutcomeRefused, result.Outcome)
+							require.Equal(t, clerk.OutcomeRejected, result.Outcome)
 							require.Empty(t, invs)
 						default:
 							require.Equal(t, clerk.OutcomeCreated, result.Outcome)
@@ -394,7 +394,7 @@ func TestCreateAllGoesOnAfterAKill(t *testing.T) {
 				requests := requestsFor(n, func(i int) clerk.CreateInvitationRequest {
 					return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
 				})
-				opts := []clerk.CallOption{}
+				opts := []clerk.CreateAllOption{}
 				if ignoreExisting {
 					old := l.invite(t, guest(3)) // of an older campaign, and not to be skipped
 					require.NotEmpty(t, old)
@@ -453,16 +453,18 @@ func (l life) mortal(t *testing.T, random *rand.Rand) *clerk.Client {
 
 func TestCreateAllSkips(t *testing.T) {
 	for name, test := range map[string]struct {
-		opts     func(since time.Time) []clerk.CallOption
+		opts     func(since time.Time) []clerk.CreateAllOption
 		skipped  int
 		listings int
 	}{
-		"all that stands": {func(time.Time) []clerk.CallOption { return nil }, 3, 1},
-		"since":           {func(since time.Time) []clerk.CallOption { return []clerk.CallOption{clerk.WithSkipSince(since)} }, 2, 1},
-		"none":            {func(time.Time) []clerk.CallOption { return []clerk.CallOption{clerk.WithSkipNone()} }, 0, 0},
-		"the last counts": {func(since time.Time) []clerk.CallOption {
-			return []clerk.CallOption{clerk.WithSkipNone(), clerk.WithSkipSince(since)}
-		}, 2, 1},
+		"all that stands": {func(time.Time) []clerk.CreateAllOption { return nil }, 3, 2},
+		"since": {func(since time.Time) []clerk.CreateAllOption {
+			return []clerk.CreateAllOption{clerk.WithSkipSince(since)}
+		}, 2, 2},
+		"none": {func(time.Time) []clerk.CreateAllOption { return []clerk.CreateAllOption{clerk.WithSkipNone()} }, 0, 0},
+		"the last counts": {func(since time.Time) []clerk.CreateAllOption {
+			return []clerk.CreateAllOption{clerk.WithSkipNone(), clerk.WithSkipSince(since)}
+		}, 2, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -541,7 +543,7 @@ func TestCreateAllOfRepeats(t *testing.T) {
 func TestCreateAllListsAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
-		_, err := createAll(t, l.client, guests(10_000), clerk.WithShare(clerk.Share{Bulks: 1000}))
+		_, err := createAll(t, l.client, guests(10_000), clerk.WithBudget(clerk.Budget{BulkCreates: 1000}))
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
 		began := time.Now()
@@ -557,7 +559,7 @@ func TestCreateAllListsAhead(t *testing.T) {
 		results, err = createAll(t, client, guests(3), clerk.WithSkipSince(began))
 		require.NoError(t, err)
 		require.Len(t, results, 3)
-		require.Equal(t, 1+1, over.sent)
+		require.Equal(t, 1+1+1+3, over.sent, "a list, a bulk, a lookup after it was refused, and the invitation of each address")
 	})
 }
 
@@ -606,7 +608,7 @@ func TestCreateAllDoesNotWaitForASourceThatBlocks(t *testing.T) {
 			}
 			time.Sleep(time.Hour)
 		}
-		for _, err := range l.client.Invitations.CreateAll(t.Context(), requests, clerk.WithShare(clerk.Share{Bulks: 25})) {
+		for _, err := range l.client.Invitations.CreateAll(t.Context(), requests, clerk.WithBudget(clerk.Budget{BulkCreates: 25})) {
 			require.NoError(t, err)
 			n++
 			require.LessOrEqual(t, time.Since(start), time.Second)
@@ -627,7 +629,7 @@ func TestCreateAllCountsWhatIsSent(t *testing.T) {
 			}
 			return clerk.CreateInvitationRequest{EmailAddress: guest(i)}
 		})
-		results, err := createAll(t, client, requests, clerk.WithShare(clerk.Share{Bulks: 5}))
+		results, err := createAll(t, client, requests, clerk.WithBudget(clerk.Budget{BulkCreates: 5}))
 		require.NoError(t, err)
 		require.Len(t, results, 50)
 		require.Less(t, time.Since(start), 30*time.Minute)
@@ -696,7 +698,7 @@ func TestCreateAllWhoseSourceFails(t *testing.T) {
 		l := newLife(t)
 		results, err := createAll(t, l.client, guests(12), clerk.WithSourceError(func() error { return broken }))
 		require.ErrorIs(t, err, broken)
-		require.EqualError(t, err, "clerk: the source of the requests failed: line 3: [redacted]")
+		require.EqualError(t, err, "clerk: reading the requests failed: line 3: [redacted]")
 		require.Len(t, results, 12)
 
 		results, err = createAll(t, l.client, guests(12), clerk.WithSourceError(func() error { return nil }))
@@ -707,7 +709,7 @@ func TestCreateAllWhoseSourceFails(t *testing.T) {
 			_, _ = createAll(t, l.client, func(func(clerk.CreateInvitationRequest) bool) { panic(broken) })
 		})
 		results, err = createAll(t, l.client, func(func(clerk.CreateInvitationRequest) bool) { runtime.Goexit() })
-		require.NoError(t, err)
+		require.ErrorContains(t, err, "the iterator called runtime.Goexit")
 		require.Empty(t, results)
 	})
 }
@@ -866,7 +868,7 @@ func TestCreateAllEndsInDoubt(t *testing.T) {
 // TestCreateAllGoesOnFromADoubt where the repeat meets what would be harmless alone.
 func TestCreateAllGoesOnFromADoubt(t *testing.T) {
 	for code, outcome := range map[string]clerk.Outcome{
-		`409 resource_locked`: clerk.OutcomeCreated, `409 conflict`: clerk.OutcomeCreated, `403 not_allowed_access`: clerk.OutcomeRefused,
+		`409 resource_locked`: clerk.OutcomeCreated, `409 conflict`: clerk.OutcomeCreated, `403 not_allowed_access`: clerk.OutcomeRejected,
 	} {
 		t.Run(code, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -877,7 +879,7 @@ func TestCreateAllGoesOnFromADoubt(t *testing.T) {
 						return reply(502, ``)(req)
 					}
 					status := http.StatusConflict
-					if outcome == clerk.OutcomeRefused {
+					if outcome == clerk.OutcomeRejected {
 						status = http.StatusForbidden
 					}
 					return reply(status, `{"errors":[{"code":"`+strings.Fields(code)[1]+`","message":"m"}]}`)(req)
@@ -914,12 +916,12 @@ func TestCreateAllIsPatientOnce(t *testing.T) {
 // TestCreateAllSurvivesABlipAtTheBeginning that uses up a small share: lookups have
 // shown that Clerk is there.
 func TestCreateAllSurvivesABlipAtTheBeginning(t *testing.T) {
-	for _, share := range []clerk.Share{{Bulks: 1}, {Creates: 1, Per: time.Minute}} {
+	for _, share := range []clerk.Budget{{BulkCreates: 1}, {Creates: 1, Window: time.Minute}} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLife(t)
 			l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropBefore)
 			l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultDropBefore)
-			results, err := createAll(t, l.client, guests(2), clerk.WithShare(share), clerk.WithSkipNone())
+			results, err := createAll(t, l.client, guests(2), clerk.WithBudget(share), clerk.WithSkipNone())
 			require.NoError(t, err)
 			require.Len(t, results, 2)
 		})
@@ -1043,12 +1045,15 @@ func TestCreateAllIsNotHeldUpByOneRow(t *testing.T) {
 				client := l.failingRow(t, failure)
 				made := 0
 				var last error
-				for _, err := range client.Invitations.CreateAll(t.Context(), guests(300)) {
-					if last = err; err == nil {
-						made++
+				for result, err := range client.Invitations.CreateAll(t.Context(), guests(300)) {
+					if last = err; result.Outcome == clerk.OutcomeUnknown {
+						require.Equal(t, 13, result.Index)
+						require.ErrorIs(t, result.Err, clerk.ErrOutcomeUnknown)
+						continue
 					}
+					made++
 				}
-				require.ErrorIs(t, last, clerk.ErrOutcomeUnknown)
+				require.NoError(t, last)
 				require.Equal(t, 299, made)
 				require.Less(t, time.Since(start), 12*time.Hour)
 				t.Log(time.Since(start))
@@ -1079,7 +1084,7 @@ func TestCreateAllRefusesRows(t *testing.T) {
 					case name == "a duplicate of it":
 						require.Equal(t, clerk.OutcomeAlreadyInvited, result.Outcome)
 					default:
-						require.Equal(t, clerk.OutcomeRefused, result.Outcome)
+						require.Equal(t, clerk.OutcomeRejected, result.Outcome)
 					}
 				}
 			})
@@ -1124,7 +1129,7 @@ func TestCreateAllTrustsNames(t *testing.T) {
 		}), clerk.WithSecretKeyFunc(l.key))
 		results, err := createAll(t, client, guests(10))
 		require.NoError(t, err)
-		require.Equal(t, clerk.OutcomeRefused, results[1].Outcome)
+		require.Equal(t, clerk.OutcomeRejected, results[1].Outcome)
 		require.Len(t, l.fake.Invitations(), 9)
 		require.Equal(t, 1, l.got(clerk.OperationBulkCreate))
 	})
@@ -1149,7 +1154,7 @@ func TestCreateAllWaitsOutAnOutage(t *testing.T) {
 				}
 				client := l.failingWrites(t, 3, counting, func() bool { return time.Since(start) < 5*time.Hour })
 				var causes int
-				results, err := createAll(t, client, guests(100), clerk.WithObserver(func(p clerk.Progress) {
+				results, err := createAll(t, client, guests(100), clerk.WithProgress(func(p clerk.Progress) {
 					if p.Cause != nil {
 						causes++
 						require.False(t, p.WaitUntil.IsZero())
@@ -1187,7 +1192,7 @@ func TestCreateAllForgetsAnOutage(t *testing.T) {
 		}), clerk.WithSecretKeyFunc(l.key))
 		var waits []time.Duration
 		made := 0
-		_, err := createAll(t, client, guests(100), clerk.WithObserver(func(p clerk.Progress) {
+		_, err := createAll(t, client, guests(100), clerk.WithProgress(func(p clerk.Progress) {
 			if p.Cause != nil && (len(waits) == 0 || p.Created != made) {
 				waits, made = append(waits, time.Until(p.WaitUntil)), p.Created
 			}
@@ -1204,7 +1209,7 @@ func TestCreateAllForgetsAnOutage(t *testing.T) {
 func TestCreateAllEndsWithAnOutageFromTheBeginning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, answering(failing(errDial)))
-		for _, opts := range [][]clerk.CallOption{nil, {clerk.WithSkipNone()}} {
+		for _, opts := range [][]clerk.CreateAllOption{nil, {clerk.WithSkipNone()}} {
 			results, err := createAll(t, client, guests(100), opts...)
 			require.ErrorIs(t, err, errDial)
 			require.Empty(t, results)
@@ -1245,7 +1250,7 @@ func TestCreateAllForgetsRefusals(t *testing.T) {
 			}
 			return l.fake.RoundTrip(req)
 		}), clerk.WithSecretKeyFunc(l.key))
-		_, err := createAll(t, client, guests(20), clerk.WithShare(clerk.Share{Bulks: 25}))
+		_, err := createAll(t, client, guests(20), clerk.WithBudget(clerk.Budget{BulkCreates: 25}))
 		require.NoError(t, err)
 		require.Equal(t, []time.Duration{
 			0, time.Minute, 3 * time.Minute, 7 * time.Minute, 15 * time.Minute, 15 * time.Minute, 16 * time.Minute,
@@ -1266,7 +1271,8 @@ func TestCreateAllEndsWithAKeyThatCannotBeRight(t *testing.T) {
 		require.NoError(t, err)
 		start := time.Now()
 		results, err := createAll(t, client, guests(20))
-		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+		require.ErrorIs(t, err, clerk.ErrNotSent)
+		require.ErrorContains(t, err, "publishable key")
 		require.Len(t, results, 10)
 		require.Zero(t, time.Since(start))
 	})
@@ -1297,7 +1303,7 @@ func TestCreateAllIsObserved(t *testing.T) {
 		const n = 1000
 		var seen []clerk.Progress
 		end := start.Add(2 * time.Hour)
-		results, err := createAll(t, l.client, guests(n), clerk.WithObserver(func(p clerk.Progress) {
+		results, err := createAll(t, l.client, guests(n), clerk.WithProgress(func(p clerk.Progress) {
 			seen = append(seen, p)
 			if p.Taken > 0 {
 				require.Equal(t, end, p.EstimateEnd(n), p)
@@ -1306,7 +1312,7 @@ func TestCreateAllIsObserved(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, results, n)
 		last := seen[len(seen)-1]
-		require.Equal(t, []int{n, n, n, 0, 0, 0}, []int{last.Taken, last.Done(), last.Created, last.AlreadyInvited, last.AlreadyUser, last.Refused})
+		require.Equal(t, []int{n, n, n, 0, 0, 0}, []int{last.Taken, last.Done(), last.Created, last.AlreadyInvited, last.UserExists, last.Rejected})
 		var waits []clerk.Progress
 		for _, p := range seen {
 			if !p.WaitUntil.IsZero() {
@@ -1320,11 +1326,11 @@ func TestCreateAllIsObserved(t *testing.T) {
 			require.Equal(t, 340*(i+1), p.Created)
 			require.NoError(t, p.Cause)
 		}
-		require.Contains(t, fmt.Sprint(waits[0]), "created=340 already_invited=0 already_user=0 refused=0 wait_until=2000-01-01T01:00:00Z wait_for=CreateBulkInvitations")
+		require.Contains(t, fmt.Sprint(waits[0]), "created=340 already_invited=0 user_exists=0 rejected=0 repeated=0 unknown=0 wait_until=2000-01-01T01:00:00Z wait_for=CreateBulkInvitations")
 
 		var waiting clerk.Progress
-		_, err = createAll(t, l.client, guests(30), clerk.WithSkipSince(time.Now().Add(time.Hour)), clerk.WithShare(clerk.Share{Creates: 20}),
-			clerk.WithObserver(func(p clerk.Progress) {
+		_, err = createAll(t, l.client, guests(30), clerk.WithSkipSince(time.Now().Add(time.Hour)), clerk.WithBudget(clerk.Budget{Creates: 20}),
+			clerk.WithProgress(func(p clerk.Progress) {
 				if !p.WaitUntil.IsZero() {
 					waiting = p
 				}
@@ -1336,46 +1342,28 @@ func TestCreateAllIsObserved(t *testing.T) {
 		l.fake.AddUser("user@example.com")
 		requests := append(slices.Collect(guests(700)), clerk.CreateInvitationRequest{EmailAddress: "user@example.com"}, clerk.CreateInvitationRequest{})
 		seen = nil
-		_, err = createAll(t, l.client, slices.Values(requests), clerk.WithObserver(func(p clerk.Progress) { seen = append(seen, p) }))
+		_, err = createAll(t, l.client, slices.Values(requests), clerk.WithProgress(func(p clerk.Progress) { seen = append(seen, p) }))
 		require.NoError(t, err)
 		require.Equal(t, 500, seen[0].Listed)
 		require.Zero(t, seen[0].Taken)
 		last = seen[len(seen)-1]
-		require.Equal(t, []int{1000, 702, 0, 700, 1, 1}, []int{last.Listed, last.Taken, last.Created, last.AlreadyInvited, last.AlreadyUser, last.Refused})
+		require.Equal(t, []int{1000, 702, 0, 700, 1, 1}, []int{last.Listed, last.Taken, last.Created, last.AlreadyInvited, last.UserExists, last.Rejected})
 	})
 }
 
 func TestCreateAllOptions(t *testing.T) {
 	mock := answering(reply(500, ``))
 	client := newClient(t, mock)
-	var meta clerk.ResponseMeta
-	for text, opt := range map[string]clerk.CallOption{
-		"share is negative":                             clerk.WithShare(clerk.Share{Creates: -1, Bulks: 1}),
-		"share has neither creates nor bulks":           clerk.WithShare(clerk.Share{}),
-		"source error is nil":                           clerk.WithSourceError(nil),
-		"observer is nil":                               clerk.WithObserver(nil),
-		"option is nil":                                 nil,
-		"option is for All alone":                       clerk.WithPrefetch(1),
-		"response is for one call, and CreateAll makes": clerk.WithResponse(&meta),
+	for text, opt := range map[string]clerk.CreateAllOption{
+		"WithBudget is negative":                          clerk.WithBudget(clerk.Budget{Creates: -1, BulkCreates: 1}),
+		"WithBudget has neither creates nor bulk creates": clerk.WithBudget(clerk.Budget{}),
+		"WithSourceError is nil":                          clerk.WithSourceError(nil),
+		"WithProgress is nil":                             clerk.WithProgress(nil),
+		"option is nil":                                   nil,
 	} {
 		_, err := createAll(t, client, guests(1), opt)
 		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
 		require.ErrorContains(t, err, text)
-	}
-	for _, opt := range []clerk.CallOption{
-		clerk.WithShare(clerk.Share{Creates: 1}), clerk.WithSkipNone(), clerk.WithSkipSince(time.Now()),
-		clerk.WithObserver(func(clerk.Progress) {}), clerk.WithSourceError(func() error { return nil }),
-	} {
-		for _, call := range calls {
-			err := call(t.Context(), client, opt)
-			require.ErrorIs(t, err, clerk.ErrInvalidRequest)
-			require.ErrorContains(t, err, "option is for CreateAll alone")
-		}
-		for _, err := range client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{}, opt) {
-			require.ErrorContains(t, err, "option is for CreateAll alone")
-		}
-		_, err := createAll(t, client, guests(1), opt, clerk.WithPrefetch(1))
-		require.ErrorContains(t, err, "option is for CreateAll alone")
 	}
 	_, err := createAll(t, client, nil)
 	require.ErrorContains(t, err, "requests is nil")
@@ -1385,8 +1373,8 @@ func TestCreateAllOptions(t *testing.T) {
 // TestCreateAllHasSeveralObservers, as an SDK that has its own one needs.
 func TestCreateAllHasSeveralObservers(t *testing.T) {
 	calls := [2]int{}
-	_, err := createAll(t, newLife(t).client, guests(10), clerk.WithObserver(func(clerk.Progress) { calls[0]++ }),
-		clerk.WithObserver(func(clerk.Progress) { calls[1]++ }))
+	_, err := createAll(t, newLife(t).client, guests(10), clerk.WithProgress(func(clerk.Progress) { calls[0]++ }),
+		clerk.WithProgress(func(clerk.Progress) { calls[1]++ }))
 	require.NoError(t, err)
 	require.Equal(t, [2]int{10, 10}, calls)
 }
@@ -1474,7 +1462,7 @@ func TestCreateAllMakesPartOfABulk(t *testing.T) {
 		require.NoError(t, err)
 		for i, result := range results {
 			if i == 7 {
-				require.Equal(t, clerk.OutcomeAlreadyUser, result.Outcome)
+				require.Equal(t, clerk.OutcomeUserExists, result.Outcome)
 			} else {
 				require.Equal(t, clerk.OutcomeCreated, result.Outcome, i)
 			}
@@ -1540,7 +1528,7 @@ func TestCreateAllMemory(t *testing.T) {
 	}
 	start, most := heap(), int64(0)
 	for result, err := range client.Invitations.CreateAll(t.Context(), requests,
-		clerk.WithShare(clerk.Share{Bulks: n}), clerk.WithSkipNone()) {
+		clerk.WithBudget(clerk.Budget{BulkCreates: n}), clerk.WithSkipNone()) {
 		require.NoError(t, err)
 		if result.Index%(n/10) == n/10-1 {
 			most = max(most, heap()-start)
@@ -1548,6 +1536,6 @@ func TestCreateAllMemory(t *testing.T) {
 	}
 	require.Equal(t, n, taken)
 	t.Log(most/n, "bytes an address")
-	require.Less(t, most, int64(64*n))
+	require.Less(t, most, int64(96*n))
 	require.Greater(t, most, int64(16*n), "or it has not measured")
 }

@@ -9,92 +9,44 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 )
 
-// What a caller acts on, for [errors.Is]. Those that stand for a code of Clerk's
-// match by the code, whatever the HTTP status, and match when any of the errors
-// in a response has it.
+// Sentinels for [errors.Is]. Those that stand for a code of Clerk's match the code with
+// any HTTP status, and match if any of the errors in a response has it.
 var (
-	// ErrDuplicateInvitation: a pending invitation for the address exists
-	// (duplicate_record). [ClerkError.EmailAddresses] names the addresses.
-	ErrDuplicateInvitation = errors.New("clerk: a pending invitation for the address exists")
+	// ErrDuplicateInvitation: the address has an invitation already (duplicate_record).
+	// Usually it is pending, but integrators report the code for accepted and older
+	// invitations, too: look the address up before telling anyone.
+	// [ClerkError.EmailAddresses] returns the addresses.
+	ErrDuplicateInvitation = errors.New("clerk: the address has an invitation already")
 	// ErrUserExists: the address belongs to a user (form_identifier_exists).
 	ErrUserExists = errors.New("clerk: the address belongs to a user")
-	// ErrNotFound: no invitation has that id (resource_not_found), or none is
-	// pending for that address. A 404 without that code, as a wrong base URL gives,
-	// is not it.
+	// ErrNotFound: no invitation has the id (resource_not_found), or no pending one has
+	// the address. A 404 without that code, as from a wrong base URL, does not match.
 	ErrNotFound = errors.New("clerk: not found")
-	// ErrAlreadyRevoked: the invitation is revoked already
-	// (invitation_already_revoked).
+	// ErrAlreadyRevoked: the invitation is already revoked (invitation_already_revoked).
 	ErrAlreadyRevoked = errors.New("clerk: the invitation is already revoked")
-	// ErrAlreadyAccepted: the invitation was accepted
-	// (invitation_already_accepted).
+	// ErrAlreadyAccepted: the invitation was accepted (invitation_already_accepted).
 	ErrAlreadyAccepted = errors.New("clerk: the invitation is already accepted")
-	// ErrUnauthorized: Clerk does not take the secret key (status 401, or its
-	// codes).
+	// ErrUnauthorized: Clerk does not accept the secret key (status 401, or its codes).
 	ErrUnauthorized = errors.New("clerk: the secret key is not accepted")
-	// ErrRateLimited: too many requests (status 429 or too_many_requests).
-	// RetryAfter on the error tells how long to wait, where Clerk said so.
+	// ErrRateLimited: too many requests (status 429 or too_many_requests). RetryAfter of
+	// the error says how long to wait, if Clerk said so.
 	ErrRateLimited = errors.New("clerk: too many requests")
-	// ErrOutcomeUnknown: a write may have been carried out, or not, and it could
-	// not be found out in time. The connection broke, Clerk or a proxy responded
-	// with something other than a result or a refusal, or the response could not be
-	// read; and the lookups failed, too. FindPending and Get settle it later.
+	// ErrNotSent: the request certainly did not reach Clerk. Nothing changed, and it is
+	// safe to call again. The cause is a failed connection or secret key function, or a
+	// context that ended before the request was sent.
+	ErrNotSent = errors.New("clerk: the request was not sent")
+	// ErrOutcomeUnknown: a write may have been carried out, or not, and the library could
+	// not find out in time. Do not simply call again: with IgnoreExisting that may
+	// create a second invitation. Find out later with FindPending or Get.
 	ErrOutcomeUnknown = errors.New("clerk: the outcome of the write is unknown")
-	// ErrNotRecreated: Resend has revoked the old invitation, and then failed to
-	// create the new one. It can be called again.
-	ErrNotRecreated = errors.New("clerk: revoked, but not created anew")
-	// ErrInvalidRequest: a request, key or option that can never be right. It
-	// was found before any request was sent, and the error's text names the
-	// field.
+	// ErrOldNotRevoked: Resend has created the new invitation, but could not revoke the
+	// old one. Until it is revoked or expires, both links work.
+	ErrOldNotRevoked = errors.New("clerk: the old invitation was not revoked")
+	// ErrInvalidRequest: a request or an option is invalid. It was found before anything
+	// was sent. The error wraps an [*InputError] with the field.
 	ErrInvalidRequest = errors.New("clerk: invalid request")
-)
-
-// An ErrorCode is Clerk's name for an error. Codes that this package does not
-// name can appear.
-type ErrorCode string
-
-// The codes of Clerk's public error catalogue that the operations on invitations
-// can meet.
-const (
-	CodeActionBlocked                    ErrorCode = "action_blocked"
-	CodeAPIVersionInvalid                ErrorCode = "api_version_invalid"
-	CodeAuthorizationHeaderFormatInvalid ErrorCode = "authorization_header_format_invalid"
-	CodeAuthorizationInvalid             ErrorCode = "authorization_invalid"
-	CodeBadRequest                       ErrorCode = "bad_request"
-	CodeBulkSizeExceeded                 ErrorCode = "bulk_size_exceeded"
-	CodeClerkKeyInvalid                  ErrorCode = "clerk_key_invalid"
-	CodeConflict                         ErrorCode = "conflict"
-	CodeDevMonthlyEmailLimitExceeded     ErrorCode = "dev_monthly_email_limit_exceeded"
-	CodeDuplicateRecord                  ErrorCode = "duplicate_record"
-	CodeFormIdentifierExists             ErrorCode = "form_identifier_exists"
-	CodeFormParamArraySizeExceeded       ErrorCode = "form_param_array_size_exceeded"
-	CodeFormParamExceedsAllowedSize      ErrorCode = "form_param_exceeds_allowed_size"
-	CodeFormParamFormatInvalid           ErrorCode = "form_param_format_invalid"
-	CodeFormParamMaxLengthExceeded       ErrorCode = "form_param_max_length_exceeded"
-	CodeFormParamMissing                 ErrorCode = "form_param_missing"
-	CodeFormParamNil                     ErrorCode = "form_param_nil"
-	CodeFormParamTypeInvalid             ErrorCode = "form_param_type_invalid"
-	CodeFormParamUnknown                 ErrorCode = "form_param_unknown"
-	CodeFormParamValueInvalid            ErrorCode = "form_param_value_invalid"
-	CodeFormParamValueTooLarge           ErrorCode = "form_param_value_too_large"
-	CodeGatewayTimeout                   ErrorCode = "gateway_timeout"
-	CodeInternalClerkError               ErrorCode = "internal_clerk_error"
-	CodeInvitationAlreadyAccepted        ErrorCode = "invitation_already_accepted"
-	CodeInvitationAlreadyRevoked         ErrorCode = "invitation_already_revoked"
-	CodeInvitationsNotSupported          ErrorCode = "invitations_not_supported"
-	CodeMalformedRequestParameters       ErrorCode = "malformed_request_parameters"
-	CodeNotAllowedAccess                 ErrorCode = "not_allowed_access"
-	CodeQuotaExceeded                    ErrorCode = "quota_exceeded"
-	CodeRequestBodyInvalid               ErrorCode = "request_body_invalid"
-	CodeRequestBodyTooLarge              ErrorCode = "request_body_too_large"
-	CodeResourceLocked                   ErrorCode = "resource_locked"
-	CodeResourceNotFound                 ErrorCode = "resource_not_found"
-	CodeServiceUnavailable               ErrorCode = "service_unavailable"
-	CodeTooManyRequests                  ErrorCode = "too_many_requests"
-	CodeUnsupportedContentType           ErrorCode = "unsupported_content_type"
-	CodeUserQuotaExceeded                ErrorCode = "user_quota_exceeded"
 )
 
 var sentinels = map[ErrorCode]error{
@@ -108,47 +60,83 @@ var sentinels = map[ErrorCode]error{
 	CodeTooManyRequests:                  ErrRateLimited,
 }
 
-// is reports whether the status alone makes an error a target.
-func (m *ResponseMeta) is(target error) bool {
-	switch m.StatusCode {
-	case http.StatusUnauthorized:
-		return target == ErrUnauthorized
-	case http.StatusTooManyRequests:
-		return target == ErrRateLimited
+// is reports whether the class or the status alone makes an error a target.
+func (m *ResponseMeta) is(target error, c class) bool {
+	switch target {
+	case ErrOutcomeUnknown:
+		return c == classAmbiguous
+	case ErrNotSent:
+		return c == classNotSent
+	case ErrUnauthorized:
+		return m.StatusCode == http.StatusUnauthorized
+	case ErrRateLimited:
+		return m.StatusCode == http.StatusTooManyRequests
 	}
 	return false
 }
 
-// ClerkErrors is Clerk's documented refusal of a request: status 400 or 422 on
-// Create and BulkCreate, 400 or 404 on Revoke (Clerk's OpenAPI document). The
-// request was not carried out. Any other failure is an [SDKError], which unwraps
-// to a ClerkErrors when its response held one; so look for the SDKError first
-// where the difference matters.
-type ClerkErrors struct {
-	ResponseMeta
-	// Errors is what Clerk found wrong, at least one.
-	Errors []ClerkError
-	// Meta is the raw JSON of what Clerk adds about all of them; nil when absent.
-	Meta json.RawMessage
-	// Body is the response's body, at most 64 KiB of it. It can hold addresses.
-	Body []byte
+// MetaFromError returns the metadata of the response that err, or an error it wraps,
+// is about. The second result is false if err is not of this package.
+func MetaFromError(err error) (ResponseMeta, bool) {
+	if m := metaOf(err); m != nil {
+		return *m, true
+	}
+	return ResponseMeta{}, false
 }
 
-// A ClerkError is one error in a response of Clerk's.
+// metaOf returns the metadata of the outermost error of this package; nil without one.
+func metaOf(err error) *ResponseMeta {
+	if sdk, ok := errors.AsType[*SDKError](err); ok && sdk != nil {
+		return &sdk.ResponseMeta
+	}
+	if refused, ok := errors.AsType[*ClerkErrors](err); ok && refused != nil {
+		return &refused.ResponseMeta
+	}
+	return nil
+}
+
+// classOf returns the class of the attempt that an error is about.
+func classOf(err error) class {
+	if sdk, ok := errors.AsType[*SDKError](err); ok {
+		return sdk.class
+	}
+	if refused, ok := errors.AsType[*ClerkErrors](err); ok {
+		return refused.class
+	}
+	return classNone
+}
+
+// ClerkErrors is Clerk's documented refusal of a request: status 400 or 422 of Create
+// and BulkCreate, 400 or 404 of Revoke and Delete. The request was not carried out; for
+// BulkCreate, the library has checked that no part of it was. Any other failure is an
+// [SDKError], which wraps a ClerkErrors if the response has one: to tell the two apart,
+// test for SDKError first.
+type ClerkErrors struct {
+	ResponseMeta
+	// Errors has at least one element.
+	Errors []ClerkError
+	// Meta is the raw JSON of what Clerk adds about all errors; nil if absent.
+	Meta json.RawMessage
+	// Body is the response's body, at most 64 KiB. It may contain addresses.
+	Body []byte
+
+	class class // of the attempt
+}
+
+// A ClerkError is one error in a response.
 type ClerkError struct {
-	// Code names the error; match on it.
+	// Code identifies the error. Match on it.
 	Code ErrorCode `json:"code"`
 	// Message is Clerk's short text.
 	Message string `json:"message"`
-	// LongMessage is Clerk's text for a person. It can hold addresses and values.
+	// LongMessage is Clerk's text for a person. It may contain addresses and values.
 	LongMessage string `json:"long_message"`
-	// Meta is the raw JSON of what Clerk adds, such as the parameter that is
-	// wrong; nil when absent. See ParamName and EmailAddresses.
+	// Meta is the raw JSON of what Clerk adds, such as the invalid parameter; nil if
+	// absent. See ParamName and EmailAddresses.
 	Meta json.RawMessage `json:"meta"`
 }
 
-// ParamName returns the name of the request's parameter that is wrong, or ""
-// where Clerk does not say.
+// ParamName returns the name of the invalid parameter, or "" if Clerk does not say.
 func (e ClerkError) ParamName() string {
 	var meta struct {
 		ParamName string `json:"param_name"`
@@ -157,8 +145,8 @@ func (e ClerkError) ParamName() string {
 	return meta.ParamName
 }
 
-// EmailAddresses returns the addresses that a duplicate_record or a
-// not_allowed_access is about, or nil where Clerk does not say.
+// EmailAddresses returns the addresses that a duplicate_record or a not_allowed_access
+// is about, or nil if Clerk does not say.
 func (e ClerkError) EmailAddresses() []string {
 	var meta struct {
 		EmailAddresses []string `json:"email_addresses"`
@@ -168,8 +156,8 @@ func (e ClerkError) EmailAddresses() []string {
 	return append(meta.EmailAddresses, meta.Identifiers...)
 }
 
-// String returns the code, the short message and the parameter, on one line,
-// without addresses.
+// String returns the code, the short message and the parameter, on one line and without
+// addresses.
 func (e ClerkError) String() string {
 	s := oneLine(string(e.Code))
 	if e.Message != "" {
@@ -181,13 +169,16 @@ func (e ClerkError) String() string {
 	return s
 }
 
-// Error returns one line: operation, status, codes, short messages, trace id.
-// It holds no addresses.
+// Error returns one line without addresses: operation, status, codes, short messages
+// and trace id.
 func (e *ClerkErrors) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	return e.line("", e.summary())
 }
 
-// maxSummary is how many errors a text names.
+// maxSummary is how many errors a text lists.
 const maxSummary = 5
 
 func (e *ClerkErrors) summary() string {
@@ -208,36 +199,40 @@ func (e *ClerkErrors) Is(target error) bool {
 			return true
 		}
 	}
-	return e.is(target)
+	return e.is(target, e.class)
 }
 
-// hasCode reports whether Clerk gave one of the codes.
+// hasCode reports whether err has one of Clerk's codes.
 func hasCode(err error, codes ...ErrorCode) bool {
 	refused, ok := errors.AsType[*ClerkErrors](err)
 	return ok && slices.ContainsFunc(refused.Errors, func(one ClerkError) bool { return slices.Contains(codes, one.Code) })
 }
 
-// SDKError is every failure but Clerk's documented refusals: an undocumented
-// status, a response that cannot be read or is too large, a connection that
-// failed, a context that ended, a request that can never be right.
+// SDKError is any failure other than a documented refusal: an undocumented status, a
+// response that is unreadable or too large, a failed connection, an ended context, an
+// invalid request.
 type SDKError struct {
 	ResponseMeta
-	// Message says what failed, on one line, without addresses.
+	// Message says what failed, on one line and without addresses.
 	Message string
-	// Err is the cause; nil where the status says it all. It wraps, where they
-	// apply, the *ClerkErrors of the response, the transport's or the context's
-	// error, and ErrOutcomeUnknown or ErrInvalidRequest. A transport's error has
-	// its own text, which may hold what Message does not.
+	// Err is the cause; nil if the status says it all. It wraps the *ClerkErrors of the
+	// response, the *InputError, or the error of the transport or context. The text of a
+	// transport's error may contain what Message does not.
 	Err error
-	// Body is the last response's body, at most 64 KiB of it. It can hold
-	// addresses.
+	// Body is the last response's body, at most 64 KiB. It may contain addresses.
 	Body []byte
+
+	class  class // of the last attempt, or of the call
+	lookup error // why the outcome could not be looked up; not part of the error's chain
 }
 
-// Error returns one line: operation, status, what failed, trace id. It holds no
-// addresses.
+// Error returns one line without addresses: operation, status, what failed and trace
+// id.
 func (e *SDKError) Error() string {
-	if errors.Is(e.Err, ErrOutcomeUnknown) {
+	switch {
+	case e == nil:
+		return "<nil>"
+	case errors.Is(e, ErrOutcomeUnknown):
 		return e.line("outcome unknown: ", e.Message)
 	}
 	return e.line("", e.Message)
@@ -246,18 +241,18 @@ func (e *SDKError) Error() string {
 // Unwrap returns Err.
 func (e *SDKError) Unwrap() error { return e.Err }
 
-// Is matches [ErrUnauthorized] and [ErrRateLimited] by status; Err matches the
-// rest.
-func (e *SDKError) Is(target error) bool { return e.is(target) }
+// Is matches [ErrOutcomeUnknown] and [ErrNotSent], and by status [ErrUnauthorized] and
+// [ErrRateLimited]. Err matches the rest.
+func (e *SDKError) Is(target error) bool { return e.is(target, e.class) }
 
-// line is the one line of an error. A verdict stands ahead of the status.
-func (m *ResponseMeta) line(verdict, message string) string {
+// line formats the one line of an error.
+func (m *ResponseMeta) line(outcome, message string) string {
 	var b strings.Builder
 	b.WriteString("clerk: ")
 	if m.Operation != "" {
 		b.WriteString(string(m.Operation) + ": ")
 	}
-	b.WriteString(verdict)
+	b.WriteString(outcome)
 	if m.StatusCode != 0 {
 		fmt.Fprintf(&b, "%d ", m.StatusCode)
 	}
@@ -278,26 +273,26 @@ func (m *ResponseMeta) line(verdict, message string) string {
 	return b.String()
 }
 
-// Format writes the error's one line, whatever the verb: the other fields can
-// hold addresses.
+// Format writes the error's one line for every verb: the other fields may contain
+// addresses.
 func (e ClerkErrors) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
 
-// Format writes the error's one line, whatever the verb.
+// Format writes the error's one line for every verb.
 func (e SDKError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
 
-// Format writes the error's String, whatever the verb.
+// Format writes the error's String for every verb.
 func (e ClerkError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.String()) }
 
-// MarshalText returns the error's one line, so that it is what JSON holds, too.
+// MarshalText returns the error's one line, so that JSON has no more than that.
 func (e ClerkErrors) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// MarshalText returns the error's one line, so that it is what JSON holds, too.
+// MarshalText returns the error's one line, so that JSON has no more than that.
 func (e SDKError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// MarshalText returns the error's String, so that it is what JSON holds, too.
+// MarshalText returns the error's String, so that JSON has no more than that.
 func (e ClerkError) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-// parseErrors reads Clerk's error envelope; nil when body is none.
+// parseErrors reads Clerk's error envelope. It returns nil if body is none.
 func parseErrors(body []byte) (errs *ClerkErrors, traceID string) {
 	var envelope struct {
 		Errors  []ClerkError    `json:"errors"`
@@ -305,64 +300,31 @@ func parseErrors(body []byte) (errs *ClerkErrors, traceID string) {
 		TraceID string          `json:"clerk_trace_id"`
 	}
 	isJSON := json.Unmarshal(body, &envelope) == nil
-	saysNothing := func(one ClerkError) bool { return one.Code == "" && one.Message == "" }
-	if !isJSON || len(envelope.Errors) == 0 || slices.ContainsFunc(envelope.Errors, saysNothing) {
+	isEmpty := func(one ClerkError) bool { return one.Code == "" && one.Message == "" }
+	if !isJSON || len(envelope.Errors) == 0 || slices.ContainsFunc(envelope.Errors, isEmpty) {
 		return nil, ""
 	}
 	return &ClerkErrors{Errors: envelope.Errors, Meta: envelope.Meta}, envelope.TraceID
 }
 
-// fieldError says which field of a request, or which option, can never be right.
-type fieldError struct{ field, problem string }
+// An InputError says which field of a request, or which option, is invalid. It matches
+// [ErrInvalidRequest].
+type InputError struct {
+	// Field is a field by its name in Clerk's API, such as "email_address" or
+	// "requests[3].email_address", or an option, such as "WithBaseURL".
+	Field string
+	// Problem says what is wrong with it, such as "is empty". It does not repeat the
+	// value.
+	Problem string
+}
 
-func (e fieldError) Error() string        { return e.field + " " + e.problem }
-func (e fieldError) Is(target error) bool { return target == ErrInvalidRequest }
+// Error returns the field and the problem.
+func (e *InputError) Error() string { return e.Field + " " + e.Problem }
 
-// invalid is the error of a call that sent nothing, because what it was given is
-// wrong.
+// Is matches [ErrInvalidRequest].
+func (e *InputError) Is(target error) bool { return target == ErrInvalidRequest }
+
+// invalid is the error of a call that sent nothing because of its input.
 func invalid(op Operation, err error) error {
 	return &SDKError{ResponseMeta: ResponseMeta{Operation: op}, Message: err.Error(), Err: err}
-}
-
-const maxLine = 300
-
-// oneLine makes foreign text fit to be printed: on one line, not too long, without
-// invisible characters, and without the words that may be an address, part of a
-// URL's query, or a key. Escapes (% and \) may stand for either.
-func oneLine(text string) string {
-	if len(text) > 4*maxLine { // the last word may be cut in two, so it goes
-		text = text[:4*maxLine]
-		text = text[:max(0, strings.LastIndexAny(text, " \n\t"))]
-	}
-	visible := func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.IsPrint(r) && r != unicode.ReplacementChar {
-			return r
-		}
-		return -1
-	}
-	words := strings.Fields(strings.Map(visible, text))
-	for i, word := range words {
-		if strings.ContainsAny(word, `@=%\`) || holdsKey(word) {
-			words[i] = "[redacted]"
-		}
-	}
-	line := strings.Join(words, " ")
-	if len(line) > maxLine {
-		line = strings.ToValidUTF8(line[:maxLine], "") + "..."
-	}
-	return line
-}
-
-// holdsKey reports whether word holds "sk_" and more; "sk_..." is no key.
-func holdsKey(word string) bool {
-	for {
-		_, rest, found := strings.Cut(word, "sk_")
-		if !found {
-			return false
-		}
-		if rest != "" && (unicode.IsLetter(rune(rest[0])) || unicode.IsDigit(rune(rest[0]))) {
-			return true
-		}
-		word = rest
-	}
 }

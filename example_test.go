@@ -224,8 +224,8 @@ func ExampleInvitationsService_Resend() {
 	}
 
 	inv, err := client.Invitations.Resend(ctx, old.ID, clerk.CreateInvitationRequest{ExpiresInDays: 7})
-	if errors.Is(err, clerk.ErrNotRecreated) {
-		// The old one is revoked: what is left to do is Create.
+	if errors.Is(err, clerk.ErrOldNotRevoked) {
+		// inv was created, but the old link works, too: call Revoke later.
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -389,20 +389,20 @@ grace@example.com,Grace`
 			log.Fatal(err) // and call CreateAll again, with the same requests, to go on
 		}
 		outcomes[result.Request.EmailAddress] = result.Outcome
-		if result.Outcome == clerk.OutcomeRefused {
+		if result.Outcome == clerk.OutcomeRejected {
 			fmt.Println("row", result.Index, result.Err)
 		}
 	}
 	for _, address := range slices.Sorted(maps.Keys(outcomes)) {
-		fmt.Println(address, "is", outcomes[address])
+		fmt.Printf("%s: %s\n", address, outcomes[address])
 	}
 	// Output:
 	// row 1 clerk: CreateInvitation: email_address has no @
-	// ADA@example.com is already invited
-	// ada@example.com is created
-	// alan@example.com is already a user
-	// grace@example.com is created
-	// not an address is refused
+	// ADA@example.com: repeated
+	// ada@example.com: created
+	// alan@example.com: user exists
+	// grace@example.com: created
+	// not an address: rejected
 }
 
 // What comes over a channel goes out as it comes.
@@ -442,14 +442,14 @@ func ExampleInvitationsService_CreateAll_channel() {
 }
 
 // A run that leaves half of each limit to others, and shows how far it has got.
-func ExampleWithObserver() {
+func ExampleWithProgress() {
 	client, _ := exampleClient()
 	requests := make([]clerk.CreateInvitationRequest, 1000)
 	for i := range requests {
 		requests[i].EmailAddress = fmt.Sprintf("guest%d@example.com", i)
 	}
 
-	observer := clerk.WithObserver(func(p clerk.Progress) {
+	observer := clerk.WithProgress(func(p clerk.Progress) {
 		switch {
 		case !p.WaitUntil.IsZero():
 			fmt.Println("waiting for", p.WaitFor)
@@ -458,7 +458,7 @@ func ExampleWithObserver() {
 			fmt.Printf("%d of %d, done in about %s\n", p.Done(), len(requests), left)
 		}
 	})
-	half := clerk.WithShare(clerk.Share{Creates: 50, Bulks: 12})
+	half := clerk.WithBudget(clerk.Budget{Creates: 50, BulkCreates: 12})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, err := range client.Invitations.CreateAll(ctx, slices.Values(requests), half, observer) {
@@ -488,19 +488,15 @@ func ExampleWithSkipSince() {
 		{EmailAddress: "ada@example.com", IgnoreExisting: true},
 		{EmailAddress: "grace@example.com", IgnoreExisting: true},
 	}
-	for range 2 {
-		for result, err := range client.Invitations.CreateAll(ctx, slices.Values(campaign), clerk.WithSkipSince(began)) {
-			if err != nil {
-				log.Fatal(err)
-			}
-			fmt.Println(result.Request.EmailAddress, result.Outcome)
+	for result, err := range client.Invitations.CreateAll(ctx, slices.Values(campaign), clerk.WithSkipSince(began)) {
+		if err != nil {
+			log.Fatal(err)
 		}
+		fmt.Println(result.Request.EmailAddress, result.Outcome)
 	}
 	// Output:
 	// ada@example.com created
 	// grace@example.com created
-	// ada@example.com already invited
-	// grace@example.com already invited
 }
 
 func ExampleWithPrefetch() {

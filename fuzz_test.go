@@ -1,8 +1,11 @@
 package clerk
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"net/http"
 	"strings"
@@ -27,9 +30,11 @@ func FuzzErrorEnvelope(f *testing.F) {
 		if status < 100 || status < 300 && status >= 200 {
 			return // not the status of an error
 		}
-		x := &exchange{request: request{operation: OperationCreate, method: http.MethodPost}, attempts: 1}
-		x.last = attempt{status: status, header: http.Header{}, body: body}
-		err := x.failure(nil)
+		resp := &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}
+		l := &requestLoop{call: new(call), request: request{operation: OperationCreate, method: http.MethodPost}, attempts: 1}
+		l.last.read(context.Background(), resp, defaultMaxResponseBytes, func([]byte) error { return nil })
+		l.last.class = classify(true, deliveredOnce, status, l.last.err)
+		err := l.failure()
 		line := err.Error()
 		require.NotContains(t, line, "\n")
 		require.NotContains(t, line, "@")

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -121,7 +122,8 @@ func TestHTTP2(t *testing.T) {
 					}
 					return badRequest(stream)
 				})
-				client := newClient(t, transport, clerk.WithBaseURL(url))
+				soon := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: time.Second}})
+				client := newClient(t, transport, clerk.WithBaseURL(url), soon)
 				if test.unknown {
 					client = newClient(t, transport, clerk.WithBaseURL(url), once)
 				}

@@ -9,13 +9,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"unicode"
 )
 
-// An Operation is an operation of Clerk's API, by its name in Clerk's OpenAPI
-// document.
+// An Operation is an operation of Clerk's API, by its name in Clerk's OpenAPI document.
 type Operation string
 
 // The operations of [InvitationsService].
@@ -24,222 +21,312 @@ const (
 	OperationList       Operation = "ListInvitations"
 	OperationBulkCreate Operation = "CreateBulkInvitations"
 	OperationRevoke     Operation = "RevokeInvitation"
+	// OperationDelete is not in Clerk's OpenAPI document; the name follows its pattern.
+	OperationDelete Operation = "DeleteInvitation"
 )
 
-// InvitationsService holds the operations on invitations. It is the Invitations
-// field of a [Client].
+// InvitationsService has the operations on invitations. It is the Invitations field of a
+// [Client].
 type InvitationsService struct {
-	client *Client
+	config func() *clientConfig
 }
 
-// Format writes the service as its client, whatever the verb.
-func (s InvitationsService) Format(f fmt.State, verb rune) { s.client.Format(f, verb) }
+// Format writes the service without its client's key for every verb.
+func (s InvitationsService) Format(f fmt.State, _ rune) {
+	formatClient(f, "InvitationsService", s.config)
+}
 
-// Create makes an invitation and, unless Notify says otherwise, has Clerk send
-// the email. Clerk takes 100 of these requests an hour (its "Rate limits" page).
+// Create creates an invitation and, unless Notify is false, Clerk sends the email. Clerk
+// allows 100 of these requests an hour (its "Rate limits" page).
 //
-// A pending invitation for the address gives [ErrDuplicateInvitation], an address
-// that belongs to a user [ErrUserExists]. [ErrOutcomeUnknown] means that the
-// invitation may have been made, and that it could not be found out: FindPending
-// settles it later.
+// If the address has an invitation already, the error is [ErrDuplicateInvitation]; if it
+// belongs to a user, [ErrUserExists]. [ErrOutcomeUnknown] means that the invitation may
+// have been created: FindPending finds out later.
 func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
-	return settle(ctx, s, opts, s.creation(req))
-}
-
-func (s *InvitationsService) create(ctx context.Context, cfg *config, req CreateInvitationRequest) (*Invitation, error) {
-	r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations"}
-	r.body, r.invalid = encode(req)
-	return carryOut(ctx, cfg, r, decodeInvitation)
-}
-
-// List gives one page of invitations. For all pages use [InvitationsService.All].
-func (s *InvitationsService) List(ctx context.Context, req ListInvitationsRequest, opts ...CallOption) (*InvitationList, error) {
-	return s.list(ctx, s.client.forCall(opts), req)
-}
-
-func (s *InvitationsService) list(ctx context.Context, cfg *config, req ListInvitationsRequest) (*InvitationList, error) {
-	r := request{operation: OperationList, method: http.MethodGet, path: "/invitations", query: req.values()}
-	r.invalid = req.check()
-	return carryOut(ctx, cfg, r, decodeList)
-}
-
-// BulkCreate makes 1 to [MaxBulkInvitations] invitations in one request. Clerk
-// takes 25 of these requests an hour (its "Rate limits" page).
-//
-// The result has an invitation for each request; match them by address, for
-// Clerk does not document the order. Most likely Clerk makes all of them or none:
-// a refusal is about the whole request, and only [ErrDuplicateInvitation] names
-// the addresses that it is about. [ErrOutcomeUnknown] means that some or all may
-// have been made, and that it could not be found out.
-func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
-	b := &bulk{reqs: reqs}
-	invs, err := settle(ctx, s, opts, b.creation(s))
-	if err != nil && len(b.made) > 0 { // a refusal of the rest
-		return nil, stillUnknown(err, nil)
+	c, err := s.beginCall(OperationCreate, opts)
+	if err != nil {
+		return nil, c.finish(callMeta{}, err)
 	}
-	return invs, err
+	inv, meta, err := reconcile(ctx, c, creation(req, ""), new(ambiguity))
+	return inv, c.finish(meta, err)
 }
 
-func (s *InvitationsService) bulkCreate(ctx context.Context, cfg *config, reqs []CreateInvitationRequest) ([]Invitation, error) {
-	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk"}
-	r.body, r.invalid = encodeBulk(reqs)
-	return carryOut(ctx, cfg, r, func(body []byte) ([]Invitation, error) {
-		invs, err := decodeInvitations(body)
-		if err == nil && len(invs) != len(reqs) {
-			err = fmt.Errorf("the response has %d invitations for %d requests", len(invs), len(reqs))
-		}
-		return invs, err
-	})
+// creation is the write that creates one invitation, next to an older one that is known.
+func creation(req CreateInvitationRequest, older string) write[*Invitation] {
+	body, err := req.encode()
+	return encodedCreation(req, body, err, older)
 }
 
-// Revoke ends the invitation, so that its link can no longer be used, and gives
-// it as it is then. It does not keep its addressee from signing up by other means.
-//
-// An id that Clerk does not know gives [ErrNotFound], an invitation that is
-// revoked or accepted [ErrAlreadyRevoked] or [ErrAlreadyAccepted].
-// [ErrOutcomeUnknown] means that the invitation may have been revoked, and that it
-// could not be found out: Get settles it later.
-func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
-	return settle(ctx, s, opts, write[*Invitation]{
-		send: func(ctx context.Context, cfg *config) (*Invitation, error) { return s.revoke(ctx, cfg, invitationID) },
-		look: func(ctx context.Context, v *view, _ error) (*Invitation, sight, error) {
-			return lookForRevoked(ctx, v, invitationID)
+func encodedCreation(req CreateInvitationRequest, body []byte, invalid error, older string) write[*Invitation] {
+	r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations", body: body, err: invalid}
+	return write[*Invitation]{
+		send: func(ctx context.Context, c *call) (*Invitation, callMeta, error) {
+			inv, meta, err := do(ctx, c, r, func(body []byte) (*Invitation, error) {
+				inv, err := decodeInvitation(body)
+				if err == nil && isOther(inv.EmailAddress, req.EmailAddress) {
+					err = fmt.Errorf("%w: another address", errMismatch)
+				}
+				return inv, err
+			})
+			if err == nil {
+				c.client.skew.measure(meta, inv.CreatedAt)
+			}
+			return inv, meta, err
 		},
-	})
+		lookup: func(ctx context.Context, l *lookups, _ error) (*Invitation, finding, error) {
+			return l.created(ctx, req.EmailAddress, older)
+		},
+		isOwnRefusal: isDuplicate,
+		duplicates:   req.IgnoreExisting,
+	}
 }
 
-func (s *InvitationsService) revoke(ctx context.Context, cfg *config, invitationID string) (*Invitation, error) {
-	r := request{operation: OperationRevoke, method: http.MethodPost, template: "/invitations/{invitation_id}/revoke"}
-	r.invalid = checkID(invitationID)
-	r.path = "/invitations/" + url.PathEscape(invitationID) + "/revoke"
-	return carryOut(ctx, cfg, r, func(body []byte) (*Invitation, error) {
-		inv, err := decodeInvitation(body)
-		if err == nil && inv.ID != invitationID {
-			err = errors.New("the response is about another invitation")
-		}
-		return inv, err
-	})
+func isDuplicate(failure error) bool { return isRefusedAs(failure, ErrDuplicateInvitation) }
+
+// isRefusedAs reports whether a failure is a refusal that matches a sentinel.
+func isRefusedAs(failure, sentinel error) bool {
+	return classOf(failure) == classRefused && errors.Is(failure, sentinel)
 }
 
-// Get gives the invitation of an id, also a revoked one. Clerk has no such operation:
-// this one lists what Clerk finds for the id, over all pages, and gives the one that
-// has exactly it. Where there is none, the error is [ErrNotFound].
+// List returns one page of invitations. For all pages, use [InvitationsService.All].
+func (s *InvitationsService) List(ctx context.Context, req ListInvitationsRequest, opts ...CallOption) (*InvitationList, error) {
+	c, err := s.beginCall(OperationList, opts)
+	if err != nil {
+		return nil, c.finish(callMeta{}, err)
+	}
+	list, meta, err := listPage(ctx, c, req)
+	return list, c.finish(meta, err)
+}
+
+func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*InvitationList, callMeta, error) {
+	r := request{operation: OperationList, method: http.MethodGet, path: "/invitations", query: req.values(), err: req.check()}
+	return do(ctx, c, r, decodeList)
+}
+
+// BulkCreate creates 1 to [MaxBulkInvitations] invitations in one request. Clerk allows
+// 25 of these requests an hour (its "Rate limits" page).
+//
+// The result has an invitation for each request. Match them by address, as Clerk does
+// not document the order. A refusal is about the whole request; only
+// [ErrDuplicateInvitation] names addresses. That Clerk creates all invitations or none
+// is likely, but not documented: after a refusal the library lists what was created. If
+// that is a part, or cannot be found out, the error is [ErrOutcomeUnknown] and wraps the
+// refusal.
+func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
+	c, err := s.beginCall(OperationBulkCreate, opts)
+	if err != nil {
+		return nil, c.finish(callMeta{}, err)
+	}
+	b := newBulk(reqs)
+	invs, meta, err := reconcile(ctx, c, b.creation(), new(ambiguity))
+	return invs, c.finish(meta, b.partly(err))
+}
+
+// Revoke revokes an invitation, so that its link no longer works, and returns it. The
+// invitee can still sign up by other means.
+//
+// An unknown id is [ErrNotFound]; an invitation that is already revoked or accepted is
+// [ErrAlreadyRevoked] or [ErrAlreadyAccepted]. [ErrOutcomeUnknown] means that the
+// invitation may have been revoked: Get finds out later.
+func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
+	c, err := s.beginCall(OperationRevoke, opts)
+	if err != nil {
+		return nil, c.finish(callMeta{}, err)
+	}
+	inv, meta, err := reconcile(ctx, c, revocation(invitationID), new(ambiguity))
+	return inv, c.finish(meta, err)
+}
+
+func revocation(id string) write[*Invitation] {
+	r := request{
+		operation: OperationRevoke, method: http.MethodPost, err: checkID(id),
+		path: "/invitations/" + url.PathEscape(id) + "/revoke", template: "/invitations/{invitation_id}/revoke",
+	}
+	return write[*Invitation]{
+		send: func(ctx context.Context, c *call) (*Invitation, callMeta, error) {
+			return do(ctx, c, r, func(body []byte) (*Invitation, error) {
+				inv, err := decodeInvitation(body)
+				if err == nil && inv.ID != id {
+					err = fmt.Errorf("%w: another invitation", errMismatch)
+				}
+				return inv, err
+			})
+		},
+		lookup: func(ctx context.Context, l *lookups, _ error) (*Invitation, finding, error) {
+			return l.revoked(ctx, id)
+		},
+		isOwnRefusal: func(failure error) bool { return isRefusedAs(failure, ErrAlreadyRevoked) },
+	}
+}
+
+// Delete erases an invitation, whatever its status, and Clerk's copies of its email. It
+// serves erasure requests, and touches no user with the same address (Clerk's reference,
+// "deleteInvitation"). Whether the link of a pending invitation stops working is not
+// documented: revoke it first.
+//
+// An unknown id is [ErrNotFound] (the status is inferred). If a request fails with an
+// ambiguous error and the invitation is gone then, Delete succeeds.
+func (s *InvitationsService) Delete(ctx context.Context, invitationID string, opts ...CallOption) (*DeletedObject, error) {
+	c, err := s.beginCall(OperationDelete, opts)
+	if err != nil {
+		return nil, c.finish(callMeta{}, err)
+	}
+	deleted, meta, err := reconcile(ctx, c, deletion(invitationID), new(ambiguity))
+	return deleted, c.finish(meta, err)
+}
+
+func deletion(id string) write[*DeletedObject] {
+	r := request{
+		operation: OperationDelete, method: http.MethodDelete, err: checkID(id),
+		path: "/invitations/" + url.PathEscape(id), template: "/invitations/{invitation_id}",
+	}
+	return write[*DeletedObject]{
+		send: func(ctx context.Context, c *call) (*DeletedObject, callMeta, error) {
+			return do(ctx, c, r, func(body []byte) (*DeletedObject, error) {
+				deleted, err := decodeDeleted(body)
+				if err == nil && deleted.ID != id {
+					err = fmt.Errorf("%w: another invitation", errMismatch)
+				}
+				return deleted, err
+			})
+		},
+		lookup: func(ctx context.Context, l *lookups, failure error) (*DeletedObject, finding, error) {
+			if isRefusedAs(failure, ErrNotFound) { // an earlier request has deleted it
+				return &DeletedObject{Object: "invitation", ID: id, Deleted: true}, foundAll, nil
+			}
+			return l.deleted(ctx, id)
+		},
+		isOwnRefusal: func(failure error) bool { return isRefusedAs(failure, ErrNotFound) },
+	}
+}
+
+// Get returns the invitation with an id, also a revoked one. Clerk has no such operation:
+// Get lists what Clerk finds for the id, on all pages, and returns the one that matches
+// exactly. If there is none, the error is [ErrNotFound].
 func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
-	if err := checkID(invitationID); err != nil {
-		return nil, invalid(OperationList, err)
+	c, err := s.beginCall(OperationList, opts)
+	if err == nil {
+		err = wrapInvalid(OperationList, checkID(invitationID))
 	}
-	isWanted := func(inv Invitation) bool { return inv.ID == invitationID }
-	inv, err := s.find(ctx, ListInvitationsRequest{Query: invitationID}, isWanted, opts)
-	if errors.Is(err, ErrNotFound) { // a list hides revoked ones unless asked for them
-		revoked := ListInvitationsRequest{Query: invitationID, Status: InvitationStatusRevoked}
-		return s.find(ctx, revoked, isWanted, opts)
+	if err != nil {
+		return nil, c.finish(callMeta{}, err)
 	}
-	return inv, err
+	inv, meta, err := c.get(ctx, invitationID)
+	return inv, c.finish(meta, err)
 }
 
-// FindPending gives the newest pending invitation of an address. It compares whole
-// addresses, without regard to case, over all pages of what Clerk finds. Where there
-// is none, the error is [ErrNotFound].
+func (c *call) get(ctx context.Context, id string) (inv *Invitation, meta callMeta, err error) {
+	for _, status := range allStatuses {
+		inv, meta, err = c.find(ctx, ListInvitationsRequest{Query: id, Status: status}, func(inv Invitation) bool { return inv.ID == id })
+		if err == nil || !errors.Is(err, ErrNotFound) {
+			break
+		}
+	}
+	return inv, meta, err
+}
+
+// FindPending returns the newest pending invitation for an address. It compares whole
+// addresses, without regard to case, on all pages of what Clerk finds. If there is none,
+// the error is [ErrNotFound].
 func (s *InvitationsService) FindPending(ctx context.Context, emailAddress string, opts ...CallOption) (*Invitation, error) {
-	if strings.TrimSpace(emailAddress) == "" {
-		return nil, invalid(OperationList, fieldError{"email_address", "is empty"})
+	c, err := s.beginCall(OperationList, opts)
+	if problem := addressProblem(emailAddress); err == nil && problem != "" {
+		err = invalid(OperationList, &InputError{"email_address", problem})
+	}
+	if err != nil {
+		return nil, c.finish(callMeta{}, err)
 	}
 	pending := ListInvitationsRequest{Query: emailAddress, Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
-	return s.find(ctx, pending, func(inv Invitation) bool {
+	inv, meta, err := c.find(ctx, pending, func(inv Invitation) bool {
 		return inv.Status == InvitationStatusPending && strings.EqualFold(inv.EmailAddress, emailAddress)
-	}, opts)
+	})
+	return inv, c.finish(meta, err)
 }
 
-// find gives the first invitation of a list that is wanted.
-func (s *InvitationsService) find(ctx context.Context, req ListInvitationsRequest, isWanted func(Invitation) bool, opts []CallOption) (*Invitation, error) {
-	for inv, err := range s.All(ctx, req, opts...) {
+// find returns the first invitation of a list that is wanted.
+func (c *call) find(ctx context.Context, req ListInvitationsRequest, isWanted func(Invitation) bool) (*Invitation, callMeta, error) {
+	var last callMeta
+	for page, err := range c.pages(ctx, req, &last) {
 		if err != nil {
-			return nil, err
+			return nil, last, err
 		}
-		if isWanted(inv) {
-			return &inv, nil
+		for _, inv := range page {
+			if isWanted(inv) {
+				return &inv, last, nil
+			}
 		}
 	}
-	return nil, &SDKError{
-		ResponseMeta: ResponseMeta{Operation: OperationList}, Message: "no such invitation", Err: ErrNotFound,
-	}
+	return nil, last, &SDKError{ResponseMeta: ResponseMeta{Operation: OperationList}, Message: "no such invitation", Err: ErrNotFound}
 }
 
-// Resend revokes an invitation and creates another one like req, so that Clerk sends
-// a new email. An EmailAddress or PublicMetadata that req leaves out is that of the
-// revoked invitation; the rest of it Clerk does not tell, so that req has to. An
-// invitation that is revoked already is created anew, too.
+// Resend sends a new email: it creates another invitation like req, with IgnoreExisting,
+// and then revokes the old one. EmailAddress and PublicMetadata default to those of the
+// old invitation. Clerk does not return its other parameters, so req has to set them.
 //
-// [ErrNotFound] and [ErrAlreadyAccepted] mean that nothing was changed. When the
-// second half fails, the error is [ErrNotRecreated] and wraps that of Create: the old
-// invitation is revoked, and Resend can be called again. After an [ErrOutcomeUnknown]
-// Get and FindPending tell how far it got. A [WithResponse] tells of the last request.
+// If the old invitation is pending, there is always a link that works. If it cannot be
+// revoked, Resend returns the new invitation with an [ErrOldNotRevoked], and both links
+// work. After any other error the old invitation is unchanged; [ErrNotFound] and
+// [ErrAlreadyAccepted] are about it. After an [ErrOutcomeUnknown], the new invitation
+// may have been created: FindPending finds out. MaxElapsedTime bounds all requests
+// together.
 func (s *InvitationsService) Resend(ctx context.Context, invitationID string, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
-	old, err := s.Get(ctx, invitationID, opts...)
-	if err != nil {
-		return nil, err
+	c, err := s.beginCall(OperationCreate, opts)
+	if err == nil {
+		err = wrapInvalid(OperationCreate, checkID(invitationID))
 	}
-	req.EmailAddress = cmp.Or(req.EmailAddress, old.EmailAddress)
+	if probe := req; err == nil { // before any request
+		probe.EmailAddress = cmp.Or(req.EmailAddress, "of the old invitation")
+		_, err = probe.encode()
+		err = wrapInvalid(OperationCreate, err)
+	}
+	if err != nil {
+		return nil, c.finish(callMeta{}, err)
+	}
+	inv, meta, err := c.resend(ctx, invitationID, req)
+	return inv, c.finish(meta, err)
+}
+
+func (c *call) resend(ctx context.Context, id string, req CreateInvitationRequest) (*Invitation, callMeta, error) {
+	old, meta, err := c.get(ctx, id)
+	if err != nil {
+		return nil, meta, err
+	}
+	if old.Status == InvitationStatusAccepted {
+		return nil, meta, &SDKError{ResponseMeta: meta.ResponseMeta, Message: "the invitation is already accepted", Err: ErrAlreadyAccepted}
+	}
+	if req, err = likeOld(req, old); err != nil {
+		return nil, meta, invalid(OperationCreate, err)
+	}
+	inv, meta, err := reconcile(ctx, c, creation(req, old.ID), new(ambiguity))
+	if err != nil || old.Status != InvitationStatusPending {
+		return inv, meta, err
+	}
+	_, meta, err = reconcile(ctx, c, revocation(id), new(ambiguity))
+	if err != nil && !errors.Is(err, ErrAlreadyRevoked) {
+		e := &SDKError{Err: errors.Join(ErrOldNotRevoked, err)}
+		e.describeAs(err)
+		e.Message = "created " + inv.ID + ", but did not revoke the old invitation: " + e.Message
+		return inv, meta, e
+	}
+	return inv, meta, nil
+}
+
+// likeOld completes the request for a new invitation with what the old one has.
+func likeOld(req CreateInvitationRequest, old *Invitation) (CreateInvitationRequest, error) {
+	req.EmailAddress, req.IgnoreExisting = cmp.Or(req.EmailAddress, old.EmailAddress), true
 	if req.PublicMetadata == nil && len(old.PublicMetadata) > 0 {
 		d := json.NewDecoder(bytes.NewReader(old.PublicMetadata))
-		d.UseNumber() // large numbers stay what they are
+		d.UseNumber() // large numbers keep their digits
 		if err := d.Decode(&req.PublicMetadata); err != nil {
-			return nil, invalid(OperationCreate, fieldError{"public_metadata", "of the invitation is no object"})
+			return req, &InputError{"public_metadata", "of the old invitation is not an object"}
 		}
 	}
-	if _, err := encode(req); err != nil {
-		return nil, invalid(OperationCreate, err)
-	}
-	if _, err := s.Revoke(ctx, invitationID, opts...); err != nil && !errors.Is(err, ErrAlreadyRevoked) {
-		return nil, err
-	}
-	inv, err := s.Create(ctx, req, opts...)
-	if err != nil {
-		return nil, notRecreated(err)
-	}
-	return inv, nil
+	return req, nil
 }
 
-// checkID refuses an id that would lead to another path.
-func checkID(id string) error {
-	const field = "invitation_id"
-	switch {
-	case id == "":
-		return fieldError{field, "is empty"}
-	case strings.ContainsFunc(id, isSpaceOrControl):
-		return fieldError{field, "holds white space or a control character"}
-	case strings.ContainsAny(id, "/?#%"):
-		return fieldError{field, "holds one of / ? # %"}
-	case strings.Trim(id, ".") == "":
-		return fieldError{field, "is dots only"}
+func wrapInvalid(op Operation, err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
-}
-
-func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
-
-func encode(req CreateInvitationRequest) ([]byte, error) {
-	if err := req.check(); err != nil {
-		return nil, err
-	}
-	body, err := json.Marshal(req)
-	if err != nil { // nothing else in a request can fail
-		return nil, fieldError{"public_metadata", "cannot be JSON: " + oneLine(err.Error())}
-	}
-	return body, nil
-}
-
-func encodeBulk(reqs []CreateInvitationRequest) ([]byte, error) {
-	if n := len(reqs); n == 0 || n > MaxBulkInvitations {
-		return nil, fieldError{"requests", fmt.Sprintf("number %d; a bulk takes 1 to %d", n, MaxBulkInvitations)}
-	}
-	rows := make([][]byte, len(reqs))
-	for i, req := range reqs {
-		row, err := encode(req)
-		if err != nil {
-			return nil, fmt.Errorf("requests[%d].%w", i, err)
-		}
-		rows[i] = row
-	}
-	return slices.Concat([]byte("["), bytes.Join(rows, []byte(",")), []byte("]")), nil
+	return invalid(op, err)
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jarcoal/httpmock"
@@ -85,9 +86,11 @@ func TestRevoke(t *testing.T) {
 }
 
 func TestRevokeOfAnother(t *testing.T) {
-	_, err := newClient(t, answering(reply(200, revokedJSON))).Invitations.Revoke(t.Context(), "inv_1")
-	require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
-	require.ErrorContains(t, err, "the response is about another invitation")
+	synctest.Test(t, func(t *testing.T) {
+		_, err := newClient(t, answering(reply(200, revokedJSON))).Invitations.Revoke(t.Context(), "inv_1")
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.ErrorContains(t, err, "the response is about something else: another invitation")
+	})
 }
 
 func TestRevokeEscapesTheID(t *testing.T) {
@@ -186,33 +189,33 @@ func TestBadInputSendsNothing(t *testing.T) {
 		},
 		"metadata of a channel": {
 			create(clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{"c": make(chan int)}}),
-			"CreateInvitation: public_metadata cannot be JSON",
+			"CreateInvitation: public_metadata cannot be encoded as JSON",
 		},
 		"metadata of no number": {
 			create(clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{"n": math.NaN()}}),
-			"CreateInvitation: public_metadata cannot be JSON",
+			"CreateInvitation: public_metadata cannot be encoded as JSON",
 		},
 		"metadata that refuses": {
 			create(clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{"n": refusing{}}}),
-			"CreateInvitation: public_metadata cannot be JSON",
+			"CreateInvitation: public_metadata cannot be encoded as JSON",
 		},
-		"a bulk of 0":               {bulk(), "CreateBulkInvitations: requests number 0; a bulk takes 1 to 10"},
-		"a bulk of 11":              {bulk(make([]clerk.CreateInvitationRequest, 11)...), "CreateBulkInvitations: requests number 11; a bulk takes 1 to 10"},
+		"a bulk of 0":               {bulk(), "CreateBulkInvitations: requests has 0 elements; a bulk has 1 to 10"},
+		"a bulk of 11":              {bulk(make([]clerk.CreateInvitationRequest, 11)...), "CreateBulkInvitations: requests has 11 elements; a bulk has 1 to 10"},
 		"a bulk with no address":    {bulk(good, clerk.CreateInvitationRequest{}), "CreateBulkInvitations: requests[1].email_address is empty"},
-		"a bulk with such metadata": {bulk(good, clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{"c": make(chan int)}}), "CreateBulkInvitations: requests[1].public_metadata cannot be JSON"},
+		"a bulk with such metadata": {bulk(good, clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{"c": make(chan int)}}), "CreateBulkInvitations: requests[1].public_metadata cannot be encoded as JSON"},
 		"a negative limit":          {list(clerk.ListInvitationsRequest{Limit: -1}), "ListInvitations: limit is negative"},
 		"a negative offset":         {list(clerk.ListInvitationsRequest{Offset: -1}), "ListInvitations: offset is negative"},
 		"all from a negative limit": {all(clerk.ListInvitationsRequest{Limit: -1}), "ListInvitations: limit is negative"},
 		"no id":                     {revoke(""), "RevokeInvitation: invitation_id is empty"},
-		"an id with a slash":        {revoke("inv_1/../2"), "RevokeInvitation: invitation_id holds one of / ? # %"},
-		"an id with a query":        {revoke("inv_1?a=b"), "RevokeInvitation: invitation_id holds one of / ? # %"},
-		"an id with a fragment":     {revoke("inv_1#a"), "RevokeInvitation: invitation_id holds one of / ? # %"},
-		"an id with an escape":      {revoke("inv_1%2f"), "RevokeInvitation: invitation_id holds one of / ? # %"},
-		"an id of white space":      {revoke(" "), "RevokeInvitation: invitation_id holds white space or a control character"},
-		"an id with a tab":          {revoke("inv\t1"), "RevokeInvitation: invitation_id holds white space or a control character"},
-		"an id with a zero":         {revoke("inv_1\x00"), "RevokeInvitation: invitation_id holds white space or a control character"},
-		"an id of a dot":            {revoke("."), "RevokeInvitation: invitation_id is dots only"},
-		"an id of dots":             {revoke(".."), "RevokeInvitation: invitation_id is dots only"},
+		"an id with a slash":        {revoke("inv_1/../2"), "RevokeInvitation: invitation_id contains one of / ? # %"},
+		"an id with a query":        {revoke("inv_1?a=b"), "RevokeInvitation: invitation_id contains one of / ? # %"},
+		"an id with a fragment":     {revoke("inv_1#a"), "RevokeInvitation: invitation_id contains one of / ? # %"},
+		"an id with an escape":      {revoke("inv_1%2f"), "RevokeInvitation: invitation_id contains one of / ? # %"},
+		"an id of white space":      {revoke(" "), "RevokeInvitation: invitation_id contains white space or a control character"},
+		"an id with a tab":          {revoke("inv\t1"), "RevokeInvitation: invitation_id contains white space or a control character"},
+		"an id with a zero":         {revoke("inv_1\x00"), "RevokeInvitation: invitation_id contains white space or a control character"},
+		"an id of a dot":            {revoke("."), "RevokeInvitation: invitation_id consists of dots"},
+		"an id of dots":             {revoke(".."), "RevokeInvitation: invitation_id consists of dots"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.call()
@@ -366,7 +369,7 @@ func TestAllGivesAnErrorOnce(t *testing.T) {
 
 func TestAllWithCallOptions(t *testing.T) {
 	rec := &recorder{next: &listing{ids: func() []string { return ids(1) }}}
-	opts := []clerk.CallOption{clerk.WithHeader("X-Team", "one")}
+	opts := []clerk.AllOption{clerk.WithHeader("X-Team", "one")}
 	all := newClient(t, rec).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}, opts...)
 	opts[0] = clerk.WithHeader("X-Team", "two")
 	for _, err := range all {

@@ -5,37 +5,36 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 )
 
-// All lists every invitation that req asks for, page after page, beginning at
-// req.Offset. A page has req.Limit invitations, or [MaxListLimit] where that is
-// 0; req.Paginated does not matter. Where req.OrderBy is empty, the oldest comes
-// first: then the pages hold still while invitations are made, for new ones come
-// at the end. In other orders new ones move those behind them to a later page; an
-// invitation that comes on two pages in a row is given once.
+// All lists every invitation that req selects, page by page, starting at req.Offset.
+// req.Limit is the size of a page, by default [MaxListLimit]; req.Paginated is ignored.
+// The default order is oldest first, in which new invitations do not move the others.
 //
-// Each page is requested when the loop gets to it, unless [WithPrefetch] is given,
-// with opts, and each loop over the sequence begins anew. It ends where the last
-// total count says, or after a page that is empty or brings nothing new. An error is
-// given once, with a zero Invitation, and ends the sequence.
+// Each page is requested when the loop reaches it, or earlier with [WithPrefetch]. Each
+// loop over the sequence starts again. An error is yielded once, with a zero Invitation,
+// and ends the sequence; MaxElapsedTime applies to each page.
 //
-// What leaves the list during the loop, such as a pending invitation that is
-// revoked, moves the later ones to the front, where the next page does not look
-// for them. Collect the ids first, and revoke them after the loop. A list without
-// a Status loses only what is revoked; one of the pending ones also loses those that
-// are accepted or expire.
-func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest, opts ...CallOption) iter.Seq2[Invitation, error] {
-	cfg := *s.client.forCall(opts)
-	if cfg.only == "All" {
-		cfg.only = ""
-	}
+// Do not change during the loop what req selects. An invitation that leaves the list,
+// for example by being revoked, shifts later ones onto pages already read, so they are
+// skipped: collect the ids first. In another order than oldest first, a new invitation
+// shifts the others back; one that appears on two adjacent pages is yielded once.
+func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest, opts ...AllOption) iter.Seq2[Invitation, error] {
+	c, err := s.beginAll(opts)
 	return func(yield func(Invitation, error) bool) {
-		for page, err := range s.pages(ctx, cfg, req) {
+		if err != nil {
+			yield(Invitation{}, c.finish(callMeta{}, err))
+			return
+		}
+		var last callMeta
+		for page, err := range c.perPage().pages(ctx, req, &last) {
 			if err != nil {
-				yield(Invitation{}, err)
+				yield(Invitation{}, c.finishPage(last, err))
 				return
 			}
+			_ = c.finishPage(last, nil)
 			for _, inv := range page {
 				if !yield(inv, nil) {
 					return
@@ -45,131 +44,181 @@ func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest
 	}
 }
 
-// WithPrefetch has [InvitationsService.All] request up to that many pages ahead of the
-// loop, all at once, as soon as the first one has told how many there are. Their order
-// is kept. Where req.OrderBy is neither empty nor OrderByCreatedAt, it requests one page
-// ahead only: of several at once, those behind could be looked at before new invitations
-// move what they hold, and those before them afterwards.
+func (s *InvitationsService) beginAll(opts []AllOption) (*call, error) {
+	c := s.begin(OperationList)
+	for _, opt := range opts {
+		if opt == nil {
+			return c, invalid(OperationList, errNilOption)
+		}
+		if err := opt.applyToAll(&c.callConfig); err != nil {
+			return c, invalid(OperationList, err)
+		}
+	}
+	return c, c.configured()
+}
+
+// perPage gives each page all of the call's time.
+func (c *call) perPage() *call {
+	each := *c
+	each.deadline = time.Time{}
+	each.pageBound = true
+	return &each
+}
+
+// finishPage reports the response to one page.
+func (c *call) finishPage(meta callMeta, err error) error {
+	if c.response != nil {
+		*c.response = meta.ResponseMeta
+	}
+	return err
+}
+
+// WithPrefetch makes All request up to that many pages ahead of the loop, concurrently,
+// once the first page has told how many there are. The order is kept. If req.OrderBy is
+// neither empty nor OrderByCreatedAt, it is one page at most, as new invitations could
+// move others between concurrent requests. 0, the default, turns it off.
 //
-// To leave room for others it makes at most 900 requests in 10 seconds, or 90 with the
-// key of a development instance (sk_test_...), which is nine tenths of what Clerk takes
-// of all requests together (its "Rate limits" page). 0 turns it off, which is the
-// default. Operations other than All refuse it.
-func WithPrefetch(pages int) CallOption {
-	return onlyFor("All", func(c *config) error {
+// It makes at most 900 requests in 10 seconds, or 90 with a key of a development
+// instance (sk_test_...): nine tenths of Clerk's limit (its "Rate limits" page).
+func WithPrefetch(pages int) AllOption {
+	return allOption(func(c *callConfig) error {
 		if pages < 0 {
-			return fieldError{"prefetch", "is negative"}
+			return &InputError{"WithPrefetch", "is negative"}
 		}
 		c.prefetch = pages
 		return nil
 	})
 }
 
-// pages gives the pages of a list, each without what the one before it had, too.
-func (s *InvitationsService) pages(ctx context.Context, cfg config, req ListInvitationsRequest) iter.Seq2[[]Invitation, error] {
+// pages returns the pages of a list, each without what the page before has, too. It
+// sets *last to the metadata of each page.
+func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *callMeta) iter.Seq2[[]Invitation, error] {
 	req.Paginated = nil
 	req.Limit = cmp.Or(req.Limit, MaxListLimit)
 	req.OrderBy = cmp.Or(req.OrderBy, OrderByCreatedAt)
-	if req.OrderBy != OrderByCreatedAt {
-		cfg.prefetch = min(cfg.prefetch, 1)
-	}
 	return func(yield func([]Invitation, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		defer cancel() // ends what was requested ahead
-		p := &pager{service: s, config: cfg, request: req, end: req.Offset + 1}
-		last := map[string]bool{}
+		defer cancel() // ends the requests made ahead
+		p := &pager{call: c, request: req, end: req.Offset + 1, prefetch: c.prefetch}
+		if req.OrderBy != OrderByCreatedAt {
+			p.prefetch = min(p.prefetch, 1)
+		}
+		previous := map[string]bool{}
 		for p.request.Offset < p.end || len(p.ahead) > 0 {
-			invs, err := p.next(ctx)
+			invs, err := p.next(ctx, last)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			this := map[string]bool{}
+			current := map[string]bool{}
 			invs = slices.DeleteFunc(invs, func(inv Invitation) bool {
-				known := last[inv.ID] || this[inv.ID]
-				this[inv.ID] = true
+				known := previous[inv.ID] || current[inv.ID]
+				current[inv.ID] = true
 				return known
 			})
 			if len(invs) == 0 || !yield(invs, nil) {
 				return
 			}
-			last = this
+			previous = current
 		}
 	}
 }
 
 // A pager requests pages.
 type pager struct {
-	service *InvitationsService
-	config  config
-	request ListInvitationsRequest // the next one
-	end     int                    // where the list ends, as far as is known
-	ahead   []<-chan page          // requested already, in order
-	quota   quota                  // of what is requested ahead
+	call     *call
+	request  ListInvitationsRequest // the next one
+	prefetch int                    // pages to request ahead
+	end      int                    // where the list ends, as far as is known
+	ahead    []<-chan page          // requested already, in order
+	limiter  limiter                // of what is requested ahead
 }
 
-// A page is what a request came to.
+// A page is the result of a request.
 type page struct {
-	offset int
-	list   *InvitationList
-	err    error
-	meta   ResponseMeta
+	offset   int
+	list     *InvitationList
+	err      error
+	meta     callMeta
+	attempts int
+	panicked any // the panic of a request made ahead
 }
 
-// next gives the next page.
-func (p *pager) next(ctx context.Context) ([]Invitation, error) {
+// next returns the next page.
+func (p *pager) next(ctx context.Context, last *callMeta) ([]Invitation, error) {
 	var got page
 	if len(p.ahead) > 0 {
 		got = <-p.ahead[0]
 		p.ahead = p.ahead[1:]
 	} else {
-		got = p.get(ctx, p.request, 0)
+		got = p.get(ctx, p.request)
 		p.request.Offset += p.request.Limit
 	}
-	if p.config.response != nil {
-		*p.config.response = got.meta
+	if got.panicked != nil {
+		panic(got.panicked)
 	}
+	*last = got.meta
+	p.call.attempts += got.attempts
 	if got.err != nil {
 		return nil, got.err
 	}
 	n := len(got.list.Data)
 	reached := got.offset + n
 	p.end = got.list.TotalCount
-	if p.end < 0 && n > 0 { // it does not tell
+	if p.end < 0 && n > 0 { // unknown
 		p.end = reached + 1
 	}
-	if n != p.request.Limit { // what comes next is elsewhere than where it was looked for
+	if n != p.request.Limit { // the next page is not where it was expected
 		p.ahead, p.request.Offset = nil, reached
 		p.request.Limit = min(max(1, n), MaxListLimit)
 	}
-	p.lookAhead(ctx)
+	p.requestAhead(ctx)
 	return got.list.Data, nil
 }
 
-// lookAhead requests what is to come.
-func (p *pager) lookAhead(ctx context.Context) {
-	if p.config.prefetch > 0 && p.quota.most == 0 {
-		deadline := time.Now().Add(p.config.retry.Backoff.MaxElapsedTime)
-		key, _ := p.config.key(ctx, deadline) // an error is the next request's, too
-		p.quota = listQuota(key)
+// requestAhead starts the requests for the pages to come.
+func (p *pager) requestAhead(ctx context.Context) {
+	if p.prefetch > 0 && p.limiter.limit == 0 {
+		key, _ := p.call.key(ctx) // an error is the next request's, too
+		p.limiter = newListLimiter(key)
 	}
-	for len(p.ahead) < p.config.prefetch && p.request.Offset < p.end {
+	for len(p.ahead) < p.prefetch && p.request.Offset < p.end {
 		req, now := p.request, time.Now()
-		wait := p.quota.wait(now)
-		p.quota.count(now.Add(wait))
+		wait := p.limiter.wait(now)
+		p.limiter.count(now.Add(wait))
 		coming := make(chan page, 1)
-		go func() { coming <- p.get(ctx, req, wait) }()
+		go func() {
+			var got page
+			defer func() {
+				got.panicked = recover()
+				coming <- got
+			}()
+			_ = sleep(ctx, wait) // an end of ctx ends the request, too
+			got = p.get(ctx, req)
+		}()
 		p.ahead = append(p.ahead, coming)
 		p.request.Offset += p.request.Limit
 	}
 }
 
-// get requests one page, after a wait.
-func (p *pager) get(ctx context.Context, req ListInvitationsRequest, wait time.Duration) page {
-	_ = sleep(ctx, wait) // an end of ctx is the request's, too
+// get requests one page.
+func (p *pager) get(ctx context.Context, req ListInvitationsRequest) page {
+	c := *p.call
+	if c.attempts = 0; c.pageBound {
+		c.restart()
+	}
 	got := page{offset: req.Offset}
-	cfg := p.config
-	cfg.response = &got.meta
-	got.list, got.err = p.service.list(ctx, &cfg, req)
+	got.list, got.meta, got.err = listPage(ctx, &c, req)
+	got.attempts = c.attempts
 	return got
+}
+
+// newListLimiter leaves a tenth of the requests that Clerk allows to others (its "Rate
+// limits" page). Development instances have a lower limit, and keys with sk_test_.
+func newListLimiter(secretKey string) limiter {
+	l := limiter{limit: 900, window: 10 * time.Second}
+	if strings.HasPrefix(secretKey, "sk_test_") {
+		l.limit = 90
+	}
+	return l
 }

@@ -1,8 +1,8 @@
 package clerk
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -71,11 +71,11 @@ func (c RetryConfig) withDefaults() (RetryConfig, error) {
 	b := &c.Backoff
 	switch {
 	case c.Strategy != "" && c.Strategy != RetryBackoff && c.Strategy != RetryNone:
-		return c, fieldError{"retry strategy", "is neither RetryBackoff nor RetryNone"}
+		return c, &InputError{"WithRetry", "has an unknown strategy"}
 	case b.InitialInterval < 0 || b.MaxInterval < 0 || b.MaxElapsedTime < 0:
-		return c, fieldError{"retry backoff", "has a negative duration"}
+		return c, &InputError{"WithRetry", "has a negative duration"}
 	case b.Exponent != 0 && !(b.Exponent >= 1) || math.IsInf(b.Exponent, 1):
-		return c, fieldError{"retry exponent", "is not a number of at least 1"}
+		return c, &InputError{"WithRetry", "has an exponent that is not a number of at least 1"}
 	}
 	setDefault(&c.Strategy, RetryBackoff)
 	setDefault(&b.InitialInterval, 500*time.Millisecond)
@@ -108,71 +108,100 @@ func (b BackoffStrategy) wait(attempt int) time.Duration {
 	return max(1, rand.N(b.interval(attempt))) //nolint:gosec // jitter is no secret
 }
 
-// checkRetry is go-retryablehttp's policy: it takes in what the attempt came to,
-// and says whether there is another. Waiting is go-retryablehttp's, for as long
-// as backoff says.
-func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	x.endAttempt(ctx, resp, err)
-	x.wait, x.again = 0, false
-	if x.repeatable() {
-		x.planAnother(ctx)
+// plan decides whether there is another attempt, and how long to wait before it.
+func (l *requestLoop) plan(ctx context.Context) bool {
+	l.again, l.wait = false, 0
+	if l.stopped != nil || !l.retries() {
+		return false
 	}
-	x.log(ctx)
-	return x.again, nil
-}
-
-// planAnother chooses the wait before another attempt, if there is time for it.
-func (x *exchange) planAnother(ctx context.Context) {
-	if ended := x.ended(ctx); ended != nil {
-		if !errors.Is(x.last.err, ended) {
-			x.cutShort = ended
+	if l.stopped = l.ended(ctx); l.stopped != nil {
+		if errors.Is(l.last.err, l.stopped) {
+			l.stopped = nil
 		}
-		return
+		return false
 	}
-	wait := retryAfter(x.last.header)
-	if wait == 0 {
-		wait = x.retry.Backoff.wait(x.attempts)
-	}
-	callers, _ := ctx.Deadline()
-	if end := earlier(x.deadline, callers); end.IsZero() || wait < time.Until(end) {
-		x.wait, x.again = wait, true
-	}
+	l.wait = cmp.Or(retryAfter(l.last.header), l.retry.Backoff.wait(l.attempts))
+	l.again = l.fits(l.wait)
+	return l.again
 }
 
-// ended is why the call is over; nil when it is not.
-func (x *exchange) ended(ctx context.Context) error {
-	if err := ctx.Err(); err != nil || x.deadline.IsZero() || time.Now().Before(x.deadline) {
+// fits reports whether an attempt after a wait has a chance to end in time. A write that
+// does not end in time has an unknown outcome, so it needs twice as long as the longest
+// attempt so far.
+func (l *requestLoop) fits(wait time.Duration) bool {
+	if l.end.IsZero() {
+		return true
+	}
+	if l.isWrite() {
+		wait = max(wait, wait+2*l.longest) // unless it overflows
+	}
+	return wait < time.Until(l.end)
+}
+
+// ended returns why there is no time left; nil if there is.
+func (l *requestLoop) ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil || l.end.IsZero() || time.Now().Before(l.end) {
 		return err
 	}
 	return context.DeadlineExceeded
 }
 
-func (x *exchange) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
-	return x.wait
-}
-
-// repeatable reports whether what the last attempt came to may be followed by
-// another attempt, were there time.
-func (x *exchange) repeatable() bool {
-	a := &x.last
+// retries reports whether the last attempt may be followed by another one, time
+// permitting. A write is retried only if it was certainly not carried out; what an
+// ambiguous one did is looked up instead.
+func (l *requestLoop) retries() bool {
+	a := &l.last
 	switch {
-	case x.retry.Strategy == RetryNone:
+	case l.retry.Strategy == RetryNone:
 		return false
-	case a.status == http.StatusTooManyRequests:
-		return !x.isWrite() || !x.ownLimits
-	case a.err != nil:
-		return *x.retry.RetryConnectionErrors && isConnectionError(a.err) && (a.unsent || !x.isWrite())
-	case x.isWrite():
-		return false
+	case a.class == classRateLimited:
+		return !l.isWrite() || !l.keepLimits
+	case a.class == classRefused:
+		return !l.isWrite() && a.header.Get("Retry-After") != ""
+	case a.class == classNotSent, a.class == classFailed && a.status < 300:
+		return *l.retry.RetryConnectionErrors && isTransient(a.err)
+	case a.class == classFailed:
+		return a.status >= 500 || a.header.Get("Retry-After") != "" && a.status >= 400
 	}
-	return a.status >= 500 || a.status >= 400 && a.header.Get("Retry-After") != ""
+	return false
 }
 
-// isConnectionError reports whether err may pass. A certificate that is not
-// trusted, or a response that is too large or no JSON, will not.
-func isConnectionError(err error) bool {
-	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	return !untrusted && !errors.Is(err, errTooLarge) && !errors.Is(err, errNotJSON)
+// attemptLimit is how long an attempt may take.
+func (c *call) attemptLimit(isWrite bool) time.Duration {
+	limit := c.attemptTimeout
+	switch {
+	case limit > 0:
+	case isWrite && c.retry.Strategy != RetryNone:
+		limit = defaultWriteTimeout
+	default:
+		limit = defaultAttemptTimeout
+	}
+	if c.lookup {
+		limit = min(limit, lookupTimeout)
+	}
+	if t := c.client.http.Timeout; t > 0 {
+		limit = min(limit, t)
+	}
+	return limit
+}
+
+// attemptDeadline is when an attempt that begins now is cut off. A write that is looked
+// up afterwards uses at most two thirds of the time until the caller's deadline.
+func (l *requestLoop) attemptDeadline(ctx context.Context) time.Time {
+	now := time.Now()
+	limit := l.attemptLimit(l.isWrite())
+	if callers, ok := ctx.Deadline(); ok && l.isWrite() && l.retry.Strategy != RetryNone {
+		limit = min(limit, callers.Sub(now)*2/3)
+	}
+	return earlier(l.end, now.Add(limit))
+}
+
+// earlier returns the earlier of two times, where zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // retryAfter is how long the header asks to wait; 0 when it does not ask. A date

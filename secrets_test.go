@@ -76,8 +76,8 @@ func TestNoTypeShowsSecrets(t *testing.T) {
 		clerk.SDKError{ResponseMeta: meta, Message: "m", Body: []byte(duplicateJSON), Err: errors.New(address)},
 		clerk.WithHTTPClient(http.DefaultClient), clerk.WithLogger(nil), clerk.WithMaxResponseBytes(1),
 		clerk.WithRetry(clerk.RetryConfig{}), clerk.WithAttemptTimeout(1), clerk.CodeBadRequest, clerk.RetryBackoff,
-		clerk.Progress{Cause: errors.New(address)}, &clerk.Progress{Cause: errors.New(address)}, clerk.Share{}, clerk.OutcomeCreated,
-		clerk.WithShare(clerk.Share{Bulks: 1}), clerk.WithSkipNone(), clerk.WithPrefetch(1), clerk.WithObserver(func(clerk.Progress) {}),
+		clerk.Progress{Cause: errors.New(address)}, &clerk.Progress{Cause: errors.New(address)}, clerk.Budget{}, clerk.OutcomeCreated,
+		clerk.WithBudget(clerk.Budget{BulkCreates: 1}), clerk.WithSkipNone(), clerk.WithPrefetch(1), clerk.WithProgress(func(clerk.Progress) {}),
 		fake,
 	} {
 		for form, text := range shown(t, value) {

@@ -69,11 +69,17 @@ var peers = map[string]func(baseURL string, transport http.RoundTripper) peer{
 	},
 }
 
+// The metadata is made once, as by an application that gives every user the same.
+var (
+	metadata    = map[string]any{"role": "admin"}
+	rawMetadata = json.RawMessage(`{"role":"admin"}`)
+)
+
 type ours struct{ client *clerk.Client }
 
 func (c ours) create(ctx context.Context) error {
 	_, err := c.client.Invitations.Create(ctx, clerk.CreateInvitationRequest{
-		EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"role": "admin"}, RedirectURL: "https://app.example.com",
+		EmailAddress: "ada@example.com", PublicMetadata: metadata, RedirectURL: "https://app.example.com",
 	})
 	return err
 }
@@ -81,7 +87,7 @@ func (c ours) create(ctx context.Context) error {
 func (c ours) bulkCreate(ctx context.Context) error {
 	reqs := make([]clerk.CreateInvitationRequest, 10)
 	for i := range reqs {
-		reqs[i] = clerk.CreateInvitationRequest{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"role": "admin"}}
+		reqs[i] = clerk.CreateInvitationRequest{EmailAddress: "ada@example.com", PublicMetadata: metadata}
 	}
 	_, err := c.client.Invitations.BulkCreate(ctx, reqs)
 	return err
@@ -104,7 +110,7 @@ type official struct{ client *invitation.Client }
 
 func (c official) create(ctx context.Context) error {
 	_, err := c.client.Create(ctx, &invitation.CreateParams{
-		EmailAddress: "ada@example.com", PublicMetadata: new(json.RawMessage(`{"role":"admin"}`)), RedirectURL: new("https://app.example.com"),
+		EmailAddress: "ada@example.com", PublicMetadata: &rawMetadata, RedirectURL: new("https://app.example.com"),
 	})
 	return err
 }
@@ -113,7 +119,7 @@ func (c official) bulkCreate(ctx context.Context) error {
 	params := &invitation.BulkCreateParams{}
 	for range 10 {
 		params.Invitations = append(params.Invitations, &invitation.CreateParams{
-			EmailAddress: "ada@example.com", PublicMetadata: new(json.RawMessage(`{"role":"admin"}`)),
+			EmailAddress: "ada@example.com", PublicMetadata: &rawMetadata,
 		})
 	}
 	_, err := c.client.BulkCreate(ctx, params)
@@ -164,14 +170,14 @@ func (c bare) call(ctx context.Context, method, path string, body, into any) err
 
 func (c bare) create(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/invitations", clerk.CreateInvitationRequest{
-		EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"role": "admin"}, RedirectURL: "https://app.example.com",
+		EmailAddress: "ada@example.com", PublicMetadata: metadata, RedirectURL: "https://app.example.com",
 	}, &clerk.Invitation{})
 }
 
 func (c bare) bulkCreate(ctx context.Context) error {
 	reqs := make([]clerk.CreateInvitationRequest, 10)
 	for i := range reqs {
-		reqs[i] = clerk.CreateInvitationRequest{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"role": "admin"}}
+		reqs[i] = clerk.CreateInvitationRequest{EmailAddress: "ada@example.com", PublicMetadata: metadata}
 	}
 	return c.call(ctx, http.MethodPost, "/invitations/bulk", reqs, &[]clerk.Invitation{})
 }

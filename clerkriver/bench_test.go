@@ -80,7 +80,7 @@ func BenchmarkExisting(b *testing.B) {
 	}
 	seeded := len(fake.Requests())
 	for b.Loop() {
-		a := newApp(b, shared.database(b), Config{Limits: clerk.Share{Creates: 100, Bulks: 25, Per: time.Hour}}, fake)
+		a := newApp(b, shared.database(b), Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}}, fake)
 		a.enqueue(b, "spring", guests(5000))
 		a.start(b)
 		time.Sleep(90 * time.Second)
@@ -109,7 +109,7 @@ func BenchmarkWindow(b *testing.B) {
 	if testing.Short() {
 		b.Skip("it takes a minute")
 	}
-	limits := clerk.Share{Creates: 100, Bulks: 25, Per: time.Minute}
+	limits := clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Minute}
 	for b.Loop() {
 		fake := clerktest.New(strict(limits))
 		a := newApp(b, shared.database(b), Config{Limits: limits}, slowly(50*time.Millisecond, fake))

@@ -24,7 +24,7 @@ func TestCampaignIsSentAndReported(t *testing.T) {
 
 	a.start(t)
 	s := a.wait(t, "spring", (*Status).Done)
-	require.Equal(t, map[State]int{StateCreated: 2, StateAlreadyInvited: 2, StateUserExists: 1, StateRejected: 1}, s.Counts)
+	require.Equal(t, map[State]int{StateCreated: 2, StateAlreadyInvited: 1, StateRepeated: 1, StateUserExists: 1, StateRejected: 1}, s.Counts)
 	made := fake.Invitations()
 	require.Len(t, made, 3)
 	results := a.all(t, "spring")
@@ -35,9 +35,9 @@ func TestCampaignIsSentAndReported(t *testing.T) {
 	require.Equal(t, []Result{
 		{Campaign: "spring", Place: 0, EmailAddress: "a@example.com", State: StateCreated, InvitationID: made[1].ID},
 		{Campaign: "spring", Place: 1, EmailAddress: "user@example.com", State: StateUserExists},
-		{Campaign: "spring", Place: 2, EmailAddress: "old@example.com", State: StateAlreadyInvited},
+		{Campaign: "spring", Place: 2, EmailAddress: "old@example.com", State: StateAlreadyInvited, InvitationID: made[0].ID},
 		{Campaign: "spring", Place: 3, EmailAddress: "no address", State: StateRejected, Problem: "clerk: CreateInvitation: email_address has no @"},
-		{Campaign: "spring", Place: 4, EmailAddress: "A@example.com", State: StateAlreadyInvited},
+		{Campaign: "spring", Place: 4, EmailAddress: "A@example.com", State: StateRepeated, InvitationID: made[1].ID},
 		{Campaign: "spring", Place: 5, EmailAddress: "b@example.com", State: StateCreated, InvitationID: made[2].ID},
 	}, results)
 }

@@ -23,7 +23,7 @@ func TestCancelWhileRunning(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
 	var a *app
-	a = newApp(t, shared.database(t), Config{Budget: clerk.Share{Creates: 1000, Per: time.Minute}},
+	a = newApp(t, shared.database(t), Config{Budget: clerk.Budget{Creates: 1000, Window: time.Minute}},
 		roundTrip(func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodPost && len(fake.Invitations()) == 2 {
 				cancel(t, a, "spring")

@@ -52,10 +52,10 @@ type Config struct {
 	Queue string
 	// Limits is what Clerk takes. Default: 100 creates and 25 bulk creates an hour, as
 	// Clerk's "Rate limits" page says. All users of the instance must set the same.
-	Limits clerk.Share
+	Limits clerk.Budget
 	// Budget is how much of Limits campaigns may use; the rest is left to request handlers,
 	// which may use all of Limits. Default: 90 creates and all bulk creates.
-	Budget clerk.Share
+	Budget clerk.Budget
 	// Wake is the shortest time between two wake jobs. A runner that was killed is replaced
 	// after its lease of 30 seconds and up to one Wake. Default one minute, at least a second.
 	Wake time.Duration
@@ -96,9 +96,9 @@ func New(pool *pgxpool.Pool, config Config) (*Campaigns, error) {
 		config.Queue = strings.TrimSuffix("clerk_invitations_"+config.Instance, "_default")
 	}
 	config.Wake = cmp.Or(config.Wake, time.Minute)
-	setShare(&config.Limits, clerk.Share{Creates: 100, Bulks: 25, Per: time.Hour})
-	setShare(&config.Budget, clerk.Share{
-		Creates: config.Limits.Creates - config.Limits.Creates/10, Bulks: config.Limits.Bulks, Per: config.Limits.Per,
+	setBudget(&config.Limits, clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour})
+	setBudget(&config.Budget, clerk.Budget{
+		Creates: config.Limits.Creates - config.Limits.Creates/10, BulkCreates: config.Limits.BulkCreates, Window: config.Limits.Window,
 	})
 	limits, budget := config.Limits, config.Budget
 	switch {
@@ -108,11 +108,11 @@ func New(pool *pgxpool.Pool, config Config) (*Campaigns, error) {
 		return nil, fmt.Errorf("clerkriver: %q is not a name for an instance", config.Instance)
 	case config.Wake < time.Second:
 		return nil, errors.New("clerkriver: Wake is less than a second")
-	case min(limits.Creates, limits.Bulks, budget.Creates, budget.Bulks) < 0 || limits.Per < 0:
+	case min(limits.Creates, limits.BulkCreates, budget.Creates, budget.BulkCreates) < 0 || limits.Window < 0:
 		return nil, errors.New("clerkriver: a limit is negative")
-	case budget.Creates == 0 && budget.Bulks == 0:
+	case budget.Creates == 0 && budget.BulkCreates == 0:
 		return nil, errors.New("clerkriver: Budget has neither creates nor bulk creates")
-	case budget.Creates > limits.Creates || budget.Bulks > limits.Bulks || budget.Per != limits.Per:
+	case budget.Creates > limits.Creates || budget.BulkCreates > limits.BulkCreates || budget.Window != limits.Window:
 		return nil, errors.New("clerkriver: Budget is not a part of Limits")
 	}
 	return &Campaigns{pool: pool, config: config, prefix: schemaPrefix(config.Schema), timing: usualTiming}, nil
@@ -121,12 +121,12 @@ func New(pool *pgxpool.Pool, config Config) (*Campaigns, error) {
 // instanceName is what River accepts in a queue's name.
 var instanceName = regexp.MustCompile(`^[a-z0-9]+([_-][a-z0-9]+)*$`)
 
-// setShare replaces a zero share by its default, and a zero time by an hour.
-func setShare(share *clerk.Share, otherwise clerk.Share) {
-	if *share == (clerk.Share{}) {
-		*share = otherwise
+// setBudget replaces a zero budget by its default, and a zero window by an hour.
+func setBudget(budget *clerk.Budget, otherwise clerk.Budget) {
+	if *budget == (clerk.Budget{}) {
+		*budget = otherwise
 	}
-	share.Per = cmp.Or(share.Per, otherwise.Per, time.Hour)
+	budget.Window = cmp.Or(budget.Window, otherwise.Window, time.Hour)
 }
 
 // isName reports whether PostgreSQL can keep s, and a person can read it.

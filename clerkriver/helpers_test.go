@@ -21,7 +21,7 @@ import (
 )
 
 // plenty is limits that are in nobody's way.
-var plenty = clerk.Share{Creates: 1000, Bulks: 1000, Per: time.Minute}
+var plenty = clerk.Budget{Creates: 1000, BulkCreates: 1000, Window: time.Minute}
 
 // An app is a service with campaigns, in this process.
 type app struct {
@@ -35,7 +35,7 @@ type app struct {
 // newApp makes an app on a database whose Clerk is api.
 func newApp(tb testing.TB, url string, config Config, api http.RoundTripper, opts ...clerk.Option) *app {
 	tb.Helper()
-	if config.Limits == (clerk.Share{}) {
+	if config.Limits == (clerk.Budget{}) {
 		config.Limits = plenty
 	}
 	if config.Wake == 0 {

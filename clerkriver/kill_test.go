@@ -25,7 +25,7 @@ import (
 )
 
 // hurried is Clerk's limits in five seconds.
-var hurried = clerk.Share{Creates: 100, Bulks: 25, Per: 5 * time.Second}
+var hurried = clerk.Budget{Creates: 100, BulkCreates: 25, Window: 5 * time.Second}
 
 // processConfig is the configuration of a process. What it hears of a row it keeps under
 // a primary key, so that it can hear of it once only.

@@ -19,29 +19,33 @@ const (
 	StateSending State = "sending"
 	// StateCreated means that the campaign created the invitation.
 	StateCreated State = "created"
-	// StateAlreadyInvited means that the address had a pending or accepted invitation, or
-	// an earlier row of the run had the same address.
+	// StateAlreadyInvited means that the address had an invitation, usually a pending or
+	// accepted one, that is not the campaign's.
 	StateAlreadyInvited State = "already_invited"
 	// StateUserExists means that the address belongs to a user.
 	StateUserExists State = "user_exists"
 	// StateRejected means that the request was invalid, or Clerk rejected it.
 	StateRejected State = "rejected"
+	// StateRepeated means that an earlier row of the campaign has the same address, and its
+	// invitation was created.
+	StateRepeated State = "repeated"
 	// StateUnknown means that the row may have been sent, and Clerk never answered.
 	StateUnknown State = "unknown"
 	// StateCancelled means that the campaign was cancelled before the row was sent.
 	StateCancelled State = "cancelled"
 )
 
-// stateOf is the state of a row that CreateAll has a result for.
+// stateOf is the state of a row that CreateAll has a result for. Whose the invitation is
+// that exists, explain finds out.
 func stateOf(outcome clerk.Outcome) State {
 	switch outcome {
 	case clerk.OutcomeCreated:
 		return StateCreated
-	case clerk.OutcomeAlreadyInvited:
+	case clerk.OutcomeAlreadyInvited, clerk.OutcomeRepeated: // in a run of several campaigns
 		return StateAlreadyInvited
-	case clerk.OutcomeAlreadyUser:
+	case clerk.OutcomeUserExists:
 		return StateUserExists
-	case clerk.OutcomeRefused:
+	case clerk.OutcomeRejected:
 		return StateRejected
 	}
 	return StateUnknown
@@ -50,15 +54,18 @@ func stateOf(outcome clerk.Outcome) State {
 // settle keeps the result that CreateAll has for a row.
 func (r *run) settle(ctx context.Context, it item, made clerk.CreateResult) {
 	state, id, problem := stateOf(made.Outcome), "", ""
-	if made.Invitation != nil {
+	switch {
+	case made.Invitation != nil:
 		id = made.Invitation.ID
+	case made.Existing != nil:
+		id = made.Existing.ID
 	}
 	if made.Err != nil {
 		problem = made.Err.Error()
 	}
 	var err error
-	if state == StateAlreadyInvited && it.attempts > 0 { // perhaps by this row itself
-		state, id, err = r.explain(ctx, it)
+	if state == StateAlreadyInvited {
+		state, id, err = r.explain(ctx, it, id)
 	}
 	if err == nil && state == StateUnknown && it.attempts+1 < maxAttempts {
 		err = errors.New(problem)
@@ -75,37 +82,45 @@ func (r *run) settle(ctx context.Context, it item, made clerk.CreateResult) {
 	}
 }
 
-// explain finds out whether the invitation that exists was made by an earlier attempt at
-// the row.
-func (r *run) explain(ctx context.Context, it item) (State, string, error) {
-	inv, err := r.find(ctx, it)
+// explain finds out whose the invitation is that exists. If an earlier run may have sent
+// the row, it may be the row's own.
+func (r *run) explain(ctx context.Context, it item, id string) (State, string, error) {
+	mayBeOwn := false
+	if it.attempts > 0 {
+		inv, err := r.find(ctx, it)
+		switch {
+		case err != nil:
+			return "", "", err
+		case inv != nil:
+			id, mayBeOwn = inv.ID, it.isSince(inv)
+		case it.attempts < maxAttempts:
+			return "", "", errors.New("clerkriver: the invitation exists, but is not listed yet")
+		}
+	}
+	owner, err := r.owner(ctx, id)
 	switch {
 	case err != nil:
 		return "", "", err
-	case inv == nil && it.attempts < maxAttempts:
-		return "", "", errors.New("clerkriver: the invitation exists, but is not listed yet")
-	case inv == nil:
-		return StateAlreadyInvited, "", nil
+	case owner == it.campaign:
+		return StateRepeated, id, nil
+	case owner == 0 && mayBeOwn:
+		return StateCreated, id, nil
 	}
-	own, err := r.isOwn(ctx, it, inv)
-	if err != nil || !own {
-		return StateAlreadyInvited, inv.ID, err
-	}
-	return StateCreated, inv.ID, nil
+	return StateAlreadyInvited, id, nil
 }
 
-// isOwn reports whether an invitation was made for the row: since the campaign was
-// enqueued, and not for another row.
-func (r *run) isOwn(ctx context.Context, it item, inv *clerk.Invitation) (bool, error) {
-	if inv.CreatedAt < clerk.UnixMilli(it.enqueued.Add(-skipSlack).UnixMilli()) {
-		return false, nil
-	}
+// isSince reports whether an invitation is as young as the item's campaign.
+func (it *item) isSince(inv *clerk.Invitation) bool {
+	return inv.CreatedAt >= clerk.UnixMilli(it.enqueued.Add(-skipSlack).UnixMilli())
+}
+
+// owner returns the campaign that created an invitation; 0 if none is known.
+func (r *run) owner(ctx context.Context, id string) (campaign int64, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
-	var claimed bool
-	err := r.c.pool.QueryRow(ctx, r.c.sql(`SELECT EXISTS (SELECT FROM SCHEMA.clerkriver_rows
-		WHERE invitation_id = $1 AND state = 'created')`), inv.ID).Scan(&claimed)
-	return !claimed, err
+	err = r.c.pool.QueryRow(ctx, r.c.sql(`SELECT coalesce(max(campaign_id), 0) FROM SCHEMA.clerkriver_rows
+		WHERE invitation_id = $1 AND state = 'created'`), id).Scan(&campaign)
+	return campaign, err
 }
 
 // find returns the newest invitation of the row's address that is not revoked; nil if
@@ -141,9 +156,9 @@ func (r *run) settleCancelled(ctx context.Context) error {
 		}
 		state, id := StateCancelled, ""
 		inv, err := r.find(ctx, it)
-		if err == nil && inv != nil {
-			var own bool
-			if own, err = r.isOwn(ctx, it, inv); own {
+		if err == nil && inv != nil && it.isSince(inv) {
+			var owner int64
+			if owner, err = r.owner(ctx, inv.ID); owner == 0 {
 				state, id = StateCreated, inv.ID
 			}
 		}

@@ -111,8 +111,8 @@ func (r *run) send(ctx context.Context) error {
 	if found, err := r.choose(ctx); err != nil || !found {
 		return err
 	}
-	opts := []clerk.CallOption{
-		clerk.WithShare(r.c.config.Budget), clerk.WithObserver(r.observe), clerk.WithSourceError(r.sourceError),
+	opts := []clerk.CreateAllOption{
+		clerk.WithBudget(r.c.config.Budget), clerk.WithProgress(r.observe), clerk.WithSourceError(r.sourceError),
 	}
 	if r.group.campaign != 0 {
 		opts = append(opts, clerk.WithSkipSince(r.group.since))

@@ -206,7 +206,7 @@ func TestPauseStopsARun(t *testing.T) {
 	fake := clerktest.New()
 	var a *app
 	posts := 0
-	a = newApp(t, shared.database(t), Config{Budget: clerk.Share{Creates: 1000, Per: time.Minute}},
+	a = newApp(t, shared.database(t), Config{Budget: clerk.Budget{Creates: 1000, Window: time.Minute}},
 		roundTrip(func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodPost {
 				posts++
@@ -235,7 +235,7 @@ func TestOutageKeepsClerksWords(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
 	var down atomic.Bool
-	a := newApp(t, shared.database(t), Config{Budget: clerk.Share{Creates: 1000, Per: time.Minute}},
+	a := newApp(t, shared.database(t), Config{Budget: clerk.Budget{Creates: 1000, Window: time.Minute}},
 		roundTrip(func(req *http.Request) (*http.Response, error) {
 			if down.Load() {
 				body := `{"errors":[{"code":"maintenance","message":"System under maintenance"}]}`
@@ -374,7 +374,7 @@ func TestDatabaseClockMayDiffer(t *testing.T) {
 		LANGUAGE sql VOLATILE AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 day' $$`)
 	require.NoError(t, err)
 	fake := clerktest.New()
-	limits := clerk.Share{Creates: 5, Bulks: 1, Per: 2 * time.Second}
+	limits := clerk.Budget{Creates: 5, BulkCreates: 1, Window: 2 * time.Second}
 	a := newApp(t, url+"?options=-csearch_path%3Dskew,pg_catalog,public", Config{Limits: limits, Budget: limits}, fake)
 	a.timing.grace = 0
 	a.enqueue(t, "spring", guests(40))

@@ -26,14 +26,14 @@ type slot struct {
 
 // slots is how many of a kind a run, or anybody else if it is nil, may use.
 func (c *Campaigns) slots(kind string, r *run) int {
-	share := c.config.Limits
+	budget := c.config.Limits
 	if r != nil {
-		share = c.config.Budget
+		budget = c.config.Budget
 	}
 	if kind == kindBulk {
-		return share.Bulks
+		return budget.BulkCreates
 	}
-	return share.Creates
+	return budget.Creates
 }
 
 // take takes a slot, or says how long it is until one is free. Everybody takes the high
@@ -58,7 +58,7 @@ func (c *Campaigns) take(ctx context.Context, kind string, r *run) (slot, error)
 }
 
 func (c *Campaigns) takeFree(ctx context.Context, kind string, r *run) (s slot, err error) {
-	args := []any{c.config.Instance, kind, c.slots(kind, r), c.config.Limits.Per + c.timing.grace}
+	args := []any{c.config.Instance, kind, c.slots(kind, r), c.config.Limits.Window + c.timing.grace}
 	fence := ""
 	if r != nil {
 		args = append(args, r.id)
@@ -86,7 +86,7 @@ func (c *Campaigns) untilFree(ctx context.Context, kind string, r *run) (s slot,
 	err = c.pool.QueryRow(ctx, c.sql(`SELECT min(free_at) - clock_timestamp() FROM SCHEMA.clerkriver_slots
 		WHERE instance = $1 AND kind = $2 AND slot < $3`), c.config.Instance, kind, c.slots(kind, r)).Scan(&wait)
 	if wait == nil { // the limit is zero
-		return slot{wait: c.config.Limits.Per}, err
+		return slot{wait: c.config.Limits.Window}, err
 	}
 	return slot{wait: *wait}, err
 }
@@ -110,7 +110,7 @@ func (c *Campaigns) hold(ctx context.Context, kind string, s slot, resp *http.Re
 			SET free_at = greatest(free_at, clock_timestamp() + $3::interval)
 			WHERE instance = $1 AND kind = $2`), c.config.Instance, kind, wait)
 	default:
-		c.freeAfter(ctx, kind, s, c.config.Limits.Per)
+		c.freeAfter(ctx, kind, s, c.config.Limits.Window)
 	}
 }
 
@@ -131,9 +131,9 @@ func (c *Campaigns) retryAfter(header http.Header) time.Duration {
 		wait = time.Until(date)
 	}
 	if wait <= 0 {
-		wait = c.config.Limits.Per / 60
+		wait = c.config.Limits.Window / 60
 	}
-	return min(wait, c.config.Limits.Per)
+	return min(wait, c.config.Limits.Window)
 }
 
 // makeSlots inserts the slots that the limits need, if no call before has.
@@ -144,7 +144,7 @@ func (c *Campaigns) makeSlots(ctx context.Context) error {
 	_, err := c.pool.Exec(ctx, c.sql(`INSERT INTO SCHEMA.clerkriver_slots (instance, kind, slot)
 		SELECT $1, 'create', generate_series(0, $2::integer - 1)
 		UNION ALL SELECT $1, 'bulk', generate_series(0, $3::integer - 1) ON CONFLICT DO NOTHING`),
-		c.config.Instance, c.config.Limits.Creates, c.config.Limits.Bulks)
+		c.config.Instance, c.config.Limits.Creates, c.config.Limits.BulkCreates)
 	if err == nil {
 		c.slotsMade.Store(true)
 	}

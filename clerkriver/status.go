@@ -94,7 +94,7 @@ func (c *Campaigns) forecast(ctx context.Context, s *Status, id int64, priority 
 	}
 	rows, err := c.pool.Query(ctx, c.sql(`SELECT kind, free_at FROM SCHEMA.clerkriver_slots
 		WHERE instance = $1 AND (kind = 'create' AND slot < $2 OR kind = 'bulk' AND slot < $3) ORDER BY free_at`),
-		c.config.Instance, c.config.Budget.Creates, c.config.Budget.Bulks)
+		c.config.Instance, c.config.Budget.Creates, c.config.Budget.BulkCreates)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (c *Campaigns) forecast(ctx context.Context, s *Status, id int64, priority 
 	if first := later(begin, free[0].At); first.After(now) {
 		s.WaitUntil = first
 	}
-	s.EstimatedEnd = later(begin, estimate(free, open, now, c.config.Budget.Per))
+	s.EstimatedEnd = later(begin, estimate(free, open, now, c.config.Budget.Window))
 	return nil
 }
 
@@ -120,7 +120,7 @@ type freeSlot struct {
 
 func (c *Campaigns) allFree(now time.Time) []freeSlot {
 	var free []freeSlot
-	for range c.config.Budget.Bulks {
+	for range c.config.Budget.BulkCreates {
 		free = append(free, freeSlot{kindBulk, now})
 	}
 	for range c.config.Budget.Creates {

@@ -20,10 +20,10 @@ import (
 )
 
 // strict is limits as a server counts them strictly, over a window that slides.
-func strict(limits clerk.Share) clerktest.Option {
+func strict(limits clerk.Budget) clerktest.Option {
 	return clerktest.WithRateLimits(clerktest.RateLimits{
-		Creates: clerktest.Limit{Requests: limits.Creates, Per: limits.Per},
-		Bulks:   clerktest.Limit{Requests: limits.Bulks, Per: limits.Per},
+		Creates: clerktest.Limit{Requests: limits.Creates, Per: limits.Window},
+		Bulks:   clerktest.Limit{Requests: limits.BulkCreates, Per: limits.Window},
 		Sliding: true,
 	})
 }
@@ -47,10 +47,10 @@ func slowly(d time.Duration, next http.RoundTripper) http.RoundTripper {
 // share a limit that Clerk counts strictly.
 func TestSharedLimitMeetsNoRealRefusal(t *testing.T) {
 	t.Parallel()
-	limits := clerk.Share{Creates: 20, Bulks: 5, Per: 4 * time.Second}
+	limits := clerk.Budget{Creates: 20, BulkCreates: 5, Window: 4 * time.Second}
 	fake := clerktest.New(strict(limits))
 	url := shared.database(t)
-	config := Config{Limits: limits, Budget: clerk.Share{Creates: 15, Bulks: 5, Per: limits.Per}}
+	config := Config{Limits: limits, Budget: clerk.Budget{Creates: 15, BulkCreates: 5, Window: limits.Window}}
 	a := newApp(t, url, config, slowly(20*time.Millisecond, fake))
 	a.enqueue(t, "spring", guests(200))
 	a.start(t)
@@ -88,7 +88,7 @@ func TestCampaignLeavesItsShareToHandlers(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
 	a := newApp(t, shared.database(t), Config{
-		Limits: clerk.Share{Creates: 10, Bulks: 2, Per: time.Hour}, Budget: clerk.Share{Creates: 7, Bulks: 2, Per: time.Hour},
+		Limits: clerk.Budget{Creates: 10, BulkCreates: 2, Window: time.Hour}, Budget: clerk.Budget{Creates: 7, BulkCreates: 2, Window: time.Hour},
 	}, fake)
 	a.enqueue(t, "spring", guests(100))
 	due := a.work(t)
@@ -118,7 +118,7 @@ func TestCampaignLeavesItsShareToHandlers(t *testing.T) {
 func TestHandlersUseFirstWhatIsLeftToThem(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{
-		Limits: clerk.Share{Creates: 10, Per: time.Hour}, Budget: clerk.Share{Creates: 7, Per: time.Hour},
+		Limits: clerk.Budget{Creates: 10, Window: time.Hour}, Budget: clerk.Budget{Creates: 7, Window: time.Hour},
 	}, clerktest.New())
 	for i := range 3 {
 		_, err := a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "handler" + guest(i)})
@@ -132,7 +132,7 @@ func TestHandlersUseFirstWhatIsLeftToThem(t *testing.T) {
 func TestHandlersMayUseAllOfTheLimit(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
-	a := newApp(t, shared.database(t), Config{Limits: clerk.Share{Creates: 10, Per: time.Hour}}, fake)
+	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 10, Window: time.Hour}}, fake)
 	for i := range 10 {
 		_, err := a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(i)})
 		require.NoError(t, err)
@@ -151,7 +151,7 @@ func TestSlotIsHeldFromTheResponseOn(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
 	per := 2 * time.Second
-	a := newApp(t, shared.database(t), Config{Limits: clerk.Share{Creates: 1, Bulks: 1, Per: per}}, slowly(500*time.Millisecond, fake))
+	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 1, BulkCreates: 1, Window: per}}, slowly(500*time.Millisecond, fake))
 	_, err := a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(0)})
 	require.NoError(t, err)
 	answered := time.Now()
@@ -169,7 +169,7 @@ func TestSlotIsHeldFromTheResponseOn(t *testing.T) {
 // may count the request a while after it was sent.
 func TestLostRequestKeepsItsSlot(t *testing.T) {
 	t.Parallel()
-	a := newApp(t, shared.database(t), Config{Limits: clerk.Share{Creates: 1, Bulks: 1, Per: time.Hour}},
+	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 1, BulkCreates: 1, Window: time.Hour}},
 		roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset") }))
 	_, err := a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(0)},
 		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
@@ -182,7 +182,7 @@ func TestLostRequestKeepsItsSlot(t *testing.T) {
 
 func TestUnsentRequestGivesItsSlotBack(t *testing.T) {
 	t.Parallel()
-	a := newApp(t, shared.database(t), Config{Limits: clerk.Share{Creates: 1, Bulks: 1, Per: time.Hour}},
+	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 1, BulkCreates: 1, Window: time.Hour}},
 		roundTrip(func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 		}))
@@ -214,7 +214,7 @@ func TestRealRefusalBlocksEverybody(t *testing.T) {
 			t.Parallel()
 			var requests atomic.Int32
 			url := shared.database(t)
-			config := Config{Limits: clerk.Share{Creates: 10, Bulks: 10, Per: time.Hour}}
+			config := Config{Limits: clerk.Budget{Creates: 10, BulkCreates: 10, Window: time.Hour}}
 			a := newApp(t, url, config, roundTrip(func(req *http.Request) (*http.Response, error) {
 				requests.Add(1)
 				return &http.Response{StatusCode: http.StatusTooManyRequests, Header: test.header, Body: http.NoBody, Request: req}, nil
@@ -255,7 +255,7 @@ func TestFailingDatabaseIsAnErrorOfItsOwn(t *testing.T) {
 // process's own reaches the tables.
 func TestClocksNeedNotAgree(t *testing.T) {
 	t.Parallel()
-	a := newApp(t, shared.database(t), Config{Limits: clerk.Share{Creates: 1, Bulks: 1, Per: time.Hour}}, clerktest.New())
+	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 1, BulkCreates: 1, Window: time.Hour}}, clerktest.New())
 	_, err := a.take(t.Context(), kindCreate, nil)
 	require.NoError(t, err)
 	// An hour passes for the database, and not for this machine.

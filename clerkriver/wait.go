@@ -26,7 +26,7 @@ func (c *Campaigns) wait(ctx context.Context) (wait time.Duration, ok bool, err 
 				WHERE c.instance = $1 AND c.finished_at IS NULL AND (c.cancelled_at IS NOT NULL OR
 					EXISTS (SELECT FROM SCHEMA.clerkriver_rows WHERE campaign_id = c.id AND state = 'sending')))
 		FROM SCHEMA.clerkriver_instances WHERE name = $1 AND paused_at IS NULL`),
-		c.config.Instance, c.config.Budget.Creates, c.config.Budget.Bulks,
+		c.config.Instance, c.config.Budget.Creates, c.config.Budget.BulkCreates,
 	).Scan(&now, &leased, &begin, &free, &urgent)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows): // paused, or nothing was ever enqueued

@@ -31,8 +31,8 @@ func (a *app) jobs(tb testing.TB) []*rivertype.JobRow {
 // no address.
 func TestJobsWaitForTheLimit(t *testing.T) {
 	t.Parallel()
-	fake := clerktest.New(strict(clerk.Share{Creates: 100, Bulks: 25, Per: time.Hour}))
-	a := newApp(t, shared.database(t), Config{Limits: clerk.Share{Creates: 100, Bulks: 25, Per: time.Hour}}, fake)
+	fake := clerktest.New(strict(clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}))
+	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}}, fake)
 	a.enqueue(t, "spring", guests(5000))
 	a.start(t)
 	a.wait(t, "spring", func(s *Status) bool { return s.Counts[StateCreated] == 340 })

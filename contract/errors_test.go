@@ -55,7 +55,7 @@ var sentinels = map[clerk.ErrorCode]error{
 
 var allSentinels = []error{
 	clerk.ErrDuplicateInvitation, clerk.ErrUserExists, clerk.ErrNotFound, clerk.ErrAlreadyRevoked,
-	clerk.ErrAlreadyAccepted, clerk.ErrUnauthorized, clerk.ErrRateLimited, clerk.ErrInvalidRequest, clerk.ErrNotRecreated,
+	clerk.ErrAlreadyAccepted, clerk.ErrUnauthorized, clerk.ErrRateLimited, clerk.ErrInvalidRequest, clerk.ErrOldNotRevoked,
 }
 
 // TestCatalogue has each operation meet each error of Clerk's catalogue.

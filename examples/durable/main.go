@@ -191,10 +191,10 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 // demonstrate carries out a campaign with a fake of Clerk.
 func (p *program) demonstrate(ctx context.Context, file string) (code int, err error) {
 	fmt.Fprintln(p.stderr, "CLERK_SECRET_KEY is not set: this is a fake of Clerk, which takes 5 creates and 2 bulks in 10 seconds.")
-	limits := clerk.Share{Creates: 5, Bulks: 2, Per: 10 * time.Second}
+	limits := clerk.Budget{Creates: 5, BulkCreates: 2, Window: 10 * time.Second}
 	fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
-		Creates: clerktest.Limit{Requests: limits.Creates, Per: limits.Per},
-		Bulks:   clerktest.Limit{Requests: limits.Bulks, Per: limits.Per},
+		Creates: clerktest.Limit{Requests: limits.Creates, Per: limits.Window},
+		Bulks:   clerktest.Limit{Requests: limits.BulkCreates, Per: limits.Window},
 	}))
 	p.secretKey, p.baseURL = fake.SecretKey(), ""
 	folder, err := os.MkdirTemp("", "durable")
@@ -233,7 +233,7 @@ func (p *program) send(ctx context.Context, s *service, api http.RoundTripper, f
 		return 0, err
 	case st.Paused != "":
 		return 0, errors.New("nothing more is sent; run it again when that is mended")
-	case unread+st.Rows-st.Counts[clerkriver.StateCreated]-st.Counts[clerkriver.StateAlreadyInvited]-st.Counts[clerkriver.StateUserExists] > 0:
+	case unread+st.Counts[clerkriver.StateRejected]+st.Counts[clerkriver.StateUnknown]+st.Counts[clerkriver.StateCancelled] > 0:
 		return exitUnsent, writeReport(ctx, s, campaign, p.stdout)
 	}
 	return 0, writeReport(ctx, s, campaign, p.stdout)

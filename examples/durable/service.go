@@ -98,7 +98,7 @@ func (s *service) start(ctx context.Context, secretKey, baseURL string, api http
 	if baseURL != "" {
 		opts = append(opts, clerk.WithBaseURL(baseURL))
 	}
-	client, err := clerk.NewClient(secretKey, opts...)
+	client, err := clerk.NewClient(secretKey, opts...) //nolint:contextcheck // it starts nothing
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (s *service) cancel(ctx context.Context, campaign string) error {
 }
 
 var inOrder = []clerkriver.State{
-	clerkriver.StateCreated, clerkriver.StateAlreadyInvited, clerkriver.StateUserExists, clerkriver.StateRejected,
+	clerkriver.StateCreated, clerkriver.StateAlreadyInvited, clerkriver.StateRepeated, clerkriver.StateUserExists, clerkriver.StateRejected,
 	clerkriver.StateUnknown, clerkriver.StateCancelled, clerkriver.StateSending, clerkriver.StateWaiting,
 }
 

@@ -50,7 +50,7 @@ func (d *display) text(p clerk.Progress) string {
 	if p.Taken == 0 {
 		return fmt.Sprintf("%d invitations listed", p.Listed)
 	}
-	text := fmt.Sprintf("%d sent, %d skipped, %d refused", p.Created, p.AlreadyInvited+p.AlreadyUser, p.Refused)
+	text := fmt.Sprintf("%d sent, %d skipped, %d refused", p.Created, p.AlreadyInvited+p.UserExists, p.Rejected)
 	switch {
 	case p.Cause != nil:
 		text += fmt.Sprintf("; trying again at %s: %v", clock(p.WaitUntil), p.Cause)

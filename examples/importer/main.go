@@ -88,7 +88,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer, secre
 // A campaign is one run of the program.
 type campaign struct {
 	client         *clerk.Client
-	share          clerk.Share
+	share          clerk.Budget
 	people         *people.List
 	report         *os.File
 	dry, fake      bool
@@ -124,17 +124,17 @@ func (c *campaign) prepare(file, reportTo, secretKey string) (err error) {
 // connect makes a client of Clerk, or of a fake. A dry one sends no more than what lists.
 func (c *campaign) connect(secretKey string) (err error) {
 	transport := http.DefaultTransport
-	c.share = clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour}
+	c.share = clerk.Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}
 	if c.fake {
 		fmt.Fprintln(c.stderr, "CLERK_SECRET_KEY is not set: this is a fake of Clerk, and its hours last a second.")
 		fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
 			Creates: clerktest.Limit{Requests: 100, Per: time.Second},
 			Bulks:   clerktest.Limit{Requests: 25, Per: time.Second},
 		}))
-		secretKey, transport, c.share.Per = fake.SecretKey(), fake, time.Second
+		secretKey, transport, c.share.Window = fake.SecretKey(), fake, time.Second
 	}
 	if c.dry {
-		transport, c.share = &dryRun{next: transport}, clerk.Share{Creates: math.MaxInt, Bulks: math.MaxInt, Per: time.Second}
+		transport, c.share = &dryRun{next: transport}, clerk.Budget{Creates: math.MaxInt, BulkCreates: math.MaxInt, Window: time.Second}
 	}
 	c.client, err = clerk.NewClient(secretKey, clerk.WithAppName("importer"), clerk.WithHTTPClient(&http.Client{Transport: transport}))
 	return err
@@ -160,9 +160,9 @@ func madeUp() []byte {
 // run invites everybody, writes the report, and gives the exit code.
 func (c *campaign) run(ctx context.Context) int {
 	report := newReport(c.people)
-	display := newDisplay(c.stderr, len(c.people.Requests), min(c.share.Per, 10*time.Second))
+	display := newDisplay(c.stderr, len(c.people.Requests), min(c.share.Window, 10*time.Second))
 	results := c.client.Invitations.CreateAll(ctx, slices.Values(c.people.Requests),
-		clerk.WithShare(c.share), clerk.WithObserver(display.show))
+		clerk.WithBudget(c.share), clerk.WithProgress(display.show))
 	var failure error
 	for result, err := range results {
 		if err != nil {

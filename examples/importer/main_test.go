@@ -39,7 +39,7 @@ func importPeople(ctx context.Context, t *testing.T, transport http.RoundTripper
 	require.NoError(t, err)
 	var out bytes.Buffer
 	c := campaign{
-		client: client, share: clerk.Share{Creates: 90, Bulks: 25, Per: time.Hour},
+		client: client, share: clerk.Budget{Creates: 90, BulkCreates: 25, Window: time.Hour},
 		people: list, report: file, dry: dry, stdout: &out, stderr: &out,
 	}
 	code = c.run(ctx)

@@ -20,9 +20,9 @@ const (
 
 var (
 	created = clerk.OutcomeCreated.String()
-	refused = clerk.OutcomeRefused.String()
+	refused = clerk.OutcomeRejected.String()
 	inOrder = []string{
-		created, wouldBeInvited, clerk.OutcomeAlreadyInvited.String(), clerk.OutcomeAlreadyUser.String(), refused, notSent,
+		created, wouldBeInvited, clerk.OutcomeAlreadyInvited.String(), clerk.OutcomeUserExists.String(), refused, notSent,
 	}
 )
 

@@ -50,7 +50,7 @@ func (p *People) Invite(ctx context.Context, emailAddress string, opts ...clerk.
 
 // InviteAll invites everybody, and calls done with each address that has an invitation
 // or an account then. The SDK logs waits; its users can watch it, too.
-func (p *People) InviteAll(ctx context.Context, addresses iter.Seq[string], done func(string), opts ...clerk.CallOption) error {
+func (p *People) InviteAll(ctx context.Context, addresses iter.Seq[string], done func(string), opts ...clerk.CreateAllOption) error {
 	requests := func(yield func(clerk.CreateInvitationRequest) bool) {
 		for address := range addresses {
 			if !yield(clerk.CreateInvitationRequest{EmailAddress: address}) {
@@ -58,7 +58,7 @@ func (p *People) InviteAll(ctx context.Context, addresses iter.Seq[string], done
 			}
 		}
 	}
-	opts = append(slices.Clone(opts), clerk.WithObserver(func(progress clerk.Progress) {
+	opts = append(slices.Clone(opts), clerk.WithProgress(func(progress clerk.Progress) {
 		if !progress.WaitUntil.IsZero() {
 			p.logger.InfoContext(ctx, "waiting", "progress", progress)
 		}
@@ -67,7 +67,7 @@ func (p *People) InviteAll(ctx context.Context, addresses iter.Seq[string], done
 		if err != nil {
 			return fmt.Errorf("people: %w", err)
 		}
-		if result.Outcome != clerk.OutcomeRefused {
+		if result.Outcome != clerk.OutcomeRejected {
 			done(result.Request.EmailAddress)
 		}
 	}

@@ -1,0 +1,193 @@
+package clerk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+)
+
+// A bulk is a BulkCreate, of which parts may have been created.
+type bulk struct {
+	reqs    []CreateInvitationRequest
+	bodies  [][]byte           // the requests' JSON
+	err     error              // why they cannot be sent
+	created map[int]Invitation // by index in reqs, as far as lookups have found
+}
+
+func newBulk(reqs []CreateInvitationRequest) *bulk {
+	b := &bulk{reqs: reqs, created: map[int]Invitation{}}
+	if n := len(reqs); n == 0 || n > MaxBulkInvitations {
+		b.err = &InputError{"requests", fmt.Sprintf("has %d elements; a bulk has 1 to %d", n, MaxBulkInvitations)}
+		return b
+	}
+	for i, req := range reqs {
+		body, err := req.encode()
+		if input, ok := errors.AsType[*InputError](err); ok {
+			b.err = &InputError{fmt.Sprintf("requests[%d].%s", i, input.Field), input.Problem}
+			return b
+		}
+		b.bodies = append(b.bodies, body)
+	}
+	return b
+}
+
+// creation is the write that creates what is missing.
+func (b *bulk) creation() write[[]Invitation] {
+	return write[[]Invitation]{
+		send:         b.send,
+		lookup:       b.lookup,
+		isOwnRefusal: isDuplicate,
+		duplicates:   slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
+		inParts:      len(b.reqs) > 1,
+	}
+}
+
+// missing returns the indices of what is not created, as far as is known.
+func (b *bulk) missing() []int {
+	var missing []int
+	for i := range b.reqs {
+		if _, ok := b.created[i]; !ok {
+			missing = append(missing, i)
+		}
+	}
+	return missing
+}
+
+func (b *bulk) result() []Invitation {
+	invs := make([]Invitation, len(b.reqs))
+	for i, inv := range b.created {
+		invs[i] = inv
+	}
+	return invs
+}
+
+// send creates what is missing.
+func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error) {
+	missing := b.missing()
+	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk", err: b.err}
+	if b.err == nil {
+		r.body = joinBulk(b.bodies, missing)
+	}
+	invs, meta, err := do(ctx, c, r, func(body []byte) ([]Invitation, error) {
+		invs, err := decodeInvitations(body)
+		if err == nil && len(invs) != len(missing) {
+			err = fmt.Errorf("%w: %d invitations for %d requests", errMismatch, len(invs), len(missing))
+		}
+		return invs, err
+	})
+	if err != nil || len(missing) == len(b.reqs) {
+		return invs, meta, err
+	}
+	for i, index := range missing {
+		b.created[index] = invs[i]
+	}
+	return b.result(), meta, nil
+}
+
+// lookup finds what was created, on one page for all requests.
+func (b *bulk) lookup(ctx context.Context, l *lookups, failure error) ([]Invitation, finding, error) {
+	about, statuses := duplicates(failure), allStatuses
+	if !l.ambiguous { // it was refused just now
+		statuses = statuses[:1]
+	}
+	for _, status := range statuses {
+		invs, err := l.list(ctx, ListInvitationsRequest{Status: status})
+		if err != nil {
+			return nil, lookupFailed, err
+		}
+		if b.claim(invs, l, about) {
+			return nil, foundUnclear, nil
+		}
+		if len(b.created) == len(b.reqs) {
+			return b.result(), foundAll, nil
+		}
+	}
+	if isDuplicate(failure) && l.ambiguous {
+		return b.explain(ctx, l, about)
+	}
+	if len(b.created) > 0 {
+		return nil, foundPart, nil
+	}
+	return nil, foundNothing, nil
+}
+
+// claim records as created what is the call's own work: one invitation for each missing
+// request. If no earlier request was ambiguous, the addresses that a refusal is about
+// are the work of others. It reports whether it is unclear whose work an invitation is.
+func (b *bulk) claim(invs []Invitation, l *lookups, about []string) (unclear bool) {
+	taken := map[string]bool{}
+	for _, inv := range b.created {
+		taken[inv.ID] = true
+	}
+	for _, index := range b.missing() {
+		address := b.reqs[index].EmailAddress
+		if !l.ambiguous && slices.ContainsFunc(about, func(other string) bool { return sameAddress(address, other) }) {
+			continue
+		}
+		for _, inv := range invs {
+			if taken[inv.ID] || !sameAddress(inv.EmailAddress, address) {
+				continue
+			}
+			if l.isOwn(inv.CreatedAt) {
+				b.created[index], taken[inv.ID] = inv, true
+				break
+			}
+			unclear = unclear || l.isUnclear(inv.CreatedAt)
+		}
+	}
+	return unclear
+}
+
+// duplicates returns the addresses that a refusal says have an invitation already.
+func duplicates(failure error) []string {
+	refused, ok := errors.AsType[*ClerkErrors](failure)
+	if !ok || !isDuplicate(failure) {
+		return nil
+	}
+	var about []string
+	for _, one := range refused.Errors {
+		about = append(about, one.EmailAddresses()...)
+	}
+	return about
+}
+
+// explain looks for the invitations that a refusal is about, address by address, as they
+// may be old. If the refusal names none, it may be about any that is missing.
+func (b *bulk) explain(ctx context.Context, l *lookups, about []string) ([]Invitation, finding, error) {
+	if about == nil {
+		for _, index := range b.missing() {
+			about = append(about, b.reqs[index].EmailAddress)
+		}
+	}
+	result := foundPart
+	for _, address := range about {
+		if b.hasCreated(address) {
+			continue
+		}
+		_, found, err := l.created(ctx, address, "")
+		if err != nil || found != foundNothing && found != foundAll {
+			return nil, found, err
+		}
+		result = foundNothing // or its work shows only now
+	}
+	return nil, result, nil
+}
+
+// hasCreated reports whether all requests for an address are created.
+func (b *bulk) hasCreated(address string) bool {
+	return !slices.ContainsFunc(b.missing(), func(index int) bool { return sameAddress(b.reqs[index].EmailAddress, address) })
+}
+
+// partly turns a refusal into an unknown outcome if a part was created.
+func (b *bulk) partly(err error) error {
+	if err == nil || len(b.created) == 0 || errors.Is(err, ErrOutcomeUnknown) {
+		return err
+	}
+	e := &SDKError{Err: err}
+	e.describeAs(err)
+	e.class = classAmbiguous
+	e.Message = fmt.Sprintf("%d of %d created, and then: %s", len(b.created), len(b.reqs), e.Message)
+	return e
+}

@@ -1,0 +1,457 @@
+package clerk
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// batchLinger is how long a run waits for the iterator to fill a bulk.
+	batchLinger = time.Second
+	// listAhead is how many pages of existing invitations it requests at a time.
+	listAhead = 8
+)
+
+// A run is one loop over CreateAll. It works in the loop's goroutine: it pulls requests
+// into a queue, sends what the limiters allow, and reports the results.
+type run struct {
+	call    *call
+	config  createAllConfig
+	puller  *puller
+	yield   func(CreateResult, error) bool
+	stopped bool // by a break of the loop
+
+	known          addresses
+	queue          queue
+	creates, bulks limiter
+
+	listedAt time.Time // when the existing invitations were listed; zero before
+	date     UnixMilli // the same by Clerk's clock
+	relisted bool      // once more, for requests with IgnoreExisting
+	reached  bool      // Clerk has answered
+	limited  bool      // the last request was refused for its limit
+	troubles int       // failures in a row
+	lastSent time.Time
+	pause    time.Time // no request before
+	progress Progress
+}
+
+// errStopped ends a run whose loop was left.
+var errStopped = errors.New("clerk: the loop was left")
+
+func newRun(c *call, cfg createAllConfig, yield func(CreateResult, error) bool) *run {
+	b := cfg.budget
+	return &run{
+		call: c, config: cfg, yield: yield,
+		creates:  limiter{limit: b.Creates, window: b.Window},
+		bulks:    limiter{limit: b.BulkCreates, window: b.Window},
+		progress: Progress{budget: b},
+	}
+}
+
+func (r *run) start(ctx context.Context, requests iter.Seq[CreateInvitationRequest]) error {
+	r.puller = newPuller(requests)
+	defer r.puller.close()
+	for {
+		err := r.gather(ctx)
+		if err == nil && r.queue.isEmpty() {
+			return r.sourceError()
+		}
+		if err == nil {
+			err = r.send(ctx)
+		}
+		if err != nil {
+			return r.ended(err)
+		}
+	}
+}
+
+// gather pulls requests until there is a batch to send, or the iterator has no more, or
+// none for a while, and a limiter permits sending. If the queue is empty then, the run
+// has ended.
+func (r *run) gather(ctx context.Context) error {
+	var linger time.Time // until when it waits for the iterator to fill a bulk
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		now := time.Now()
+		q, wait := &r.queue, r.wait(now)
+		full := r.puller.ended || q.isFull() || q.isDue(now) && (q.turn || len(q.ready) == 0)
+		if full && (wait == 0 || q.isEmpty()) {
+			return nil
+		}
+		var timer <-chan time.Time
+		if !q.isEmpty() {
+			if deadline, ok := ctx.Deadline(); ok && !now.Add(wait).Before(deadline) {
+				return outOfTime(wait)
+			}
+			r.reportWait(now, wait)
+			if wait == 0 && linger.IsZero() {
+				linger = now.Add(batchLinger)
+			}
+			timer = time.After(cmp.Or(wait, linger.Sub(now)))
+		}
+		var source <-chan pulled
+		if !full {
+			source = r.puller.ask()
+		}
+		select {
+		case <-ctx.Done():
+		case got := <-source:
+			if err := r.admit(ctx, got); err != nil {
+				return err
+			}
+		case <-timer:
+			if wait == 0 {
+				return nil
+			}
+		}
+	}
+}
+
+// wait returns how long it is until something can be sent.
+func (r *run) wait(now time.Time) time.Duration {
+	return max(r.pause.Sub(now), min(r.creates.wait(now), r.bulks.wait(now)), r.queue.wait(now))
+}
+
+// admit reports the pulled request if that needs no request to Clerk, and queues it
+// otherwise.
+func (r *run) admit(ctx context.Context, got pulled) error {
+	req, ok, err := r.puller.take(got)
+	if err != nil || !ok {
+		return err
+	}
+	if err := r.loadExisting(ctx, req.IgnoreExisting); err != nil {
+		return err
+	}
+	next := item{index: r.progress.Taken, request: req}
+	r.progress.Taken++
+	if next.body, err = encodeItem(req); err != nil {
+		return r.report(next, OutcomeRejected, nil, nil, invalid(OperationCreate, err))
+	}
+	next.key = keyOf(req.EmailAddress)
+	return r.enqueue(next)
+}
+
+// encodeItem returns the request's JSON. It is stricter than Create, as an invalid
+// request may cost a bulk, but leaves it to Clerk what an address is. The limits of
+// expires_in_days are from Clerk's OpenAPI document.
+func encodeItem(req CreateInvitationRequest) ([]byte, error) {
+	body, err := req.encode()
+	at := strings.LastIndex(req.EmailAddress, "@")
+	isQuoted := strings.HasPrefix(req.EmailAddress, `"`)
+	switch {
+	case err != nil:
+		return nil, err
+	case at < 0:
+		return nil, &InputError{"email_address", "has no @"}
+	case at == 0 || at == len(req.EmailAddress)-1:
+		return nil, &InputError{"email_address", "has nothing on one side of the @"}
+	case !isQuoted && strings.ContainsFunc(req.EmailAddress, isSpaceOrControl):
+		return nil, &InputError{"email_address", "contains white space or a control character"}
+	case req.ExpiresInDays < 0 || req.ExpiresInDays > 365:
+		return nil, &InputError{"expires_in_days", "is not from 1 to 365"}
+	}
+	return body, nil
+}
+
+// enqueue queues an item, or reports it if its address is known.
+func (r *run) enqueue(next item) error {
+	outcome, existing, ok := r.known.get(next.key)
+	switch {
+	case !ok:
+		r.known.set(next.key, 0, nil)
+		r.queue.ready = append(r.queue.ready, next)
+		return nil
+	case outcome == 0:
+		r.queue.repeats = append(r.queue.repeats, next)
+		return nil
+	case outcome == OutcomeCreated:
+		outcome = OutcomeRepeated
+	case outcome == OutcomeUnknown:
+		return r.report(next, outcome, nil, nil, &SDKError{
+			ResponseMeta: ResponseMeta{Operation: OperationCreate}, class: classAmbiguous,
+			Message: "an earlier request has the address, and its outcome is unknown",
+		})
+	}
+	return r.report(next, outcome, nil, existing, nil)
+}
+
+// send sends what is due, and records the result.
+func (r *run) send(ctx context.Context) error {
+	longer, cancel := withGrace(ctx, r.call.attemptLimit(false))
+	defer cancel()
+	now := time.Now()
+	b, single := r.queue.next(now, r.creates.left(now), r.bulks.left(now))
+	l := &r.bulks
+	if single {
+		l = &r.creates
+	}
+	a := b.items[0].ambiguity
+	until := l.until
+	created, err := r.write(longer, b.items, &a, l, func() bool { return ctx.Err() == nil && l.wait(time.Now()) == 0 })
+	r.limited = l.until != until
+	r.lastSent = cmp.Or(a.failedAt, time.Now())
+	var rest []item
+	for i, it := range b.items {
+		if inv, ok := created[i]; ok {
+			if err := r.report(it, OutcomeCreated, &inv, nil, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		if it.ambiguity = a; !errors.Is(err, ErrOutcomeUnknown) {
+			it.ambiguity = ambiguity{}
+		}
+		rest = append(rest, it)
+	}
+	if err := r.settle(ctx, b, rest, err); err != nil {
+		return err
+	}
+	repeats := r.queue.repeats
+	r.queue.repeats = nil
+	for _, it := range repeats {
+		if err := r.enqueue(it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withGrace returns a context that ends some time after ctx.
+func withGrace(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
+	return longer, func() { stop(); cancel() }
+}
+
+// write sends items until their outcome is known, or there is no more time for now. It
+// returns what was created, by index in items.
+func (r *run) write(ctx context.Context, items []item, a *ambiguity, l *limiter, mayRetry func() bool) (map[int]Invitation, error) {
+	c := *r.call
+	c.restart()
+	defer func() { r.reached = r.reached || c.reached }()
+	if l == &r.creates {
+		w := limited(l, mayRetry, encodedCreation(items[0].request, items[0].body, nil, ""))
+		inv, _, err := reconcile(ctx, &c, w, a)
+		if err != nil {
+			return nil, err
+		}
+		return map[int]Invitation{0: *inv}, nil
+	}
+	b := &bulk{created: map[int]Invitation{}}
+	for _, it := range items {
+		b.reqs, b.bodies = append(b.reqs, it.request), append(b.bodies, it.body)
+	}
+	w := limited(l, mayRetry, b.creation())
+	w.thorough = w.duplicates
+	invs, _, err := reconcile(ctx, &c, w, a)
+	if err == nil {
+		return matchItems(items, invs), nil
+	}
+	return b.created, err
+}
+
+// limited is a write whose requests are counted by a limiter.
+func limited[T any](l *limiter, mayRetry func() bool, w write[T]) write[T] {
+	w.mayRetry = mayRetry
+	send := w.send
+	w.send = func(ctx context.Context, c *call) (T, callMeta, error) {
+		result, meta, err := send(ctx, c)
+		switch meta.class {
+		case classRateLimited:
+			l.penalize(time.Now(), meta.RetryAfter)
+		case classNotSent:
+		default:
+			l.count(time.Now())
+		}
+		return result, meta, err
+	}
+	return w
+}
+
+// matchItems finds the invitation of each item by its address or, if Clerk has changed
+// the address, by its position among the remaining ones.
+func matchItems(items []item, invs []Invitation) map[int]Invitation {
+	created := map[int]Invitation{}
+	left := slices.DeleteFunc(slices.Clone(invs), func(inv Invitation) bool {
+		i := slices.IndexFunc(items, func(it item) bool { return it.key == keyOf(inv.EmailAddress) })
+		if i >= 0 {
+			created[i] = inv
+		}
+		return i >= 0
+	})
+	for i := range items {
+		_, ok := created[i]
+		switch {
+		case ok:
+		case len(left) > 0:
+			created[i], left = left[0], left[1:]
+		default:
+			created[i] = invs[i]
+		}
+	}
+	return created
+}
+
+// settle records the result of a batch, of which the rest was not created.
+func (r *run) settle(ctx context.Context, b batch, rest []item, failure error) error {
+	if failure == nil {
+		r.troubles = 0
+		r.queue.succeeded(b)
+		return nil
+	}
+	switch effect, outcome := effectOf(failure); effect {
+	case rejectsItems:
+		r.troubles = 0
+		return r.reject(ctx, b, rest, outcome, failure)
+	case endsRun:
+		r.queue.ready = slices.Concat(rest, b.others, r.queue.ready)
+		return failure
+	default:
+		ended := r.queue.failed(b, rest, failure, time.Now())
+		if !r.reached && !r.limited {
+			return failure
+		}
+		r.backOff(failure)
+		for _, it := range ended {
+			outcome := OutcomeRejected
+			if it.ambiguity.failure != nil {
+				outcome = OutcomeUnknown
+			}
+			if err := r.report(it, outcome, nil, nil, failure); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// reject reports the items that a refusal names, or the only one, and has the rest sent
+// again.
+func (r *run) reject(ctx context.Context, b batch, rest []item, outcome Outcome, refusal error) error {
+	about := named(refusal)
+	if len(rest) == 1 && len(b.items) == 1 {
+		about = map[addressKey]Outcome{rest[0].key: outcome}
+	}
+	var blamed, unnamed []item
+	for _, it := range rest {
+		if _, ok := about[it.key]; ok {
+			blamed = append(blamed, it)
+		} else {
+			unnamed = append(unnamed, it)
+		}
+	}
+	r.queue.refused(b, unnamed, len(blamed) > 0)
+	for _, it := range blamed {
+		var existing *ExistingInvitation
+		if about[it.key] == OutcomeAlreadyInvited {
+			existing = r.findExisting(ctx, it.request.EmailAddress)
+		}
+		if err := r.report(it, about[it.key], nil, existing, refusal); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// named returns the addresses that a refusal names, and the outcome of each.
+func named(refusal error) map[addressKey]Outcome {
+	about := map[addressKey]Outcome{}
+	if refused, ok := errors.AsType[*ClerkErrors](refusal); ok {
+		for _, one := range refused.Errors {
+			_, outcome := effectOf(&ClerkErrors{Errors: []ClerkError{one}, class: classRefused})
+			for _, address := range one.EmailAddresses() {
+				about[keyOf(address)] = outcome
+			}
+		}
+	}
+	return about
+}
+
+// An effect is what a failure means for a run.
+type effect uint8
+
+const (
+	rejectsItems effect = iota // one of the batch, or all
+	mayPass                    // the items are sent again later
+	endsRun                    // no request would fare better
+)
+
+// effectOf returns the effect of a failure, and the outcome of the item that is its
+// reason.
+func effectOf(failure error) (effect, Outcome) {
+	class, isClerks := classOf(failure), isDefinite(failure)
+	var status int
+	if m := metaOf(failure); m != nil {
+		status = m.StatusCode
+	}
+	locked := hasCode(failure, CodeConflict, CodeResourceLocked)
+	switch {
+	case errors.Is(failure, ErrUnauthorized), lookupEnds(failure) != nil, hasCode(failure, instanceCodes...):
+		return endsRun, 0
+	case class == classAmbiguous:
+		return ambiguousEffect(failure, status, locked), 0
+	case class == classRateLimited, locked, errors.Is(failure, errCutOff):
+		return mayPass, 0
+	case errors.Is(failure, ErrDuplicateInvitation):
+		return rejectsItems, OutcomeAlreadyInvited
+	case errors.Is(failure, ErrUserExists):
+		return rejectsItems, OutcomeUserExists
+	case isClerks, slices.Contains(aboutItems, status):
+		return rejectsItems, OutcomeRejected
+	case class == classNotSent && isTransient(failure):
+		return mayPass, 0
+	}
+	return endsRun, 0
+}
+
+// lookupEnds returns the failure of a lookup if it would fail again; nil otherwise.
+func lookupEnds(failure error) error {
+	sdk, ok := errors.AsType[*SDKError](failure)
+	if ok && (errors.Is(sdk.lookup, ErrUnauthorized) || errors.Is(sdk.lookup, errNoDate)) {
+		return sdk.lookup
+	}
+	return nil
+}
+
+// ambiguousEffect is the effect of an unknown outcome. If the last request met a refusal
+// that asking again does not explain, it would meet it again.
+func ambiguousEffect(failure error, status int, locked bool) effect {
+	_, readable := errors.AsType[*ClerkErrors](failure)
+	switch {
+	case !isRefusal(status), status == http.StatusTooManyRequests, errors.Is(failure, errCutOff), locked,
+		hasCode(failure, CodeNotAllowedAccess), readable && slices.Contains(aboutItems, status):
+		return mayPass
+	}
+	return endsRun
+}
+
+// instanceCodes are about the instance, not about one request.
+var instanceCodes = []ErrorCode{
+	CodeAPIVersionInvalid, CodeDevMonthlyEmailLimitExceeded, CodeInvitationsNotSupported, CodeQuotaExceeded, CodeUserQuotaExceeded,
+}
+
+// aboutItems are the statuses that are about what was sent, also without Clerk's
+// envelope.
+var aboutItems = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
+
+// backOff has the run wait after a failure, unless a limiter does.
+func (r *run) backOff(failure error) {
+	if r.limited {
+		return
+	}
+	r.troubles++
+	wait := r.call.retry.Backoff.wait(r.troubles)
+	if m := metaOf(failure); m != nil {
+		wait = max(wait, min(m.RetryAfter, 2*r.config.budget.Window)-time.Since(r.lastSent))
+	}
+	r.pause, r.progress.Cause = time.Now().Add(wait), failure
+}

@@ -1,0 +1,74 @@
+package clerk
+
+import (
+	"math"
+	"time"
+)
+
+// A limiter allows so many requests in any stretch of time as long as its window. So
+// kept, the limit holds whether the server counts over a sliding or a fixed window.
+type limiter struct {
+	limit    int
+	window   time.Duration
+	times    []time.Time // of the last requests, oldest first, at most limit
+	until    time.Time   // no request before, as one was refused
+	refusals int         // in a row
+}
+
+// left returns how many requests may be made now.
+func (l *limiter) left(now time.Time) int {
+	if now.Before(l.until) {
+		return 0
+	}
+	left := l.limit
+	for i := len(l.times) - 1; i >= 0 && now.Sub(l.times[i]) < l.window; i-- {
+		left--
+	}
+	return left
+}
+
+const never = math.MaxInt64
+
+// wait returns how long it is until another request may be made.
+func (l *limiter) wait(now time.Time) time.Duration {
+	if l.limit == 0 {
+		return never
+	}
+	wait := l.until.Sub(now)
+	if len(l.times) == l.limit {
+		wait = max(wait, l.times[0].Add(l.window).Sub(now))
+	}
+	return max(0, wait)
+}
+
+// renewal returns how long it is until a request that was made no longer counts.
+func (l *limiter) renewal(now time.Time) time.Duration {
+	if l.limit == 0 {
+		return never
+	}
+	for _, t := range l.times {
+		if since := now.Sub(t); since < l.window {
+			return max(l.window-since, l.until.Sub(now))
+		}
+	}
+	return max(l.window, l.until.Sub(now))
+}
+
+// count records a request.
+func (l *limiter) count(at time.Time) {
+	l.refusals = 0
+	if len(l.times) == l.limit {
+		l.times = append(l.times[:0], l.times[1:]...)
+	}
+	l.times = append(l.times, at)
+}
+
+// penalize records that the server refused a request and asked to wait, at most two
+// windows. If it did not ask, the wait grows from a sixtieth to a quarter of the window.
+func (l *limiter) penalize(now time.Time, retryAfter time.Duration) {
+	if retryAfter <= 0 {
+		retryAfter = max(time.Millisecond, min(l.window/60<<min(l.refusals, 4), l.window/4))
+		l.refusals++
+	}
+	l.until = now.Add(min(retryAfter, 2*l.window))
+}

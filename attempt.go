@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"mime"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -40,8 +42,10 @@ type attempt struct {
 	size    int          // of the whole body
 	refusal *ClerkErrors // Clerk's error envelope in it; nil if it has none
 	traceID string
-	err     error // why there is no usable response
-	class   class
+
+	retryAfter time.Duration // that a failed one asked to wait
+	err        error         // why there is no usable response
+	class      class
 }
 
 // attempts is the http.RoundTripper below go-retryablehttp. It makes one attempt of the
@@ -198,7 +202,12 @@ func (a *attempt) read(ctx context.Context, resp *http.Response, limit int64, de
 	if a.size = buf.Len(); a.err != nil || !isSuccess(a.status) {
 		a.body = bytes.Clone(buf.Bytes()[:min(a.size, maxErrorBody)])
 	}
-	a.traceID = oneLine(cmp.Or(a.header.Get("X-Clerk-Trace-Id"), a.traceID))
+	if id := cmp.Or(a.header.Get("X-Clerk-Trace-Id"), a.traceID); id != "" {
+		a.traceID = oneLine(id)
+	}
+	if !isSuccess(a.status) {
+		a.retryAfter = retryAfter(a.header)
+	}
 }
 
 // checkContentType rejects a response that declares something other than JSON.
@@ -217,4 +226,78 @@ func (a *attempt) contentType() string {
 	}
 	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	return mediaType
+}
+
+// attemptLimit is how long an attempt may take.
+func (c *call) attemptLimit(isWrite bool) time.Duration {
+	limit := c.attemptTimeout
+	switch {
+	case limit > 0:
+	case isWrite && c.retry.Strategy != RetryNone:
+		limit = defaultWriteTimeout
+	default:
+		limit = defaultAttemptTimeout
+	}
+	if c.lookup {
+		limit = min(limit, lookupTimeout)
+	}
+	if t := c.client.http.Timeout; t > 0 {
+		limit = min(limit, t)
+	}
+	return limit
+}
+
+// attemptDeadline is when an attempt that begins now is cut off. A write that is looked
+// up afterwards uses at most two thirds of the time until the caller's deadline.
+func (l *requestLoop) attemptDeadline(ctx context.Context) time.Time {
+	now := time.Now()
+	limit := l.attemptLimit(l.isWrite())
+	if callers, ok := ctx.Deadline(); ok && l.isWrite() && l.retry.Strategy != RetryNone {
+		limit = min(limit, callers.Sub(now)*2/3)
+	}
+	return earlier(l.end, now.Add(limit))
+}
+
+// earlier returns the earlier of two times, where zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// maxPooledBody is the largest buffer that is kept for another response. A page of
+// MaxListLimit invitations takes about a fifth of it.
+const maxPooledBody = 1 << 20
+
+var bodyBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// newBodyBuffer returns an empty buffer. It is the caller's until releaseBodyBuffer.
+func newBodyBuffer() *bytes.Buffer {
+	buf, _ := bodyBuffers.Get().(*bytes.Buffer)
+	return buf
+}
+
+// releaseBodyBuffer gives buf to the next call. Nothing may alias it anymore.
+func releaseBodyBuffer(buf *bytes.Buffer) {
+	if buf.Cap() <= maxPooledBody {
+		buf.Reset()
+		bodyBuffers.Put(buf)
+	}
+}
+
+// readBody appends the response's body to buf, at most limit bytes of it.
+// Whatever the error, buf keeps what was read.
+func readBody(buf *bytes.Buffer, resp *http.Response, limit int64) error {
+	expected := max(0, resp.ContentLength) // a claim, not a fact
+	// ReadFrom wants bytes.MinRead to spare, also where it finds the end.
+	buf.Grow(int(min(expected, limit, maxPooledBody-bytes.MinRead)) + bytes.MinRead)
+	n, err := buf.ReadFrom(io.LimitReader(resp.Body, limit))
+	if err != nil || n < limit {
+		return err
+	}
+	if more, _ := io.ReadFull(resp.Body, make([]byte, 1)); more > 0 {
+		return fmt.Errorf("%w: %d bytes", errTooLarge, limit)
+	}
+	return nil
 }

@@ -182,6 +182,7 @@ type requestLoop struct {
 	attempts int         // begun so far
 	longest  time.Duration
 	last     attempt
+	answered attempt       // the last one before it that has a response
 	again    bool          // the policy wants another attempt
 	wait     time.Duration // before it
 	stopped  error         // why there was no further attempt: the context's error
@@ -240,6 +241,9 @@ func (l *requestLoop) run(ctx context.Context) {
 	case l.again: // the context ended during the wait
 		l.stopped = err
 	}
+	if l.last.class != classSucceeded {
+		l.recall()
+	}
 }
 
 func (l *requestLoop) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
@@ -250,13 +254,10 @@ func (l *requestLoop) newRequest(ctx context.Context) (*retryablehttp.Request, e
 	if err != nil {
 		return nil, err
 	}
-	l.header = http.Header{"Clerk-Api-Version": {APIVersion}}
-	maps.Copy(l.header, l.callConfig.header)
+	l.header = maps.Clone(l.callConfig.header)
 	l.header["Authorization"] = []string{"Bearer " + key}
-	l.header["Accept"] = []string{"application/json"}
-	l.header["User-Agent"] = []string{l.client.userAgent}
 	if l.isWrite() {
-		l.header["Content-Type"] = []string{"application/json"}
+		l.header["Content-Type"] = l.header["Accept"]
 	}
 	target := l.baseURL + l.path
 	if len(l.query) > 0 {
@@ -283,16 +284,22 @@ func (l *requestLoop) ownCookies() http.Header {
 	return header
 }
 
-// keep makes a the last attempt, unless it was cut off by a deadline, says less than an
-// earlier response, and leaves nothing open.
+// keep makes a the last attempt.
 func (l *requestLoop) keep(a attempt) {
 	l.longest, l.again = max(l.longest, time.Since(a.began)), false
-	cutOff := errors.Is(a.err, context.DeadlineExceeded) || errors.Is(a.err, context.Canceled)
-	if cutOff && a.status == 0 && a.class != classAmbiguous && l.last.status != 0 {
-		l.stopped = a.err
-		return
+	if l.last.status != 0 {
+		l.answered = l.last
 	}
 	l.last = a
+}
+
+// recall returns to the last response if the attempt after it timed out: it says more.
+func (l *requestLoop) recall() {
+	timedOut := errors.Is(l.last.err, context.DeadlineExceeded) || errors.Is(l.last.err, context.Canceled)
+	if timedOut && l.last.status == 0 && l.last.class != classAmbiguous && l.answered.status != 0 {
+		l.stopped = cmp.Or(l.stopped, l.last.err)
+		l.last = l.answered
+	}
 }
 
 // meta describes the last attempt.
@@ -303,7 +310,7 @@ func (l *requestLoop) meta() callMeta {
 		Header:     l.last.header,
 		TraceID:    l.last.traceID,
 		Attempts:   l.attempts,
-		RetryAfter: retryAfter(l.last.header),
+		RetryAfter: l.last.retryAfter,
 		Duration:   time.Since(l.started),
 	}, l.last.class, l.longest}
 }

@@ -91,11 +91,13 @@ type Client struct {
 func NewClient(secretKey string, opts ...Option) (*Client, error) {
 	cfg := clientConfig{
 		http:             &http.Client{Transport: newTransport()},
-		userAgent:        "clerk-go/" + Version,
 		maxResponseBytes: defaultMaxResponseBytes,
 		skew:             new(clockSkew),
 	}
 	cfg.baseURL = DefaultBaseURL
+	cfg.header = http.Header{
+		"Accept": {"application/json"}, "User-Agent": {"clerk-go/" + Version}, "Clerk-Api-Version": {APIVersion},
+	}
 	cfg.retry, _ = RetryConfig{}.withDefaults()
 	if secretKey != "" {
 		if err := checkSecretKey(secretKey); err != nil {

@@ -49,7 +49,6 @@ type clientConfig struct {
 	http             *http.Client // of the caller, or the library's own
 	retrying         *retryablehttp.Client
 	secretKey        func(context.Context) (string, error)
-	userAgent        string
 	maxResponseBytes int64
 	logger           *slog.Logger // nil for none
 	skew             *clockSkew   // shared with derived clients
@@ -59,7 +58,7 @@ type clientConfig struct {
 type callConfig struct {
 	baseURL        string
 	allowHTTP      bool          // also to a host that is not loopback
-	header         http.Header   // never changed in place: clients share it
+	header         http.Header   // of every request; never changed in place: clients share it
 	retry          RetryConfig   // with its defaults
 	attemptTimeout time.Duration // 0 for the default
 	response       *ResponseMeta // nil if the caller does not ask
@@ -134,14 +133,14 @@ func WithHeader(name, value string) SharedOption {
 		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 			return &InputError{"WithHeader", name + " has a control character in its value"}
 		}
-		header := c.header.Clone()
-		if header == nil {
-			header = http.Header{}
-		}
-		header.Set(name, value)
-		c.header = header
+		c.setHeader(name, value)
 		return nil
 	})
+}
+
+func (c *callConfig) setHeader(name, value string) {
+	c.header = c.header.Clone()
+	c.header.Set(name, value)
 }
 
 var reservedHeaders = map[string]bool{
@@ -269,7 +268,7 @@ func WithAppName(name string) Option {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
 			return &InputError{"WithAppName", "is empty or has a character other than printable ASCII"}
 		}
-		c.userAgent = name + " " + c.userAgent
+		c.setHeader("User-Agent", name+" "+c.header.Get("User-Agent"))
 		return nil
 	})
 }

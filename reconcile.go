@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -301,3 +302,23 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// maxClockSkew is how far the clocks of Clerk's servers may normally differ.
+const maxClockSkew = time.Second
+
+// A clockSkew is how far the clock that stamps invitations is off the one that stamps
+// responses, beyond what is normal, as last seen in the response to a create.
+type clockSkew struct{ nanoseconds atomic.Int64 }
+
+// measure compares the two stamps of a create that took so long.
+func (s *clockSkew) measure(meta callMeta, created UnixMilli) {
+	date, err := http.ParseTime(meta.Header.Get("Date"))
+	if err != nil || created == 0 {
+		return
+	}
+	ahead := created.Time().Sub(date) - time.Second // Date has whole seconds
+	behind := date.Sub(created.Time()) - meta.longest
+	s.nanoseconds.Store(int64(max(0, ahead-maxClockSkew, behind-maxClockSkew)))
+}
+
+func (s *clockSkew) get() time.Duration { return time.Duration(s.nanoseconds.Load()) }

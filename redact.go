@@ -1,15 +1,25 @@
 package clerk
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 )
 
 const maxLine = 300
 
-// oneLine makes foreign text fit to be printed: on one line, not too long, without
-// invisible characters, and without the words that may be an address, part of a
-// URL's query, or a key. Escapes (% and \) may stand for either.
+var (
+	// quotedAddress is an address whose local part is quoted, and may have spaces.
+	quotedAddress = regexp.MustCompile(`"(?:[^"\\]|\\.)*"\s*(?:@|\x{FF20}|\x{FE6B}|&#|&commat;|%40)\S*`)
+	// secretWord is part of a word that may be an address, also escaped, the query of a
+	// URL, a secret key ("sk_..." is none) or a JSON Web Token, which tickets are.
+	secretWord = regexp.MustCompile(`[@=%\\\x{FF20}\x{FE6B}]|&#|&commat;|(?i:sk_[0-9a-z])|eyJ[\w-]+\.[\w-]`)
+)
+
+const redacted = "[redacted]"
+
+// oneLine returns foreign text on one line, not too long, without invisible characters
+// and without words that may be secret.
 func oneLine(text string) string {
 	if len(text) > 4*maxLine { // the last word may be cut in two, so it goes
 		text = text[:4*maxLine]
@@ -21,10 +31,11 @@ func oneLine(text string) string {
 		}
 		return -1
 	}
-	words := strings.Fields(strings.Map(visible, text))
+	text = quotedAddress.ReplaceAllString(strings.Map(visible, text), redacted)
+	words := strings.Fields(text)
 	for i, word := range words {
-		if strings.ContainsAny(word, `@=%\`) || holdsKey(word) {
-			words[i] = "[redacted]"
+		if secretWord.MatchString(word) {
+			words[i] = redacted
 		}
 	}
 	line := strings.Join(words, " ")
@@ -32,18 +43,4 @@ func oneLine(text string) string {
 		line = strings.ToValidUTF8(line[:maxLine], "") + "..."
 	}
 	return line
-}
-
-// holdsKey reports whether word holds "sk_" and more; "sk_..." is no key.
-func holdsKey(word string) bool {
-	for {
-		_, rest, found := strings.Cut(word, "sk_")
-		if !found {
-			return false
-		}
-		if rest != "" && (unicode.IsLetter(rune(rest[0])) || unicode.IsDigit(rune(rest[0]))) {
-			return true
-		}
-		word = rest
-	}
 }

@@ -111,7 +111,7 @@ func (b BackoffStrategy) wait(attempt int) time.Duration {
 // plan decides whether there is another attempt, and how long to wait before it.
 func (l *requestLoop) plan(ctx context.Context) bool {
 	l.again, l.wait = false, 0
-	if l.stopped != nil || !l.retries() {
+	if !l.retries() {
 		return false
 	}
 	if l.stopped = l.ended(ctx); l.stopped != nil {
@@ -120,7 +120,7 @@ func (l *requestLoop) plan(ctx context.Context) bool {
 		}
 		return false
 	}
-	l.wait = cmp.Or(retryAfter(l.last.header), l.retry.Backoff.wait(l.attempts))
+	l.wait = cmp.Or(l.last.retryAfter, l.retry.Backoff.wait(l.attempts))
 	l.again = l.fits(l.wait)
 	return l.again
 }
@@ -164,44 +164,6 @@ func (l *requestLoop) retries() bool {
 		return a.status >= 500 || a.header.Get("Retry-After") != "" && a.status >= 400
 	}
 	return false
-}
-
-// attemptLimit is how long an attempt may take.
-func (c *call) attemptLimit(isWrite bool) time.Duration {
-	limit := c.attemptTimeout
-	switch {
-	case limit > 0:
-	case isWrite && c.retry.Strategy != RetryNone:
-		limit = defaultWriteTimeout
-	default:
-		limit = defaultAttemptTimeout
-	}
-	if c.lookup {
-		limit = min(limit, lookupTimeout)
-	}
-	if t := c.client.http.Timeout; t > 0 {
-		limit = min(limit, t)
-	}
-	return limit
-}
-
-// attemptDeadline is when an attempt that begins now is cut off. A write that is looked
-// up afterwards uses at most two thirds of the time until the caller's deadline.
-func (l *requestLoop) attemptDeadline(ctx context.Context) time.Time {
-	now := time.Now()
-	limit := l.attemptLimit(l.isWrite())
-	if callers, ok := ctx.Deadline(); ok && l.isWrite() && l.retry.Strategy != RetryNone {
-		limit = min(limit, callers.Sub(now)*2/3)
-	}
-	return earlier(l.end, now.Add(limit))
-}
-
-// earlier returns the earlier of two times, where zero means never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // retryAfter is how long the header asks to wait; 0 when it does not ask. A date

@@ -1,53 +1,3 @@
-// Package clerktest is a fake of Clerk's Invitations API, to test services that
-// use package clerk against. It keeps state as one Clerk instance does: what is
-// created can be listed, revoked, accepted or left to expire.
-//
-//	fake := clerktest.New()
-//	client, err := fake.Client()
-//
-// Requests can be made to fail, one by one with [Fake.Fail] or by share with
-// [WithFaults], before or after they are carried out.
-//
-// A [Fake] is an [http.RoundTripper] that answers in process, also inside a
-// testing/synctest bubble, and an [http.Handler] that [Fake.Serve] serves over
-// loopback. Both have the same state. The program fakeclerk, in cmd/fakeclerk,
-// serves it to any language.
-//
-// # What it is made from
-//
-// Statuses, codes and texts are those of Clerk's OpenAPI document (2026-05-12),
-// its public error catalogue, its "Rate limits" page and its SDKs; the text for an
-// address that belongs to a user, and the form of ids and times, are as observed.
-// The following is inferred. The real Clerk may differ, and tests should not hang
-// on it:
-//
-//   - the status 422 and the codes for an address, expires_in_days, template_slug
-//     or list parameter that is not allowed, for a value of a wrong type and for an
-//     unknown field (observed on a sibling of these operations), the 400 for an
-//     empty bulk, and which error comes first when several apply;
-//   - the short text and the meta of duplicate_record, which are those of Clerk's
-//     organization invitations;
-//   - that a bulk makes all of its invitations or none, that its response is in the
-//     order of the request, and that an address that stands in it twice is a
-//     duplicate_record;
-//   - that ignore_existing makes a second invitation beside a pending one. In a
-//     bulk it does not overrule that an address belongs to a user: of the two
-//     contradicting sentences in Clerk's document, the fake follows the stricter;
-//   - that addresses are compared without regard to case, and given back as they
-//     came; what an address may look like;
-//   - that an address whose invitation has expired can be invited again, and that
-//     an expired invitation can be revoked;
-//   - that status may be repeated in a list, which Clerk's Go SDK does and its
-//     document does not say;
-//   - the body of a 429 (see [WithRateLimitAnswer]), that requests refused with 401
-//     or 429 do not count against a limit, and that those refused otherwise do;
-//   - whether an hour of the limits is fixed or sliding (see [RateLimits]);
-//   - whether query matches parts of an address or id. The fake matches parts,
-//     without regard to case, unless [WithExactQuery] is given;
-//   - whether limit and offset apply to the list that is a bare array. In the fake
-//     they do, unless [WithUnpagedArrays] is given;
-//   - the largest request body, here 1 MiB, and the response to a path or method
-//     that the API does not have, here 404 in plain text.
 package clerktest
 
 import (
@@ -56,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -65,295 +14,153 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// SecretKey is the key, a worthless one, that a [Fake] takes, unless [WithSecretKey] is given.
+// SecretKey is the secret key, a dummy, that a [Fake] accepts by default.
 const SecretKey = "sk_test_clerktest"
 
-// maxRequestBody is where the fake answers request_body_too_large.
-const maxRequestBody = 1 << 20
-
-// A Fake is a fake Clerk instance. Make one with [New]. Any number of goroutines
-// may use it at once.
+// A Fake is a fake Clerk instance. Create one with [New] or [NewClient]. It is safe
+// for concurrent use.
 type Fake struct {
 	options
 
-	mu          sync.Mutex
-	invitations []*clerk.Invitation // oldest first
-	byID        map[string]*clerk.Invitation
-	byAddress   map[string][]*clerk.Invitation // by folded address, oldest first
-	users       map[string]bool                // by folded address
-	hidden      map[string]hidden              // by invitation id
-	planned     map[clerk.Operation][]Fault
-	requests    []Request
-	all         window
-	creates     window
-	bulks       window
+	mu        sync.Mutex
+	ids       ids
+	store     store
+	users     map[string]*User // by folded address
+	planned   map[clerk.Operation][]failure
+	random    *rand.Rand // chooses from options.faults; nil without them
+	log       requestLog
+	all       window
+	creates   window
+	bulks     window
+	emails    emailCount
+	hideUntil time.Time // of the request being handled; zero when it hides nothing
 }
 
-// A Request is one that a [Fake] got.
-type Request struct {
-	// Time is when the fake answered it.
-	Time time.Time
-	// Operation is what it asked for; empty for a path the API does not have.
-	Operation clerk.Operation
-	// Method and Path are its method and path, such as "/v1/invitations".
-	Method, Path string
-	// Query is its query parameters.
-	Query url.Values
-	// Header is its header, without Authorization.
-	Header http.Header
-	// Body is its body, at most 1 MiB and a byte of it.
-	Body []byte
-	// Status is the status that it was answered with; 0 when the connection broke
-	// before the response.
-	Status int
-	// Fault is what went wrong with it; empty when nothing did.
-	Fault Fault
-}
-
-// An Option configures a [Fake].
-type Option func(*options)
-
-type options struct {
-	secretKey     string
-	limits        RateLimits
-	limitType     string
-	limitBody     *string
-	exactQuery    bool
-	unpagedArrays bool
-	faults        FaultMix
-	random        *rand.Rand // nil without a mix of faults
-}
-
-// WithSecretKey sets the key that the fake takes, in place of [SecretKey].
-func WithSecretKey(key string) Option {
-	return func(o *options) { o.secretKey = key }
-}
-
-// WithExactQuery makes the list parameter query match whole addresses and ids
-// only. Which of the two Clerk does is not documented.
-func WithExactQuery() Option {
-	return func(o *options) { o.exactQuery = true }
-}
-
-// WithUnpagedArrays makes a list without paginated=true ignore limit and offset.
-// Whether Clerk does so is not documented.
-func WithUnpagedArrays() Option {
-	return func(o *options) { o.unpagedArrays = true }
-}
-
-// New makes a fake instance without invitations and users.
+// New returns a fake instance without invitations and users.
 func New(opts ...Option) *Fake {
-	f := &Fake{
-		options:   options{secretKey: SecretKey},
-		byID:      map[string]*clerk.Invitation{},
-		byAddress: map[string][]*clerk.Invitation{},
-		users:     map[string]bool{},
-		hidden:    map[string]hidden{},
-		planned:   map[clerk.Operation][]Fault{},
-	}
+	f := &Fake{options: options{secretKey: SecretKey, slowness: defaultSlowness, linkBase: defaultLinkBase, logSize: defaultLogSize}}
 	for _, opt := range opts {
 		opt(&f.options)
 	}
-	f.all = window{limit: f.limits.Requests, sliding: f.limits.Sliding}
-	f.creates = window{limit: f.limits.Creates, sliding: f.limits.Sliding}
-	f.bulks = window{limit: f.limits.Bulks, sliding: f.limits.Sliding}
+	f.ids.random = f.randomIDs
+	f.log.size = f.logSize
+	f.clear()
+	f.setFaults(f.faults)
+	f.setRateLimits(f.limits)
 	return f
 }
 
-// Client makes a client of the fake, in process, that opts configure further.
-func (f *Fake) Client(opts ...clerk.Option) (*clerk.Client, error) {
-	viaFake := clerk.WithHTTPClient(&http.Client{Transport: f})
-	return clerk.NewClient(f.secretKey, append([]clerk.Option{viaFake}, opts...)...)
+// clear forgets invitations, users, planned failures, requests and what was counted.
+func (f *Fake) clear() {
+	f.store = newStore()
+	f.users = map[string]*User{}
+	f.planned = map[clerk.Operation][]failure{}
+	f.log.clear()
+	f.emails = emailCount{}
+	f.resetRateLimits()
 }
 
-// Serve serves the fake over loopback, until stop is called. A client reaches it
-// with [clerk.WithBaseURL](baseURL). Like [httptest.NewServer] it panics when it
-// cannot listen.
+// Reset removes all invitations, users and requests, drops the failures that were
+// planned, and restarts the windows of the rate limits. Ids are not reused, and
+// what the fake's options set stays.
+func (f *Fake) Reset() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clear()
+	f.journal(record{Reset: true})
+}
+
+// Client returns a client that uses the fake in process, configured by the options
+// of [WithClientOptions] and opts.
+func (f *Fake) Client(opts ...clerk.Option) (*clerk.Client, error) {
+	viaFake := clerk.WithHTTPClient(&http.Client{Transport: f})
+	return clerk.NewClient(f.secretKey, slices.Concat([]clerk.Option{viaFake}, f.clientOptions, opts)...)
+}
+
+// A TB is the part of [testing.TB] that [NewClient] uses.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// NewClient returns a fake instance and a client that uses it in process. When the
+// test ends, it fails if failures of [Fake.Fail] or [Fake.Respond] are left that no
+// request has met.
+func NewClient(t TB, opts ...Option) (*clerk.Client, *Fake) {
+	t.Helper()
+	fake := New(opts...)
+	client, err := fake.Client()
+	if err != nil {
+		t.Fatalf("clerktest: %v", err)
+	}
+	t.Cleanup(func() {
+		t.Helper()
+		for _, left := range fake.Planned() {
+			t.Errorf("clerktest: no request met the failure %s", left)
+		}
+	})
+	return client, fake
+}
+
+// Serve serves the fake on loopback until stop is called. A client reaches it with
+// [clerk.WithBaseURL](baseURL), and the links of its invitations lead to it. Like
+// [httptest.NewServer], Serve panics when it can't listen.
 func (f *Fake) Serve() (baseURL string, stop func()) {
 	server := httptest.NewServer(f)
+	f.SetLinkBase(server.URL)
 	return server.URL + "/v1", func() {
-		server.CloseClientConnections() // or Close would wait for requests that hang
+		server.CloseClientConnections() // Close alone waits for requests that hang
 		server.Close()
 	}
 }
 
-// SecretKey returns the key that the fake takes.
+// SecretKey returns the secret key that the fake accepts.
 func (f *Fake) SecretKey() string { return f.secretKey }
 
-// RoundTrip answers a request in process, whatever its host. It makes a Fake an
-// [http.RoundTripper]. Its error is that of the request's context or body.
-func (f *Fake) RoundTrip(req *http.Request) (*http.Response, error) {
-	var body []byte
-	if req.Body != nil {
-		var err error
-		body, err = readBody(req.Body)
-		_ = req.Body.Close()
-		if err != nil {
-			return nil, err
-		}
-	}
-	if err := req.Context().Err(); err != nil {
-		return nil, err
-	}
-	a := f.respond(req, body)
-	if err := sleep(req.Context(), a.delay); err != nil {
-		return nil, err
-	}
-	return a.response(req)
-}
-
-// ServeHTTP answers a request. It makes a Fake an [http.Handler].
-func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(r.Body)
-	if err != nil {
-		panic(http.ErrAbortHandler) // the request broke off
-	}
-	a := f.respond(r, body)
-	if sleep(r.Context(), a.delay) == nil {
-		a.write(w)
-	}
-}
-
-// readBody reads a request's body, as far as it takes to see that it is too large.
-func readBody(body io.Reader) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(body, maxRequestBody+1))
-}
-
-// respond does what a request asks for, unless a fault is in the way, and makes the
-// answer to it.
-func (f *Fake) respond(r *http.Request, body []byte) answer {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	op, id := route(r)
-	fault := f.fault(op)
-	refusal := fault.before()
-	if refusal == nil {
-		refusal = f.admit(op, r, body)
-	}
-	var result any
-	if refusal == nil {
-		before := f.snapshot(fault, id)
-		result, refusal = f.carryOut(op, id, r.URL.Query(), body)
-		f.hide(fault, result, before)
-	}
-	a := fault.after(f.answer(result, refusal))
-	header := r.Header.Clone()
-	header.Del("Authorization")
-	f.requests = append(f.requests, Request{
-		Time: time.Now(), Operation: op, Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(),
-		Header: header, Body: body, Status: a.status, Fault: fault,
-	})
-	a.trace = len(f.requests)
-	return a
-}
-
-// route finds the operation that a request asks for, and the id in its path. It
-// finds none for what the API does not have.
-func route(r *http.Request) (op clerk.Operation, id string) {
-	path, ok := strings.CutPrefix(r.URL.Path, "/v1/invitations")
-	id, revoke := strings.CutSuffix(strings.TrimPrefix(path, "/"), "/revoke")
-	switch {
-	case !ok:
-	case r.Method == http.MethodGet && path == "":
-		op = clerk.OperationList
-	case r.Method != http.MethodPost:
-	case path == "":
-		op = clerk.OperationCreate
-	case path == "/bulk":
-		op = clerk.OperationBulkCreate
-	case revoke && path == "/"+id+"/revoke" && id != "" && !strings.Contains(id, "/"):
-		return clerk.OperationRevoke, id
-	}
-	return op, ""
-}
-
-func (f *Fake) carryOut(op clerk.Operation, id string, query url.Values, body []byte) (any, *apiError) {
-	switch op {
-	case clerk.OperationCreate:
-		return f.create(body)
-	case clerk.OperationList:
-		return f.list(query)
-	case clerk.OperationBulkCreate:
-		return f.bulkCreate(body)
-	case clerk.OperationRevoke:
-		return f.revoke(id)
-	}
-	return nil, errRoute
-}
-
-// admit is what holds for all operations: the key, the limits, the body's form.
-func (f *Fake) admit(op clerk.Operation, r *http.Request, body []byte) *apiError {
-	key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	switch {
-	case !ok || key == "":
-		return errAuthorizationHeader
-	case key != f.secretKey:
-		return errSecretKey
-	}
-	if refusal := f.limit(op); refusal != nil {
-		return refusal
-	}
-	if len(body) > maxRequestBody {
-		return errBodyTooLarge
-	}
-	if mediaType := r.Header.Get("Content-Type"); len(body) > 0 && !isJSON(mediaType) {
-		return errContentType(mediaType)
-	}
-	return nil
-}
-
-// Format writes r without what can hold an address, whatever the verb.
-func (r Request) Format(s fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(s, "clerktest.Request{%s %s %d}", r.Method, r.Operation, r.Status)
-}
-
-// Requests returns the requests that the fake got, oldest first.
-func (f *Fake) Requests() []Request {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Clone(f.requests)
-}
-
-// Invitations returns every invitation, also the revoked ones, oldest first.
+// Invitations returns copies of all invitations, also of the revoked ones, oldest
+// first.
 func (f *Fake) Invitations() []clerk.Invitation {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	all := make([]clerk.Invitation, len(f.invitations))
-	for i, inv := range f.invitations {
-		all[i] = *f.refresh(inv)
+	all := make([]clerk.Invitation, 0, len(f.store.all))
+	at := now()
+	for _, inv := range f.store.all {
+		if inv.deleted {
+			continue
+		}
+		inv.refresh(at)
+		one := f.view(inv)
+		one.PublicMetadata = slices.Clone(one.PublicMetadata)
+		all = append(all, one)
 	}
 	return all
 }
 
-// AddUser makes an address belong to a user.
-func (f *Fake) AddUser(emailAddress string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.users[fold(emailAddress)] = true
-}
-
-// Accept lets the invitee accept a pending invitation, which makes the address
-// belong to a user. It fails when there is no such invitation, or it is not pending.
+// Accept accepts a pending invitation on behalf of its invitee, who becomes a user.
+// It fails when there is no such invitation or it is not pending.
 func (f *Fake) Accept(invitationID string) error {
-	return f.change(invitationID, func(inv *clerk.Invitation) {
-		inv.Status = clerk.InvitationStatusAccepted
-		f.users[fold(inv.EmailAddress)] = true
-	})
+	return f.change(invitationID, f.accept)
 }
 
-// Expire ends the life of a pending invitation now. It fails when there is no such
-// invitation, or it is not pending.
+func (f *Fake) accept(inv *invitation) {
+	f.update(inv, func() { inv.Status = clerk.InvitationStatusAccepted })
+	f.addUser(inv.EmailAddress, inv.PublicMetadata)
+}
+
+// Expire expires a pending invitation now. It fails when there is no such invitation
+// or it is not pending.
 func (f *Fake) Expire(invitationID string) error {
-	return f.change(invitationID, func(inv *clerk.Invitation) {
-		inv.ExpiresAt = now()
-		inv.Status = clerk.InvitationStatusExpired
+	return f.change(invitationID, func(inv *invitation) {
+		f.update(inv, func() { inv.ExpiresAt, inv.Status = now(), clerk.InvitationStatusExpired })
 	})
 }
 
-func (f *Fake) change(invitationID string, to func(*clerk.Invitation)) error {
+func (f *Fake) change(invitationID string, to func(*invitation)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	inv := f.find(invitationID)
+	inv := f.store.find(invitationID)
 	switch {
 	case inv == nil:
 		return fmt.Errorf("clerktest: no invitation %q", invitationID)
@@ -361,12 +168,26 @@ func (f *Fake) change(invitationID string, to func(*clerk.Invitation)) error {
 		return fmt.Errorf("clerktest: invitation %s is %s", inv.ID, inv.Status)
 	}
 	to(inv)
-	inv.UpdatedAt = now()
 	return nil
 }
 
-// now is the fake's clock, in its unit.
-func now() clerk.UnixMilli { return clerk.UnixMilli(time.Now().UnixMilli()) }
+// Revoke revokes an invitation as Clerk's Dashboard does, without a request: it
+// meets no failure and counts against no limit.
+func (f *Fake) Revoke(invitationID string) error { return f.direct(f.revoke, invitationID) }
+
+// Delete deletes an invitation and its email as Clerk's Dashboard does, without a
+// request: it meets no failure and counts against no limit.
+func (f *Fake) Delete(invitationID string) error { return f.direct(f.delete, invitationID) }
+
+func (f *Fake) direct(operation func(id string) (any, *apiError), id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, refusal := operation(id); refusal != nil {
+		text := strings.TrimSuffix(refusal.errors[0].LongMessage, ".")
+		return fmt.Errorf("clerktest: invitation %s: %s: %s", id, refusal.code(), text)
+	}
+	return nil
+}
 
 // Format writes nothing of the state, whatever the verb.
 func (f *Fake) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "clerktest.Fake") }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -24,7 +25,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// The invitee accepts, and belongs to a user then.
+	// The invitee accepts and becomes a user.
 	if err := fake.Accept(inv.ID); err != nil {
 		log.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func Example() {
 	// CreateInvitation 422 {"email_address":"ada@example.com"}
 }
 
-// Code that makes its client by itself takes the fake as its transport.
+// Code that creates its own client uses the fake as its transport.
 func ExampleFake_RoundTrip() {
 	fake := clerktest.New()
 	client, err := clerk.NewClient(fake.SecretKey(), clerk.WithHTTPClient(&http.Client{Transport: fake}))
@@ -83,8 +84,8 @@ func ExampleWithRateLimits() {
 	// Output: 429 1h0m0s 100
 }
 
-// The request is carried out, and the connection drops before the response: the
-// client finds out.
+// Clerk performs the request, and the connection breaks before the response. The
+// client looks up the outcome.
 func ExampleFake_Fail() {
 	fake := clerktest.New()
 	fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
@@ -110,7 +111,7 @@ func ExampleWithFaults() {
 		Faults:     []clerktest.Fault{clerktest.FaultErrorBefore, clerktest.FaultBadGatewayAfter},
 		Operations: []clerk.Operation{clerk.OperationCreate},
 	}))
-	// A client that makes one request, and looks nothing up.
+	// This client tries once, and does not look up the outcome.
 	client, err := fake.Client(clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 	if err != nil {
 		log.Fatal(err)
@@ -124,6 +125,47 @@ func ExampleWithFaults() {
 			unknown++
 		}
 	}
-	fmt.Println(unknown, "unknown,", len(fake.Invitations()), "made")
-	// Output: 29 unknown, 84 made
+	fmt.Println(unknown, "unknown,", len(fake.Invitations()), "created")
+	// Output: 29 unknown, 84 created
+}
+
+// The next request gets an error of Clerk's catalogue.
+func ExampleFake_Respond() {
+	fake := clerktest.New()
+	fake.Respond(clerk.OperationCreate, clerktest.Response{Code: clerk.CodeUserQuotaExceeded})
+	client, err := fake.Client()
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	if refused, ok := errors.AsType[*clerk.ClerkErrors](err); ok {
+		fmt.Println(refused.StatusCode, refused.Errors[0].Code)
+	}
+	// Output: 403 user_quota_exceeded
+}
+
+// The invitee opens the link in the email and signs up.
+func ExampleFake_SignUp() {
+	fake := clerktest.New()
+	client, err := fake.Client()
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{
+		EmailAddress:   "ada@example.com",
+		PublicMetadata: map[string]any{"role": "admin"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	link, err := url.Parse(fake.Sent()[0].Link)
+	if err != nil {
+		log.Fatal(err)
+	}
+	user, err := fake.SignUp(link.Query().Get("ticket"))
+	fmt.Println(user.EmailAddress, string(user.PublicMetadata), err)
+	fmt.Println(fake.Invitations()[0].Status)
+	// Output:
+	// ada@example.com {"role":"admin"} <nil>
+	// accepted
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,57 +30,86 @@ var writes = map[clerk.Operation]func(context.Context, *clerk.Client, string) er
 	},
 }
 
-// done reports whether a write was carried out.
-func done(fake *clerktest.Fake) bool {
-	all := fake.Invitations()
-	return len(all) > 1 || all[0].Revoked
-}
-
-// TestFaults has each fault happen to each write, in process and over HTTP: is it
-// carried out, and what does a client that tries once see?
-func TestFaults(t *testing.T) {
-	once := clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
+// TestFaultsOfDelete makes a raw delete meet each fault.
+func TestFaultsOfDelete(t *testing.T) {
 	for fault, test := range map[clerktest.Fault]struct {
 		done   bool
-		status int // as the client sees it
-		logged int // as the fake logs it
+		status int
 	}{
-		"":                             {true, 0, 200},
-		clerktest.FaultDropBefore:      {false, 0, 0},
-		clerktest.FaultDropAfter:       {true, 0, 0},
-		clerktest.FaultErrorBefore:     {false, 500, 500},
-		clerktest.FaultErrorAfter:      {true, 500, 500},
-		clerktest.FaultBadGatewayAfter: {true, 502, 502},
-		clerktest.FaultTruncateAfter:   {true, 200, 200},
-		clerktest.FaultSlowAfter:       {true, 0, 200},
-		clerktest.FaultRateLimit:       {false, 429, 429},
-		clerktest.FaultHideAfter:       {true, 0, 0},
+		"":                             {true, 200},
+		clerktest.FaultRefuse:          {false, 0},
+		clerktest.FaultDropBefore:      {false, 0},
+		clerktest.FaultDropAfter:       {true, 0},
+		clerktest.FaultErrorBefore:     {false, 500},
+		clerktest.FaultErrorAfter:      {true, 500},
+		clerktest.FaultBadGatewayAfter: {true, 502},
+		clerktest.FaultTruncateAfter:   {true, 200},
+		clerktest.FaultSlowAfter:       {true, 200},
+		clerktest.FaultRateLimit:       {false, 429},
+		clerktest.FaultHideAfter:       {true, 0},
 	} {
-		for op, write := range writes {
-			check := func(t *testing.T, fake *clerktest.Fake, client *clerk.Client) {
-				t.Helper()
-				id := invite(t, fake, "old@example.com").ID
-				fake.Fail(op, fault)
-				err := write(t.Context(), client, id)
-				require.Equal(t, test.done, done(fake))
-				log := fake.Requests()
-				require.Equal(t, fault, log[len(log)-1].Fault)
-				require.Equal(t, test.logged, log[len(log)-1].Status)
-				if fault == "" {
-					require.NoError(t, err)
-					return
+		t.Run(string(fault), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake := clerktest.New()
+				inv := invite(t, fake, "ada@example.com")
+				fake.Fail(clerk.OperationDelete, fault)
+				req, err := http.NewRequestWithContext(t.Context(), "DELETE", "https://api.clerk.com/v1/invitations/"+inv.ID, nil)
+				require.NoError(t, err)
+				req.Header.Set("Authorization", "Bearer "+fake.SecretKey())
+				resp, err := fake.RoundTrip(req)
+				require.Equal(t, test.status == 0, err != nil)
+				if err == nil {
+					require.Equal(t, test.status, resp.StatusCode)
 				}
-				failed, ok := errors.AsType[*clerk.SDKError](err)
-				require.True(t, ok)
-				require.Equal(t, test.status, failed.StatusCode)
-				require.Equal(t, fault != clerktest.FaultRateLimit, errors.Is(err, clerk.ErrOutcomeUnknown))
-			}
+				require.Equal(t, test.done, len(fake.Invitations()) == 0)
+
+				_, listed := send(t, fake, "GET", "/v1/invitations?query="+inv.ID, "")
+				require.Equal(t, test.done && fault != clerktest.FaultHideAfter, listed == "[]")
+				time.Sleep(2 * time.Second)
+				_, listed = send(t, fake, "GET", "/v1/invitations?query=ada", "")
+				require.Equal(t, test.done, listed == "[]")
+			})
+		})
+	}
+}
+
+// done reports whether a write was performed. Beforehand there is one invitation.
+func done(fake *clerktest.Fake) bool {
+	all := fake.Invitations()
+	return len(all) != 1 || all[0].Revoked
+}
+
+// outcomes says what a write that meets a fault does: is it performed, and what
+// status do a client that tries once and the fake's log see?
+var outcomes = map[clerktest.Fault]struct {
+	done   bool
+	status int
+	logged int
+}{
+	"":                             {true, 0, 200},
+	clerktest.FaultRefuse:          {false, 0, 0},
+	clerktest.FaultDropBefore:      {false, 0, 0},
+	clerktest.FaultDropAfter:       {true, 0, 0},
+	clerktest.FaultErrorBefore:     {false, 500, 500},
+	clerktest.FaultErrorAfter:      {true, 500, 500},
+	clerktest.FaultBadGatewayAfter: {true, 502, 502},
+	clerktest.FaultTruncateAfter:   {true, 200, 200},
+	clerktest.FaultSlowAfter:       {true, 0, 200},
+	clerktest.FaultRateLimit:       {false, 429, 429},
+	clerktest.FaultHideAfter:       {true, 0, 0},
+}
+
+// TestFaults makes each write meet each fault, in process and over HTTP.
+func TestFaults(t *testing.T) {
+	once := clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
+	for fault := range outcomes {
+		for op := range writes {
 			t.Run(fmt.Sprintf("%s/%s in process", fault, op), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					fake := clerktest.New()
 					client, err := fake.Client(once)
 					require.NoError(t, err)
-					check(t, fake, client)
+					meet(t, fake, client, op, fault, fault == clerktest.FaultRefuse)
 				})
 			})
 			t.Run(fmt.Sprintf("%s/%s over HTTP", fault, op), func(t *testing.T) {
@@ -92,13 +122,35 @@ func TestFaults(t *testing.T) {
 				}
 				client, err := clerk.NewClient(fake.SecretKey(), once, clerk.WithBaseURL(baseURL), clerk.WithAttemptTimeout(timeout))
 				require.NoError(t, err)
-				check(t, fake, client)
+				meet(t, fake, client, op, fault, false)
 			})
 		}
 	}
 }
 
-func TestSlowAnswerComes(t *testing.T) {
+// meet makes a write meet a fault, and compares what happens with outcomes. With
+// notSent the client knows that the request was not sent.
+func meet(t *testing.T, fake *clerktest.Fake, client *clerk.Client, op clerk.Operation, fault clerktest.Fault, notSent bool) {
+	t.Helper()
+	id := invite(t, fake, "old@example.com").ID
+	fake.Fail(op, fault)
+	err := writes[op](t.Context(), client, id)
+	want := outcomes[fault]
+	require.Equal(t, want.done, done(fake))
+	log := fake.Requests()
+	require.Equal(t, fault, log[len(log)-1].Fault)
+	require.Equal(t, want.logged, log[len(log)-1].Status)
+	if fault == "" {
+		require.NoError(t, err)
+		return
+	}
+	failed, ok := errors.AsType[*clerk.SDKError](err)
+	require.True(t, ok)
+	require.Equal(t, want.status, failed.StatusCode)
+	require.Equal(t, fault != clerktest.FaultRateLimit && !notSent, errors.Is(err, clerk.ErrOutcomeUnknown))
+}
+
+func TestSlowResponseArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := clerktest.New()
 		fake.Fail(clerk.OperationList, clerktest.FaultSlowAfter)
@@ -111,7 +163,7 @@ func TestSlowAnswerComes(t *testing.T) {
 	})
 }
 
-func TestFaultsComeInOrder(t *testing.T) {
+func TestPlannedFaultsHappenInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := clerktest.New()
 		fake.Fail(clerk.OperationList, "", clerktest.FaultErrorBefore, clerktest.FaultDropBefore)
@@ -129,9 +181,9 @@ func TestFaultsComeInOrder(t *testing.T) {
 	})
 }
 
-// TestHidden follows what each write changed through the lists, for as long as it
-// is hidden and after.
-func TestHidden(t *testing.T) {
+// TestHideAfterListsTheStateBeforeTheWrite follows what each write changed through
+// the lists while it is hidden and after.
+func TestHideAfterListsTheStateBeforeTheWrite(t *testing.T) {
 	for op, write := range writes {
 		synctest.Test(t, func(t *testing.T) {
 			fake := clerktest.New()
@@ -151,7 +203,7 @@ func TestHidden(t *testing.T) {
 			fake.Fail(op, clerktest.FaultHideAfter)
 			require.ErrorIs(t, write(t.Context(), client, id), clerk.ErrOutcomeUnknown)
 			require.Equal(t, before, list())
-			require.Error(t, write(t.Context(), client, id), "but it is no secret to another write")
+			require.Error(t, write(t.Context(), client, id), "another write sees the change")
 			time.Sleep(2*time.Second - 1)
 			require.Equal(t, before, list())
 			time.Sleep(time.Nanosecond)
@@ -159,6 +211,35 @@ func TestHidden(t *testing.T) {
 			require.ElementsMatch(t, fake.Invitations(), list())
 		})
 	}
+}
+
+func TestHideAfterTwiceListsTheFirstState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := clerktest.New()
+		client, err := fake.Client(clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+		require.NoError(t, err)
+		fake.Fail(clerk.OperationCreate, clerktest.FaultHideAfter)
+		fake.Fail(clerk.OperationRevoke, clerktest.FaultHideAfter)
+		_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+		require.Error(t, err)
+		_, err = client.Invitations.Revoke(t.Context(), fake.Invitations()[0].ID)
+		require.Error(t, err)
+		_, listed := send(t, fake, "GET", "/v1/invitations?status=pending&status=revoked", "")
+		require.Equal(t, "[]", listed)
+	})
+}
+
+func TestHideAfterHidesNoChangeOfTheTest(t *testing.T) {
+	fake := clerktest.New()
+	old := invite(t, fake, "old@example.com")
+	fake.Fail(clerk.OperationCreate, clerktest.FaultHideAfter)
+	client, err := fake.Client(clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+	require.NoError(t, err)
+	_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	require.Error(t, err)
+	require.NoError(t, fake.Expire(old.ID))
+	_, listed := send(t, fake, "GET", "/v1/invitations?status=expired", "")
+	require.Contains(t, listed, old.ID)
 }
 
 func TestFaultMix(t *testing.T) {
@@ -177,7 +258,7 @@ func TestFaultMix(t *testing.T) {
 			}
 		}
 		for i := range 100 {
-			invite(t, fake, fmt.Sprintf("a%d@example.com", i)) // creating does not fail
+			invite(t, fake, fmt.Sprintf("a%d@example.com", i)) // no fault is set for creating
 		}
 		for _, req := range fake.Requests() {
 			faults = append(faults, req.Fault)

@@ -184,6 +184,11 @@ var scenarios = map[string]scenario{
 			_, err := s.client.Invitations.Revoke(t.Context(), id)
 			require.Error(t, err)
 		}
+		_, err := s.client.Invitations.Delete(t.Context(), "inv_unknown")
+		require.ErrorIs(t, err, clerk.ErrNotFound)
+		deleted, err := s.client.Invitations.Delete(t.Context(), invs[1].ID)
+		require.NoError(t, err)
+		require.Equal(t, &clerk.DeletedObject{Object: "invitation", ID: invs[1].ID, Deleted: true}, deleted)
 	}},
 	"wrong on purpose": {nil, func(t *testing.T, s stage) {
 		ctx := wrongOnPurpose(t.Context())

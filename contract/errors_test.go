@@ -147,7 +147,7 @@ func TestCodes(t *testing.T) {
 		known = append(known, string(e.Code))
 	}
 	slices.Sort(known)
-	file, err := parser.ParseFile(token.NewFileSet(), "../errors.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../codes.go", nil, 0)
 	require.NoError(t, err)
 	var ours []string
 	ast.Inspect(file, func(node ast.Node) bool {

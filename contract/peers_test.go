@@ -79,6 +79,7 @@ var refusals = map[string]struct {
 	"revoke revoked":      {400, "invitation_already_revoked"},
 	"revoke accepted":     {400, "invitation_already_accepted"},
 	"revoke unknown":      {404, "resource_not_found"},
+	"delete unknown":      {404, "resource_not_found"},
 	"wrong key":           {401, "clerk_key_invalid"},
 	"rate limited":        {429, "too_many_requests"},
 	"internal error":      {500, "internal_clerk_error"},
@@ -241,6 +242,16 @@ func TestJavaScriptSDK(t *testing.T) {
 	require.Equal(t, s.Revoked, page.Data[0].ID)
 	into("revoke", &one)
 	require.Equal(t, []any{s.Revocable, "revoked", true}, []any{one.ID, one.Status, one.Revoked})
+	var gone struct {
+		Object, ID string
+		Deleted    bool
+	}
+	into("delete", &gone)
+	require.Equal(t, "invitation", gone.Object)
+	require.True(t, gone.Deleted)
+	for _, inv := range s.fake.Invitations() {
+		require.NotEqual(t, gone.ID, inv.ID)
+	}
 }
 
 // needNode skips a test where the packages of node/ are not installed. Where CI=true it

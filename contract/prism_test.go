@@ -67,8 +67,15 @@ func TestAgainstAMock(t *testing.T) {
 	v := &violations{}
 	client, err := clerk.NewClient("sk_test_dummy", clerk.WithBaseURL(baseURL), clerk.WithHTTPClient(&http.Client{Transport: v}))
 	require.NoError(t, err)
+	page, err := client.Invitations.List(t.Context(), clerk.ListInvitationsRequest{
+		Status: clerk.InvitationStatusAccepted, Query: "ada@example.com", OrderBy: clerk.OrderByCreatedAt, Limit: 500, Offset: 7,
+	})
+	require.NoError(t, err)
+	require.Len(t, page.Data, 1)
+	require.Equal(t, -1, page.TotalCount, "the document describes the bare array only")
 	everything := clerk.CreateInvitationRequest{
-		EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"role": "admin"}, RedirectURL: "/welcome",
+		// Every response of the mock is for this address.
+		EmailAddress: page.Data[0].EmailAddress, PublicMetadata: map[string]any{"role": "admin"}, RedirectURL: "/welcome",
 		Notify: new(false), IgnoreExisting: true, ExpiresInDays: 365, TemplateSlug: clerk.TemplateSlugInvitation,
 	}
 	inv, err := client.Invitations.Create(t.Context(), everything)
@@ -77,12 +84,6 @@ func TestAgainstAMock(t *testing.T) {
 	invs, err := client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{everything})
 	require.NoError(t, err)
 	require.Len(t, invs, 1)
-	page, err := client.Invitations.List(t.Context(), clerk.ListInvitationsRequest{
-		Status: clerk.InvitationStatusAccepted, Query: "ada@example.com", OrderBy: clerk.OrderByCreatedAt, Limit: 500, Offset: 7,
-	})
-	require.NoError(t, err)
-	require.Len(t, page.Data, 1)
-	require.Equal(t, -1, page.TotalCount, "the document knows the bare array only")
 	inv, err = client.Invitations.Revoke(t.Context(), inv.ID)
 	require.NoError(t, err)
 	require.True(t, inv.Revoked)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -92,8 +93,13 @@ var exceptions = []exception{
 		func(e *exchange) bool { return e.answered(clerk.OperationList, 422) && e.isEnvelope() },
 	},
 	{
+		"delete",
+		"The document has no such path yet. Clerk's reference page \"deleteInvitation\" and @clerk/backend 3.25.0 have it.",
+		func(e *exchange) bool { return e.noRoute != nil && e.isDelete() },
+	},
+	{
 		"unknown path",
-		"The document says nothing of paths that it does not have.",
+		"The document says nothing about paths that it does not have.",
 		func(e *exchange) bool { return e.status == 404 && e.noRoute != nil },
 	},
 }
@@ -112,6 +118,24 @@ func (e *exchange) answered(op clerk.Operation, status int) bool {
 }
 
 func (e *exchange) query(name string) string { return e.request.URL.Query().Get(name) }
+
+// isDelete reports whether the request deletes an invitation, and the response confirms
+// that or is an error.
+func (e *exchange) isDelete() bool {
+	id, ok := strings.CutPrefix(e.request.URL.Path, "/v1/invitations/")
+	if e.request.Method != http.MethodDelete || !ok || strings.Contains(id, "/") || e.request.ContentLength > 0 {
+		return false
+	}
+	var answer struct {
+		Object, ID string
+		Deleted    bool
+		Errors     []clerk.ClerkError
+	}
+	if json.Unmarshal(e.response, &answer) != nil {
+		return false
+	}
+	return e.status != 200 && len(answer.Errors) > 0 || answer.Object == "invitation" && answer.ID == id && answer.Deleted
+}
 
 // isEnvelope reports whether the response is Clerk's error envelope as the document has
 // it.

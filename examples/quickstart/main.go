@@ -1,10 +1,13 @@
-// Command quickstart invites people, lists them, meets an error, and revokes what
-// it made.
+// Command quickstart invites people, lists them, handles an error, and revokes what
+// it created.
 //
-//	go run ./examples/quickstart
+//	go run github.com/clerk-invitations/clerk-go/examples/quickstart
 //
-// With CLERK_SECRET_KEY set it talks to the real Clerk, otherwise to a fake in
-// this process. Either way no email is sent.
+// With CLERK_SECRET_KEY set it talks to Clerk, otherwise to a fake in this process.
+// Either way no email leaves. With -serve the fake's page shows the invitations and
+// the emails that Clerk would have sent, until Ctrl-C:
+//
+//	go run github.com/clerk-invitations/clerk-go/examples/quickstart -serve
 package main
 
 import (
@@ -23,9 +26,19 @@ import (
 
 func main() {
 	email := flag.String("email", "ada@example.com", "the address to invite")
+	serve := flag.Bool("serve", false, "serve the fake's page, with links to accept the invitations, until Ctrl-C")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout, os.Getenv("CLERK_SECRET_KEY"), *email)
+	secretKey := os.Getenv("CLERK_SECRET_KEY")
+	var err error
+	switch {
+	case !*serve:
+		err = run(ctx, os.Stdout, secretKey, *email)
+	case secretKey != "":
+		err = errors.New("-serve is for the fake: unset CLERK_SECRET_KEY")
+	default:
+		err = runAndServe(ctx, os.Stdout, *email)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
@@ -39,11 +52,11 @@ func run(ctx context.Context, out io.Writer, secretKey, email string) (err error
 		return err
 	}
 
-	// What is made here is revoked in the end, whatever happens, even on Ctrl-C.
-	var made []clerk.Invitation
+	// Whatever happens, also on Ctrl-C, what was created is revoked in the end.
+	var created []clerk.Invitation
 	defer func() {
 		ctx := context.WithoutCancel(ctx)
-		for _, inv := range made {
+		for _, inv := range created {
 			revoked, revokeErr := client.Invitations.Revoke(ctx, inv.ID)
 			if revokeErr != nil {
 				err = errors.Join(err, revokeErr)
@@ -62,27 +75,33 @@ func run(ctx context.Context, out io.Writer, secretKey, email string) (err error
 	if err != nil {
 		return err
 	}
-	made = append(made, *inv)
+	created = append(created, *inv)
 	fmt.Fprintf(out, "created  %s for %s, until %s\n", inv.ID, inv.EmailAddress, inv.ExpiresAt)
 
 	second, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: email, Notify: new(false)})
 	switch {
 	case err == nil:
-		made = append(made, *second)
-		return errors.New("a second invitation for the address was not refused")
+		created = append(created, *second)
+		return errors.New("a second invitation for the address was accepted")
 	case !errors.Is(err, clerk.ErrDuplicateInvitation):
 		return err
 	}
-	fmt.Fprintf(out, "refused  a second one, as it should be: %v\n", err)
+	fmt.Fprintf(out, "refused  a second one, as expected: %v\n", err)
 
+	several, err := inviteSeveral(ctx, out, client, email)
+	created = append(created, several...)
+	return err
+}
+
+// inviteSeveral invites two people in one request, and lists who is invited.
+func inviteSeveral(ctx context.Context, out io.Writer, client *clerk.Client, email string) ([]clerk.Invitation, error) {
 	several, err := client.Invitations.BulkCreate(ctx, []clerk.CreateInvitationRequest{
 		{EmailAddress: tagged(email, "one"), Notify: new(false)},
 		{EmailAddress: tagged(email, "two"), Notify: new(false)},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	made = append(made, several...)
 	fmt.Fprintf(out, "created  %d in one request\n", len(several))
 
 	page, err := client.Invitations.List(ctx, clerk.ListInvitationsRequest{
@@ -90,13 +109,13 @@ func run(ctx context.Context, out io.Writer, secretKey, email string) (err error
 		Limit:  3,
 	})
 	if err != nil {
-		return err
+		return several, err
 	}
 	fmt.Fprintf(out, "pending  %d in all, the newest:\n", page.TotalCount)
 	for _, inv := range page.Data {
 		fmt.Fprintf(out, "         %s for %s\n", inv.ID, inv.EmailAddress)
 	}
-	return nil
+	return several, nil
 }
 
 func newClient(out io.Writer, secretKey string) (*clerk.Client, error) {
@@ -108,7 +127,7 @@ func newClient(out io.Writer, secretKey string) (*clerk.Client, error) {
 	return clerk.NewClient(secretKey)
 }
 
-// tagged makes ada+tag@example.com of ada@example.com.
+// tagged turns ada@example.com into ada+tag@example.com.
 func tagged(email, tag string) string {
 	name, domain, _ := strings.Cut(email, "@")
 	return name + "+" + tag + "@" + domain

@@ -3,6 +3,7 @@ package onboarding
 import (
 	"context"
 	"errors"
+	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,45 +12,85 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-func newService(t *testing.T, fake *clerktest.Fake) *Service {
+// newService returns a service whose client uses a fake instance of Clerk. The test
+// fails at its end if it sets faults that no request meets.
+func newService(t *testing.T, opts ...clerktest.Option) (*Service, *clerktest.Fake) {
 	t.Helper()
-	client, err := fake.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Service{Clerk: client}
+	client, fake := clerktest.NewClient(t, opts...)
+	return &Service{Clerk: client}, fake
 }
 
 func TestInviteTwice(t *testing.T) {
-	fake := clerktest.New()
-	service := newService(t, fake)
+	service, fake := newService(t)
 	for _, want := range []bool{true, false} {
 		isNew, err := service.Invite(t.Context(), "ada@example.com")
 		if err != nil || isNew != want {
 			t.Fatalf("Invite = %v, %v; want %v", isNew, err, want)
 		}
 	}
-	if n := len(fake.Invitations()); n != 1 {
-		t.Errorf("%d invitations were made, want 1", n)
+	if n := len(fake.Sent()); n != 1 {
+		t.Errorf("%d emails were sent, want 1", n)
 	}
 }
 
 func TestInviteUser(t *testing.T) {
-	fake := clerktest.New()
+	service, fake := newService(t)
 	fake.AddUser("ada@example.com")
-	isNew, err := newService(t, fake).Invite(t.Context(), "ada@example.com")
+	isNew, err := service.Invite(t.Context(), "ada@example.com")
 	if err != nil || isNew {
 		t.Errorf("Invite = %v, %v; want false", isNew, err)
+	}
+}
+
+// The invitee follows the link in the email and signs up.
+func TestInviteAndSignUp(t *testing.T) {
+	service, fake := newService(t)
+	if _, err := service.Invite(t.Context(), "ada@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	link, err := url.Parse(fake.Sent()[0].Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := fake.SignUp(link.Query().Get("ticket"))
+	if err != nil || user.EmailAddress != "ada@example.com" {
+		t.Fatalf("SignUp = %v, %v; want ada@example.com", user, err)
+	}
+	if isNew, err := service.Invite(t.Context(), "ada@example.com"); err != nil || isNew {
+		t.Errorf("Invite = %v, %v; want false", isNew, err)
+	}
+}
+
+// Clerk performs the request, and the connection breaks before the response.
+func TestInviteWhenTheResponseIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service, fake := newService(t)
+		fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+		if isNew, err := service.Invite(t.Context(), "ada@example.com"); err != nil || !isNew {
+			t.Errorf("Invite = %v, %v; want true", isNew, err)
+		}
+		if n := len(fake.Invitations()); n != 1 {
+			t.Errorf("%d invitations exist, want 1", n)
+		}
+	})
+}
+
+func TestInviteBeyondTheQuota(t *testing.T) {
+	service, fake := newService(t)
+	fake.Respond(clerk.OperationCreate, clerktest.Response{Code: clerk.CodeQuotaExceeded})
+	_, err := service.Invite(t.Context(), "ada@example.com")
+	refused, ok := errors.AsType[*clerk.ClerkErrors](err)
+	if !ok || refused.Errors[0].Code != clerk.CodeQuotaExceeded {
+		t.Errorf("err = %v, want quota_exceeded", err)
 	}
 }
 
 // In a synctest bubble an hour takes no time.
 func TestInviteAfterTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
+		service, _ := newService(t, clerktest.WithRateLimits(clerktest.RateLimits{
 			Creates: clerktest.Limit{Requests: 1, Per: time.Hour},
 		}))
-		service := newService(t, fake)
 		if _, err := service.Invite(t.Context(), "ada@example.com"); err != nil {
 			t.Fatal(err)
 		}

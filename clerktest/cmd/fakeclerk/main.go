@@ -1,7 +1,11 @@
-// Command fakeclerk serves the fake of package clerktest, to clients in any
-// language, until it gets SIGINT or SIGTERM.
+// Command fakeclerk serves a fake of Clerk's Invitations API to clients in any
+// language until it receives SIGINT or SIGTERM.
 //
-//	go run ./clerktest/cmd/fakeclerk -addr 127.0.0.1:8080
+//	go run github.com/clerk-invitations/clerk-go/clerktest/cmd/fakeclerk
+//
+// The page at http://127.0.0.1:8080/ shows invitations and the emails that Clerk
+// would have sent. Run it with -h for its flags; docs/testing.md describes them and
+// the HTTP API that controls the fake.
 package main
 
 import (
@@ -9,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -17,14 +22,20 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/clerktest"
+	"github.com/clerk-invitations/clerk-go/clerktest/fakeserver"
 )
 
 func main() {
-	addr := flag.String("addr", "127.0.0.1:8080", "where to listen; port 0 takes a free one")
-	limits := flag.String("limits", "off", "rate limits, as Clerk documents them: off, development or production")
-	flag.Parse()
+	cfg, err := parse(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fakeclerk:", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := run(ctx, *addr, *limits)
+	err = run(ctx, cfg, os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fakeclerk:", err)
@@ -32,33 +43,44 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, addr, limits string) error {
-	var opts []clerktest.Option
-	switch limits {
-	case "off":
-	case "development":
-		opts = append(opts, clerktest.WithRateLimits(clerktest.DevelopmentRateLimits()))
-	case "production":
-		opts = append(opts, clerktest.WithRateLimits(clerktest.ProductionRateLimits()))
-	default:
-		return fmt.Errorf("-limits %q is none of off, development, production", limits)
+func run(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	state := &stateFile{path: cfg.state, failed: cancel}
+	defer state.close()
+	fake := clerktest.New(append(cfg.options, clerktest.WithJournal(state))...)
+	if err := errors.Join(state.load(fake, stderr), cfg.loadSeed(fake), state.compact(fake)); err != nil {
+		return err
 	}
-	fake := clerktest.New(opts...)
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.addr)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: fake, ReadHeaderTimeout: 10 * time.Second}
+	root := rootURL(listener.Addr())
+	if cfg.url == "" {
+		cfg.url = root
+	}
+	fake.SetLinkBase(cfg.url)
+	handler := fakeserver.Handler(fake)
+	if !cfg.quiet {
+		handler = accessLog{handler, stderr}
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	fmt.Printf("base URL:   http://%s/v1\nsecret key: %s\n", listener.Addr(), fake.SecretKey())
+	fmt.Fprintf(stdout, "page:       %s/\nbase URL:   %s/v1\nsecret key: %s\n", root, root, fake.SecretKey())
 
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	return shutDown(context.WithoutCancel(ctx), server, ended, stdout, context.Cause(ctx))
+}
+
+// shutDown ends the server. It waits up to a second for open requests.
+func shutDown(ctx context.Context, server *http.Server, ended <-chan error, stdout io.Writer, cause error) error {
+	grace, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil { // a connection is still open
 		_ = server.Close()
@@ -66,6 +88,18 @@ func run(ctx context.Context, addr, limits string) error {
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	fmt.Println("stopped")
+	fmt.Fprintln(stdout, "stopped")
+	if failed, ok := errors.AsType[stateError](cause); ok {
+		return failed
+	}
 	return nil
+}
+
+// rootURL is where a browser on this machine reaches a listener.
+func rootURL(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		return "http://" + net.JoinHostPort("localhost", port)
+	}
+	return "http://" + addr.String()
 }

@@ -1,0 +1,2 @@
+// Package browser tests the pages of fakeclerk in a real browser, headless Chromium.
+package browser

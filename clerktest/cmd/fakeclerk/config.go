@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go/clerktest"
+	"github.com/clerk-invitations/clerk-go/clerktest/fakeserver"
+)
+
+// A config is what the flags set.
+type config struct {
+	addr     string
+	url      string
+	state    string
+	seedFile string
+	quiet    bool
+	options  []clerktest.Option
+}
+
+// parse reads the command's arguments.
+func parse(args []string, stderr io.Writer) (config, error) {
+	var cfg config
+	flags := flag.NewFlagSet("fakeclerk", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&cfg.addr, "addr", "127.0.0.1:8080", "listen on this `address`; port 0 picks a free one")
+	flags.StringVar(&cfg.url, "url", "", "make the links of invitations lead to this `URL` of the fake (default: the address)")
+	key := flags.String("key", clerktest.SecretKey, "accept this secret `key`")
+	limits := flags.String("limits", "off", "apply Clerk's rate limits: off, development (with 100 emails a month) or production")
+	faults := flags.String("faults", "", "fail a `share` of the requests, such as 0.2, or 0.2:drop after,slow after for certain faults")
+	latency := flags.Duration("latency", 0, "delay every response by this `duration`")
+	flags.StringVar(&cfg.state, "state", "", "keep invitations and users in this `file`")
+	flags.StringVar(&cfg.seedFile, "seed-file", "", "load invitations and users from this `file` when there are none")
+	ids := flags.String("ids", "random", "make ids that are random or sequential")
+	flags.BoolVar(&cfg.quiet, "quiet", false, "write no access log")
+	if err := flags.Parse(args); err != nil {
+		return cfg, err
+	}
+	if flags.NArg() > 0 {
+		return cfg, fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	for _, set := range []func() error{
+		func() error { return cfg.setKey(*key) },
+		func() error { return cfg.setLimits(*limits) },
+		func() error { return cfg.setFaults(*faults) },
+		func() error { return cfg.setLatency(*latency) },
+		func() error { return cfg.setIDs(*ids) },
+		cfg.checkURL,
+	} {
+		if err := set(); err != nil {
+			return cfg, err
+		}
+	}
+	return cfg, nil
+}
+
+func (c *config) add(opts ...clerktest.Option) { c.options = append(c.options, opts...) }
+
+func (c *config) setKey(key string) error {
+	if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("-key is empty or has a character that no key has")
+	}
+	c.add(clerktest.WithSecretKey(key))
+	return nil
+}
+
+func (c *config) setLimits(name string) error {
+	limits, err := fakeserver.Limits(name)
+	if err != nil {
+		return fmt.Errorf("-%w", err)
+	}
+	c.add(clerktest.WithRateLimits(limits))
+	if name == "development" {
+		c.add(clerktest.WithEmailLimit(100))
+	}
+	return nil
+}
+
+func (c *config) setFaults(text string) error {
+	if text == "" {
+		return nil
+	}
+	share, names, _ := strings.Cut(text, ":")
+	var mix clerktest.FaultMix
+	var err error
+	if mix.Share, err = strconv.ParseFloat(share, 64); err != nil {
+		return fmt.Errorf("-faults %q does not begin with a number", text)
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		if name != "" {
+			mix.Faults = append(mix.Faults, clerktest.Fault(strings.TrimSpace(name)))
+		}
+	}
+	if err := mix.Validate(); err != nil {
+		return fmt.Errorf("-faults: %w", err)
+	}
+	mix.Seed = uint64(time.Now().UnixNano())
+	c.add(clerktest.WithFaults(mix))
+	return nil
+}
+
+func (c *config) setLatency(latency time.Duration) error {
+	if latency < 0 {
+		return errors.New("-latency is negative")
+	}
+	c.add(clerktest.WithLatency(latency))
+	return nil
+}
+
+func (c *config) setIDs(kind string) error {
+	switch kind {
+	case "random":
+		c.add(clerktest.WithRandomIDs())
+	case "sequential":
+	default:
+		return fmt.Errorf("-ids %q is neither random nor sequential", kind)
+	}
+	return nil
+}
+
+func (c *config) checkURL() error {
+	u, err := url.Parse(c.url)
+	if c.url != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("-url %q is no http or https URL", c.url)
+	}
+	return nil
+}
+
+// loadSeed loads the seed file into a fake that holds nothing.
+func (c *config) loadSeed(fake *clerktest.Fake) error {
+	if c.seedFile == "" || len(fake.Invitations()) > 0 || len(fake.Users()) > 0 {
+		return nil
+	}
+	file, err := os.Open(c.seedFile) //nolint:gosec // whoever starts the program names its file
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	if err := fake.Load(file); err != nil {
+		return fmt.Errorf("%s: %w", c.seedFile, err)
+	}
+	return nil
+}

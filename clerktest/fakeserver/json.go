@@ -1,0 +1,73 @@
+package fakeserver
+
+import (
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// object is a JSON object.
+type object = map[string]any
+
+func stateJSON(s clerktest.State) object {
+	invitations := make([]object, len(s.Invitations))
+	for i, inv := range s.Invitations {
+		invitations[i] = invitationJSON(inv)
+	}
+	counts := object{}
+	for _, status := range statuses {
+		counts[string(status)] = s.Counts[status]
+	}
+	return object{
+		"counts": counts, "invitations": invitations, "emails": s.Emails, "users": s.Users,
+		"requests": requestsJSON(s.Requests),
+		"limits": object{
+			"creates": usageJSON(s.Limits.Creates), "bulks": usageJSON(s.Limits.Bulks),
+			"requests": usageJSON(s.Limits.Requests),
+		},
+		"faults": object{
+			"planned": s.Planned, "share": s.Faults.Share, "seed": s.Faults.Seed,
+			"faults": s.Faults.Faults, "operations": s.Faults.Operations,
+		},
+		"latency": s.Latency.String(),
+	}
+}
+
+var statuses = []clerk.InvitationStatus{
+	clerk.InvitationStatusPending, clerk.InvitationStatusAccepted,
+	clerk.InvitationStatusExpired, clerk.InvitationStatusRevoked,
+}
+
+func invitationJSON(inv clerktest.InvitationState) object {
+	return object{
+		"id": inv.ID, "email_address": inv.EmailAddress, "status": inv.Status, "url": inv.URL,
+		"public_metadata": inv.PublicMetadata, "redirect_url": inv.Email.RedirectURL,
+		"template_slug": inv.Email.TemplateSlug, "notify": inv.Email.Notify, "emailed": inv.Emailed,
+		"created_at": inv.CreatedAt, "updated_at": inv.UpdatedAt, "expires_at": inv.ExpiresAt,
+	}
+}
+
+func requestsJSON(requests []clerktest.Request) []object {
+	all := make([]object, len(requests))
+	for i, req := range requests {
+		all[i] = object{
+			"number": req.Number, "time": req.Time.UTC().Format(time.RFC3339Nano), "operation": req.Operation,
+			"method": req.Method, "path": req.Path, "query": req.Query, "body": string(req.Body),
+			"status": req.Status, "code": req.Code, "fault": req.Fault,
+		}
+	}
+	return all
+}
+
+func usageJSON(u clerktest.LimitUsage) object {
+	if u.Limit == (clerktest.Limit{}) {
+		return nil
+	}
+	return object{
+		"requests": u.Limit.Requests, "per": u.Limit.Per.String(), "used": u.Used,
+		"left": left(u), "wait": u.Wait.Round(time.Second).String(),
+	}
+}
+
+func left(u clerktest.LimitUsage) int { return max(0, u.Limit.Requests-u.Used) }

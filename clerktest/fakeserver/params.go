@@ -1,0 +1,142 @@
+package fakeserver
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// decode reads the parameters of a request, JSON or a form, into v.
+func decode(r *http.Request, v any) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return errors.New("the request body is incomplete or too large")
+	}
+	body = bytes.TrimSpace(body)
+	if len(body) > 0 && body[0] != '{' {
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return errors.New("the request body is neither a JSON object nor a form")
+		}
+		if body, err = json.Marshal(fromForm(form)); err != nil {
+			return errors.New("the form has a number that is none")
+		}
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
+		return fmt.Errorf("the request body is invalid: %w", err)
+	}
+	return nil
+}
+
+// fromForm makes a JSON object from a form. Empty fields are left out.
+func fromForm(form url.Values) map[string]any {
+	object := map[string]any{}
+	for name, values := range form {
+		switch {
+		case values[0] == "":
+		case name == "faults" || name == "operations":
+			object[name] = values
+		case name == "share" || name == "seed" || name == "status" || name == "count":
+			object[name] = json.Number(values[0])
+		case name == "after" || name == "sliding":
+			object[name] = values[0] != "false"
+		default:
+			object[name] = values[0]
+		}
+	}
+	return object
+}
+
+// A duration is a time.Duration, in JSON a text such as "1.5s".
+type duration time.Duration
+
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a duration such as 1.5s", text)
+	}
+	*d = duration(parsed)
+	return nil
+}
+
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// A responseParams is a clerktest.Response in JSON.
+type responseParams struct {
+	Status      int             `json:"status"`
+	Code        clerk.ErrorCode `json:"code"`
+	ContentType string          `json:"content_type"`
+	Body        string          `json:"body"`
+	RetryAfter  duration        `json:"retry_after"`
+	Delay       duration        `json:"delay"`
+	After       bool            `json:"after"`
+}
+
+// response returns what was given, and whether anything was.
+func (r responseParams) response() (clerktest.Response, bool) {
+	return clerktest.Response{
+		Status: r.Status, Code: r.Code, ContentType: r.ContentType, Body: r.Body,
+		RetryAfter: time.Duration(r.RetryAfter), Delay: time.Duration(r.Delay), After: r.After,
+	}, r != (responseParams{})
+}
+
+// A nextFault plans the failure of the next requests.
+type nextFault struct {
+	responseParams
+
+	Operation clerk.Operation `json:"operation"`
+	Fault     clerktest.Fault `json:"fault"`
+	Count     int             `json:"count"`
+}
+
+// A faultShare is a clerktest.FaultMix in JSON.
+type faultShare struct {
+	responseParams
+
+	Share      float64           `json:"share"`
+	Seed       uint64            `json:"seed"`
+	Faults     []clerktest.Fault `json:"faults"`
+	Operations []clerk.Operation `json:"operations"`
+}
+
+// A rateLimit is a clerktest.Limit in JSON.
+type rateLimit struct {
+	Requests int      `json:"requests"`
+	Per      duration `json:"per"`
+}
+
+// A rateLimits is a preset or clerktest.RateLimits in JSON.
+type rateLimits struct {
+	Preset   string    `json:"preset"`
+	Creates  rateLimit `json:"creates"`
+	Bulks    rateLimit `json:"bulks"`
+	Requests rateLimit `json:"requests"`
+	Sliding  bool      `json:"sliding"`
+}
+
+func (l rateLimits) limits() (clerktest.RateLimits, error) {
+	if l.Preset != "" {
+		limits, err := Limits(l.Preset)
+		limits.Sliding = l.Sliding
+		return limits, err
+	}
+	limit := func(l rateLimit) clerktest.Limit {
+		return clerktest.Limit{Requests: l.Requests, Per: time.Duration(l.Per)}
+	}
+	return clerktest.RateLimits{
+		Creates: limit(l.Creates), Bulks: limit(l.Bulks), Requests: limit(l.Requests), Sliding: l.Sliding,
+	}, nil
+}

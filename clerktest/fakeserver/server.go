@@ -1,0 +1,59 @@
+// Package fakeserver serves a fake of Clerk's Invitations API together with a web
+// page that shows what the fake holds, a sign-up page for the links of invitations,
+// and an HTTP API that controls the fake. The program fakeclerk runs it.
+//
+//	fake := clerktest.New()
+//	server := httptest.NewServer(fakeserver.Handler(fake))
+//	fake.SetLinkBase(server.URL)
+//
+// The page and the control API need no key and show tickets and addresses: serve
+// them to people you trust, on loopback or in a test network. Requests that a
+// browser makes for another site are refused.
+//
+// docs/testing.md describes the control API.
+package fakeserver
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// controlPath is the path under which the control API is served.
+const controlPath = "/_fake/"
+
+// A server serves one fake.
+type server struct {
+	fake *clerktest.Fake
+}
+
+// Handler returns a handler for the API of fake under /v1, the page at /, the
+// sign-up page at /sign-up and the control API under /_fake/.
+func Handler(fake *clerktest.Fake) http.Handler {
+	s := &server{fake: fake}
+	own := http.NewServeMux()
+	s.addControl(own)
+	s.addPages(own)
+	isOwn := func(r *http.Request) bool {
+		path := r.URL.Path
+		return path == "/" || path == clerktest.SignUpPath || strings.HasPrefix(path, controlPath) || isLanding(r)
+	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isOwn(r) {
+			own.ServeHTTP(w, r)
+		} else {
+			fake.ServeHTTP(w, r) // not through the mux, which redirects unclean paths
+		}
+	})
+	return http.NewCrossOriginProtection().Handler(handler)
+}
+
+// isLanding reports whether a browser opens a page that the fake does not have, as
+// it does for a redirect URL that is a path.
+func isLanding(r *http.Request) bool {
+	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/v1/") && wantsHTML(r)
+}
+
+// wantsHTML reports whether a request comes from a browser's page.
+func wantsHTML(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }

@@ -1,0 +1,144 @@
+package clerktest
+
+import (
+	"cmp"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// maxRequestBody is the size beyond which the fake responds request_body_too_large.
+const maxRequestBody = 1 << 20
+
+// RoundTrip responds to a request in process, whatever its host. It makes a Fake an
+// [http.RoundTripper]. Its errors are those of the request's context or body, and of
+// faults that break connections.
+func (f *Fake) RoundTrip(req *http.Request) (*http.Response, error) {
+	var body []byte
+	if req.Body != nil {
+		var err error
+		body, err = readBody(req.Body)
+		_ = req.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
+	a := f.respond(req, body)
+	if err := sleep(req.Context(), a.delay); err != nil {
+		return nil, err
+	}
+	return a.response(req)
+}
+
+// ServeHTTP responds to a request. It makes a Fake an [http.Handler].
+func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := readBody(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the client is gone
+	}
+	a := f.respond(r, body)
+	if sleep(r.Context(), a.delay) == nil {
+		a.write(w)
+	}
+}
+
+// readBody reads a request's body until it is known to be too large.
+func readBody(body io.Reader) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(body, maxRequestBody+1))
+}
+
+// respond performs what a request asks for, unless a failure prevents it, and makes
+// the answer.
+func (f *Fake) respond(r *http.Request, body []byte) answer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r.URL.Path == ticketPath && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		return f.openLink(r.URL.Query().Get("ticket"))
+	}
+	op, id := route(r)
+	failure := f.nextFailure(op)
+	refusal := failure.before()
+	if refusal == nil {
+		refusal = f.admit(op, r, body)
+	}
+	var result any
+	if refusal == nil {
+		f.hideUntil = failure.hidesUntil()
+		result, refusal = f.perform(op, id, r.URL.Query(), body)
+		f.hideUntil = time.Time{}
+	}
+	a := failure.after(f.answer(result, refusal), f.slowness)
+	a.delay += f.latency
+	a.traceID, a.ray = f.ids.trace()
+	if version := r.Header.Get("Clerk-API-Version"); slices.Contains(apiVersions, version) {
+		a.apiVersion = version
+	}
+	f.log.add(r, op, body, a, failure)
+	return a
+}
+
+// route finds the operation of a request and the id in its path. What the API does
+// not have has no operation.
+func route(r *http.Request) (op clerk.Operation, id string) {
+	path, ok := strings.CutPrefix(r.URL.Path, "/v1/invitations")
+	if !ok {
+		return "", ""
+	}
+	id, revoke := strings.CutSuffix(strings.TrimPrefix(path, "/"), "/revoke")
+	isID := id != "" && !strings.Contains(id, "/")
+	switch {
+	case r.Method == http.MethodGet && path == "":
+		return clerk.OperationList, ""
+	case r.Method == http.MethodPost && path == "":
+		return clerk.OperationCreate, ""
+	case r.Method == http.MethodPost && path == "/bulk":
+		return clerk.OperationBulkCreate, ""
+	case r.Method == http.MethodPost && revoke && isID && path == "/"+id+"/revoke":
+		return clerk.OperationRevoke, id
+	case r.Method == http.MethodDelete && isID && path == "/"+id:
+		return clerk.OperationDelete, id
+	}
+	return "", ""
+}
+
+// apiVersions are the versions of Clerk's Backend API that an OpenAPI document was
+// published for.
+var apiVersions = []string{
+	"2021-02-05", "2024-10-01", "2025-03-12", "2025-04-10", "2025-11-10", "2025-12-03", clerk.APIVersion,
+}
+
+// admit checks what applies to all operations: key, limits, version, path and the
+// form of the body.
+func (f *Fake) admit(op clerk.Operation, r *http.Request, body []byte) *apiError {
+	key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	switch {
+	case !ok || key == "":
+		return known(clerk.CodeAuthorizationHeaderFormatInvalid)
+	case key != f.secretKey:
+		return known(clerk.CodeClerkKeyInvalid)
+	}
+	if refusal := f.limit(op); refusal != nil {
+		return refusal
+	}
+	version := cmp.Or(r.Header.Get("Clerk-API-Version"), clerk.APIVersion)
+	if !slices.Contains(apiVersions, version) {
+		return errAPIVersion(version)
+	}
+	if op == "" {
+		return errRoute(r)
+	}
+	if len(body) > maxRequestBody {
+		return known(clerk.CodeRequestBodyTooLarge)
+	}
+	if mediaType := r.Header.Get("Content-Type"); len(body) > 0 && !isJSON(mediaType) {
+		return errContentType(mediaType)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package clerktest_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+func TestDocumentedRateLimits(t *testing.T) {
+	for name, test := range map[string]struct {
+		limits clerktest.RateLimits
+		call   func(i int) (path, body string)
+		most   int
+		wait   string
+	}{
+		"creates": {clerktest.ProductionRateLimits(), func(i int) (string, string) {
+			return "/v1/invitations", fmt.Sprintf(`{"email_address":"a%d@example.com"}`, i)
+		}, 100, "3600"},
+		"bulks": {clerktest.DevelopmentRateLimits(), func(i int) (string, string) {
+			return "/v1/invitations/bulk", fmt.Sprintf(`[{"email_address":"a%d@example.com"}]`, i)
+		}, 25, "3600"},
+		"everything in production":  {clerktest.ProductionRateLimits(), revokeNobody, 1000, "10"},
+		"everything in development": {clerktest.DevelopmentRateLimits(), revokeNobody, 100, "10"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake := clerktest.New(clerktest.WithRateLimits(test.limits))
+				for i := range test.most {
+					path, body := test.call(i)
+					resp, _ := send(t, fake, "POST", path, body)
+					require.NotEqual(t, 429, resp.StatusCode, i)
+				}
+				path, body := test.call(test.most)
+				resp, got := send(t, fake, "POST", path, body)
+				require.Equal(t, 429, resp.StatusCode)
+				require.Equal(t, test.wait, resp.Header.Get("Retry-After"))
+				require.JSONEq(t, `{"errors":[{"message":"Too many requests","long_message":"Too many requests, retry later","code":"too_many_requests"}]}`, got)
+			})
+		})
+	}
+}
+
+func revokeNobody(int) (string, string) { return "/v1/invitations/inv_9/revoke", "" }
+
+func TestFixedAndSlidingWindows(t *testing.T) {
+	// Two requests an hour, at these minutes: when is the next one accepted?
+	for _, test := range []struct {
+		sliding bool
+		minutes []int
+		taken   string // t when accepted, or the seconds to wait
+	}{
+		{false, []int{0, 30, 45, 59, 60, 61, 62}, "t t 900 60 t t 3480"},
+		{true, []int{0, 30, 45, 59, 60, 61, 90}, "t t 900 60 t 1740 t"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			limit := clerktest.Limit{Requests: 2, Per: time.Hour}
+			fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{Creates: limit, Sliding: test.sliding}))
+			start := time.Now()
+			var taken []string
+			for i, minute := range test.minutes {
+				time.Sleep(time.Until(start.Add(time.Duration(minute) * time.Minute)))
+				resp, _ := send(t, fake, "POST", "/v1/invitations", fmt.Sprintf(`{"email_address":"a%d@example.com"}`, i))
+				if resp.StatusCode == 200 {
+					taken = append(taken, "t")
+				} else {
+					taken = append(taken, resp.Header.Get("Retry-After"))
+				}
+			}
+			require.Equal(t, test.taken, strings.Join(taken, " "))
+		})
+	}
+}
+
+func TestLimitsAreSeparate(t *testing.T) {
+	limits := clerktest.RateLimits{Creates: clerktest.Limit{Requests: 1, Per: time.Hour}}
+	fake := clerktest.New(clerktest.WithRateLimits(limits))
+	client, err := fake.Client()
+	require.NoError(t, err)
+	inv := invite(t, fake, "a@example.com")
+	_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "b@example.com"})
+	require.ErrorIs(t, err, clerk.ErrRateLimited)
+	_, err = client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{{EmailAddress: "b@example.com"}})
+	require.NoError(t, err)
+	_, err = client.Invitations.Revoke(t.Context(), inv.ID)
+	require.NoError(t, err)
+}
+
+func TestLimitOfNoRequests(t *testing.T) {
+	fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{Requests: clerktest.Limit{Per: time.Second}}))
+	resp, _ := send(t, fake, "GET", "/v1/invitations", "")
+	require.Equal(t, 429, resp.StatusCode)
+	require.Equal(t, "1", resp.Header.Get("Retry-After"))
+}
+
+func TestRateLimitAnswer(t *testing.T) {
+	for contentType, body := range map[string]string{"text/html": "<html>", "application/json": `{"errors":[]}`, "": "slow down"} {
+		fake := clerktest.New(
+			clerktest.WithRateLimits(clerktest.RateLimits{Requests: clerktest.Limit{Per: time.Second}}),
+			clerktest.WithRateLimitAnswer(contentType, body))
+		baseURL, stop := fake.Serve()
+		defer stop()
+		resp, got := send(t, http.DefaultTransport, "GET", baseURL+"/invitations", "")
+		require.Equal(t, 429, resp.StatusCode)
+		require.Equal(t, contentType, resp.Header.Get("Content-Type"))
+		require.Equal(t, body, got)
+		require.Equal(t, "1", resp.Header.Get("Retry-After"))
+	}
+}
+
+func TestRefusedRequestsDoNotCount(t *testing.T) {
+	fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
+		Creates: clerktest.Limit{Requests: 1, Per: time.Hour}, Requests: clerktest.Limit{Requests: 3, Per: time.Hour},
+	}))
+	for i, want := range []int{200, 429, 429, 429} {
+		resp, _ := send(t, fake, "POST", "/v1/invitations", fmt.Sprintf(`{"email_address":"a%d@example.com"}`, i))
+		require.Equal(t, want, resp.StatusCode)
+	}
+	for _, want := range []int{200, 200, 429} {
+		resp, _ := send(t, fake, "GET", "/v1/invitations", "")
+		require.Equal(t, want, resp.StatusCode)
+	}
+}

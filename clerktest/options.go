@@ -1,0 +1,98 @@
+package clerktest
+
+import (
+	"io"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// An Option configures a [Fake].
+type Option func(*options)
+
+type options struct {
+	secretKey     string
+	clientOptions []clerk.Option
+	randomIDs     bool
+	linkBase      string
+	limits        RateLimits
+	limitType     string
+	limitBody     *string
+	emailLimit    int
+	exactQuery    bool
+	unpagedArrays bool
+	faults        FaultMix
+	latency       time.Duration
+	slowness      time.Duration
+	logSize       int
+	changes       io.Writer // nil without a journal
+}
+
+// WithSecretKey sets the secret key that the fake accepts, instead of [SecretKey].
+func WithSecretKey(key string) Option {
+	return func(o *options) { o.secretKey = key }
+}
+
+// WithClientOptions configures the clients that [NewClient] and [Fake.Client]
+// return.
+func WithClientOptions(opts ...clerk.Option) Option {
+	return func(o *options) { o.clientOptions = append(o.clientOptions, opts...) }
+}
+
+// WithRandomIDs makes ids, tickets and trace ids random, as Clerk's are. By default
+// they are numbered, so that tests are repeatable; then a database that outlives the
+// fake sees the same ids again.
+func WithRandomIDs() Option {
+	return func(o *options) { o.randomIDs = true }
+}
+
+// WithExactQuery makes the list parameter query match whole addresses and ids only.
+// Which of the two Clerk does is not documented.
+func WithExactQuery() Option {
+	return func(o *options) { o.exactQuery = true }
+}
+
+// WithUnpagedArrays makes a list without paginated=true ignore limit and offset.
+// Whether Clerk does so is not documented.
+func WithUnpagedArrays() Option {
+	return func(o *options) { o.unpagedArrays = true }
+}
+
+// WithLatency delays every response of the API. [Fake.SetLatency] changes it later.
+func WithLatency(latency time.Duration) Option {
+	return func(o *options) { o.latency = latency }
+}
+
+// WithSlowDelay sets how long [FaultSlowAfter] delays a response. The default is 20
+// seconds, longer than a client waits by default.
+func WithSlowDelay(delay time.Duration) Option {
+	return func(o *options) { o.slowness = delay }
+}
+
+// WithRequestLog sets how many requests [Fake.Requests] remembers, the newest ones.
+// The default is 10,000.
+func WithRequestLog(size int) Option {
+	return func(o *options) { o.logSize = max(size, 0) }
+}
+
+// WithLinkBase sets where the links of invitations lead, such as
+// "http://localhost:8080", where the fake is served. By default they lead to
+// https://clerk.example.com. [Fake.Serve] sets it.
+func WithLinkBase(baseURL string) Option {
+	return func(o *options) { o.linkBase = baseURL }
+}
+
+// WithEmailLimit sets how many emails an instance sends in a calendar month (UTC).
+// Beyond it invitations are created, and no email is sent. Addresses with
+// "+clerk_test" do not count. Clerk documents 100 for development instances; the
+// default is no limit.
+func WithEmailLimit(perMonth int) Option {
+	return func(o *options) { o.emailLimit = perMonth }
+}
+
+// WithJournal writes every change of invitations and users to w, a line of JSON
+// each, before the request that caused it is answered. [Fake.Load] reads them. Errors
+// of w are for w to handle.
+func WithJournal(w io.Writer) Option {
+	return func(o *options) { o.changes = w }
+}

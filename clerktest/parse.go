@@ -1,0 +1,91 @@
+package clerktest
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/mail"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// maxAddress is the length of the longest address that SMTP can transport
+// (RFC 5321 with erratum 1690).
+const maxAddress = 254
+
+// A parsedRequest is a request for one invitation, with its metadata as it was sent.
+type parsedRequest struct {
+	clerk.CreateInvitationRequest
+	metadata json.RawMessage
+}
+
+// parseRequest reads the request for one invitation and checks its parameters.
+func parseRequest(body []byte) (req parsedRequest, refusal *apiError) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil || fields == nil {
+		return req, known(clerk.CodeRequestBodyInvalid)
+	}
+	parameters := []struct {
+		name, kind string
+		into       any
+	}{
+		{"email_address", "string", &req.EmailAddress},
+		{"public_metadata", "object", &req.PublicMetadata},
+		{"redirect_url", "string", &req.RedirectURL},
+		{"notify", "boolean", &req.Notify},
+		{"ignore_existing", "boolean", &req.IgnoreExisting},
+		{"expires_in_days", "integer", &req.ExpiresInDays},
+		{"template_slug", "string", &req.TemplateSlug},
+	}
+	req.metadata = json.RawMessage("{}")
+	if metadata := fields["public_metadata"]; metadata != nil && !isNull(metadata) {
+		req.metadata = bytes.Clone(metadata)
+	}
+	var wrong []entry
+	for _, p := range parameters {
+		value, given := fields[p.name]
+		delete(fields, p.name)
+		switch {
+		case !utf8.Valid(value):
+			wrong = append(wrong, paramEncoding(p.name))
+		case given && json.Unmarshal(value, p.into) != nil:
+			wrong = append(wrong, paramType(p.name, p.kind))
+		default:
+			wrong = append(wrong, checkParam(p.name, given && !isNull(value), req.CreateInvitationRequest)...)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		wrong = append(wrong, paramUnknown(name))
+	}
+	if wrong != nil {
+		return req, errParams(wrong...)
+	}
+	return req, nil
+}
+
+func isNull(value json.RawMessage) bool { return string(value) == "null" }
+
+// checkParam finds what is wrong with the value of a parameter.
+func checkParam(name string, given bool, req clerk.CreateInvitationRequest) []entry {
+	switch {
+	case name == "email_address" && req.EmailAddress == "":
+		return []entry{paramMissing(name)}
+	case name == "email_address" && len(req.EmailAddress) > maxAddress:
+		return []entry{paramLength(name, maxAddress)}
+	case name == "email_address" && !isAddress(req.EmailAddress):
+		return []entry{paramAddress(name)}
+	case name == "expires_in_days" && given && (req.ExpiresInDays < 1 || req.ExpiresInDays > 365):
+		return []entry{paramValue(name)}
+	case name == "template_slug" && given &&
+		req.TemplateSlug != clerk.TemplateSlugInvitation && req.TemplateSlug != clerk.TemplateSlugWaitlistInvitation:
+		return []entry{paramNotAllowed(name, string(req.TemplateSlug))}
+	}
+	return nil
+}
+
+func isAddress(s string) bool {
+	address, err := mail.ParseAddress(s)
+	return err == nil && address.Address == s && address.Name == ""
+}

@@ -1,0 +1,166 @@
+package clerktest
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// A record is one change of the state in a journal.
+type record struct {
+	Invitation        *clerk.Invitation  `json:"invitation,omitempty"`
+	Ticket            string             `json:"ticket,omitempty"`
+	RedirectURL       string             `json:"redirect_url,omitempty"`
+	TemplateSlug      clerk.TemplateSlug `json:"template_slug,omitempty"`
+	Notify            *bool              `json:"notify,omitempty"`
+	NoEmail           bool               `json:"no_email,omitempty"`
+	DeletedInvitation string             `json:"deleted_invitation,omitempty"`
+	User              *User              `json:"user,omitempty"`
+	RemovedUser       string             `json:"removed_user,omitempty"`
+	Reset             bool               `json:"reset,omitempty"`
+}
+
+func recordOf(inv *invitation) record {
+	return record{
+		Invitation: &inv.Invitation, Ticket: inv.ticket, RedirectURL: inv.email.RedirectURL,
+		TemplateSlug: inv.email.TemplateSlug, Notify: &inv.email.Notify, NoEmail: !inv.emailed,
+	}
+}
+
+func (r record) line() []byte { return append(marshal(r), '\n') }
+
+// journal writes a change to the journal.
+func (f *Fake) journal(r record) {
+	if f.changes != nil {
+		_, _ = f.changes.Write(r.line())
+	}
+}
+
+// Save writes all invitations and users to w in the format that [Fake.Load] reads.
+func (f *Fake) Save(w io.Writer) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := bufio.NewWriter(w)
+	for _, inv := range f.store.all {
+		if !inv.deleted {
+			_, _ = out.Write(recordOf(inv).line()) // Flush returns its error
+		}
+	}
+	for _, user := range f.users {
+		_, _ = out.Write(record{User: user}.line())
+	}
+	return out.Flush()
+}
+
+// Load adds invitations and users to the fake. It reads what [Fake.Save] and
+// [WithJournal] wrote, or a seed written by hand: JSON objects one after the other,
+// of which each has an "invitation" or a "user" in Clerk's format. All of their
+// fields but "email_address" can be left out:
+//
+//	{"invitation": {"email_address": "ada@example.com"}, "redirect_url": "https://app.example.com/join"}
+//	{"user": {"email_address": "grace@example.com"}}
+//
+// Its error says which object is invalid. The objects before it are loaded, and it is
+// [io.ErrUnexpectedEOF] when the last object is incomplete.
+func (f *Fake) Load(r io.Reader) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer f.store.sort()
+	decoder := json.NewDecoder(r)
+	decoder.DisallowUnknownFields()
+	for n := 1; ; n++ {
+		var rec record
+		err := decoder.Decode(&rec)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = f.load(rec)
+		}
+		if err != nil {
+			return fmt.Errorf("clerktest: object %d of the state: %w", n, err)
+		}
+	}
+}
+
+func (f *Fake) load(r record) error {
+	switch {
+	case r.Invitation != nil:
+		return f.loadInvitation(r)
+	case r.User != nil:
+		return f.loadUser(*r.User)
+	case r.DeletedInvitation != "":
+		if inv := f.store.byID[r.DeletedInvitation]; inv != nil {
+			f.store.remove(inv)
+		}
+	case r.RemovedUser != "":
+		delete(f.users, fold(r.RemovedUser))
+	case r.Reset:
+		f.clear()
+	default:
+		return errors.New("it has neither invitation nor user")
+	}
+	return nil
+}
+
+func (f *Fake) loadUser(user User) error {
+	if !isAddress(user.EmailAddress) {
+		return errors.New("the user's email_address is invalid")
+	}
+	if user.ID == "" {
+		user.ID = f.ids.user()
+	}
+	f.ids.skip(&f.ids.users, "user_%d", user.ID)
+	if len(user.PublicMetadata) == 0 {
+		user.PublicMetadata = json.RawMessage("{}")
+	}
+	user.CreatedAt = cmp.Or(user.CreatedAt, now())
+	f.users[fold(user.EmailAddress)] = &user
+	return nil
+}
+
+func (f *Fake) loadInvitation(r record) error {
+	state := *r.Invitation
+	if !isAddress(state.EmailAddress) {
+		return errors.New("the invitation's email_address is invalid")
+	}
+	if checkStatuses([]string{string(cmp.Or(state.Status, clerk.InvitationStatusPending))}) != nil {
+		return fmt.Errorf("the invitation's status %q is unknown", state.Status)
+	}
+	old := f.store.byID[state.ID]
+	state.Object, state.URL = "invitation", ""
+	if old != nil { // this is a later state of it
+		if old.EmailAddress != state.EmailAddress {
+			return fmt.Errorf("invitation %s has two addresses", state.ID)
+		}
+		old.Invitation = state
+		return nil
+	}
+	if state.ID == "" {
+		state.ID = f.ids.invitation()
+	}
+	f.ids.skip(&f.ids.invitations, "inv_%d", state.ID)
+	state.Status = cmp.Or(state.Status, clerk.InvitationStatusPending)
+	state.Revoked = state.Status == clerk.InvitationStatusRevoked
+	state.CreatedAt = cmp.Or(state.CreatedAt, now())
+	state.UpdatedAt = cmp.Or(state.UpdatedAt, state.CreatedAt)
+	state.ExpiresAt = cmp.Or(state.ExpiresAt, state.CreatedAt+30*dayMilli-2)
+	if len(state.PublicMetadata) == 0 {
+		state.PublicMetadata = json.RawMessage("{}")
+	}
+	inv := &invitation{Invitation: state, ticket: r.Ticket, email: Email{
+		Time: state.CreatedAt, InvitationID: state.ID, EmailAddress: state.EmailAddress, RedirectURL: r.RedirectURL,
+		TemplateSlug: cmp.Or(r.TemplateSlug, clerk.TemplateSlugInvitation), Notify: r.Notify == nil || *r.Notify,
+	}}
+	if inv.ticket == "" {
+		inv.ticket = f.ids.ticket(state.ID)
+	}
+	inv.emailed = inv.email.Notify && !r.NoEmail
+	f.store.add(inv)
+	return nil
+}

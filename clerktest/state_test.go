@@ -1,0 +1,137 @@
+package clerktest_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// TestJournalAndSaveRestoreTheState changes a fake in all ways, and loads what it
+// wrote into another.
+func TestJournalAndSaveRestoreTheState(t *testing.T) {
+	var journal bytes.Buffer
+	fake := clerktest.New(clerktest.WithJournal(&journal))
+	client, err := fake.Client()
+	require.NoError(t, err)
+	invite(t, fake, "before@example.com")
+	fake.Reset()
+	_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{
+		EmailAddress: "quiet@example.com", RedirectURL: "https://app.example.com/join", Notify: new(false),
+		PublicMetadata: map[string]any{"role": "admin"},
+	})
+	require.NoError(t, err)
+	for _, name := range []string{"accepted", "expired", "revoked", "deleted", "pending"} {
+		invite(t, fake, name+"@example.com")
+	}
+	all := fake.Invitations()
+	require.NoError(t, fake.Accept(all[1].ID))
+	require.NoError(t, fake.Expire(all[2].ID))
+	require.NoError(t, fake.Revoke(all[3].ID))
+	require.NoError(t, fake.Delete(all[4].ID))
+	fake.AddUser("user@example.com")
+	fake.AddUser("removed@example.com")
+	fake.RemoveUser("removed@example.com")
+
+	var saved bytes.Buffer
+	require.NoError(t, fake.Save(&saved))
+	for name, state := range map[string]string{"journal": journal.String(), "saved": saved.String()} {
+		loaded := clerktest.New()
+		require.NoError(t, loaded.Load(strings.NewReader(state)), name)
+		require.Equal(t, fake.Invitations(), loaded.Invitations(), name)
+		require.Equal(t, fake.Users(), loaded.Users(), name)
+		require.Equal(t, fake.Sent(), loaded.Sent(), name)
+		next := invite(t, loaded, "next@example.com")
+		require.Equal(t, "inv_000000000000000000000000008", next.ID, "no id of a loaded invitation is used again")
+		require.ErrorIs(t, create(t, loaded, "pending@example.com"), clerk.ErrDuplicateInvitation)
+		require.ErrorIs(t, create(t, loaded, "accepted@example.com"), clerk.ErrUserExists)
+	}
+}
+
+func create(t *testing.T, fake *clerktest.Fake, address string) error {
+	t.Helper()
+	client, err := fake.Client()
+	require.NoError(t, err)
+	_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+	return err
+}
+
+func TestLoadSeed(t *testing.T) {
+	fake := clerktest.New()
+	require.NoError(t, fake.Load(strings.NewReader(`
+		{"invitation": {"email_address": "ada@example.com"}, "redirect_url": "https://app.example.com/join"}
+		{"invitation": {"email_address": "alan@example.com", "status": "revoked", "created_at": 1000}}
+		{"user": {"email_address": "grace@example.com"}}`)))
+	all := fake.Invitations()
+	require.Equal(t, []string{"alan@example.com", "ada@example.com"}, []string{all[0].EmailAddress, all[1].EmailAddress})
+	require.True(t, all[0].Revoked)
+	require.Empty(t, all[0].URL)
+	require.Equal(t, clerk.UnixMilli(1000+30*24*3600*1000-2), all[0].ExpiresAt)
+	require.Equal(t, clerk.InvitationStatusPending, all[1].Status)
+	require.Equal(t, "https://app.example.com/join?__clerk_ticket=ticket_of_"+all[1].ID, open(t, fake, all[1].URL))
+	require.ErrorIs(t, create(t, fake, "grace@example.com"), clerk.ErrUserExists)
+}
+
+func TestLoadRefusesWhatItCannotRead(t *testing.T) {
+	const valid = `{"user": {"email_address": "grace@example.com"}}`
+	for seed, want := range map[string]string{
+		valid + `{}`: "object 2 of the state: it has neither invitation nor user",
+		`{"invitation": {"email_address": "nobody"}}`:                          "email_address is invalid",
+		`{"invitation": {"email_address": "a@example.com", "status": "lost"}}`: `status "lost" is unknown`,
+		`{"user": {}}`:                           "email_address is invalid",
+		`{"invitations": []}`:                    "unknown field",
+		`[]`:                                     "object 1 of the state",
+		valid + `{"user": {"email_address": "a@`: "unexpected EOF",
+		`{"invitation": {"id": "inv_1", "email_address": "a@example.com"}} {"invitation": {"id": "inv_1", "email_address": "b@example.com"}}`: "invitation inv_1 has two addresses",
+	} {
+		fake := clerktest.New()
+		require.ErrorContains(t, fake.Load(strings.NewReader(seed)), want, seed)
+	}
+	fake := clerktest.New()
+	require.ErrorIs(t, fake.Load(strings.NewReader(valid+`{"user": {"em`)), io.ErrUnexpectedEOF)
+	require.Len(t, fake.Users(), 1, "what precedes the incomplete object is loaded")
+}
+
+func TestReset(t *testing.T) {
+	fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{Creates: clerktest.Limit{Requests: 1, Per: 1 << 40}}))
+	first := invite(t, fake, "ada@example.com")
+	fake.AddUser("grace@example.com")
+	fake.Fail(clerk.OperationRevoke, clerktest.FaultDropAfter)
+	fake.Reset()
+	require.Empty(t, fake.Invitations())
+	require.Empty(t, fake.Users())
+	require.Empty(t, fake.Requests())
+	require.Empty(t, fake.Sent())
+	require.Empty(t, fake.Planned())
+	second := invite(t, fake, "ada@example.com") // the window of the limit has restarted
+	require.NotEqual(t, first.ID, second.ID)
+}
+
+func TestState(t *testing.T) {
+	fake := clerktest.New(clerktest.WithRateLimits(clerktest.ProductionRateLimits()))
+	for i := range 5 {
+		invite(t, fake, fmt.Sprintf("a%d@example.com", i))
+	}
+	require.NoError(t, fake.Accept(fake.Invitations()[1].ID))
+	require.NoError(t, fake.Expire(fake.Invitations()[2].ID))
+	s := fake.State(clerktest.Filter{Limit: 2})
+	require.Equal(t, map[clerk.InvitationStatus]int{"pending": 3, "accepted": 1, "expired": 1}, s.Counts)
+	require.Len(t, s.Invitations, 2)
+	require.Equal(t, "a4@example.com", s.Invitations[0].EmailAddress)
+	require.True(t, s.Invitations[0].Emailed)
+	require.Len(t, s.Emails, 2)
+	require.Equal(t, "a4@example.com", s.Emails[0].EmailAddress)
+	require.Len(t, s.Users, 1)
+	require.Equal(t, []int{5, 4}, []int{s.Requests[0].Number, s.Requests[1].Number})
+	require.Equal(t, 5, s.Limits.Creates.Used)
+	require.Equal(t, 5, fake.RateLimitUsage().Requests.Used)
+	require.Len(t, fake.State(clerktest.Filter{Query: "A3@", Limit: 9}).Invitations, 1)
+	fake.ResetRateLimits()
+	require.Zero(t, fake.RateLimitUsage().Creates.Used)
+}

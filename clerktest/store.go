@@ -1,0 +1,167 @@
+package clerktest
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// An invitation is one that the fake holds, with what its request asked for.
+type invitation struct {
+	clerk.Invitation // without its URL, which view adds
+	email            Email
+	ticket           string
+	emailed          bool
+	seq              int    // its place among all, oldest first
+	folded           string // its address as it is compared
+	deleted          bool
+
+	// Until hiddenUntil it is listed as was; nil when it did not exist.
+	hiddenUntil time.Time
+	was         *clerk.Invitation
+}
+
+// A store holds invitations with indexes for lookups by id, address and ticket.
+type store struct {
+	all       []*invitation // oldest first
+	byID      map[string]*invitation
+	byTicket  map[string]*invitation
+	byAddress map[string][]*invitation // by folded address, oldest first
+	byTail    map[string][]*invitation // see tails
+	hidden    []*invitation            // deleted, and still to be listed
+	created   int                      // how many were ever created
+}
+
+func newStore() store {
+	return store{
+		byID: map[string]*invitation{}, byTicket: map[string]*invitation{},
+		byAddress: map[string][]*invitation{}, byTail: map[string][]*invitation{},
+	}
+}
+
+// add appends an invitation, which must be the newest.
+func (s *store) add(inv *invitation) {
+	s.created++
+	inv.seq = s.created
+	inv.folded = fold(inv.EmailAddress)
+	s.all = append(s.all, inv)
+	s.byID[inv.ID] = inv
+	s.byTicket[inv.ticket] = inv
+	s.byAddress[inv.folded] = append(s.byAddress[inv.folded], inv)
+	for _, tail := range tails(inv.folded) {
+		s.byTail[tail] = append(s.byTail[tail], inv)
+	}
+}
+
+// remove removes an invitation from all of the store.
+func (s *store) remove(inv *invitation) {
+	is := func(other *invitation) bool { return other == inv }
+	if at, ok := slices.BinarySearchFunc(s.all, inv.seq, func(one *invitation, seq int) int { return one.seq - seq }); ok {
+		s.all = slices.Delete(s.all, at, at+1)
+	}
+	delete(s.byID, inv.ID)
+	delete(s.byTicket, inv.ticket)
+	s.byAddress[inv.folded] = slices.DeleteFunc(s.byAddress[inv.folded], is)
+	for _, tail := range tails(inv.folded) {
+		s.byTail[tail] = slices.DeleteFunc(s.byTail[tail], is)
+	}
+}
+
+// removeHidden removes the deleted invitations that are hidden no longer.
+func (s *store) removeHidden(now time.Time) {
+	s.hidden = slices.DeleteFunc(s.hidden, func(inv *invitation) bool {
+		over := !now.Before(inv.hiddenUntil)
+		if over {
+			s.remove(inv)
+		}
+		return over
+	})
+}
+
+// sort puts the invitations in the order of their creation.
+func (s *store) sort() {
+	sorted := slices.Clone(s.all)
+	slices.SortStableFunc(sorted, func(a, b *invitation) int { return int(a.CreatedAt - b.CreatedAt) })
+	created, hidden := s.created, s.hidden
+	*s = newStore()
+	s.hidden = hidden
+	for _, inv := range sorted {
+		s.add(inv)
+	}
+	s.created = max(s.created, created)
+}
+
+// find returns the invitation with an id; nil when there is none.
+func (s *store) find(id string) *invitation {
+	inv := s.byID[id]
+	if inv == nil || inv.deleted {
+		return nil
+	}
+	inv.refresh(now())
+	return inv
+}
+
+// candidates returns the invitations that can match a query, oldest first.
+func (s *store) candidates(query string, exact bool) []*invitation {
+	if query == "" {
+		return s.all
+	}
+	if inv := s.byID[query]; inv != nil {
+		return []*invitation{inv}
+	}
+	if exact {
+		return s.byAddress[fold(query)]
+	}
+	if ends := tails(fold(query)); ends != nil {
+		return s.byTail[ends[0]]
+	}
+	return s.all
+}
+
+// maxTail is how many bytes of a local part byTail indexes.
+const maxTail = 4
+
+// tails returns the last 4, 3, 2 and 1 bytes before each "@" of an address. An
+// address that contains a query with an "@" has the query's first tail, so that a
+// query by address needs no scan over all invitations.
+func tails(folded string) []string {
+	var all []string
+	for at := range len(folded) {
+		if folded[at] != '@' {
+			continue
+		}
+		for from := max(0, at-maxTail); from < at; from++ {
+			if tail := folded[from:at]; !slices.Contains(all, tail) {
+				all = append(all, tail)
+			}
+		}
+	}
+	return all
+}
+
+// refresh marks an invitation as expired when its time has come.
+func (inv *invitation) refresh(now clerk.UnixMilli) {
+	if inv.Status == clerk.InvitationStatusPending && inv.ExpiresAt != 0 && inv.ExpiresAt <= now {
+		inv.Status = clerk.InvitationStatusExpired
+	}
+}
+
+// listed is an invitation as a list shows it; nil when a list does not.
+func (inv *invitation) listed(at time.Time) *clerk.Invitation {
+	switch {
+	case at.Before(inv.hiddenUntil):
+		return inv.was
+	case inv.deleted:
+		return nil
+	}
+	inv.refresh(clerk.UnixMilli(at.UnixMilli()))
+	return &inv.Invitation
+}
+
+// fold is an address as it is compared.
+func fold(address string) string { return strings.ToLower(address) }
+
+// now is the fake's clock in its unit.
+func now() clerk.UnixMilli { return clerk.UnixMilli(time.Now().UnixMilli()) }

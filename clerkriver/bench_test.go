@@ -61,12 +61,18 @@ func BenchmarkStatus(b *testing.B) {
 	}
 }
 
+// needsSoak skips a benchmark that takes a minute or more.
+func needsSoak(b *testing.B) {
+	b.Helper()
+	if os.Getenv("CLERK_SOAK") == "" {
+		b.Skip("it takes more than a minute; set CLERK_SOAK=1")
+	}
+}
+
 // BenchmarkExisting sends a campaign for 90 seconds with Clerk's limits, on an instance
 // that has 20,000 invitations.
 func BenchmarkExisting(b *testing.B) {
-	if testing.Short() {
-		b.Skip("it takes 90 seconds")
-	}
+	needsSoak(b)
 	fake := clerktest.New()
 	client, err := fake.Client()
 	require.NoError(b, err)
@@ -106,9 +112,7 @@ func BenchmarkExisting(b *testing.B) {
 // BenchmarkWindow sends what fits into two windows of Clerk's limits, each of a minute
 // with 60 wakes instead of an hour with 60.
 func BenchmarkWindow(b *testing.B) {
-	if testing.Short() {
-		b.Skip("it takes a minute")
-	}
+	needsSoak(b)
 	limits := clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Minute}
 	for b.Loop() {
 		fake := clerktest.New(strict(limits))

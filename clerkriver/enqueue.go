@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/clerk-invitations/clerk-go"
 )
@@ -101,10 +102,12 @@ func (c *Campaigns) enqueue(ctx context.Context, riverClient *river.Client[pgx.T
 		id, list.digest.Sum(nil), list.resend); err != nil {
 		return 0, err
 	}
-	if riverClient != nil {
-		_, err = riverClient.InsertManyTx(ctx, tx, c.wakes(opts.NotBefore.Sub(now)))
+	if riverClient == nil {
+		return list.count, nil
 	}
-	return list.count, err
+	return list.count, c.insertWakes(opts.NotBefore.Sub(now), func(params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
+		return riverClient.InsertManyTx(ctx, tx, params)
+	})
 }
 
 // compare finds out whether the campaign of that name has the rows of the list.

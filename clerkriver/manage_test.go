@@ -217,6 +217,9 @@ func TestResultsFromAPlaceOn(t *testing.T) {
 		place++
 	}
 	require.Equal(t, 2500, place)
+	for row := range guests(1) {
+		require.NotContains(t, fmt.Sprintf("%+v %#v %s", row, row, row), "@")
+	}
 	for range a.Results(t.Context(), "spring", 0) {
 		break
 	}

@@ -69,6 +69,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	case errors.Is(err, errLeaseLost), errors.Is(err, errPaused):
 		r.stop(err)
 		return refuse(req, t.c.timing.lease), closeBody(req)
+	case req.Context().Err() != nil:
+		return nil, errors.Join(notSent(req.Context().Err()), closeBody(req))
 	case err != nil:
 		return nil, errors.Join(notSent(fmt.Errorf("%w: %w", ErrLimitUnavailable, err)), closeBody(req))
 	case s.wait > 0:

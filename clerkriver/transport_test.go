@@ -112,6 +112,8 @@ func TestCampaignLeavesItsShareToHandlers(t *testing.T) {
 	require.NoError(t, err)
 	_, err = a.client.Invitations.Revoke(t.Context(), fake.Invitations()[0].ID)
 	require.NoError(t, err)
+	_, err = a.client.Invitations.Delete(t.Context(), fake.Invitations()[0].ID)
+	require.NoError(t, err)
 }
 
 // TestHandlersUseFirstWhatIsLeftToThem: what campaigns may use stays for campaigns.
@@ -246,13 +248,25 @@ func TestFailingDatabaseIsAnErrorOfItsOwn(t *testing.T) {
 		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 	require.ErrorIs(t, err, ErrLimitUnavailable)
 	require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, clerk.ErrNotSent)
 	require.False(t, IsOwnRefusal(err))
 	require.Empty(t, fake.Requests())
 }
 
-// TestClocksNeedNotAgree: the limit goes by the database's clock alone. The test's other
-// machine is a database session, whose time zone is all that it can set; no time of the
-// process's own reaches the tables.
+// TestEndedContextIsNoFailureOfTheDatabase: the caller's own deadline is what ended.
+func TestEndedContextIsNoFailureOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://example.com/v1/invitations", http.NoBody)
+	require.NoError(t, err)
+	_, err = a.Transport(clerktest.New()).RoundTrip(req)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, ErrLimitUnavailable)
+}
+
+// TestClocksNeedNotAgree: the limit goes by the database's clock alone.
 func TestClocksNeedNotAgree(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 1, BulkCreates: 1, Window: time.Hour}}, clerktest.New())

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/clerk-invitations/clerk-go"
 )
@@ -87,21 +89,34 @@ func (w *worker) Work(ctx context.Context, job *river.Job[wake]) error {
 
 // wakeIn schedules a wake, and one after it.
 func (c *Campaigns) wakeIn(ctx context.Context, riverClient *river.Client[pgx.Tx], wait time.Duration) error {
-	_, err := riverClient.InsertMany(ctx, c.wakes(wait))
-	return err
+	return c.insertWakes(wait, func(params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
+		return riverClient.InsertMany(ctx, params)
+	})
 }
 
-// wakes are the jobs for a wake, and one after it. River goes by the clocks of its clients.
-func (c *Campaigns) wakes(wait time.Duration) []river.InsertManyParams {
-	at := time.Now().Add(max(0, wait))
+// insertWakes inserts the jobs for a wake, and one after it. There is one in each Wake, but
+// River goes by the clock of this machine: if that is slow, the wakes of its now have been
+// worked on, and another is inserted.
+func (c *Campaigns) insertWakes(wait time.Duration, insert func([]river.InsertManyParams) ([]*rivertype.JobInsertResult, error)) error {
+	wait = max(0, wait)
 	var params []river.InsertManyParams
-	for i := range 2 {
-		params = append(params, river.InsertManyParams{Args: wake{c.config.Instance}, InsertOpts: &river.InsertOpts{
+	for _, after := range []time.Duration{wait, wait + c.config.Wake} {
+		opts := &river.InsertOpts{
 			Queue:       c.config.Queue,
 			MaxAttempts: 1, // the next wake is the next attempt
-			ScheduledAt: at.Add(time.Duration(i) * c.config.Wake),
 			UniqueOpts:  river.UniqueOpts{ByArgs: true, ByPeriod: c.config.Wake},
-		}})
+		}
+		if after > 0 { // otherwise River works on it at once
+			opts.ScheduledAt = time.Now().Add(after)
+		}
+		params = append(params, river.InsertManyParams{Args: wake{c.config.Instance}, InsertOpts: opts})
 	}
-	return params
+	results, err := insert(params)
+	isAhead := func(result *rivertype.JobInsertResult) bool { return result.Job.FinalizedAt == nil }
+	if err != nil || slices.ContainsFunc(results, isAhead) {
+		return err
+	}
+	params[0].InsertOpts.UniqueOpts = river.UniqueOpts{}
+	_, err = insert(params[:1])
+	return err
 }

@@ -77,6 +77,18 @@ func TestWakeThatDiedBeforeItScheduled(t *testing.T) {
 	require.Len(t, fake.Invitations(), 5)
 }
 
+// TestSlowClockWakes: the wakes of what a slow machine takes for now were worked on by
+// others, which says nothing about its campaign.
+func TestSlowClockWakes(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{Wake: time.Hour}, clerktest.New())
+	a.enqueue(t, "spring", guests(5))
+	_, err := a.pool.Exec(t.Context(), "UPDATE river_job SET state = 'completed', finalized_at = now()") //nolint:misspell // River's name
+	require.NoError(t, err)
+	a.enqueue(t, "summer", guests(6))
+	require.True(t, slices.ContainsFunc(a.jobs(t), func(job *rivertype.JobRow) bool { return job.State == rivertype.JobStateAvailable }))
+}
+
 // TestWakesGoOnAfterAnError: a job that failed is not tried again, but the next wake sends.
 func TestWakesGoOnAfterAnError(t *testing.T) {
 	t.Parallel()

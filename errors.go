@@ -62,17 +62,10 @@ var sentinels = map[ErrorCode]error{
 
 // is reports whether the class or the status alone makes an error a target.
 func (m *ResponseMeta) is(target error, c class) bool {
-	switch target {
-	case ErrOutcomeUnknown:
-		return c == classAmbiguous
-	case ErrNotSent:
-		return c == classNotSent
-	case ErrUnauthorized:
-		return m.StatusCode == http.StatusUnauthorized
-	case ErrRateLimited:
-		return m.StatusCode == http.StatusTooManyRequests
-	}
-	return false
+	return target == ErrOutcomeUnknown && c == classAmbiguous ||
+		target == ErrNotSent && c == classNotSent ||
+		target == ErrUnauthorized && m.StatusCode == http.StatusUnauthorized ||
+		target == ErrRateLimited && m.StatusCode == http.StatusTooManyRequests
 }
 
 // MetaFromError returns the metadata of the response that err, or an error it wraps,

@@ -359,7 +359,7 @@ func TestServerThatCreatesAndHangs(t *testing.T) {
 			defer cancel()
 			inv, err := l.client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
 			require.NoError(t, err)
-			require.Equal(t, l.fake.Invitations(), []clerk.Invitation{*inv})
+			require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
 		})
 	}
 }

@@ -37,7 +37,7 @@ func schemaPrefix(schema string) string {
 	if schema == "" {
 		return ""
 	}
-	return pgx.Identifier{schema}.Sanitize() + "." //nolint:misspell // pgx's name
+	return pgx.Identifier{schema}.Sanitize() + "."
 }
 
 const upV1 = `

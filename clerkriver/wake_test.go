@@ -83,7 +83,7 @@ func TestSlowClockWakes(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{Wake: time.Hour}, clerktest.New())
 	a.enqueue(t, "spring", guests(5))
-	_, err := a.pool.Exec(t.Context(), "UPDATE river_job SET state = 'completed', finalized_at = now()") //nolint:misspell // River's name
+	_, err := a.pool.Exec(t.Context(), "UPDATE river_job SET state = 'completed', finalized_at = now()")
 	require.NoError(t, err)
 	a.enqueue(t, "summer", guests(6))
 	require.True(t, slices.ContainsFunc(a.jobs(t), func(job *rivertype.JobRow) bool { return job.State == rivertype.JobStateAvailable }))

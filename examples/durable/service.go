@@ -175,7 +175,7 @@ func describe(s *clerkriver.Status) string {
 		return text
 	case s.Paused != "":
 		return text + `; paused, until "durable resume": ` + s.Paused
-	case !s.WaitUntil.IsZero():
+	case !s.WaitUntil.IsZero() && s.Counts[clerkriver.StateWaiting] > 0:
 		text += " until " + clock(s.WaitUntil)
 	}
 	if s.Problem != "" {

@@ -309,16 +309,18 @@ func TestWithOtherLimits(t *testing.T) {
 
 func TestDefaultsOfRetryConfig(t *testing.T) {
 	client, _ := exampleClient()
-	_, err := client.With(clerk.WithRetry(clerk.RetryConfig{
-		Strategy: clerk.RetryBackoff, // or RetryNone
-		Backoff: clerk.BackoffStrategy{
-			InitialInterval: 500 * time.Millisecond,
-			MaxInterval:     time.Minute,
-			Exponent:        1.5,
-			MaxElapsedTime:  time.Minute,
-		},
-		RetryConnectionErrors: new(true),
-	}))
+	_, err := client.With(
+		clerk.WithRetry(clerk.RetryConfig{
+			Strategy: clerk.RetryBackoff, // or RetryNone
+			Backoff: clerk.BackoffStrategy{
+				InitialInterval: 500 * time.Millisecond,
+				MaxInterval:     time.Minute,
+				Exponent:        1.5,
+				MaxElapsedTime:  time.Minute,
+			},
+			RetryConnectionErrors: new(true),
+		}),
+	)
 	require.NoError(t, err)
 }
 

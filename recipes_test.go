@@ -348,6 +348,63 @@ func Example_rotateKeys() {
 	// true
 }
 
+func inviteWithHalfOfTheLimits(ctx context.Context, client *clerk.Client, requests []clerk.CreateInvitationRequest) {
+	progress := clerk.WithProgress(func(p clerk.Progress) {
+		switch {
+		case !p.WaitUntil.IsZero():
+			fmt.Println("waiting for", p.WaitFor)
+		case p.Done()%50 == 0:
+			left := time.Until(p.EstimateEnd(len(requests))).Round(time.Hour)
+			fmt.Printf("%d of %d, done in about %s\n", p.Done(), len(requests), left)
+		}
+	})
+	half := clerk.WithBudget(clerk.Budget{Creates: 50, BulkCreates: 12})
+	for _, err := range client.Invitations.CreateAll(ctx, slices.Values(requests), half, progress) {
+		if errors.Is(err, context.DeadlineExceeded) {
+			fmt.Println("out of time: the next run resumes")
+		}
+	}
+}
+
+func Example_budget() {
+	client, _ := exampleClient()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	inviteWithHalfOfTheLimits(ctx, client, slices.Collect(guests(1000)))
+	// Output:
+	// 50 of 1000, done in about 5h0m0s
+	// 100 of 1000, done in about 5h0m0s
+	// 150 of 1000, done in about 5h0m0s
+	// out of time: the next run resumes
+}
+
+func inviteAgain(ctx context.Context, client *clerk.Client, began time.Time) error {
+	campaign := []clerk.CreateInvitationRequest{
+		{EmailAddress: "ada@example.com", IgnoreExisting: true},
+		{EmailAddress: "grace@example.com", IgnoreExisting: true},
+	}
+	for result, err := range client.Invitations.CreateAll(ctx, slices.Values(campaign), clerk.WithSkipSince(began)) {
+		if err != nil {
+			return err
+		}
+		fmt.Println(result.Request.EmailAddress, result.Outcome)
+	}
+	return nil
+}
+
+func TestCampaignOfRecipesIsResumed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, fake := clerktest.NewClient(t)
+		_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		began := time.Now()
+		require.NoError(t, inviteAgain(t.Context(), client, began))
+		require.NoError(t, inviteAgain(t.Context(), client, began))
+		require.Len(t, fake.Sent(), 3)
+	})
+}
+
 // A Service is what the tests of docs/testing.md are about.
 type Service struct{ Clerk *clerk.Client }
 

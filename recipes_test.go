@@ -144,6 +144,44 @@ func Example_resend() {
 	// pending
 }
 
+func revokeThoseThatExpireBefore(ctx context.Context, client *clerk.Client, limit time.Time) error {
+	var ids []string
+	for inv, err := range client.Invitations.All(ctx, clerk.ListInvitationsRequest{Status: clerk.InvitationStatusPending}) {
+		if err != nil {
+			return err
+		}
+		if inv.ExpiresAt.Time().Before(limit) {
+			ids = append(ids, inv.ID)
+		}
+	}
+	for _, id := range ids { // after the loop: revoking in it would shift the pages
+		if _, err := client.Invitations.Revoke(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func Example_revokeAll() {
+	client, fake := exampleClient()
+	ctx := context.Background()
+	for _, days := range []int{1, 7} {
+		req := clerk.CreateInvitationRequest{EmailAddress: fmt.Sprintf("guest%d@example.com", days), ExpiresInDays: days}
+		if _, err := client.Invitations.Create(ctx, req); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := revokeThoseThatExpireBefore(ctx, client, time.Now().Add(48*time.Hour)); err != nil {
+		log.Fatal(err)
+	}
+	for _, inv := range fake.Invitations() {
+		fmt.Println(inv.EmailAddress, inv.Status)
+	}
+	// Output:
+	// guest1@example.com revoked
+	// guest7@example.com pending
+}
+
 func erase(ctx context.Context, client *clerk.Client, address string) error {
 	var invs []clerk.Invitation
 	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} {
@@ -330,10 +368,10 @@ func Example_rotateKeys() {
 	var current atomic.Pointer[string]
 	current.Store(new("sk_test_rotated"))
 
-	client, err := clerk.NewClient("", clerk.WithHTTPClient(&http.Client{Transport: fake}),
-		clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
-			return *current.Load(), nil
-		}))
+	keys := clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
+		return *current.Load(), nil
+	})
+	client, err := clerk.NewClient("", keys, clerk.WithHTTPClient(&http.Client{Transport: fake}))
 	if err != nil {
 		log.Fatal(err)
 	}

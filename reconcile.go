@@ -141,22 +141,36 @@ type reconciliation[T any] struct {
 	untilLookup, untilWrite time.Duration
 }
 
-// reconcile carries out a write until its outcome is known, or time is up. If a has a
-// failure, it continues from there.
+// reconcile carries out a write until its outcome is known, or time is up. If a is not
+// nil, it continues from there, and records there how far it got.
 func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T, callMeta, error) {
-	r := &reconciliation[T]{call: c, write: w, ambiguity: a, failure: a.failure}
-	if a.failure == nil {
-		a.firstSent = time.Now()
-		if result, ok := r.sendOnce(ctx); ok || !r.isOpen() {
-			return result, r.meta, r.failure
-		}
+	if a != nil && a.failure != nil {
+		return findOut(ctx, &reconciliation[T]{call: c, write: w, ambiguity: a, failure: a.failure})
 	}
-	if !c.deadline.IsZero() {
+	started := time.Now()
+	result, meta, err := w.send(ctx, c)
+	if err == nil {
+		return result, meta, nil
+	}
+	if a == nil {
+		a = new(ambiguity)
+	}
+	a.firstSent = started
+	r := &reconciliation[T]{call: c, write: w, ambiguity: a}
+	if r.record(meta, err); !r.isOpen() {
+		return result, meta, err
+	}
+	return findOut(ctx, r)
+}
+
+// findOut looks up what a write did, and retries it, until that is known.
+func findOut[T any](ctx context.Context, r *reconciliation[T]) (T, callMeta, error) {
+	if !r.deadline.IsZero() {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, c.deadline)
+		ctx, cancel = context.WithDeadline(ctx, r.deadline)
 		defer cancel()
 	}
-	l := &lookups{call: c, since: a.firstSent}
+	l := &lookups{call: r.call, since: r.firstSent}
 	for {
 		began := time.Now()
 		if err := ctxErr(ctx); err != nil {
@@ -176,21 +190,22 @@ func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T
 			if sleep(ctx, r.untilWrite) != nil {
 				continue
 			}
-			if result, ok := r.sendOnce(ctx); ok {
-				return result, r.meta, nil
+			result, meta, err := r.send(ctx, r.call)
+			if err == nil {
+				return result, meta, nil
 			}
+			r.record(meta, err)
 		}
 	}
 }
 
-// sendOnce sends the write, and records how it failed. It reports whether it succeeded.
-func (r *reconciliation[T]) sendOnce(ctx context.Context) (result T, ok bool) {
-	result, r.meta, r.failure = r.send(ctx, r.call)
+// record notes that the write failed.
+func (r *reconciliation[T]) record(meta callMeta, failure error) {
+	r.meta, r.failure = meta, failure
 	r.writes, r.looks, r.failedAt = r.writes+1, 0, time.Now()
-	if errors.Is(r.failure, ErrOutcomeUnknown) {
-		r.ambiguity.failure = r.failure
+	if errors.Is(failure, ErrOutcomeUnknown) {
+		r.ambiguity.failure = failure
 	}
-	return result, r.failure == nil
 }
 
 // isOpen reports whether the first failure of the write is to be looked up.
@@ -312,8 +327,12 @@ type clockSkew struct{ nanoseconds atomic.Int64 }
 
 // measure compares the two stamps of a create that took so long.
 func (s *clockSkew) measure(meta callMeta, created UnixMilli) {
-	date, err := http.ParseTime(meta.Header.Get("Date"))
-	if err != nil || created == 0 {
+	stamp := meta.Header.Get("Date")
+	if stamp == "" || created == 0 {
+		return
+	}
+	date, err := http.ParseTime(stamp)
+	if err != nil {
 		return
 	}
 	ahead := created.Time().Sub(date) - time.Second // Date has whole seconds

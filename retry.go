@@ -121,26 +121,28 @@ func (l *requestLoop) plan(ctx context.Context) bool {
 		return false
 	}
 	l.wait = cmp.Or(l.last.retryAfter, l.retry.Backoff.wait(l.attempts))
-	l.again = l.fits(l.wait)
+	l.again = l.fits(ctx, l.wait)
 	return l.again
 }
 
 // fits reports whether an attempt after a wait has a chance to end in time. A write that
 // does not end in time has an unknown outcome, so it needs twice as long as the longest
 // attempt so far.
-func (l *requestLoop) fits(wait time.Duration) bool {
-	if l.end.IsZero() {
+func (l *requestLoop) fits(ctx context.Context, wait time.Duration) bool {
+	end := l.end(ctx)
+	if end.IsZero() {
 		return true
 	}
 	if l.isWrite() {
 		wait = max(wait, wait+2*l.longest) // unless it overflows
 	}
-	return wait < time.Until(l.end)
+	return wait < time.Until(end)
 }
 
 // ended returns why there is no time left; nil if there is.
 func (l *requestLoop) ended(ctx context.Context) error {
-	if err := ctx.Err(); err != nil || l.end.IsZero() || time.Now().Before(l.end) {
+	end := l.end(ctx)
+	if err := ctx.Err(); err != nil || end.IsZero() || time.Now().Before(end) {
 		return err
 	}
 	return context.DeadlineExceeded

@@ -78,3 +78,21 @@ func TestLinksOfDocsLeadSomewhere(t *testing.T) {
 		}
 	}
 }
+
+func TestContributingListsFilesAndModules(t *testing.T) {
+	contributing, dependabot := readFile(t, "CONTRIBUTING.md"), readFile(t, ".github/dependabot.yml")
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, file := range files {
+		if !strings.HasSuffix(file, "_test.go") {
+			require.Contains(t, contributing, "`"+file+"`")
+		}
+	}
+	require.NoError(t, filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
+		if module := filepath.Dir(path); filepath.Base(path) == "go.mod" && module != "." {
+			require.Contains(t, contributing, "| `"+filepath.ToSlash(module)+"` |")
+			require.Contains(t, dependabot, "- /"+filepath.ToSlash(module)+"\n")
+		}
+		return err
+	}))
+}

@@ -37,7 +37,10 @@ func unindented(text string) string {
 	return lines.String()
 }
 
-var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+var (
+	goBlock  = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+	anyBlock = regexp.MustCompile("(?ms)^```.*?^```$")
+)
 
 func TestCodeOfDocsIsTested(t *testing.T) {
 	tested := unindented(readFile(t, "recipes_test.go"))
@@ -65,7 +68,8 @@ func anchors(page string) []string {
 
 func TestLinksOfDocsLeadSomewhere(t *testing.T) {
 	for _, path := range docPages(t) {
-		for _, link := range relativeLink.FindAllStringSubmatch(readFile(t, path), -1) {
+		prose := anyBlock.ReplaceAllString(readFile(t, path), "")
+		for _, link := range relativeLink.FindAllStringSubmatch(prose, -1) {
 			target := path
 			if link[1] != "" {
 				target = filepath.Join(filepath.Dir(path), link[1])
@@ -88,11 +92,13 @@ func TestContributingListsFilesAndModules(t *testing.T) {
 			require.Contains(t, contributing, "`"+file+"`")
 		}
 	}
-	require.NoError(t, filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
-		if module := filepath.Dir(path); filepath.Base(path) == "go.mod" && module != "." {
-			require.Contains(t, contributing, "| `"+filepath.ToSlash(module)+"` |")
-			require.Contains(t, dependabot, "- /"+filepath.ToSlash(module)+"\n")
+	for _, pattern := range []string{"*/go.mod", "*/*/go.mod"} {
+		paths, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, path := range paths {
+			module := filepath.ToSlash(filepath.Dir(path))
+			require.Contains(t, contributing, "| `"+module+"` |")
+			require.Contains(t, dependabot, "- /"+module+"\n")
 		}
-		return err
-	}))
+	}
 }

@@ -218,18 +218,16 @@ func (a *attempt) read(ctx context.Context, resp *http.Response, limit int64, de
 
 // checkContentType rejects a response that declares something other than JSON.
 func (a *attempt) checkContentType() error {
-	switch t := a.contentType(); {
-	case t == "", t == "application/json", strings.HasSuffix(t, "+json"):
+	if a.header.Get("Content-Type") == "application/json" {
 		return nil
-	default:
+	}
+	if t := a.contentType(); t != "" && t != "application/json" && !strings.HasSuffix(t, "+json") {
 		return errNotJSON
 	}
+	return nil
 }
 
 func (a *attempt) contentType() string {
-	if a.header.Get("Content-Type") == "application/json" {
-		return "application/json"
-	}
 	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	return mediaType
 }
@@ -253,29 +251,19 @@ func (c *call) attemptLimit(isWrite bool) time.Duration {
 	return limit
 }
 
-// attemptDeadline is when an attempt that begins now is cut off. A write that is looked
-// up afterwards uses at most two thirds of the time until the caller's deadline.
+// attemptDeadline is when an attempt that begins now is cut off, if the caller's deadline
+// is not earlier. A write that is looked up afterwards uses at most two thirds of the time
+// until that.
 func (l *requestLoop) attemptDeadline(ctx context.Context) time.Time {
 	now := time.Now()
 	limit := l.attemptLimit(l.isWrite())
 	if callers, ok := ctx.Deadline(); ok && l.isWrite() && l.retry.Strategy != RetryNone {
 		limit = min(limit, callers.Sub(now)*2/3)
 	}
-	return earlier(l.end(ctx), now.Add(limit))
-}
-
-// end is the call's deadline or the caller's; zero for none.
-func (l *requestLoop) end(ctx context.Context) time.Time {
-	callers, _ := ctx.Deadline()
-	return earlier(l.deadline, callers)
-}
-
-// earlier returns the earlier of two times, where zero means never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
+	if deadline := now.Add(limit); l.deadline.IsZero() || deadline.Before(l.deadline) {
+		return deadline
 	}
-	return a
+	return l.deadline
 }
 
 // maxPooledBody is the largest buffer that is kept for another response. A page of

@@ -12,8 +12,13 @@ type effect uint8
 const (
 	rejectsItems effect = iota // one of the batch, or all
 	mayPass                    // the items are sent again later
+	unexplained                // the same, unless it happens again and again
 	endsRun                    // no request would fare better
 )
+
+// maxUnexplained is how many requests in a row may be refused without an explanation, as
+// by a proxy or a wrong base URL, before they end the run.
+const maxUnexplained = 5
 
 // effectOf returns the effect of a failure, and the outcome of the item that is its
 // reason.
@@ -39,6 +44,8 @@ func effectOf(failure error) (effect, Outcome) {
 		return rejectsItems, OutcomeRejected
 	case class == classNotSent && isTransient(failure):
 		return mayPass, 0
+	case class == classRefused:
+		return unexplained, 0
 	}
 	return endsRun, 0
 }

@@ -316,7 +316,8 @@ func (r *run) settle(ctx context.Context, b batch, rest []item, failure error) e
 		return failure
 	default:
 		ended := r.queue.failed(b, rest, failure, time.Now())
-		if !r.reached && !r.limited {
+		nothingWorks := r.queue.streak >= maxUnexplained && len(rest) > 0 && rest[0].settledBefore == r.queue.settled
+		if !r.reached && !r.limited || effect == unexplained && nothingWorks {
 			return failure
 		}
 		r.backOff(failure)

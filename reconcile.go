@@ -98,7 +98,7 @@ func decide(s situation) decision {
 		return returnFailure
 	case s.ownRefusal && (s.found == foundOther || s.found == foundOlder && s.settled):
 		return returnFailure
-	case s.found == lookupFailed:
+	case s.found == lookupFailed, refused && !s.ambiguous:
 		return again
 	case s.found == foundUnclear, s.found == lookupRefused:
 		return reportUnknown

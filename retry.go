@@ -125,6 +125,15 @@ func (l *requestLoop) plan(ctx context.Context) bool {
 	return l.again
 }
 
+// end is the call's deadline or the caller's, whichever is earlier; zero for none.
+func (l *requestLoop) end(ctx context.Context) time.Time {
+	callers, ok := ctx.Deadline()
+	if !ok || !l.deadline.IsZero() && l.deadline.Before(callers) {
+		return l.deadline
+	}
+	return callers
+}
+
 // fits reports whether an attempt after a wait has a chance to end in time. A write that
 // does not end in time has an unknown outcome, so it needs twice as long as the longest
 // attempt so far.

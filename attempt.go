@@ -60,16 +60,16 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	a := attempt{began: time.Now()}
 	ctx, cancel := context.WithDeadline(req.Context(), l.attemptDeadline(req.Context()))
 	defer cancel()
-	conn := new(connection)
-	resp, err := l.send(httptrace.WithClientTrace(ctx, conn.trace()), req, conn)
+	conn := newConnection()
+	resp, err := l.send(httptrace.WithClientTrace(ctx, &conn.trace), req, conn)
 	if err == nil {
-		a.read(ctx, resp, l.client.maxResponseBytes, l.decode)
+		l.result = a.read(ctx, resp, l.client.maxResponseBytes, l.decode)
 	} else {
 		a.err = ownError(ctx, err)
 	}
 	a.class = classify(l.isWrite(), conn.delivery(a.err), a.status, a.err)
 	l.keep(a)
-	return a.withoutBody(req), nil
+	return withoutBody(resp, req), nil
 }
 
 // send gives the request to the transport, with the loop's headers and the cookies that
@@ -83,7 +83,7 @@ func (l *requestLoop) send(ctx context.Context, req *http.Request, conn *connect
 	}
 	cookies := req.Header
 	req = req.WithContext(ctx)
-	req.Header = l.header
+	req.Header, req.Host = l.header, req.URL.Host
 	if len(cookies) > 0 {
 		req.Header = req.Header.Clone()
 		maps.Copy(req.Header, cookies)
@@ -99,11 +99,15 @@ func (l *requestLoop) send(ctx context.Context, req *http.Request, conn *connect
 	return resp, err
 }
 
-// withoutBody is what http.Client gets to see: the status, and cookies for its jar. It
-// has no Location, as redirects are refused.
-func (a *attempt) withoutBody(req *http.Request) *http.Response {
-	resp := &http.Response{StatusCode: a.status, Body: http.NoBody, Request: req}
-	if cookies := a.header["Set-Cookie"]; cookies != nil {
+// withoutBody is what http.Client gets to see: a response without a body and, as
+// redirects are refused, without a Location. Its jar needs the cookies.
+func withoutBody(resp *http.Response, req *http.Request) *http.Response {
+	if resp == nil {
+		return &http.Response{Body: http.NoBody, Request: req}
+	}
+	cookies := resp.Header["Set-Cookie"]
+	resp.Body, resp.Request, resp.Header = http.NoBody, req, nil
+	if cookies != nil {
 		resp.Header = http.Header{"Set-Cookie": cookies}
 	}
 	return resp
@@ -111,15 +115,16 @@ func (a *attempt) withoutBody(req *http.Request) *http.Response {
 
 // A connection records how often an attempt asked for a connection, and got one.
 type connection struct {
+	trace       httptrace.ClientTrace
 	entered     bool // the transport was given the request
 	wanted, got atomic.Int32
 }
 
-func (c *connection) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn: func(string) { c.wanted.Add(1) },
-		GotConn: func(httptrace.GotConnInfo) { c.got.Add(1) },
-	}
+func newConnection() *connection {
+	c := new(connection)
+	c.trace.GetConn = func(string) { c.wanted.Add(1) }
+	c.trace.GotConn = func(httptrace.GotConnInfo) { c.got.Add(1) }
+	return c
 }
 
 // delivery says how often the request of an attempt that ended with err was sent.
@@ -172,14 +177,14 @@ func isTransient(err error) bool {
 
 // read reads the whole body of the response, within the limits, closes it, and decodes
 // the result or Clerk's refusal.
-func (a *attempt) read(ctx context.Context, resp *http.Response, limit int64, decode func([]byte) error) {
+func (a *attempt) read(ctx context.Context, resp *http.Response, limit int64, decode func([]byte) (any, error)) (result any) {
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode < 100 {
 		a.err = errNoStatus
-		return
+		return nil
 	}
 	a.status, a.header = resp.StatusCode, resp.Header
 	buf := newBodyBuffer()
@@ -188,7 +193,7 @@ func (a *attempt) read(ctx context.Context, resp *http.Response, limit int64, de
 	case isSuccess(a.status):
 		err := readBody(buf, resp, limit)
 		if a.err = cmp.Or(ownError(ctx, err), a.checkContentType()); a.err == nil {
-			a.err = decode(buf.Bytes())
+			result, a.err = decode(buf.Bytes())
 		}
 	case a.status >= 300: // the body of a 101 is the connection, and may never end
 		err := readBody(buf, resp, min(maxErrorBody, limit))
@@ -208,22 +213,21 @@ func (a *attempt) read(ctx context.Context, resp *http.Response, limit int64, de
 	if !isSuccess(a.status) {
 		a.retryAfter = retryAfter(a.header)
 	}
+	return result
 }
 
 // checkContentType rejects a response that declares something other than JSON.
 func (a *attempt) checkContentType() error {
-	switch t := a.contentType(); {
-	case t == "", t == "application/json", strings.HasSuffix(t, "+json"):
+	if a.header.Get("Content-Type") == "application/json" {
 		return nil
-	default:
+	}
+	if t := a.contentType(); t != "" && t != "application/json" && !strings.HasSuffix(t, "+json") {
 		return errNotJSON
 	}
+	return nil
 }
 
 func (a *attempt) contentType() string {
-	if a.header.Get("Content-Type") == "application/json" {
-		return "application/json"
-	}
 	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	return mediaType
 }
@@ -247,23 +251,19 @@ func (c *call) attemptLimit(isWrite bool) time.Duration {
 	return limit
 }
 
-// attemptDeadline is when an attempt that begins now is cut off. A write that is looked
-// up afterwards uses at most two thirds of the time until the caller's deadline.
+// attemptDeadline is when an attempt that begins now is cut off, if the caller's deadline
+// is not earlier. A write that is looked up afterwards uses at most two thirds of the time
+// until that.
 func (l *requestLoop) attemptDeadline(ctx context.Context) time.Time {
 	now := time.Now()
 	limit := l.attemptLimit(l.isWrite())
 	if callers, ok := ctx.Deadline(); ok && l.isWrite() && l.retry.Strategy != RetryNone {
 		limit = min(limit, callers.Sub(now)*2/3)
 	}
-	return earlier(l.end, now.Add(limit))
-}
-
-// earlier returns the earlier of two times, where zero means never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
+	if deadline := now.Add(limit); l.deadline.IsZero() || deadline.Before(l.deadline) {
+		return deadline
 	}
-	return a
+	return l.deadline
 }
 
 // maxPooledBody is the largest buffer that is kept for another response. A page of

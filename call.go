@@ -75,8 +75,8 @@ type call struct {
 	operation Operation
 	started   time.Time
 	deadline  time.Time // by MaxElapsedTime; zero for none
-	lookup    bool      // its requests look up what a write did
 	attempts  int       // of all requests so far
+	lookup    bool      // its requests look up what a write did
 	reached   bool      // a response came that is not a 5xx
 	pageBound bool      // each page of a list has all of the call's time
 }
@@ -139,34 +139,56 @@ func (c *call) finish(meta callMeta, err error) error {
 	return err
 }
 
-// key returns the current secret key; the provider must answer before the deadline.
+// key returns the current secret key. It does not wait for a provider that ignores its
+// context.
 func (c *call) key(ctx context.Context) (string, error) {
+	if c.client.keyProvider == nil {
+		return c.client.staticKey, nil
+	}
 	limit := c.deadline
 	if limit.IsZero() {
 		limit = time.Now().Add(c.attemptLimit(false))
 	}
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
-	return c.client.secretKey(ctx)
+	type answer struct {
+		key      string
+		err      error
+		panicked any
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		var a answer
+		defer func() {
+			a.panicked = recover()
+			answered <- a
+		}()
+		a.key, a.err = c.client.keyProvider(ctx)
+	}()
+	select {
+	case a := <-answered:
+		if a.panicked != nil {
+			panic(a.panicked)
+		}
+		return a.key, a.err
+	case <-ctx.Done():
+		return "", fmt.Errorf("the secret key function: %w", ctx.Err())
+	}
 }
 
 // do sends a request, retries it as the configuration says, and decodes the response.
-func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, error)) (result T, _ callMeta, _ error) {
-	l := &requestLoop{call: c, request: r, started: time.Now()}
-	l.decode = func(body []byte) (err error) {
-		result, err = decode(body)
-		return err
-	}
+func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, error)) (T, callMeta, error) {
+	l := &requestLoop{call: c, request: r, decode: func(body []byte) (any, error) { return decode(body) }}
 	if r.err != nil {
-		return result, l.meta(), invalid(r.operation, r.err)
+		return *new(T), l.meta(), invalid(r.operation, r.err)
 	}
 	l.run(ctx)
 	c.attempts += l.attempts
 	c.reached = c.reached || l.last.status > 0 && l.last.status < 500
 	if l.last.class != classSucceeded {
-		var zero T
-		return zero, l.meta(), l.failure()
+		return *new(T), l.meta(), l.failure()
 	}
+	result, _ := l.result.(T)
 	return result, l.meta(), nil
 }
 
@@ -175,14 +197,13 @@ type requestLoop struct {
 	*call
 	request
 
-	decode   func([]byte) error
-	started  time.Time
+	decode   func([]byte) (any, error)
+	result   any         // of decode
 	header   http.Header // of each attempt
-	end      time.Time   // the call's deadline or the caller's; zero for none
 	attempts int         // begun so far
 	longest  time.Duration
 	last     attempt
-	answered attempt       // the last one before it that has a response
+	answered *attempt      // the last one before it that has a response; nil without one
 	again    bool          // the policy wants another attempt
 	wait     time.Duration // before it
 	stopped  error         // why there was no further attempt: the context's error
@@ -224,8 +245,6 @@ func newRetryingClient(jar http.CookieJar, logger *slog.Logger) *retryablehttp.C
 
 // run makes the attempts. It leaves their result in l.last.
 func (l *requestLoop) run(ctx context.Context) {
-	callers, _ := ctx.Deadline()
-	l.end = earlier(l.deadline, callers)
 	req, err := l.newRequest(ctx)
 	if err != nil {
 		l.last = attempt{err: err, class: classNotSent}
@@ -255,7 +274,9 @@ func (l *requestLoop) newRequest(ctx context.Context) (*retryablehttp.Request, e
 		return nil, err
 	}
 	l.header = maps.Clone(l.callConfig.header)
-	l.header["Authorization"] = []string{"Bearer " + key}
+	if l.client.keyProvider != nil {
+		l.header["Authorization"] = []string{"Bearer " + key}
+	}
 	if l.isWrite() {
 		l.header["Content-Type"] = l.header["Accept"]
 	}
@@ -270,6 +291,7 @@ func (l *requestLoop) newRequest(ctx context.Context) (*retryablehttp.Request, e
 	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, loopKey{}, l), l.method, target, body)
 	if err == nil {
 		req.Header = l.ownCookies()
+		req.Host = "" // http.Client would copy the URL; the attempt sets it
 	}
 	return req, err
 }
@@ -288,7 +310,7 @@ func (l *requestLoop) ownCookies() http.Header {
 func (l *requestLoop) keep(a attempt) {
 	l.longest, l.again = max(l.longest, time.Since(a.began)), false
 	if l.last.status != 0 {
-		l.answered = l.last
+		l.answered = new(l.last)
 	}
 	l.last = a
 }
@@ -296,9 +318,9 @@ func (l *requestLoop) keep(a attempt) {
 // recall returns to the last response if the attempt after it timed out: it says more.
 func (l *requestLoop) recall() {
 	timedOut := errors.Is(l.last.err, context.DeadlineExceeded) || errors.Is(l.last.err, context.Canceled)
-	if timedOut && l.last.status == 0 && l.last.class != classAmbiguous && l.answered.status != 0 {
+	if timedOut && l.last.status == 0 && l.last.class != classAmbiguous && l.answered != nil {
 		l.stopped = cmp.Or(l.stopped, l.last.err)
-		l.last = l.answered
+		l.last = *l.answered
 	}
 }
 

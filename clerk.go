@@ -52,7 +52,6 @@
 package clerk
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -103,7 +102,8 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 		if err := checkSecretKey(secretKey); err != nil {
 			return nil, invalid("", err)
 		}
-		cfg.secretKey = func(context.Context) (string, error) { return secretKey, nil }
+		cfg.staticKey = secretKey
+		cfg.setHeader("Authorization", "Bearer "+secretKey)
 	}
 	return newClient(cfg, opts)
 }
@@ -123,7 +123,7 @@ func newClient(cfg clientConfig, opts []Option) (*Client, error) {
 			return nil, invalid("", err)
 		}
 	}
-	if cfg.secretKey == nil {
+	if cfg.staticKey == "" && cfg.keyProvider == nil {
 		return nil, invalid("", &InputError{Field: "secret key", Problem: "is empty"})
 	}
 	if err := cfg.checkBaseURL(); err != nil {
@@ -148,7 +148,7 @@ func formatClient(s fmt.State, name string, config func() *clientConfig) {
 // checkSecretKey rejects a string that cannot be a secret key. Its error shows no part
 // of the key.
 func checkSecretKey(key string) error {
-	problem := ""
+	var problem string
 	switch {
 	case key == "":
 		problem = "is empty"

@@ -135,20 +135,20 @@ func (r CreateResult) LogValue() slog.Value {
 type Outcome uint8
 
 const (
-	// OutcomeCreated: this run created the invitation.
+	// OutcomeCreated means that this run created the invitation.
 	OutcomeCreated Outcome = iota + 1
-	// OutcomeAlreadyInvited: the address had an invitation before, usually a pending or an
-	// accepted one: see Existing.
+	// OutcomeAlreadyInvited means that the address had an invitation before, usually a
+	// pending or an accepted one: see Existing.
 	OutcomeAlreadyInvited
-	// OutcomeUserExists: the address belongs to a user.
+	// OutcomeUserExists means that the address belongs to a user.
 	OutcomeUserExists
-	// OutcomeRejected: the request is invalid, or Clerk refused it; see Err.
+	// OutcomeRejected means that the request is invalid, or Clerk refused it; see Err.
 	OutcomeRejected
-	// OutcomeRepeated: an earlier request of the same run has the address, and its
-	// invitation was created.
+	// OutcomeRepeated means that an earlier request of the same run has the address, and
+	// its invitation was created.
 	OutcomeRepeated
-	// OutcomeUnknown: the invitation may have been created. Its request kept failing
-	// ambiguously while others succeeded; see Err.
+	// OutcomeUnknown means that the invitation may have been created. Its request kept
+	// failing ambiguously while others succeeded; see Err.
 	OutcomeUnknown
 )
 

@@ -31,6 +31,7 @@ type item struct {
 	body    []byte // its JSON
 	key     addressKey
 
+	firstSent     time.Time // in a request that was refused or failed; zero before
 	ambiguity     ambiguity // of its last write, if its outcome is unknown
 	failures      int       // without an explanation
 	alone         int       // of these, as the only item of a batch
@@ -118,7 +119,7 @@ func (q *queue) all() []item {
 // more. Of suspects it takes one, or half of them, by whichever has more left.
 func (q *queue) next(now time.Time, creates, bulks int) (b batch, single bool) {
 	due := slices.IndexFunc(q.parked, func(group parkedGroup) bool { return !group.after.After(now) })
-	n := 0
+	var n int
 	switch {
 	case len(q.suspects) > 0:
 		b = batch{items: q.suspects, from: fromSuspects}

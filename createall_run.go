@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -212,7 +211,8 @@ func (r *run) send(ctx context.Context) error {
 		}
 		rest = append(rest, it)
 	}
-	if err := r.settle(ctx, b, rest, err); err != nil {
+	sent := a.firstSent
+	if err := r.settle(ctx, b, rest, sent, err); err != nil {
 		return err
 	}
 	repeats := r.queue.repeats
@@ -239,7 +239,7 @@ func (r *run) write(ctx context.Context, items []item, a *ambiguity, l *limiter,
 	c.restart()
 	defer func() { r.reached = r.reached || c.reached }()
 	if l == &r.creates {
-		w := limited(l, mayRetry, encodedCreation(items[0].request, items[0].body, nil, ""))
+		w := limited(l, mayRetry, encodedCreation(&items[0].request, items[0].body, nil, ""))
 		inv, _, err := reconcile(ctx, &c, w, a)
 		if err != nil {
 			return nil, err
@@ -302,7 +302,7 @@ func matchItems(items []item, invs []Invitation) map[int]Invitation {
 }
 
 // settle records the result of a batch, of which the rest was not created.
-func (r *run) settle(ctx context.Context, b batch, rest []item, failure error) error {
+func (r *run) settle(ctx context.Context, b batch, rest []item, sent time.Time, failure error) error {
 	if failure == nil {
 		r.troubles = 0
 		r.queue.succeeded(b)
@@ -311,13 +311,17 @@ func (r *run) settle(ctx context.Context, b batch, rest []item, failure error) e
 	switch effect, outcome := effectOf(failure); effect {
 	case rejectsItems:
 		r.troubles = 0
-		return r.reject(ctx, b, rest, outcome, failure)
+		return r.reject(ctx, b, rest, sent, outcome, failure)
 	case endsRun:
 		r.queue.ready = slices.Concat(rest, b.others, r.queue.ready)
 		return failure
 	default:
+		for i := range rest {
+			rest[i].firstSent = cmp.Or(rest[i].firstSent, sent)
+		}
 		ended := r.queue.failed(b, rest, failure, time.Now())
-		if !r.reached && !r.limited {
+		nothingWorks := r.queue.streak >= maxUnexplained && len(rest) > 0 && rest[0].settledBefore == r.queue.settled
+		if !r.reached && !r.limited || effect == unexplained && nothingWorks {
 			return failure
 		}
 		r.backOff(failure)
@@ -336,7 +340,7 @@ func (r *run) settle(ctx context.Context, b batch, rest []item, failure error) e
 
 // reject reports the items that a refusal names, or the only one, and has the rest sent
 // again.
-func (r *run) reject(ctx context.Context, b batch, rest []item, outcome Outcome, refusal error) error {
+func (r *run) reject(ctx context.Context, b batch, rest []item, sent time.Time, outcome Outcome, refusal error) error {
 	about := named(refusal)
 	if len(rest) == 1 && len(b.items) == 1 {
 		about = map[addressKey]Outcome{rest[0].key: outcome}
@@ -346,102 +350,26 @@ func (r *run) reject(ctx context.Context, b batch, rest []item, outcome Outcome,
 		if _, ok := about[it.key]; ok {
 			blamed = append(blamed, it)
 		} else {
+			it.firstSent = cmp.Or(it.firstSent, sent)
 			unnamed = append(unnamed, it)
 		}
 	}
 	r.queue.refused(b, unnamed, len(blamed) > 0)
 	for _, it := range blamed {
+		outcome := about[it.key]
+		var inv *Invitation
 		var existing *ExistingInvitation
-		if about[it.key] == OutcomeAlreadyInvited {
-			existing = r.findExisting(ctx, it.request.EmailAddress)
+		if outcome == OutcomeAlreadyInvited {
+			if inv, existing = r.findInvitation(ctx, it, refusal); inv != nil {
+				outcome = OutcomeCreated
+			}
 		}
-		if err := r.report(it, about[it.key], nil, existing, refusal); err != nil {
+		if err := r.report(it, outcome, inv, existing, refusal); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// named returns the addresses that a refusal names, and the outcome of each.
-func named(refusal error) map[addressKey]Outcome {
-	about := map[addressKey]Outcome{}
-	if refused, ok := errors.AsType[*ClerkErrors](refusal); ok {
-		for _, one := range refused.Errors {
-			_, outcome := effectOf(&ClerkErrors{Errors: []ClerkError{one}, class: classRefused})
-			for _, address := range one.EmailAddresses() {
-				about[keyOf(address)] = outcome
-			}
-		}
-	}
-	return about
-}
-
-// An effect is what a failure means for a run.
-type effect uint8
-
-const (
-	rejectsItems effect = iota // one of the batch, or all
-	mayPass                    // the items are sent again later
-	endsRun                    // no request would fare better
-)
-
-// effectOf returns the effect of a failure, and the outcome of the item that is its
-// reason.
-func effectOf(failure error) (effect, Outcome) {
-	class, isClerks := classOf(failure), isDefinite(failure)
-	var status int
-	if m := metaOf(failure); m != nil {
-		status = m.StatusCode
-	}
-	locked := hasCode(failure, CodeConflict, CodeResourceLocked)
-	switch {
-	case errors.Is(failure, ErrUnauthorized), lookupEnds(failure) != nil, hasCode(failure, instanceCodes...):
-		return endsRun, 0
-	case class == classAmbiguous:
-		return ambiguousEffect(failure, status, locked), 0
-	case class == classRateLimited, locked, errors.Is(failure, errCutOff):
-		return mayPass, 0
-	case errors.Is(failure, ErrDuplicateInvitation):
-		return rejectsItems, OutcomeAlreadyInvited
-	case errors.Is(failure, ErrUserExists):
-		return rejectsItems, OutcomeUserExists
-	case isClerks, slices.Contains(aboutItems, status):
-		return rejectsItems, OutcomeRejected
-	case class == classNotSent && isTransient(failure):
-		return mayPass, 0
-	}
-	return endsRun, 0
-}
-
-// lookupEnds returns the failure of a lookup if it would fail again; nil otherwise.
-func lookupEnds(failure error) error {
-	sdk, ok := errors.AsType[*SDKError](failure)
-	if ok && (errors.Is(sdk.lookup, ErrUnauthorized) || errors.Is(sdk.lookup, errNoDate)) {
-		return sdk.lookup
-	}
-	return nil
-}
-
-// ambiguousEffect is the effect of an unknown outcome. If the last request met a refusal
-// that asking again does not explain, it would meet it again.
-func ambiguousEffect(failure error, status int, locked bool) effect {
-	_, readable := errors.AsType[*ClerkErrors](failure)
-	switch {
-	case !isRefusal(status), status == http.StatusTooManyRequests, errors.Is(failure, errCutOff), locked,
-		hasCode(failure, CodeNotAllowedAccess), readable && slices.Contains(aboutItems, status):
-		return mayPass
-	}
-	return endsRun
-}
-
-// instanceCodes are about the instance, not about one request.
-var instanceCodes = []ErrorCode{
-	CodeAPIVersionInvalid, CodeDevMonthlyEmailLimitExceeded, CodeInvitationsNotSupported, CodeQuotaExceeded, CodeUserQuotaExceeded,
-}
-
-// aboutItems are the statuses that are about what was sent, also without Clerk's
-// envelope.
-var aboutItems = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
 
 // backOff has the run wait after a failure, unless a limiter does.
 func (r *run) backOff(failure error) {

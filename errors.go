@@ -62,17 +62,10 @@ var sentinels = map[ErrorCode]error{
 
 // is reports whether the class or the status alone makes an error a target.
 func (m *ResponseMeta) is(target error, c class) bool {
-	switch target {
-	case ErrOutcomeUnknown:
-		return c == classAmbiguous
-	case ErrNotSent:
-		return c == classNotSent
-	case ErrUnauthorized:
-		return m.StatusCode == http.StatusUnauthorized
-	case ErrRateLimited:
-		return m.StatusCode == http.StatusTooManyRequests
-	}
-	return false
+	return target == ErrOutcomeUnknown && c == classAmbiguous ||
+		target == ErrNotSent && c == classNotSent ||
+		target == ErrUnauthorized && m.StatusCode == http.StatusUnauthorized ||
+		target == ErrRateLimited && m.StatusCode == http.StatusTooManyRequests
 }
 
 // MetaFromError returns the metadata of the response that err, or an error it wraps,
@@ -194,6 +187,9 @@ func (e *ClerkErrors) summary() string {
 
 // Is matches the sentinels of this package by code, and by status 401 and 429.
 func (e *ClerkErrors) Is(target error) bool {
+	if e == nil {
+		return false
+	}
 	for _, one := range e.Errors {
 		if sentinel := sentinels[one.Code]; sentinel != nil && sentinel == target {
 			return true
@@ -239,11 +235,16 @@ func (e *SDKError) Error() string {
 }
 
 // Unwrap returns Err.
-func (e *SDKError) Unwrap() error { return e.Err }
+func (e *SDKError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Is matches [ErrOutcomeUnknown] and [ErrNotSent], and by status [ErrUnauthorized] and
 // [ErrRateLimited]. Err matches the rest.
-func (e *SDKError) Is(target error) bool { return e.is(target, e.class) }
+func (e *SDKError) Is(target error) bool { return e != nil && e.is(target, e.class) }
 
 // line formats the one line of an error.
 func (m *ResponseMeta) line(outcome, message string) string {

@@ -32,7 +32,7 @@ func FuzzErrorEnvelope(f *testing.F) {
 		}
 		resp := &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}
 		l := &requestLoop{call: new(call), request: request{operation: OperationCreate, method: http.MethodPost}, attempts: 1}
-		l.last.read(context.Background(), resp, defaultMaxResponseBytes, func([]byte) error { return nil })
+		l.last.read(context.Background(), resp, defaultMaxResponseBytes, func([]byte) (any, error) { return nil, nil })
 		l.last.class = classify(true, deliveredOnce, status, l.last.err)
 		err := l.failure()
 		line := err.Error()

@@ -47,23 +47,24 @@ func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationReq
 	if err != nil {
 		return nil, c.finish(callMeta{}, err)
 	}
-	inv, meta, err := reconcile(ctx, c, creation(req, ""), new(ambiguity))
+	inv, meta, err := reconcile(ctx, c, creation(req, ""), nil)
 	return inv, c.finish(meta, err)
 }
 
 // creation is the write that creates one invitation, next to an older one that is known.
 func creation(req CreateInvitationRequest, older string) write[*Invitation] {
 	body, err := req.encode()
-	return encodedCreation(req, body, err, older)
+	return encodedCreation(&req, body, err, older)
 }
 
-func encodedCreation(req CreateInvitationRequest, body []byte, invalid error, older string) write[*Invitation] {
-	r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations", body: body, err: invalid}
+func encodedCreation(req *CreateInvitationRequest, body []byte, invalid error, older string) write[*Invitation] {
+	address := req.EmailAddress
 	return write[*Invitation]{
 		send: func(ctx context.Context, c *call) (*Invitation, callMeta, error) {
+			r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations", body: body, err: invalid}
 			inv, meta, err := do(ctx, c, r, func(body []byte) (*Invitation, error) {
 				inv, err := decodeInvitation(body)
-				if err == nil && isOther(inv.EmailAddress, req.EmailAddress) {
+				if err == nil && isOther(inv.EmailAddress, address) {
 					err = fmt.Errorf("%w: another address", errMismatch)
 				}
 				return inv, err
@@ -74,7 +75,7 @@ func encodedCreation(req CreateInvitationRequest, body []byte, invalid error, ol
 			return inv, meta, err
 		},
 		lookup: func(ctx context.Context, l *lookups, _ error) (*Invitation, finding, error) {
-			return l.created(ctx, req.EmailAddress, older)
+			return l.created(ctx, address, older)
 		},
 		isOwnRefusal: isDuplicate,
 		duplicates:   req.IgnoreExisting,
@@ -118,7 +119,7 @@ func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvita
 		return nil, c.finish(callMeta{}, err)
 	}
 	b := newBulk(reqs)
-	invs, meta, err := reconcile(ctx, c, b.creation(), new(ambiguity))
+	invs, meta, err := reconcile(ctx, c, b.creation(), nil)
 	return invs, c.finish(meta, b.partly(err))
 }
 
@@ -133,7 +134,7 @@ func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, op
 	if err != nil {
 		return nil, c.finish(callMeta{}, err)
 	}
-	inv, meta, err := reconcile(ctx, c, revocation(invitationID), new(ambiguity))
+	inv, meta, err := reconcile(ctx, c, revocation(invitationID), nil)
 	return inv, c.finish(meta, err)
 }
 
@@ -171,7 +172,7 @@ func (s *InvitationsService) Delete(ctx context.Context, invitationID string, op
 	if err != nil {
 		return nil, c.finish(callMeta{}, err)
 	}
-	deleted, meta, err := reconcile(ctx, c, deletion(invitationID), new(ambiguity))
+	deleted, meta, err := reconcile(ctx, c, deletion(invitationID), nil)
 	return deleted, c.finish(meta, err)
 }
 
@@ -297,11 +298,11 @@ func (c *call) resend(ctx context.Context, id string, req CreateInvitationReques
 	if req, err = likeOld(req, old); err != nil {
 		return nil, meta, invalid(OperationCreate, err)
 	}
-	inv, meta, err := reconcile(ctx, c, creation(req, old.ID), new(ambiguity))
+	inv, meta, err := reconcile(ctx, c, creation(req, old.ID), nil)
 	if err != nil || old.Status != InvitationStatusPending {
 		return inv, meta, err
 	}
-	_, meta, err = reconcile(ctx, c, revocation(id), new(ambiguity))
+	_, meta, err = reconcile(ctx, c, revocation(id), nil)
 	if err != nil && !errors.Is(err, ErrAlreadyRevoked) {
 		e := &SDKError{Err: errors.Join(ErrOldNotRevoked, err)}
 		e.describeAs(err)

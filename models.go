@@ -319,7 +319,7 @@ type DeletedObject struct {
 
 // checkID rejects an id that would change the request's path.
 func checkID(id string) error {
-	problem := ""
+	var problem string
 	switch {
 	case id == "":
 		problem = "is empty"

@@ -48,7 +48,8 @@ type clientConfig struct {
 
 	http             *http.Client // of the caller, or the library's own
 	retrying         *retryablehttp.Client
-	secretKey        func(context.Context) (string, error)
+	staticKey        string                                // empty if there is a keyProvider
+	keyProvider      func(context.Context) (string, error) // nil for none
 	maxResponseBytes int64
 	logger           *slog.Logger // nil for none
 	skew             *clockSkew   // shared with derived clients
@@ -192,8 +193,8 @@ func WithInsecurePlaintextHTTP() Option {
 // checkBaseURL rejects a scheme that would send the key unencrypted.
 func (c *callConfig) checkBaseURL() error {
 	u, err := url.Parse(c.baseURL)
-	if err != nil || u.Scheme == "https" || u.Scheme == "http" && (c.allowHTTP || isLoopback(u.Hostname())) {
-		return nil // WithBaseURL has rejected what cannot be parsed
+	if err == nil && (u.Scheme == "https" || u.Scheme == "http" && (c.allowHTTP || isLoopback(u.Hostname()))) {
+		return nil
 	}
 	return &InputError{"WithBaseURL", "is neither https nor http to a loopback address"}
 }
@@ -240,14 +241,15 @@ func WithLogger(logger *slog.Logger) Option {
 // using the key given to [NewClient], so that the key can be rotated. If provider fails
 // or returns a malformed key, the call fails with [ErrNotSent] before anything is sent,
 // and the call's error wraps that of provider. Several goroutines may call provider at
-// once. It should cache, and must return when its context ends, which is at the end of
-// the attempt timeout at the latest.
+// once. It should cache, and return when its context ends: with MaxElapsedTime or, for
+// RetryNone, after the attempt timeout. The call does not wait longer.
 func WithSecretKeyFunc(provider func(ctx context.Context) (string, error)) Option {
 	return clientOption(func(c *clientConfig) error {
 		if provider == nil {
 			return &InputError{"WithSecretKeyFunc", "is nil"}
 		}
-		c.secretKey = func(ctx context.Context) (string, error) {
+		c.staticKey = ""
+		c.keyProvider = func(ctx context.Context) (string, error) {
 			key, err := provider(ctx)
 			if err != nil {
 				return "", fmt.Errorf("the secret key function failed: %w", err)

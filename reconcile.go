@@ -98,7 +98,7 @@ func decide(s situation) decision {
 		return returnFailure
 	case s.ownRefusal && (s.found == foundOther || s.found == foundOlder && s.settled):
 		return returnFailure
-	case s.found == lookupFailed:
+	case s.found == lookupFailed, refused && !s.ambiguous:
 		return again
 	case s.found == foundUnclear, s.found == lookupRefused:
 		return reportUnknown
@@ -141,22 +141,36 @@ type reconciliation[T any] struct {
 	untilLookup, untilWrite time.Duration
 }
 
-// reconcile carries out a write until its outcome is known, or time is up. If a has a
-// failure, it continues from there.
+// reconcile carries out a write until its outcome is known, or time is up. If a is not
+// nil, it continues from there, and records there how far it got.
 func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T, callMeta, error) {
-	r := &reconciliation[T]{call: c, write: w, ambiguity: a, failure: a.failure}
-	if a.failure == nil {
-		a.firstSent = time.Now()
-		if result, ok := r.sendOnce(ctx); ok || !r.isOpen() {
-			return result, r.meta, r.failure
-		}
+	if a != nil && a.failure != nil {
+		return findOut(ctx, &reconciliation[T]{call: c, write: w, ambiguity: a, failure: a.failure})
 	}
-	if !c.deadline.IsZero() {
+	started := time.Now()
+	result, meta, err := w.send(ctx, c)
+	if err == nil {
+		return result, meta, nil
+	}
+	if a == nil {
+		a = new(ambiguity)
+	}
+	a.firstSent = started
+	r := &reconciliation[T]{call: c, write: w, ambiguity: a}
+	if r.record(meta, err); !r.isOpen() {
+		return result, meta, err
+	}
+	return findOut(ctx, r)
+}
+
+// findOut looks up what a write did, and retries it, until that is known.
+func findOut[T any](ctx context.Context, r *reconciliation[T]) (T, callMeta, error) {
+	if !r.deadline.IsZero() {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, c.deadline)
+		ctx, cancel = context.WithDeadline(ctx, r.deadline)
 		defer cancel()
 	}
-	l := &lookups{call: c, since: a.firstSent}
+	l := &lookups{call: r.call, since: r.firstSent}
 	for {
 		began := time.Now()
 		if err := ctxErr(ctx); err != nil {
@@ -169,28 +183,36 @@ func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T
 		case returnFailure:
 			return *new(T), r.meta, r.failure
 		case reportUnknown:
-			return *new(T), r.meta, unknownOutcome(r.failure, lookupErr, ctxErr(ctx))
+			if r.ambiguity.failure == nil { // a refusal, of which a part may have been carried out
+				r.ambiguity.failure = r.failure
+			}
+			failure := r.failure
+			if a := r.ambiguity.failure; classOf(a) == classAmbiguous && r.isOwnRefusal(failure) {
+				failure = a // the refusal says nothing if the call itself is its reason
+			}
+			return *new(T), r.meta, unknownOutcome(failure, lookupErr, ctxErr(ctx))
 		case lookAgain:
 			_ = sleep(ctx, r.untilLookup) // an end of ctx ends the next lookup
 		case retryWrite:
 			if sleep(ctx, r.untilWrite) != nil {
 				continue
 			}
-			if result, ok := r.sendOnce(ctx); ok {
-				return result, r.meta, nil
+			result, meta, err := r.send(ctx, r.call)
+			if err == nil {
+				return result, meta, nil
 			}
+			r.record(meta, err)
 		}
 	}
 }
 
-// sendOnce sends the write, and records how it failed. It reports whether it succeeded.
-func (r *reconciliation[T]) sendOnce(ctx context.Context) (result T, ok bool) {
-	result, r.meta, r.failure = r.send(ctx, r.call)
+// record notes that the write failed.
+func (r *reconciliation[T]) record(meta callMeta, failure error) {
+	r.meta, r.failure = meta, failure
 	r.writes, r.looks, r.failedAt = r.writes+1, 0, time.Now()
-	if errors.Is(r.failure, ErrOutcomeUnknown) {
-		r.ambiguity.failure = r.failure
+	if errors.Is(failure, ErrOutcomeUnknown) {
+		r.ambiguity.failure = failure
 	}
-	return result, r.failure == nil
 }
 
 // isOpen reports whether the first failure of the write is to be looked up.
@@ -312,13 +334,21 @@ type clockSkew struct{ nanoseconds atomic.Int64 }
 
 // measure compares the two stamps of a create that took so long.
 func (s *clockSkew) measure(meta callMeta, created UnixMilli) {
-	date, err := http.ParseTime(meta.Header.Get("Date"))
-	if err != nil || created == 0 {
+	stamp := meta.Header.Get("Date")
+	if stamp == "" || created == 0 {
 		return
 	}
-	ahead := created.Time().Sub(date) - time.Second // Date has whole seconds
-	behind := date.Sub(created.Time()) - meta.longest
-	s.nanoseconds.Store(int64(max(0, ahead-maxClockSkew, behind-maxClockSkew)))
+	date, err := http.ParseTime(stamp)
+	if err != nil {
+		return
+	}
+	ahead := created.Time().Sub(date)
+	behind := date.Add(time.Second).Sub(created.Time()) - meta.longest // Date has whole seconds
+	skew := max(0, ahead-maxClockSkew, behind-maxClockSkew)
+	if skew > 0 {
+		skew += time.Second // Date may be cut differently the next time
+	}
+	s.nanoseconds.Store(int64(skew))
 }
 
 func (s *clockSkew) get() time.Duration { return time.Duration(s.nanoseconds.Load()) }

@@ -1,0 +1,161 @@
+package clerk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// unusable is responses to a lookup that say nothing of what a write did.
+var unusable = map[string]httpmock.Responder{
+	"302":                   reply(302, ``, "Location", "https://example.com/maintenance"),
+	"200 of HTML":           reply(200, `<html>maintenance</html>`, "Content-Type", "text/html"),
+	"200, empty":            reply(200, ``),
+	"200, null":             reply(200, `null`),
+	"200 with another type": reply(200, `{"object":"invitation"}`),
+	"200, cut off":          reply(200, `{"data":[`),
+	"202":                   reply(202, ``),
+	"204":                   reply(204, ``),
+	"400":                   reply(400, `{"errors":[{"code":"request_body_invalid","message":"bad"}]}`),
+	"403":                   reply(403, `<html>error 1010</html>`, "Content-Type", "text/html"),
+	"403, empty":            reply(403, ``),
+	"404":                   reply(404, `not found`, "Content-Type", "text/plain"),
+	"404, Clerk's":          reply(404, `{"errors":[{"code":"resource_not_found","message":"not found"}]}`),
+	"409":                   reply(409, `{"errors":[{"code":"conflict","message":"conflict"}]}`),
+	"422":                   reply(422, `{"errors":[{"code":"form_param_unknown","message":"unknown"}]}`),
+	"429":                   reply(429, ``),
+	"500":                   reply(500, ``),
+}
+
+// answeringLookups is the fake with some answers to the first lists.
+func answeringLookups(fake *clerktest.Fake, times int, answer httpmock.Responder) http.RoundTripper {
+	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodGet && times > 0 {
+			times--
+			return answer(req)
+		}
+		return fake.RoundTrip(req)
+	})
+}
+
+// TestLookupOutlastsUnusableAnswers has the first three answers to lookups be unusable.
+func TestLookupOutlastsUnusableAnswers(t *testing.T) {
+	for name, answer := range unusable {
+		for _, fault := range []clerktest.Fault{clerktest.FaultErrorAfter, clerktest.FaultErrorBefore} {
+			for _, times := range []int{1, 3} {
+				t.Run(fmt.Sprint(name, "/", fault, "/", times), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := newLife(t)
+						made, erased := l.invite(t, "old@example.com"), l.invite(t, "erased@example.com")
+						for op, call := range map[clerk.Operation]func(*clerk.Client) error{
+							clerk.OperationCreate: func(c *clerk.Client) error {
+								_, err := c.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true})
+								return err
+							},
+							clerk.OperationBulkCreate: func(c *clerk.Client) error {
+								_, err := c.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{{EmailAddress: "b@example.com"}, {EmailAddress: "c@example.com"}})
+								return err
+							},
+							clerk.OperationRevoke: func(c *clerk.Client) error { _, err := c.Invitations.Revoke(t.Context(), made.ID); return err },
+							clerk.OperationDelete: func(c *clerk.Client) error { _, err := c.Invitations.Delete(t.Context(), erased.ID); return err },
+						} {
+							client, err := l.fake.Client(clerk.WithHTTPClient(&http.Client{Transport: answeringLookups(l.fake, times, answer)}))
+							require.NoError(t, err)
+							l.fake.Fail(op, fault)
+							start := time.Now()
+							require.NoError(t, call(client), op)
+							require.LessOrEqual(t, time.Since(start), 15*time.Second)
+						}
+						require.Len(t, l.fake.Invitations(), 4)
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestUnknownMatchesNothingElse has lookups fail for good, each in its way: the error is
+// the write's.
+func TestUnknownMatchesNothingElse(t *testing.T) {
+	answers := map[string]httpmock.Responder{
+		"401":     reply(401, `{"errors":[{"code":"clerk_key_invalid","message":"invalid"}]}`, "X-Clerk-Trace-Id", "of_the_lookup"),
+		"no Date": reply(200, `{"data":[],"total_count":0}`),
+	}
+	for name, answer := range unusable {
+		answers[name] = answer
+	}
+	for name, answer := range answers {
+		for writeName, failure := range map[string]httpmock.Responder{
+			"500": reply(500, ``, "X-Clerk-Trace-Id", "of_the_write", "X-Own", "write"), "reset": failing(errors.New("connection reset")),
+		} {
+			for op, call := range calls {
+				if op == clerk.OperationList {
+					continue
+				}
+				t.Run(name+"/"+writeName+"/"+string(op), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						mock := answering(failure)
+						mock.RegisterResponder(http.MethodGet, invitationsURL, answer)
+						err := call(t.Context(), newClient(t, mock))
+						require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+						for _, other := range []error{
+							clerk.ErrRateLimited, clerk.ErrUnauthorized, clerk.ErrNotFound, clerk.ErrInvalidRequest, clerk.ErrDuplicateInvitation,
+							clerk.ErrUserExists, clerk.ErrAlreadyRevoked, clerk.ErrAlreadyAccepted, clerk.ErrNotSent, clerk.ErrOldNotRevoked,
+						} {
+							require.NotErrorIs(t, err, other)
+						}
+						var refused *clerk.ClerkErrors
+						require.False(t, errors.As(err, &refused), "Clerk has not refused the write")
+						meta, ok := clerk.MetaFromError(err)
+						require.True(t, ok)
+						if writeName == "500" {
+							require.Equal(t, 500, meta.StatusCode)
+							require.Equal(t, "of_the_write", meta.TraceID)
+							require.Equal(t, "write", meta.Header.Get("X-Own"))
+						} else {
+							require.Zero(t, meta.StatusCode)
+							require.Empty(t, meta.TraceID)
+						}
+						require.Equal(t, op, meta.Operation)
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestUnknownAfterKeyFunctionFails has the key function fail once the write was sent.
+func TestUnknownAfterKeyFunctionFails(t *testing.T) {
+	for name, fail := range map[string]func() (string, error){
+		"an error": func() (string, error) { return "", errors.New("vault is sealed") },
+		"nonsense": func() (string, error) { return "pk_test_dummy", nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := 0
+				client, err := clerk.NewClient("", clerk.WithHTTPClient(&http.Client{Transport: answering(reply(500, ``))}),
+					clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
+						if n++; n == 1 {
+							return testKey, nil
+						}
+						return fail()
+					}))
+				require.NoError(t, err)
+				_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				require.NotErrorIs(t, err, clerk.ErrNotSent)
+				require.NotErrorIs(t, err, clerk.ErrInvalidRequest)
+			})
+		})
+	}
+}

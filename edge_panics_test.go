@@ -1,0 +1,135 @@
+package clerk_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// A panickyHandler is a log handler that panics at its n-th record.
+type panickyHandler struct {
+	slog.Handler
+
+	left *int
+}
+
+func (h panickyHandler) Handle(context.Context, slog.Record) error {
+	if *h.left--; *h.left == 0 {
+		panic("of the log handler")
+	}
+	return nil
+}
+
+func (panickyHandler) Enabled(context.Context, slog.Level) bool { return true }
+
+// TestPanicsReachTheCaller has a transport, a key function or a log handler panic, also
+// in requests that were made ahead.
+func TestPanicsReachTheCaller(t *testing.T) {
+	loops := map[string]func(context.Context, *clerk.Client){
+		"All": func(ctx context.Context, c *clerk.Client) {
+			for range c.Invitations.All(ctx, clerk.ListInvitationsRequest{Limit: 10}) {
+			}
+		},
+		"All, ahead": func(ctx context.Context, c *clerk.Client) {
+			for range c.Invitations.All(ctx, clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(4)) {
+			}
+		},
+		"CreateAll": func(ctx context.Context, c *clerk.Client) {
+			for range c.Invitations.CreateAll(ctx, guests(100)) {
+			}
+		},
+	}
+	for name, loop := range loops {
+		for _, at := range []int{1, 2, 4, 7} {
+			for _, who := range []string{"transport", "key function", "log handler"} {
+				t.Run(name+"/"+who+"/"+string(rune('0'+at)), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := newLife(t)
+						for i := range map[bool]int{true: 1500, false: 100}[name == "CreateAll"] { // three pages
+							_, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(1000 + i)})
+							require.NoError(t, err)
+						}
+						require.PanicsWithValue(t, "of the "+who, func() { loop(t.Context(), panicking(t, l, who, at)) })
+						synctest.Wait()
+					})
+				})
+			}
+		}
+	}
+}
+
+// panicking is a client of which something panics when it is used for the n-th time.
+func panicking(t *testing.T, l life, who string, n int) *clerk.Client {
+	t.Helper()
+	count := func(what string) {
+		if what != who {
+			return
+		}
+		if n--; n == 0 {
+			panic("of the " + who)
+		}
+	}
+	left := n
+	if who != "log handler" {
+		left = 0
+	}
+	client, err := clerk.NewClient("", clerk.WithHTTPClient(&http.Client{Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		count("transport")
+		return l.fake.RoundTrip(req)
+	})}), clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
+		count("key function")
+		return l.fake.SecretKey(), nil
+	}), clerk.WithLogger(slog.New(panickyHandler{left: &left})))
+	require.NoError(t, err)
+	return client
+}
+
+// TestSourceThatCallsGoexit is not a complete one.
+func TestSourceThatCallsGoexit(t *testing.T) {
+	for _, after := range []int{0, 1, 9, 10, 25} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			source := func(yield func(clerk.CreateInvitationRequest) bool) {
+				for req := range guests(after) {
+					if !yield(req) {
+						return
+					}
+				}
+				runtime.Goexit()
+			}
+			results, err := createAll(t, l.client, source)
+			require.Error(t, err)
+			require.LessOrEqual(t, len(results), after)
+			require.LessOrEqual(t, len(l.fake.Invitations()), after)
+		})
+	}
+}
+
+// TestSourceThatPanics reaches the loop.
+func TestSourceThatPanics(t *testing.T) {
+	for _, after := range []int{0, 1, 10, 25} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			require.PanicsWithValue(t, "of the source", func() {
+				for range l.client.Invitations.CreateAll(t.Context(), func(yield func(clerk.CreateInvitationRequest) bool) {
+					for req := range guests(after) {
+						if !yield(req) {
+							return
+						}
+					}
+					panic("of the source")
+				}) {
+				}
+			})
+			time.Sleep(time.Minute)
+		})
+	}
+}

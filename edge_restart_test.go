@@ -1,0 +1,233 @@
+package clerk_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// TestStoppedRunTellsUnknown cancels runs among faults at many times: if an invitation
+// exists that no result has, the error says that an outcome is unknown.
+func TestStoppedRunTellsUnknown(t *testing.T) {
+	for _, ignoreExisting := range []bool{false, true} {
+		for _, share := range []float64{0.2, 0.5} {
+			t.Run(fmt.Sprint(ignoreExisting, "/", share), func(t *testing.T) {
+				for i := range soaking(100, 500) {
+					synctest.Test(t, func(t *testing.T) {
+						limits := clerktest.ProductionRateLimits()
+						l := lifeWith(t, clerktest.WithRateLimits(limits), clerktest.WithFaults(clerktest.FaultMix{Share: share, Seed: uint64(i)}))
+						ctx, cancel := context.WithCancel(t.Context())
+						defer cancel()
+						at := time.Duration(i) * 97 * time.Millisecond
+						if i%3 == 0 {
+							at = time.Duration(i) * 41 * time.Second
+						}
+						timer := time.AfterFunc(at, cancel)
+						defer timer.Stop()
+						transport := slowly(l.fake, func() time.Duration { return rand.N(100 * time.Millisecond) })
+						requireStopIsTold(t, ctx, l, clientThrough(t, l.fake, transport), ignoreExisting)
+					})
+				}
+			})
+		}
+	}
+}
+
+func requireStopIsTold(t *testing.T, ctx context.Context, l life, client *clerk.Client, ignoreExisting bool) { //nolint:revive // t comes first
+	t.Helper()
+	const n = 250
+	outcomes := map[string]clerk.CreateResult{}
+	var failure error
+	for result, err := range client.Invitations.CreateAll(ctx, requestsFor(n, func(i int) clerk.CreateInvitationRequest {
+		return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
+	})) {
+		if err != nil {
+			failure = err
+		} else {
+			outcomes[result.Request.EmailAddress] = result
+		}
+	}
+	hidden := 0
+	for address, invs := range invitationsByAddress(l.fake) {
+		require.Len(t, invs, 1, "duplicated")
+		result, ok := outcomes[address]
+		switch {
+		case !ok:
+			hidden++
+		case result.Outcome == clerk.OutcomeCreated:
+			require.Equal(t, invs[0].ID, result.Invitation.ID)
+		default:
+			require.Equal(t, clerk.OutcomeUnknown, result.Outcome, "%v", result)
+		}
+	}
+	if hidden > 0 {
+		require.ErrorIs(t, failure, clerk.ErrOutcomeUnknown, "%d invitations exist that no result has", hidden)
+	}
+	if failure == nil {
+		require.Len(t, outcomes, n)
+	} else {
+		require.ErrorIs(t, failure, context.Canceled)
+	}
+}
+
+// TestRestartAtOnceDuplicatesNobody breaks runs with IgnoreExisting off, and calls again
+// with the same requests at once, while lists lag.
+func TestRestartAtOnceDuplicatesNobody(t *testing.T) {
+	for _, lag := range []time.Duration{0, time.Second, 3 * time.Second, 4500 * time.Millisecond} {
+		for _, since := range []bool{false, true} {
+			for _, by := range []string{"break", "cancel", "kill"} {
+				t.Run(fmt.Sprint(lag, "/", since, "/", by), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := lifeWith(t)
+						time.Sleep(rand.N(time.Second))
+						start := time.Now()
+						client := clientThrough(t, l.fake, lagging(l.fake, lag))
+						var opts []clerk.CreateAllOption
+						if since {
+							opts = append(opts, clerk.WithSkipSince(start))
+						}
+						requests := requestsFor(300, func(i int) clerk.CreateInvitationRequest {
+							return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: true}
+						})
+						stopAfter(t, client, requests, 230, by, opts...)
+						require.GreaterOrEqual(t, len(l.fake.Invitations()), 230)
+						results, err := createAll(t, client, requests, opts...)
+						require.NoError(t, err)
+						require.Len(t, results, 300)
+						for _, invs := range invitationsByAddress(l.fake) {
+							require.Len(t, invs, 1, "duplicated")
+						}
+						require.Len(t, l.fake.Invitations(), 300)
+					})
+				})
+			}
+		}
+	}
+}
+
+func stopAfter(t *testing.T, client *clerk.Client, requests func(func(clerk.CreateInvitationRequest) bool), n int, by string, opts ...clerk.CreateAllOption) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	defer func() {
+		if by == "kill" {
+			require.Equal(t, "killed", recover())
+		}
+	}()
+	done := 0
+	for _, err := range client.Invitations.CreateAll(ctx, requests, opts...) {
+		if err != nil {
+			require.ErrorIs(t, err, context.Canceled)
+			continue
+		}
+		if done++; done != n {
+			continue
+		}
+		switch by {
+		case "break":
+			return
+		case "cancel":
+			cancel()
+		case "kill":
+			panic("killed")
+		}
+	}
+}
+
+// TestRestartAfterLostResponse has the process end while a response is under way.
+func TestRestartAfterLostResponse(t *testing.T) {
+	for seed := range soaking(10, 40) {
+		synctest.Test(t, func(t *testing.T) {
+			l := lifeWith(t)
+			lost := seed + 3
+			n := 0
+			transport := lagging(roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				resp, err := l.fake.RoundTrip(req)
+				if n++; req.Method == http.MethodPost && n == lost {
+					panic("killed")
+				}
+				return resp, err
+			}), 3*time.Second)
+			client := clientThrough(t, l.fake, transport)
+			requests := requestsFor(300, func(i int) clerk.CreateInvitationRequest {
+				return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: true}
+			})
+			func() {
+				defer func() { require.Equal(t, "killed", recover()) }()
+				for _, err := range client.Invitations.CreateAll(t.Context(), requests) {
+					require.NoError(t, err)
+				}
+			}()
+			_, err := createAll(t, client, requests)
+			require.NoError(t, err)
+			require.Len(t, l.fake.Invitations(), 300)
+		})
+	}
+}
+
+// TestRetryAfterHasABound has a server ask to wait until 2056.
+func TestRetryAfterHasABound(t *testing.T) {
+	for _, status := range []int{429, 503} {
+		for _, value := range []string{"2718281828", "99999999999999999999", "Wed, 01 Mar 2056 00:00:00 GMT"} {
+			for _, first := range []string{"bulk", "single"} {
+				t.Run(fmt.Sprint(status, "/", value, "/", first), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := newLife(t)
+						n := 0
+						transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+							kind := "list"
+							if req.Method == http.MethodPost {
+								kind = map[bool]string{true: "bulk", false: "single"}[req.URL.Path == "/v1/invitations/bulk"]
+							}
+							if kind == first {
+								if n++; n <= 2 {
+									return reply(status, ``, "Retry-After", value)(req)
+								}
+							}
+							return l.fake.RoundTrip(req)
+						})
+						count := map[string]int{"bulk": 60, "single": 1}[first]
+						start := time.Now()
+						results, err := createAll(t, clientThrough(t, l.fake, transport), guests(count))
+						require.NoError(t, err)
+						require.Len(t, results, count)
+						require.LessOrEqual(t, time.Since(start), 5*time.Hour)
+						require.Len(t, l.fake.Invitations(), count)
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestRetryAfterOfALookupHasABound is the same for the lookup after an ambiguous write.
+func TestRetryAfterOfALookupHasABound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		lists := 0
+		transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet {
+				if lists++; lists == 2 {
+					return reply(503, ``, "Retry-After", "2718281828")(req)
+				}
+			}
+			return l.fake.RoundTrip(req)
+		})
+		l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultErrorAfter)
+		start := time.Now()
+		results, err := createAll(t, clientThrough(t, l.fake, transport), guests(30))
+		require.NoError(t, err)
+		require.Len(t, results, 30)
+		require.LessOrEqual(t, time.Since(start), 3*time.Hour)
+		require.Len(t, l.fake.Invitations(), 30)
+	})
+}

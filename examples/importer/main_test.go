@@ -285,6 +285,20 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
+// TestReadme compares the output that ../README.md has with that of the program.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	_, block, _ := strings.Cut(string(readme), "$ go run -C examples/importer . people.csv\n")
+	block, _, _ = strings.Cut(block, "report: ")
+	var out bytes.Buffer
+	to := filepath.Join(t.TempDir(), "report.csv")
+	synctest.Test(t, func(t *testing.T) {
+		require.Zero(t, command(t.Context(), []string{"-report", to, "people.csv"}, &out, &out, noKey))
+	})
+	require.Equal(t, block+"report: "+to+"\n", out.String())
+}
+
 func TestWrap(t *testing.T) {
 	for text, want := range map[string][]string{
 		"":                  {""},

@@ -64,19 +64,22 @@ func printMetrics(ctx context.Context, out io.Writer, reader sdkmetric.Reader) e
 	if err := reader.Collect(ctx, &metrics); err != nil {
 		return err
 	}
+	var lines []string
 	for _, metric := range metrics.ScopeMetrics[0].Metrics {
 		switch data := metric.Data.(type) {
 		case metricdata.Histogram[float64]:
 			for _, point := range data.DataPoints {
-				fmt.Fprintln(out, "metric", metric.Name, point.Count, text(point.Attributes.ToSlice()))
+				lines = append(lines, fmt.Sprintln("metric", metric.Name, point.Count, text(point.Attributes.ToSlice())))
 			}
 		case metricdata.Sum[int64]:
 			for _, point := range data.DataPoints {
-				fmt.Fprintln(out, "metric", metric.Name, point.Value, text(point.Attributes.ToSlice()))
+				lines = append(lines, fmt.Sprintln("metric", metric.Name, point.Value, text(point.Attributes.ToSlice())))
 			}
 		}
 	}
-	return nil
+	slices.Sort(lines) // OpenTelemetry has no order
+	_, err := io.WriteString(out, strings.Join(lines, ""))
+	return err
 }
 
 // text returns attributes in one line.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -202,4 +203,7 @@ func TestResultsAreCountedByOutcome(t *testing.T) {
 	} {
 		require.Contains(t, out.String(), line+"\n")
 	}
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "$ go run -C examples/otel .\n"+out.String()+"```\n")
 }

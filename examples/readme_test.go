@@ -21,7 +21,7 @@ func TestReadmeHasTheOutput(t *testing.T) {
 	require.Len(t, blocks, 4)
 	for _, example := range blocks {
 		args := strings.Fields(example[1])
-		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...) //nolint:gosec // commands of the README
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 		cmd.Dir = ".."
 		output, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s: %s", example[1], output)

@@ -18,14 +18,14 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// invite invites an address, and returns the error and the log.
-func invite(t *testing.T, api http.RoundTripper, address string) (err error, log string) { //nolint:revive // the log explains the error
+// invite invites an address, and returns the log and the error.
+func invite(t *testing.T, api http.RoundTripper, address string) (log string, err error) {
 	t.Helper()
 	var out bytes.Buffer
 	people, err := NewPeople(clerktest.SecretKey, api, slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	require.NoError(t, err)
 	_, err = people.Invite(t.Context(), address)
-	return err, out.String()
+	return out.String(), err
 }
 
 // A roundTripper is a function that answers requests.
@@ -49,28 +49,28 @@ func TestErrorsHaveReasons(t *testing.T) {
 		address string
 		reason  error
 		logged  string
+
+		retryAfter time.Duration
 	}{
-		"known":   {withUser, "ada@example.com", ErrKnown, "route=\"POST /invitations\" attempt=1"},
-		"invalid": {clerktest.New(), "ada", ErrInvalid, "status=422"},
-		"empty":   {clerktest.New(), "", ErrInvalid, "call failed"},
-		"busy":    {clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{Creates: clerktest.Limit{Per: time.Hour}})), "ada@example.com", ErrBusy, "status=429"},
-		"unknown": {lost, "ada@example.com", ErrUnknown, "route=\"GET /invitations\" attempt=2"},
-		"refused": {roundTripper(refused), "ada@example.com", ErrDown, "error=*net.OpError"},
-		"key":     {clerktest.New(clerktest.WithSecretKey("sk_test_another")), "ada@example.com", ErrDown, "status=401"},
+		"known":   {withUser, "ada@example.com", ErrKnown, "route=\"POST /invitations\" attempt=1", 0},
+		"invalid": {clerktest.New(), "ada", ErrInvalid, "status=422", 0},
+		"empty":   {clerktest.New(), "", ErrInvalid, "call failed", 0},
+		"busy":    {clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{Creates: clerktest.Limit{Per: time.Hour}})), "ada@example.com", ErrBusy, "status=429", time.Hour},
+		"unknown": {lost, "ada@example.com", ErrUnknown, "route=\"GET /invitations\" attempt=2", 0},
+		"refused": {roundTripper(refused), "ada@example.com", ErrDown, "error=*net.OpError", 0},
+		"key":     {clerktest.New(clerktest.WithSecretKey("sk_test_another")), "ada@example.com", ErrDown, "status=401", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				err, log := invite(t, test.api, test.address)
+				log, err := invite(t, test.api, test.address)
 				require.ErrorIs(t, err, test.reason)
 				require.Contains(t, log, test.logged)
 				require.Contains(t, log, "level=WARN")
 				_, refused := errors.AsType[*clerk.ClerkErrors](err)
 				_, failed := errors.AsType[*clerk.SDKError](err)
 				require.False(t, refused || failed, "it wraps no error of package clerk")
-				if test.reason == ErrBusy {
-					wrapped, _ := errors.AsType[*Error](err)
-					require.Equal(t, time.Hour, wrapped.RetryAfter)
-				}
+				wrapped, _ := errors.AsType[*Error](err)
+				require.Equal(t, test.retryAfter, wrapped.RetryAfter)
 				for _, secret := range []string{"ada", "sk_test", "query="} {
 					require.NotContains(t, log+err.Error(), secret)
 				}

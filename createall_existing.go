@@ -82,6 +82,24 @@ func (r *run) recordExisting(inv Invitation) {
 	}
 }
 
+// findInvitation finds the invitation that a duplicate_record is about. If the item was
+// sent before, in a bulk that was refused, it may be the run's own: nobody documents that
+// bulks are all or nothing.
+func (r *run) findInvitation(ctx context.Context, it item, refusal error) (*Invitation, *ExistingInvitation) {
+	if !it.firstSent.IsZero() {
+		c := *r.call
+		c.restart()
+		w := encodedCreation(&it.request, it.body, nil, "")
+		w.mayRetry = func() bool { return false }
+		a := &ambiguity{firstSent: it.firstSent, failedAt: time.Now(), failure: refusal}
+		inv, _, err := findOut(ctx, &reconciliation[*Invitation]{call: &c, write: w, ambiguity: a, failure: refusal})
+		if err == nil {
+			return inv, nil
+		}
+	}
+	return nil, r.findExisting(ctx, it.request.EmailAddress)
+}
+
 // findExisting returns the newest invitation of an address that is not revoked; nil if
 // there is none, or it cannot be found.
 func (r *run) findExisting(ctx context.Context, address string) *ExistingInvitation {

@@ -31,6 +31,7 @@ type item struct {
 	body    []byte // its JSON
 	key     addressKey
 
+	firstSent     time.Time // in a request that was refused or failed; zero before
 	ambiguity     ambiguity // of its last write, if its outcome is unknown
 	failures      int       // without an explanation
 	alone         int       // of these, as the only item of a batch

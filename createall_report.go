@@ -14,6 +14,7 @@ func (r *run) report(it item, outcome Outcome, inv *Invitation, existing *Existi
 	case OutcomeRejected: // the address may fare better with other parameters
 		r.known.remove(it.key)
 	case OutcomeCreated:
+		err = nil
 		r.known.set(it.key, outcome, &ExistingInvitation{inv.ID, InvitationStatusPending})
 	case OutcomeUnknown:
 		r.known.set(it.key, outcome, nil)

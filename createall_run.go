@@ -211,7 +211,8 @@ func (r *run) send(ctx context.Context) error {
 		}
 		rest = append(rest, it)
 	}
-	if err := r.settle(ctx, b, rest, err); err != nil {
+	sent := a.firstSent
+	if err := r.settle(ctx, b, rest, sent, err); err != nil {
 		return err
 	}
 	repeats := r.queue.repeats
@@ -301,7 +302,7 @@ func matchItems(items []item, invs []Invitation) map[int]Invitation {
 }
 
 // settle records the result of a batch, of which the rest was not created.
-func (r *run) settle(ctx context.Context, b batch, rest []item, failure error) error {
+func (r *run) settle(ctx context.Context, b batch, rest []item, sent time.Time, failure error) error {
 	if failure == nil {
 		r.troubles = 0
 		r.queue.succeeded(b)
@@ -310,11 +311,14 @@ func (r *run) settle(ctx context.Context, b batch, rest []item, failure error) e
 	switch effect, outcome := effectOf(failure); effect {
 	case rejectsItems:
 		r.troubles = 0
-		return r.reject(ctx, b, rest, outcome, failure)
+		return r.reject(ctx, b, rest, sent, outcome, failure)
 	case endsRun:
 		r.queue.ready = slices.Concat(rest, b.others, r.queue.ready)
 		return failure
 	default:
+		for i := range rest {
+			rest[i].firstSent = cmp.Or(rest[i].firstSent, sent)
+		}
 		ended := r.queue.failed(b, rest, failure, time.Now())
 		nothingWorks := r.queue.streak >= maxUnexplained && len(rest) > 0 && rest[0].settledBefore == r.queue.settled
 		if !r.reached && !r.limited || effect == unexplained && nothingWorks {
@@ -336,7 +340,7 @@ func (r *run) settle(ctx context.Context, b batch, rest []item, failure error) e
 
 // reject reports the items that a refusal names, or the only one, and has the rest sent
 // again.
-func (r *run) reject(ctx context.Context, b batch, rest []item, outcome Outcome, refusal error) error {
+func (r *run) reject(ctx context.Context, b batch, rest []item, sent time.Time, outcome Outcome, refusal error) error {
 	about := named(refusal)
 	if len(rest) == 1 && len(b.items) == 1 {
 		about = map[addressKey]Outcome{rest[0].key: outcome}
@@ -346,16 +350,21 @@ func (r *run) reject(ctx context.Context, b batch, rest []item, outcome Outcome,
 		if _, ok := about[it.key]; ok {
 			blamed = append(blamed, it)
 		} else {
+			it.firstSent = cmp.Or(it.firstSent, sent)
 			unnamed = append(unnamed, it)
 		}
 	}
 	r.queue.refused(b, unnamed, len(blamed) > 0)
 	for _, it := range blamed {
+		outcome := about[it.key]
+		var inv *Invitation
 		var existing *ExistingInvitation
-		if about[it.key] == OutcomeAlreadyInvited {
-			existing = r.findExisting(ctx, it.request.EmailAddress)
+		if outcome == OutcomeAlreadyInvited {
+			if inv, existing = r.findInvitation(ctx, it, refusal); inv != nil {
+				outcome = OutcomeCreated
+			}
 		}
-		if err := r.report(it, about[it.key], nil, existing, refusal); err != nil {
+		if err := r.report(it, outcome, inv, existing, refusal); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -51,7 +52,10 @@ func (l *lookups) list(ctx context.Context, req ListInvitationsRequest) ([]Invit
 		invs = append(invs, page...)
 		req.Offset += len(page)
 		isLast := req.Offset >= list.TotalCount && (list.TotalCount >= 0 || len(page) < MaxListLimit)
-		if isLast || req.Query == "" && page[len(page)-1].CreatedAt < l.unclear {
+		isOld := page[len(page)-1].CreatedAt < l.unclear && slices.IsSortedFunc(page, func(a, b Invitation) int {
+			return cmp.Compare(b.CreatedAt, a.CreatedAt)
+		})
+		if isLast || req.Query == "" && isOld {
 			return invs, nil
 		}
 	}

@@ -183,7 +183,14 @@ func findOut[T any](ctx context.Context, r *reconciliation[T]) (T, callMeta, err
 		case returnFailure:
 			return *new(T), r.meta, r.failure
 		case reportUnknown:
-			return *new(T), r.meta, unknownOutcome(r.failure, lookupErr, ctxErr(ctx))
+			if r.ambiguity.failure == nil { // a refusal, of which a part may have been carried out
+				r.ambiguity.failure = r.failure
+			}
+			failure := r.failure
+			if a := r.ambiguity.failure; classOf(a) == classAmbiguous && r.isOwnRefusal(failure) {
+				failure = a // the refusal says nothing if the call itself is its reason
+			}
+			return *new(T), r.meta, unknownOutcome(failure, lookupErr, ctxErr(ctx))
 		case lookAgain:
 			_ = sleep(ctx, r.untilLookup) // an end of ctx ends the next lookup
 		case retryWrite:
@@ -335,8 +342,8 @@ func (s *clockSkew) measure(meta callMeta, created UnixMilli) {
 	if err != nil {
 		return
 	}
-	ahead := created.Time().Sub(date) - time.Second // Date has whole seconds
-	behind := date.Sub(created.Time()) - meta.longest
+	ahead := created.Time().Sub(date)
+	behind := date.Add(time.Second).Sub(created.Time()) - meta.longest // Date has whole seconds
 	s.nanoseconds.Store(int64(max(0, ahead-maxClockSkew, behind-maxClockSkew)))
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestReadBodyInto(t *testing.T) {
+func TestReadBodyReadsUpToTheLimit(t *testing.T) {
 	broken := errors.New("connection reset")
 	long := strings.Repeat("x", 3<<20)
 	for name, test := range map[string]struct {
@@ -46,8 +46,8 @@ func TestReadBodyInto(t *testing.T) {
 	}
 }
 
-// TestReadBodyIntoTrustsNoLength has a response claim more than it holds.
-func TestReadBodyIntoTrustsNoLength(t *testing.T) {
+// TestReadBodyDoesNotTrustTheContentLength has a response claim more than it holds.
+func TestReadBodyDoesNotTrustTheContentLength(t *testing.T) {
 	var buf bytes.Buffer
 	require.NoError(t, readBody(&buf, &http.Response{Body: http.NoBody, ContentLength: math.MaxInt64}, math.MaxInt64))
 	require.LessOrEqual(t, buf.Cap(), maxPooledBody)

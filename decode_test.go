@@ -249,8 +249,8 @@ func TestDecodeErrorsSayWhere(t *testing.T) {
 	}
 }
 
-// TestDecodedIsCopied overwrites the body, which may be a buffer for the next one.
-func TestDecodedIsCopied(t *testing.T) {
+// TestDecodedInvitationsDoNotShareTheBody overwrites the body, which may be a buffer for the next one.
+func TestDecodedInvitationsDoNotShareTheBody(t *testing.T) {
 	long := strings.Replace(fullJSON, "/ticket", strings.Repeat("t", 1000), 1)
 	want := full
 	want.URL = strings.Repeat("t", 1000)
@@ -276,8 +276,8 @@ func TestDecodedIsCopied(t *testing.T) {
 
 func overwrite(body []byte) { copy(body, bytes.Repeat([]byte("#"), len(body))) }
 
-// TestDecodedMetadataIsSeparate appends to one invitation's metadata.
-func TestDecodedMetadataIsSeparate(t *testing.T) {
+// TestDecodedMetadataIsNotShared appends to one invitation's metadata.
+func TestDecodedMetadataIsNotShared(t *testing.T) {
 	invs, err := decodeInvitations([]byte("[" + fullJSON + "," + fullJSON + "]"))
 	require.NoError(t, err)
 	_ = append(invs[0].PublicMetadata, strings.Repeat("#", 100)...)

@@ -50,7 +50,7 @@ func TestClockSkewGivesNoFalseOutcome(t *testing.T) {
 							own := string(fault[0]) + string(fault[len(fault)-1]) + "_own@example.com"
 							l.fake.Fail(clerk.OperationCreate, fault)
 							inv, err := create(own)
-							requireTrue(t, standing(l.fake)[own], inv, err)
+							requireTrue(t, invitationsByAddress(l.fake)[own], inv, err)
 							require.NotErrorIs(t, err, clerk.ErrDuplicateInvitation, "a false duplicate")
 							time.Sleep(time.Minute)
 						}
@@ -63,7 +63,7 @@ func TestClockSkewGivesNoFalseOutcome(t *testing.T) {
 						if gap < 2*time.Second {
 							return // within a second, Clerk's clock cannot tell whose it is
 						}
-						invs := standing(l.fake)["others@example.com"]
+						invs := invitationsByAddress(l.fake)["others@example.com"]
 						if err == nil {
 							require.Len(t, invs, 2)
 							require.Equal(t, invs[1].ID, inv.ID, "the invitation of others")
@@ -105,7 +105,7 @@ func TestLookupReadsEveryPage(t *testing.T) {
 						for i := range 1100 {
 							_, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: fmt.Sprintf("x%dada@example.com", i)})
 							require.NoError(t, err)
-							time.Sleep(time.Millisecond)
+							time.Sleep(time.Second)
 						}
 						time.Sleep(time.Hour)
 						client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -118,7 +118,7 @@ func TestLookupReadsEveryPage(t *testing.T) {
 						l.fake.Fail(clerk.OperationCreate, fault)
 						inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
 						require.NoError(t, err)
-						requireTrue(t, standing(l.fake)[address], inv, err)
+						requireTrue(t, invitationsByAddress(l.fake)[address], inv, err)
 						found, err := client.Invitations.FindPending(t.Context(), address)
 						require.NoError(t, err)
 						require.Equal(t, inv.ID, found.ID)
@@ -129,7 +129,7 @@ func TestLookupReadsEveryPage(t *testing.T) {
 							_, err := client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{
 								{EmailAddress: "b@example.com", IgnoreExisting: true}, {EmailAddress: "c@example.com", IgnoreExisting: true},
 							})
-							require.Len(t, standing(l.fake)["b@example.com"], 1, "%v", err)
+							require.Len(t, invitationsByAddress(l.fake)["b@example.com"], 1, "%v", err)
 						}
 					})
 				})

@@ -95,7 +95,7 @@ func TestPartOfARefusedBulkIsReported(t *testing.T) {
 						case len(made) > 0:
 							require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
 						}
-						for _, invs := range standing(l.fake) {
+						for _, invs := range invitationsByAddress(l.fake) {
 							require.Len(t, invs, 1, "duplicated")
 						}
 					})
@@ -142,7 +142,7 @@ func TestCreateAllReportsItsPartsOfBulks(t *testing.T) {
 // called somebody else's.
 func requireResultsMatch(t *testing.T, fake *clerktest.Fake, results []clerk.CreateResult) {
 	t.Helper()
-	stand := standing(fake)
+	stand := invitationsByAddress(fake)
 	for _, result := range results {
 		invs := stand[result.Request.EmailAddress]
 		require.LessOrEqual(t, len(invs), 1, "duplicated: %v", result)

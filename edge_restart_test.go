@@ -57,7 +57,7 @@ func requireStopIsTold(t *testing.T, ctx context.Context, l life, client *clerk.
 		}
 	}
 	hidden := 0
-	for address, invs := range standing(l.fake) {
+	for address, invs := range invitationsByAddress(l.fake) {
 		require.Len(t, invs, 1, "duplicated")
 		result, ok := outcomes[address]
 		switch {
@@ -103,7 +103,7 @@ func TestRestartAtOnceDuplicatesNobody(t *testing.T) {
 						results, err := createAll(t, client, requests, opts...)
 						require.NoError(t, err)
 						require.Len(t, results, 300)
-						for _, invs := range standing(l.fake) {
+						for _, invs := range invitationsByAddress(l.fake) {
 							require.Len(t, invs, 1, "duplicated")
 						}
 						require.Len(t, l.fake.Invitations(), 300)

@@ -2,9 +2,14 @@ package clerk_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +44,11 @@ const (
 		`"meta":{"email_addresses":["` + address + `"]}}],"clerk_trace_id":"trace_in_body"}`
 )
 
+var (
+	errReset = &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}
+	errDial  = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+)
+
 // newClient makes a client that sends through transport.
 func newClient(tb testing.TB, transport http.RoundTripper, opts ...clerk.Option) *clerk.Client {
 	tb.Helper()
@@ -55,6 +65,52 @@ func clientOf(tb testing.TB, fake *clerktest.Fake, opts ...clerk.Option) *clerk.
 	require.NoError(tb, err)
 	return client
 }
+
+// serve starts a loopback server, and makes a client of it that tries once.
+func serve(t *testing.T, handler http.HandlerFunc, opts ...clerk.Option) *clerk.Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	opts = append([]clerk.Option{
+		clerk.WithBaseURL(server.URL), clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}),
+	}, opts...)
+	client, err := clerk.NewClient(testKey, opts...)
+	require.NoError(t, err)
+	return client
+}
+
+// once has a call make one request, whatever comes of it.
+var once = clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
+
+// reply makes an answer of JSON, with further headers given as name and value.
+func reply(status int, body string, headers ...string) httpmock.Responder {
+	header := http.Header{"Content-Type": {"application/json"}}
+	for i := 0; i < len(headers); i += 2 {
+		header.Set(headers[i], headers[i+1])
+	}
+	return httpmock.NewStringResponder(status, body).HeaderSet(header)
+}
+
+func failing(err error) httpmock.Responder { return httpmock.NewErrorResponder(err) }
+
+// envelope is an error answer with one error.
+func envelope(code clerk.ErrorCode, message, long, meta string) string {
+	return fmt.Sprintf(`{"errors":[{"message":%q,"long_message":%q,"code":%q,"meta":%s}]}`, message, long, code, meta)
+}
+
+// truncated is an answer whose transfer breaks off.
+func truncated(status int) httpmock.Responder {
+	return func(*http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: status, ContentLength: 100, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"errors":[`), brokenReader{})),
+		}, nil
+	}
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // answering makes a transport that gives every operation the same answers, one
 // after the other; the last one again and again.
@@ -83,18 +139,6 @@ func sent(mock *httpmock.MockTransport, op clerk.Operation) int {
 	return mock.GetTotalCallCount() - lookups
 }
 
-// once has a call make one request, whatever comes of it.
-var once = clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
-
-// reply makes an answer of JSON, with further headers given as name and value.
-func reply(status int, body string, headers ...string) httpmock.Responder {
-	header := http.Header{"Content-Type": {"application/json"}}
-	for i := 0; i < len(headers); i += 2 {
-		header.Set(headers[i], headers[i+1])
-	}
-	return httpmock.NewStringResponder(status, body).HeaderSet(header)
-}
-
 // calls holds each operation, called with a request that is right.
 var calls = map[clerk.Operation]func(context.Context, *clerk.Client, ...clerk.CallOption) error{
 	clerk.OperationCreate: func(ctx context.Context, c *clerk.Client, opts ...clerk.CallOption) error {
@@ -121,6 +165,23 @@ var success = map[clerk.Operation]string{
 	clerk.OperationList:       `{"data":[` + pendingJSON + `],"total_count":1}`,
 	clerk.OperationBulkCreate: `[` + pendingJSON + `]`,
 	clerk.OperationRevoke:     revokedJSON,
+}
+
+func pending() *clerk.Invitation {
+	return &clerk.Invitation{
+		Object: "invitation", ID: testID, EmailAddress: address,
+		PublicMetadata: json.RawMessage(`{"role":"admin","seat":7}`),
+		Status:         clerk.InvitationStatusPending, URL: ticketURL,
+		ExpiresAt: 1793835590599, CreatedAt: 1791243590601, UpdatedAt: 1791243590601,
+	}
+}
+
+func revoked() *clerk.Invitation {
+	return &clerk.Invitation{
+		Object: "invitation", ID: testID, EmailAddress: address, PublicMetadata: json.RawMessage(`{}`),
+		Status: clerk.InvitationStatusRevoked, Revoked: true,
+		ExpiresAt: 1793835590599, CreatedAt: 1791243590601, UpdatedAt: 1791243591127,
+	}
 }
 
 // A recorder is a transport that notes when it is called and with what.
@@ -156,6 +217,67 @@ func hangs(req *http.Request) (*http.Response, error) {
 	return nil, req.Context().Err()
 }
 
+// A life is a fake, a client of it, and what it has got.
+type life struct {
+	fake   *clerktest.Fake
+	client *clerk.Client
+}
+
+func newLife(t *testing.T) life {
+	t.Helper()
+	fake := clerktest.New()
+	client := clientOf(t, fake)
+	return life{fake, client}
+}
+
+func lifeWith(t *testing.T, opts ...clerktest.Option) life {
+	t.Helper()
+	fake := clerktest.New(opts...)
+	client := clientOf(t, fake)
+	return life{fake, client}
+}
+
+func (l life) key(context.Context) (string, error) { return l.fake.SecretKey(), nil }
+
+// got counts the requests for an operation.
+func (l life) got(op clerk.Operation) (n int) {
+	for _, req := range l.fake.Requests() {
+		if req.Operation == op {
+			n++
+		}
+	}
+	return n
+}
+
+// status counts the requests that were answered with a status.
+func (l life) status(status int) (n int) {
+	for _, req := range l.fake.Requests() {
+		if req.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+// invite makes an invitation, and lets an hour go by.
+func (l life) invite(t *testing.T, emailAddress string) *clerk.Invitation {
+	t.Helper()
+	inv, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: emailAddress})
+	require.NoError(t, err)
+	time.Sleep(time.Hour)
+	return inv
+}
+
+func invitationsByAddress(fake *clerktest.Fake) map[string][]clerk.Invitation {
+	byAddress := map[string][]clerk.Invitation{}
+	for _, inv := range fake.Invitations() {
+		byAddress[inv.EmailAddress] = append(byAddress[inv.EmailAddress], inv)
+	}
+	return byAddress
+}
+
+func guest(i int) string { return fmt.Sprintf("guest%d@example.com", i) }
+
 func asSDKError(tb testing.TB, err error) *clerk.SDKError {
 	tb.Helper()
 	return asError[*clerk.SDKError](tb, err)
@@ -173,4 +295,13 @@ func asError[E error](tb testing.TB, err error) E {
 	require.ErrorAs(tb, err, &found)
 	requireNoSecrets(tb, "error", fmt.Sprintf("%v %+v %#v", err, err, err))
 	return found
+}
+
+func isUnknown(err error) bool { return strings.Contains(err.Error(), "outcome unknown") }
+
+func assertNoError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+	}
 }

@@ -92,12 +92,12 @@ func serveHTTP2Conn(conn net.Conn, act func(stream uint32) []byte) {
 	}
 }
 
-// TestHTTP2 has a server end streams in the ways that net/http takes for reasons to
+// TestHTTP2RetriesOnlyUnprocessedWrites has a server end streams in the ways that net/http takes for reasons to
 // send a request again by itself. Only where HTTP/2 says that the request was not
 // processed may a write be repeated, and then it is the library that does it. A Revoke,
 // which has no body, net/http sends again all the same: then a refusal may be due to what
 // was sent first, and says nothing.
-func TestHTTP2(t *testing.T) {
+func TestHTTP2RetriesOnlyUnprocessedWrites(t *testing.T) {
 	badRequest := func(stream uint32) []byte { return frame(frameHeaders, 5, stream, []byte{0x8c}) } // :status 400
 	for name, test := range map[string]struct {
 		first   func(stream uint32) []byte
@@ -114,6 +114,7 @@ func TestHTTP2(t *testing.T) {
 				continue
 			}
 			t.Run(name+"/"+string(op), func(t *testing.T) {
+				t.Parallel()
 				var requests atomic.Int32
 				transport, url := serveHTTP2(t, func(n int, stream uint32) []byte {
 					requests.Add(1)
@@ -122,7 +123,7 @@ func TestHTTP2(t *testing.T) {
 					}
 					return badRequest(stream)
 				})
-				soon := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: time.Second}})
+				soon := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: 10 * time.Millisecond, MaxElapsedTime: time.Second}})
 				client := newClient(t, transport, clerk.WithBaseURL(url), soon)
 				if test.unknown {
 					client = newClient(t, transport, clerk.WithBaseURL(url), once)

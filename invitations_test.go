@@ -6,7 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +18,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-func TestCreate(t *testing.T) {
+func TestCreateSendsTheRequest(t *testing.T) {
 	for name, test := range map[string]struct {
 		req  clerk.CreateInvitationRequest
 		want string
@@ -62,7 +62,7 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-func TestBulkCreate(t *testing.T) {
+func TestBulkCreateSendsTheRequests(t *testing.T) {
 	mock := httpmock.NewMockTransport()
 	mock.RegisterResponder(http.MethodPost, bulkURL, reply(200, "["+pendingJSON+","+revokedJSON+"]"))
 	rec := &recorder{next: mock}
@@ -75,7 +75,7 @@ func TestBulkCreate(t *testing.T) {
 	require.Equal(t, []clerk.Invitation{*pending(), *revoked()}, invs)
 }
 
-func TestRevoke(t *testing.T) {
+func TestRevokeReturnsTheInvitation(t *testing.T) {
 	mock := httpmock.NewMockTransport()
 	mock.RegisterResponder(http.MethodPost, revokeURL, reply(200, revokedJSON))
 	rec := &recorder{next: mock}
@@ -85,7 +85,7 @@ func TestRevoke(t *testing.T) {
 	require.Equal(t, revoked(), inv)
 }
 
-func TestRevokeOfAnother(t *testing.T) {
+func TestRevokeRejectsResponseAboutAnotherInvitation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, err := newClient(t, answering(reply(200, revokedJSON))).Invitations.Revoke(t.Context(), "inv_1")
 		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
@@ -101,60 +101,7 @@ func TestRevokeEscapesTheID(t *testing.T) {
 	require.Equal(t, invitationsURL+"/..ab%3B%C3%BC&=+/revoke", rec.last.URL.String())
 }
 
-func TestListQuery(t *testing.T) {
-	for name, test := range map[string]struct {
-		req  clerk.ListInvitationsRequest
-		want url.Values
-	}{
-		"nothing": {clerk.ListInvitationsRequest{}, url.Values{"paginated": {"true"}}},
-		"everything": {
-			clerk.ListInvitationsRequest{
-				Status: clerk.InvitationStatusRevoked, Query: "ada+one@example.com", OrderBy: clerk.OrderByExpiresAt,
-				Paginated: new(true), Limit: 500, Offset: 1000,
-			},
-			url.Values{
-				"status": {"revoked"}, "query": {"ada+one@example.com"}, "order_by": {"+expires_at"},
-				"paginated": {"true"}, "limit": {"500"}, "offset": {"1000"},
-			},
-		},
-		"what is for Clerk to judge": {
-			clerk.ListInvitationsRequest{Status: "own", OrderBy: "own", Paginated: new(false), Limit: 501},
-			url.Values{"status": {"own"}, "order_by": {"own"}, "paginated": {"false"}, "limit": {"501"}},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			mock := httpmock.NewMockTransport()
-			mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, `[]`))
-			rec := &recorder{next: mock}
-			_, err := newClient(t, rec).Invitations.List(t.Context(), test.req)
-			require.NoError(t, err)
-			require.Equal(t, test.want, rec.last.URL.Query())
-			require.Empty(t, rec.bodies[0])
-		})
-	}
-}
-
-func TestListAnswers(t *testing.T) {
-	for body, want := range map[string]clerk.InvitationList{
-		`[]`:                            {Data: []clerk.Invitation{}, TotalCount: -1},
-		" \n[" + pendingJSON + "]":      {Data: []clerk.Invitation{*pending()}, TotalCount: -1},
-		`{"data":[],"total_count":0}`:   {Data: []clerk.Invitation{}, TotalCount: 0},
-		`{"data":null,"total_count":0}`: {TotalCount: 0},
-		`{"total_count":0}`:             {TotalCount: 0},
-		`{"data":[]}`:                   {Data: []clerk.Invitation{}, TotalCount: -1},
-		`{"total_count":12,"data":[` + pendingJSON + `,` + revokedJSON + `],"further":true}`: {
-			Data: []clerk.Invitation{*pending(), *revoked()}, TotalCount: 12,
-		},
-	} {
-		t.Run(body[:min(30, len(body))], func(t *testing.T) {
-			list, err := newClient(t, answering(reply(200, body))).Invitations.List(t.Context(), clerk.ListInvitationsRequest{})
-			require.NoError(t, err)
-			require.Equal(t, want, *list)
-		})
-	}
-}
-
-func TestBadInputSendsNothing(t *testing.T) {
+func TestInvalidRequestSendsNothing(t *testing.T) {
 	mock := answering(reply(200, pendingJSON))
 	service := newClient(t, mock).Invitations
 	ctx := t.Context()
@@ -234,152 +181,126 @@ type refusing struct{}
 
 func (refusing) MarshalJSON() ([]byte, error) { return nil, fmt.Errorf("not for %s", address) }
 
-// listing is a transport that serves ids, and notes the queries it got.
-type listing struct {
-	ids     func() []string // as they are now
-	queries []url.Values
-
-	sameForEver bool // the offset does not matter, and everything was made just now
-}
-
-func (l *listing) RoundTrip(req *http.Request) (*http.Response, error) {
-	q := req.URL.Query()
-	l.queries = append(l.queries, q)
-	offset, _ := strconv.Atoi(q.Get("offset"))
-	limit, err := strconv.Atoi(q.Get("limit"))
-	if err != nil {
-		return nil, err
-	}
-	ids := l.ids()
-	inv := clerk.Invitation{}
-	if l.sameForEver {
-		offset, inv.CreatedAt = 0, clerk.UnixMilli(time.Now().UnixMilli())
-	}
-	ids = ids[min(offset, len(ids)):]
-	invs := []clerk.Invitation{}
-	for _, id := range ids[:min(limit, len(ids))] {
-		inv.ID = id
-		invs = append(invs, inv)
-	}
-	resp, err := httpmock.NewJsonResponse(200, map[string]any{"data": invs, "total_count": len(l.ids())})
-	if err == nil {
-		resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	}
-	return resp, err
-}
-
-func ids(n int) []string {
-	list := make([]string, n)
-	for i := range list {
-		list[i] = fmt.Sprint("inv_", i)
-	}
-	return list
-}
-
-func TestAll(t *testing.T) {
-	have := ids(25)
-	server := &listing{ids: func() []string { return have }}
-	req := clerk.ListInvitationsRequest{Status: clerk.InvitationStatusPending, Paginated: new(false), Limit: 10, Offset: 2}
-	all := newClient(t, server).Invitations.All(t.Context(), req)
-	require.Empty(t, server.queries, "nothing is requested before the loop begins")
-
-	req.Limit = 1 // the sequence has a copy of its own
-	for range 2 {
-		server.queries = nil
-		var got []string
-		for inv, err := range all {
+func TestListSendsTheQuery(t *testing.T) {
+	for name, test := range map[string]struct {
+		req  clerk.ListInvitationsRequest
+		want url.Values
+	}{
+		"nothing": {clerk.ListInvitationsRequest{}, url.Values{"paginated": {"true"}}},
+		"everything": {
+			clerk.ListInvitationsRequest{
+				Status: clerk.InvitationStatusRevoked, Query: "ada+one@example.com", OrderBy: clerk.OrderByExpiresAt,
+				Paginated: new(true), Limit: 500, Offset: 1000,
+			},
+			url.Values{
+				"status": {"revoked"}, "query": {"ada+one@example.com"}, "order_by": {"+expires_at"},
+				"paginated": {"true"}, "limit": {"500"}, "offset": {"1000"},
+			},
+		},
+		"what is for Clerk to judge": {
+			clerk.ListInvitationsRequest{Status: "own", OrderBy: "own", Paginated: new(false), Limit: 501},
+			url.Values{"status": {"own"}, "order_by": {"own"}, "paginated": {"false"}, "limit": {"501"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mock := httpmock.NewMockTransport()
+			mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, `[]`))
+			rec := &recorder{next: mock}
+			_, err := newClient(t, rec).Invitations.List(t.Context(), test.req)
 			require.NoError(t, err)
-			got = append(got, inv.ID)
+			require.Equal(t, test.want, rec.last.URL.Query())
+			require.Empty(t, rec.bodies[0])
+		})
+	}
+}
+
+func TestListReadsBothShapes(t *testing.T) {
+	for body, want := range map[string]clerk.InvitationList{
+		`[]`:                            {Data: []clerk.Invitation{}, TotalCount: -1},
+		" \n[" + pendingJSON + "]":      {Data: []clerk.Invitation{*pending()}, TotalCount: -1},
+		`{"data":[],"total_count":0}`:   {Data: []clerk.Invitation{}, TotalCount: 0},
+		`{"data":null,"total_count":0}`: {TotalCount: 0},
+		`{"total_count":0}`:             {TotalCount: 0},
+		`{"data":[]}`:                   {Data: []clerk.Invitation{}, TotalCount: -1},
+		`{"total_count":12,"data":[` + pendingJSON + `,` + revokedJSON + `],"further":true}`: {
+			Data: []clerk.Invitation{*pending(), *revoked()}, TotalCount: 12,
+		},
+	} {
+		t.Run(body[:min(30, len(body))], func(t *testing.T) {
+			list, err := newClient(t, answering(reply(200, body))).Invitations.List(t.Context(), clerk.ListInvitationsRequest{})
+			require.NoError(t, err)
+			require.Equal(t, want, *list)
+		})
+	}
+}
+
+func TestGetReturnsTheInvitationWithTheID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		for i := range 30 { // the query matches parts
+			l.invite(t, guest(i))
 		}
-		require.Equal(t, have[2:], got)
-		require.Equal(t, []url.Values{
-			{"status": {"pending"}, "order_by": {"+created_at"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"2"}},
-			{"status": {"pending"}, "order_by": {"+created_at"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"12"}},
-			{"status": {"pending"}, "order_by": {"+created_at"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"22"}},
-		}, server.queries)
-	}
-}
-
-func TestAllIsLazy(t *testing.T) {
-	server := &listing{ids: func() []string { return ids(25) }}
-	for inv, err := range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}) {
+		all := l.fake.Invitations()
+		inv, err := l.client.Invitations.Get(t.Context(), all[3].ID)
 		require.NoError(t, err)
-		if inv.ID == "inv_9" { // the last of the first page
-			break
+		require.Equal(t, all[3], *inv)
+		_, err = l.client.Invitations.Revoke(t.Context(), all[3].ID)
+		require.NoError(t, err)
+		inv, err = l.client.Invitations.Get(t.Context(), all[3].ID)
+		require.NoError(t, err)
+		require.True(t, inv.Revoked)
+		for _, id := range []string{"inv_", "inv_9", all[3].ID[:10]} {
+			inv, err = l.client.Invitations.Get(t.Context(), id)
+			require.Nil(t, inv)
+			require.ErrorIs(t, err, clerk.ErrNotFound)
+			require.EqualError(t, err, "clerk: ListInvitations: no such invitation (2 attempts)")
 		}
-	}
-	require.Len(t, server.queries, 1)
+		_, err = l.client.Invitations.Get(t.Context(), "a/b")
+		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+	})
 }
 
-func TestAllAsksForTheLargestPages(t *testing.T) {
-	server := &listing{ids: func() []string { return nil }}
-	for range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}) {
-		t.Fatal("there is none")
-	}
-	require.Len(t, server.queries, 1)
-	require.Equal(t, "500", server.queries[0].Get("limit"))
-}
-
-func TestAllGivesEachInvitationOnce(t *testing.T) {
-	// The list is newest first, and one is made before each page.
-	var server *listing
-	server = &listing{ids: func() []string {
-		have := ids(25)
-		for i := range len(server.queries) {
-			have = append([]string{fmt.Sprint("inv_new_", i)}, have...)
+func TestFindPendingReturnsTheNewest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		l.invite(t, "not"+address)
+		accepted := l.invite(t, address)
+		require.NoError(t, l.fake.Accept(accepted.ID))
+		_, err := l.client.Invitations.FindPending(t.Context(), address)
+		require.ErrorIs(t, err, clerk.ErrNotFound)
+		var last *clerk.Invitation
+		for range 2 {
+			last, err = l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true})
+			require.NoError(t, err)
+			time.Sleep(time.Hour)
 		}
-		return have
-	}}
-	got := map[string]int{}
-	for inv, err := range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}) {
+		inv, err := l.client.Invitations.FindPending(t.Context(), strings.ToUpper(address))
 		require.NoError(t, err)
-		got[inv.ID]++
-	}
-	for _, id := range ids(25) {
-		require.Equal(t, 1, got[id], id)
-	}
+		require.Equal(t, last, inv)
+		_, err = l.client.Invitations.FindPending(t.Context(), " ")
+		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+	})
 }
 
-func TestAllEndsWhenNothingNewComes(t *testing.T) {
-	// This server does not know of pages.
-	mock := answering(reply(200, "["+pendingJSON+"]"))
-	n := 0
-	for _, err := range newClient(t, mock).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}) {
-		require.NoError(t, err)
-		n++
-	}
-	require.Equal(t, 1, n)
-	require.Equal(t, 2, mock.GetTotalCallCount())
+// TestGetReadsAllPages has a server whose query matches everything.
+func TestGetReadsAllPages(t *testing.T) {
+	server := &listing{ids: func() []string { return ids(1200) }}
+	_, err := newClient(t, server).Invitations.Get(t.Context(), "inv_1199")
+	require.NoError(t, err)
+	require.Len(t, server.queries, 3)
 }
 
-func TestAllGivesAnErrorOnce(t *testing.T) {
-	mock := answering(reply(200, `{"data":[`+pendingJSON+`],"total_count":2}`), reply(400, duplicateJSON))
-	var errs []error
-	for inv, err := range newClient(t, mock).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}) {
-		if err != nil {
-			require.Zero(t, inv)
-		}
-		errs = append(errs, err)
-	}
-	require.Len(t, errs, 2)
-	require.NoError(t, errs[0])
-	require.Equal(t, 400, asSDKError(t, errs[1]).StatusCode)
-	require.Equal(t, 2, mock.GetTotalCallCount())
+// TestFindPendingChecksStatusAndAddress has a server that gives anything.
+func TestFindPendingChecksStatusAndAddress(t *testing.T) {
+	accepted := strings.Replace(pendingJSON, `"pending"`, `"accepted"`, 1)
+	another := strings.Replace(pendingJSON, address, "not"+address, 1)
+	client := newClient(t, answering(reply(200, `[`+accepted+`,`+another+`]`)))
+	_, err := client.Invitations.FindPending(t.Context(), address)
+	require.ErrorIs(t, err, clerk.ErrNotFound)
 }
 
-func TestAllWithCallOptions(t *testing.T) {
-	rec := &recorder{next: &listing{ids: func() []string { return ids(1) }}}
-	opts := []clerk.AllOption{clerk.WithHeader("X-Team", "one")}
-	all := newClient(t, rec).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}, opts...)
-	opts[0] = clerk.WithHeader("X-Team", "two")
-	for _, err := range all {
-		require.NoError(t, err)
-	}
-	require.Equal(t, "one", rec.last.Header.Get("X-Team"))
-}
-
-// TestWholeLife takes invitations through the fake from end to end.
-func TestWholeLife(t *testing.T) {
+// TestInvitationLifecycle takes invitations through the fake from end to end.
+func TestInvitationLifecycle(t *testing.T) {
 	fake := clerktest.New()
 	client := clientOf(t, fake)
 	baseURL, stop := fake.Serve()

@@ -11,23 +11,6 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-func pending() *clerk.Invitation {
-	return &clerk.Invitation{
-		Object: "invitation", ID: testID, EmailAddress: address,
-		PublicMetadata: json.RawMessage(`{"role":"admin","seat":7}`),
-		Status:         clerk.InvitationStatusPending, URL: ticketURL,
-		ExpiresAt: 1793835590599, CreatedAt: 1791243590601, UpdatedAt: 1791243590601,
-	}
-}
-
-func revoked() *clerk.Invitation {
-	return &clerk.Invitation{
-		Object: "invitation", ID: testID, EmailAddress: address, PublicMetadata: json.RawMessage(`{}`),
-		Status: clerk.InvitationStatusRevoked, Revoked: true,
-		ExpiresAt: 1793835590599, CreatedAt: 1791243590601, UpdatedAt: 1791243591127,
-	}
-}
-
 func TestInvitationRoundTrip(t *testing.T) {
 	for name, wire := range map[string]string{
 		"pending": pendingJSON,
@@ -94,7 +77,7 @@ func TestDecodePublicMetadata(t *testing.T) {
 	require.True(t, ok, "the cause, which may show the value, can be had")
 }
 
-func TestUnixMilli(t *testing.T) {
+func TestUnixMilliConvertsToTime(t *testing.T) {
 	at := time.Date(2026, time.October, 6, 3, 59, 50, 601e6, time.UTC)
 	m := clerk.UnixMilli(at.UnixMilli())
 	require.Equal(t, at, m.Time())

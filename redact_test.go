@@ -1,12 +1,54 @@
 package clerk_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
 )
+
+func TestErrorTextIsOneRedactedLine(t *testing.T) {
+	nasty := "first\nsecond\r\x1b[31m for ada@example.com ada%40example.com ?query=x sk_live_dummy \u202e" + strings.Repeat("long ", 100)
+	body, err := json.Marshal(map[string]any{"errors": []map[string]any{{
+		"code": nasty, "message": nasty, "long_message": nasty, "meta": map[string]any{"param_name": nasty},
+	}}})
+	require.NoError(t, err)
+	for op, call := range calls {
+		err := call(t.Context(), newClient(t, answering(reply(400, string(body), "X-Clerk-Trace-Id", nasty))))
+		for _, bad := range []string{"\n", "\r", "\x1b", "\u202e", "ada", "query=", "sk_live"} {
+			require.NotContains(t, err.Error(), bad, op)
+		}
+		require.Contains(t, err.Error(), "first second [31m for [redacted] [redacted] [redacted] [redacted] long")
+		require.Less(t, len(err.Error()), 1300)
+	}
+}
+
+func TestErrorTextRedactsWords(t *testing.T) {
+	for word, redacted := range map[string]bool{
+		"ada@example.com": true, "ada%40example.com": true, "ada%2540example.com": true, `ada\u0040example.com`: true,
+		"ada\u200b@example.com": true, "<ada@example.com>,": true, "a=b": true, "ticket%3Dx": true,
+		"sk_live_dummy": true, "Bearer:sk_...sk_live_dummy": true, "(sk_...);": false, "it's": false, "/v1/invitations": false,
+	} {
+		err := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: "x", Message: "before " + word + " after"}}}
+		if redacted {
+			require.EqualError(t, err, "clerk: x: before [redacted] after", word)
+		} else {
+			require.EqualError(t, err, "clerk: x: before "+word+" after")
+		}
+	}
+}
+
+// TestErrorTextRedactsWhereItIsCut has an address stand where a long text is cut.
+func TestErrorTextRedactsWhereItIsCut(t *testing.T) {
+	for n := range 40 {
+		message := strings.Repeat("\n", 1150+n) + " ada.lovelace@example.com and more" + strings.Repeat("\n", 500)
+		err := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: "x", Message: message}}}
+		require.NotContains(t, err.Error(), "ada", n)
+	}
+}
 
 // TestErrorTextsRedactEscapedAddressesAndTokens has the forms in which an address, a key
 // or a ticket can be written.

@@ -5,15 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
-	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,18 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
-	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-var (
-	errReset = &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}
-	errDial  = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
-)
-
-func failing(err error) httpmock.Responder { return httpmock.NewErrorResponder(err) }
-
-// TestWhatIsRepeated makes each operation meet a failure once, and a success then.
-func TestWhatIsRepeated(t *testing.T) {
+// TestFailuresAreRetriedRefusedOrUnknown makes each operation meet a failure once, and a success then.
+func TestFailuresAreRetriedRefusedOrUnknown(t *testing.T) {
 	type outcome int
 	const (
 		repeated outcome = iota // and then a success
@@ -98,21 +82,7 @@ func TestWhatIsRepeated(t *testing.T) {
 	}
 }
 
-// truncated is an answer whose transfer breaks off.
-func truncated(status int) httpmock.Responder {
-	return func(*http.Request) (*http.Response, error) {
-		return &http.Response{
-			StatusCode: status, ContentLength: 100, Header: http.Header{"Content-Type": {"application/json"}},
-			Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"errors":[`), brokenReader{})),
-		}, nil
-	}
-}
-
-type brokenReader struct{}
-
-func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-func TestExtremeConfigs(t *testing.T) {
+func TestRetryConfigExtremes(t *testing.T) {
 	const most = time.Duration(1<<63 - 1)
 	for _, backoff := range []clerk.BackoffStrategy{
 		{InitialInterval: most, MaxInterval: most, MaxElapsedTime: most},
@@ -131,7 +101,7 @@ func TestExtremeConfigs(t *testing.T) {
 	}
 }
 
-func TestRetryNone(t *testing.T) {
+func TestRetryNoneSendsOneRequest(t *testing.T) {
 	for op, call := range calls {
 		for _, failure := range []httpmock.Responder{reply(429, ``, "Retry-After", "1"), reply(503, ``), failing(errDial)} {
 			mock := answering(failure, reply(200, success[op]))
@@ -142,7 +112,7 @@ func TestRetryNone(t *testing.T) {
 	}
 }
 
-func TestRetryNoneHasNoElapsedTime(t *testing.T) {
+func TestRetryNoneHasNoMaxElapsedTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := func(req *http.Request) (*http.Response, error) {
 			time.Sleep(2 * time.Minute)
@@ -158,7 +128,7 @@ func TestRetryNoneHasNoElapsedTime(t *testing.T) {
 	})
 }
 
-func TestRetryConnectionErrorsOff(t *testing.T) {
+func TestRetryConnectionErrorsOffFailsAtOnce(t *testing.T) {
 	off := clerk.WithRetry(clerk.RetryConfig{RetryConnectionErrors: new(false)})
 	synctest.Test(t, func(t *testing.T) {
 		for op, call := range calls {
@@ -196,9 +166,9 @@ func TestRetryAfterIsWaitedForExactly(t *testing.T) {
 	}
 }
 
-// TestWaitThatDoesNotFitIsNotBegun has a wait too long for MaxElapsedTime, and one
+// TestWaitThatOutlastsTheDeadlineIsNotStarted has a wait too long for MaxElapsedTime, and one
 // too long for the caller's deadline; also one so long that a Duration overflows.
-func TestWaitThatDoesNotFitIsNotBegun(t *testing.T) {
+func TestWaitThatOutlastsTheDeadlineIsNotStarted(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"3590":                          3590 * time.Second,
 		"60":                            time.Minute,
@@ -231,7 +201,7 @@ func TestWaitThatDoesNotFitIsNotBegun(t *testing.T) {
 }
 
 // A Retry-After that asks for no wait must not make a hot loop.
-func TestRetryAfterOfNothing(t *testing.T) {
+func TestRetryAfterWithoutDelayBacksOff(t *testing.T) {
 	for _, value := range []string{"0", "0.0", "-5", "soon", "", "NaN", "Inf", "1e3", "0x10", "1.2.3", "Fri, 31 Dec 1999 23:59:59 GMT"} {
 		synctest.Test(t, func(t *testing.T) {
 			mock := answering(reply(429, ``, "Retry-After", value))
@@ -288,7 +258,7 @@ func TestBackoffGrowsWithFullJitter(t *testing.T) {
 	}
 }
 
-func TestDefaults(t *testing.T) {
+func TestDefaultRetryConfig(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mock := answering(reply(503, ``))
 		start := time.Now()
@@ -301,240 +271,8 @@ func TestDefaults(t *testing.T) {
 	})
 }
 
-func TestMaxElapsedTimeEndsAnAttempt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for op, call := range calls {
-			start := time.Now()
-			err := call(t.Context(), newClient(t, roundTripFunc(hangs)), clerk.WithRetry(clerk.RetryConfig{
-				Backoff: clerk.BackoffStrategy{MaxElapsedTime: 5 * time.Second},
-			}))
-			require.Equal(t, 5*time.Second, time.Since(start))
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.True(t, strings.HasSuffix(err.Error(), ": no response: the call took longer than MaxElapsedTime, 5s"), err)
-			require.Equal(t, op != clerk.OperationList, errors.Is(err, clerk.ErrOutcomeUnknown))
-		}
-	})
-}
-
-// TestAttemptThatEndsTooLate: a transport may not heed its context.
-func TestAttemptThatEndsTooLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		err := calls[clerk.OperationList](t.Context(), newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
-			time.Sleep(6 * time.Second)
-			return reply(503, ``)(req)
-		})), clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: 5 * time.Second}}))
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.EqualError(t, err, "clerk: ListInvitations: 503 Service Unavailable (no Clerk error, but an empty body); "+
-			"stopped before another attempt: the call took longer than MaxElapsedTime, 5s")
-	})
-}
-
-func TestCallersDeadlineLeavesTimeForLookup(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for op, call := range calls {
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-			rec := &recorder{next: roundTripFunc(hangs)}
-			start := time.Now()
-			err := call(ctx, newClient(t, rec))
-			cancel()
-			require.Equal(t, 3*time.Second, time.Since(start))
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.Equal(t, op != clerk.OperationList, errors.Is(err, clerk.ErrOutcomeUnknown))
-			require.ErrorContains(t, err, ": no response: ")
-			if op != clerk.OperationList {
-				require.Equal(t, 2*time.Second, rec.times[1].Sub(start), "two thirds for the write")
-				require.ErrorContains(t, err, "; looking it up: ")
-			}
-		}
-	})
-}
-
-// TestServerThatCreatesAndHangs, within the caller's short deadline.
-func TestServerThatCreatesAndHangs(t *testing.T) {
-	for _, ignoreExisting := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			l := newLife(t)
-			l.fake.Fail(clerk.OperationCreate, clerktest.FaultSlowAfter)
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-			defer cancel()
-			inv, err := l.client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
-			require.NoError(t, err)
-			require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
-		})
-	}
-}
-
-func TestAttemptTimeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		err := calls[clerk.OperationCreate](t.Context(), newClient(t, answering(hangs)), once)
-		require.Equal(t, 15*time.Second, time.Since(start))
-		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.EqualError(t, err, "clerk: CreateInvitation: outcome unknown: no response: the attempt took longer than 15s")
-
-		mock := answering(hangs, reply(200, success[clerk.OperationList]))
-		require.NoError(t, calls[clerk.OperationList](t.Context(), newClient(t, mock), clerk.WithAttemptTimeout(time.Second)))
-		require.Equal(t, 2, mock.GetTotalCallCount(), "a read is tried again")
-	})
-}
-
-func TestAttemptTimeoutHoldsForTheBody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		// As net/http's transport does, this body ends with the request's context.
-		drips := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-			body, w := io.Pipe()
-			context.AfterFunc(req.Context(), func() { w.CloseWithError(req.Context().Err()) })
-			return &http.Response{StatusCode: 200, Body: body}, nil
-		})
-		err := calls[clerk.OperationCreate](t.Context(), newClient(t, drips), once)
-		require.Equal(t, 15*time.Second, time.Since(start))
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
-	})
-}
-
-func TestContextThatHasEnded(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for op, call := range calls {
-		mock := answering(reply(200, success[op]))
-		client := newClient(t, mock, clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
-			t.Error("the key is not needed")
-			return testKey, nil
-		}))
-		err := call(ctx, client)
-		require.ErrorIs(t, err, context.Canceled)
-		require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
-		require.EqualError(t, err, "clerk: "+string(op)+": nothing sent: context canceled")
-		require.Zero(t, mock.GetTotalCallCount())
-	}
-}
-
-// TestCancelledWait shows that the last answer is not lost, as it would be in
-// go-retryablehttp.
-func TestCancelledWait(t *testing.T) {
-	for name, test := range map[string]struct {
-		answer httpmock.Responder
-		is     []error
-		text   string
-	}{
-		"after a 429 of Clerk's": {
-			reply(429, envelope("too_many_requests", "Too many requests", "", "null"), "Retry-After", "30", "X-Clerk-Trace-Id", "abc"),
-			[]error{clerk.ErrRateLimited},
-			"clerk: CreateInvitation: 429 too_many_requests: Too many requests; stopped before another attempt: context canceled (retry after 30s, trace abc)",
-		},
-		"after a 429 of none": {
-			reply(429, ``, "Retry-After", "30"),
-			[]error{clerk.ErrRateLimited},
-			"clerk: CreateInvitation: 429 Too Many Requests (no Clerk error, but an empty body); stopped before another attempt: context canceled (retry after 30s)",
-		},
-		"after no connection": {
-			func(*http.Request) (*http.Response, error) { return nil, errDial },
-			[]error{errDial},
-			"clerk: CreateInvitation: nothing sent: dial tcp: connection refused; stopped before another attempt: context canceled",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithCancel(t.Context())
-				mock := answering(test.answer)
-				done := make(chan error)
-				retry := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: time.Minute}})
-				client := newClient(t, mock)
-				go func() { done <- calls[clerk.OperationCreate](ctx, client, retry) }()
-				synctest.Wait() // it waits
-				cancel()
-				err := <-done
-				require.ErrorIs(t, err, context.Canceled)
-				for _, want := range test.is {
-					require.ErrorIs(t, err, want)
-				}
-				require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
-				require.EqualError(t, err, test.text)
-				require.Equal(t, 1, mock.GetTotalCallCount())
-			})
-		})
-	}
-}
-
-// TestCausesOfCancellation: net/http gives the cause in place of the context's error.
-// It is the caller's, and says nothing of this call.
-func TestCausesOfCancellation(t *testing.T) {
-	for name, cause := range map[string]error{
-		"another call's refusal": &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeDuplicateRecord}}},
-		"another's dial error":   errDial,
-		"an error of its own":    errors.New("enough"),
-	} {
-		for _, where := range []string{"before the response", "within the response"} {
-			for op, call := range calls {
-				t.Run(name+"/"+where+"/"+string(op), func(t *testing.T) {
-					ctx, cancel := context.WithCancelCause(t.Context())
-					client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-						_, _ = io.Copy(io.Discard, r.Body)
-						if where == "within the response" {
-							w.Header().Set("Content-Length", "1000")
-							_, _ = io.WriteString(w, "{")
-							_ = http.NewResponseController(w).Flush()
-							time.AfterFunc(time.Millisecond, func() { cancel(cause) })
-						} else {
-							cancel(cause)
-						}
-						<-r.Context().Done()
-					})
-					err := call(ctx, client)
-					require.ErrorIs(t, err, context.Canceled)
-					require.NotErrorIs(t, err, cause)
-					require.NotErrorIs(t, err, clerk.ErrDuplicateInvitation)
-					require.Equal(t, op != clerk.OperationList, errors.Is(err, clerk.ErrOutcomeUnknown))
-				})
-			}
-		}
-	}
-}
-
-// TestAnswerAfterCancellation shows that an answer that came is not turned into the
-// context's error, as go-retryablehttp's own policy would.
-func TestAnswerAfterCancellation(t *testing.T) {
-	for op, call := range calls {
-		ctx, cancel := context.WithCancel(t.Context())
-		transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-			cancel()
-			return reply(200, success[op])(req)
-		})
-		require.NoError(t, call(ctx, newClient(t, transport)))
-	}
-}
-
-func TestFailureAfterTheDeadline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-			<-req.Context().Done()
-			return reply(429, ``, "Retry-After", "1")(req)
-		})
-		err := calls[clerk.OperationList](ctx, newClient(t, transport))
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorIs(t, err, clerk.ErrRateLimited)
-		require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
-	})
-}
-
-func TestFailureAfterCancellation(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-		cancel()
-		return reply(429, ``, "Retry-After", "1")(req)
-	})
-	err := calls[clerk.OperationCreate](ctx, newClient(t, transport))
-	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorIs(t, err, clerk.ErrRateLimited)
-}
-
-// TestExhaustionKeepsTheLastAnswer: go-retryablehttp would drop it.
-func TestExhaustionKeepsTheLastAnswer(t *testing.T) {
+// TestExhaustedRetriesReturnTheLastResponse: go-retryablehttp would drop it.
+func TestExhaustedRetriesReturnTheLastResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		body := envelope("service_unavailable", "Service unavailable", "", "null")
 		err := calls[clerk.OperationList](t.Context(), newClient(t, answering(reply(500, ``), reply(503, body, "X-Clerk-Trace-Id", "abc"))))
@@ -544,254 +282,4 @@ func TestExhaustionKeepsTheLastAnswer(t *testing.T) {
 		require.Equal(t, body, string(sdk.Body))
 		require.Equal(t, clerk.CodeServiceUnavailable, asClerkErrors(t, err).Errors[0].Code)
 	})
-}
-
-// TestIdleConnectionsStayOpen: go-retryablehttp would close those of the caller's
-// HTTP client at every failure.
-func TestIdleConnectionsStayOpen(t *testing.T) {
-	transport := &closing{RoundTripper: answering(reply(503, ``), failing(errReset), failing(errDial), reply(400, ``))}
-	synctest.Test(t, func(t *testing.T) {
-		client := newClient(t, transport)
-		for range 3 {
-			require.Error(t, calls[clerk.OperationCreate](t.Context(), client))
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		transport.RoundTripper = answering(reply(429, ``, "Retry-After", "30"))
-		time.AfterFunc(time.Second, cancel)
-		require.ErrorIs(t, calls[clerk.OperationCreate](ctx, client), context.Canceled)
-		require.Zero(t, transport.closed)
-	})
-}
-
-type closing struct {
-	http.RoundTripper
-	closed int
-}
-
-func (c *closing) CloseIdleConnections() { c.closed++ }
-
-// TestNilLogger: go-retryablehttp panics on a typed nil.
-func TestNilLogger(t *testing.T) {
-	var none *slog.Logger
-	synctest.Test(t, func(t *testing.T) {
-		client := newClient(t, answering(reply(429, ``), reply(200, pendingJSON)), clerk.WithLogger(none))
-		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
-	})
-}
-
-// TestNothingIsPrinted runs calls in a process of their own: by default
-// go-retryablehttp logs each request, with its query, to standard error.
-func TestNothingIsPrinted(t *testing.T) {
-	if os.Getenv("CLERK_TEST_PRINTS") != "" {
-		synctest.Test(t, func(t *testing.T) {
-			for op, call := range calls {
-				_ = call(t.Context(), newClient(t, answering(reply(429, ``), failing(errReset), reply(200, success[op]))))
-			}
-		})
-		return
-	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestNothingIsPrinted$")
-	cmd.Env = append(os.Environ(), "CLERK_TEST_PRINTS=1")
-	printed, err := cmd.CombinedOutput()
-	require.NoError(t, err)
-	require.Equal(t, "PASS", strings.TrimSpace(string(printed)))
-}
-
-// TestBodiesAreClosed counts, for answers of each kind, that a body is closed once
-// it is done with: go-retryablehttp's pass-through handler leaves one open.
-func TestBodiesAreClosed(t *testing.T) {
-	for name, answers := range map[string][]httpmock.Responder{
-		"success":          {reply(200, pendingJSON)},
-		"a refusal":        {reply(400, duplicateJSON)},
-		"nonsense":         {reply(200, `<html>`)},
-		"a redirect":       {reply(302, `elsewhere`, "Location", "https://example.com")},
-		"a bad redirect":   {reply(302, `elsewhere`, "Location", "http://[::1")},
-		"retries":          {reply(429, `x`), reply(429, strings.Repeat("x", 1<<20)), reply(200, pendingJSON)},
-		"exhaustion":       {reply(429, `x`)},
-		"no time for more": {reply(429, `x`, "Retry-After", "3600")},
-		"a broken body":    {truncated(200)},
-		"one too large":    {reply(200, strings.Repeat("x", 1<<20))},
-	} {
-		for op, call := range calls {
-			t.Run(name+"/"+string(op), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					var opened, closed atomic.Int32
-					mock := answering(answers[0], answers[1:]...)
-					counting := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-						resp, err := mock.RoundTrip(req)
-						if err == nil {
-							opened.Add(1)
-							resp.Body = &closeCounter{ReadCloser: resp.Body, closed: &closed}
-						}
-						return resp, err
-					})
-					client := newClient(t, counting, clerk.WithMaxResponseBytes(100_000))
-					_ = call(t.Context(), client) // whatever comes of it
-					require.Positive(t, opened.Load())
-					require.Equal(t, opened.Load(), closed.Load())
-				})
-			})
-		}
-	}
-}
-
-type closeCounter struct {
-	io.ReadCloser
-	closed *atomic.Int32
-	once   bool
-}
-
-func (c *closeCounter) Close() error {
-	if !c.once {
-		c.once = true
-		c.closed.Add(1)
-	}
-	return c.ReadCloser.Close()
-}
-
-// TestUnsent has real connections fail before anything was sent. The transport's
-// own account tells, where an error does not.
-func TestUnsent(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	nobody := "http://" + listener.Addr().String()
-	require.NoError(t, listener.Close())
-
-	server := httptest.NewTLSServer(http.NotFoundHandler())
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // it complains of the handshake
-	defer server.Close()
-
-	t.Run("nobody listens", func(t *testing.T) {
-		client, err := clerk.NewClient(testKey, clerk.WithBaseURL(nobody), clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
-		require.NoError(t, err)
-		for op, call := range calls {
-			require.NotErrorIs(t, call(t.Context(), client), clerk.ErrOutcomeUnknown, op)
-		}
-	})
-	t.Run("a certificate that is not trusted", func(t *testing.T) {
-		client, err := clerk.NewClient(testKey, clerk.WithBaseURL(server.URL))
-		require.NoError(t, err)
-		for op, call := range calls {
-			err := call(t.Context(), client)
-			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
-			require.Equal(t, 1, asSDKError(t, err).Attempts, "it will not pass")
-			var untrusted *tls.CertificateVerificationError
-			require.ErrorAs(t, err, &untrusted)
-		}
-	})
-	t.Run("a deadline while connecting again", func(t *testing.T) {
-		// The first attempt has a connection, the second gets none.
-		busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Connection", "close")
-			w.WriteHeader(http.StatusTooManyRequests)
-		}))
-		defer busy.Close()
-		for op, call := range calls {
-			ctx, cancel := context.WithCancel(t.Context())
-			dials := 0
-			transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				if dials++; dials == 1 {
-					return new(net.Dialer).DialContext(ctx, network, addr)
-				}
-				cancel()
-				<-ctx.Done()
-				return nil, ctx.Err()
-			}}
-			soon := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: time.Millisecond}})
-			err := call(ctx, newClient(t, transport, clerk.WithBaseURL(busy.URL)), soon)
-			require.Equal(t, 2, asSDKError(t, err).Attempts)
-			require.ErrorIs(t, err, context.Canceled)
-			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
-		}
-	})
-	t.Run("a deadline while connecting", func(t *testing.T) {
-		for op, call := range calls {
-			ctx, cancel := context.WithCancel(t.Context())
-			transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				cancel()
-				<-ctx.Done()
-				return nil, ctx.Err()
-			}}
-			err := call(ctx, newClient(t, transport))
-			require.ErrorIs(t, err, context.Canceled)
-			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
-		}
-	})
-	t.Run("a context that ends while the key is fetched", func(t *testing.T) {
-		for op, call := range calls {
-			ctx, cancel := context.WithCancel(t.Context())
-			client := newClient(t, http.DefaultTransport, clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
-				cancel()
-				return testKey, nil
-			}))
-			err := call(ctx, client)
-			require.ErrorIs(t, err, context.Canceled)
-			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
-		}
-	})
-	t.Run("no time at all", func(t *testing.T) {
-		for op, call := range calls {
-			err := call(t.Context(), newClient(t, http.DefaultTransport), clerk.WithAttemptTimeout(1),
-				clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, op)
-		}
-	})
-	t.Run("a dial error beside a request that was sent", func(t *testing.T) {
-		var carriedOut atomic.Int32
-		dropping := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			carriedOut.Add(1)
-			panic(http.ErrAbortHandler)
-		}))
-		defer dropping.Close()
-		// This transport has two servers, one of them down, and may try the other
-		// more than once.
-		for _, tries := range []int{1, 2} {
-			failover := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-				err := error(errDial)
-				for range tries {
-					_, sendErr := http.DefaultTransport.RoundTrip(req)
-					err = errors.Join(err, sendErr)
-				}
-				return nil, err
-			})
-			for op, call := range calls {
-				if op == clerk.OperationList {
-					continue
-				}
-				carriedOut.Store(0)
-				require.ErrorIs(t, call(t.Context(), newClient(t, failover, clerk.WithBaseURL(dropping.URL)), once), clerk.ErrOutcomeUnknown)
-				require.Positive(t, carriedOut.Load())
-				require.LessOrEqual(t, int(carriedOut.Load()), tries, "the library does not repeat it")
-			}
-		}
-	})
-}
-
-// TestNetHTTPDoesNotRepeatWrites: net/http sends a request again by itself when a
-// kept connection turns out to be closed, if it takes the request for repeatable.
-func TestNetHTTPDoesNotRepeatWrites(t *testing.T) {
-	var got atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := io.Copy(io.Discard, r.Body); err != nil {
-			t.Error(err)
-		}
-		if got.Add(1)%2 == 0 { // every second request is carried out and not answered
-			panic(http.ErrAbortHandler)
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, pendingJSON)
-	}))
-	defer server.Close()
-	client, err := clerk.NewClient(testKey, clerk.WithBaseURL(server.URL))
-	require.NoError(t, err)
-	for range 5 {
-		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
-		require.ErrorIs(t, calls[clerk.OperationCreate](t.Context(), client, once), clerk.ErrOutcomeUnknown)
-		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
-		_, err := client.Invitations.Revoke(t.Context(), testID, once)
-		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
-	}
-	require.EqualValues(t, 20, got.Load())
 }

@@ -152,7 +152,7 @@ func TestNoErrorShowsSecrets(t *testing.T) {
 	}
 }
 
-func TestListingDoesNotShowTheAddressInTransportErrors(t *testing.T) {
+func TestTransportErrorDoesNotShowTheAddress(t *testing.T) {
 	client, err := clerk.NewClient(testKey, clerk.WithBaseURL("http://127.0.0.1:1"),
 		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 	require.NoError(t, err)

@@ -1,0 +1,100 @@
+package clerk_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// odd is a server that does not refuse as the fake does: its first bulk makes the
+// first of the requests and fails, further ones are answered with refusal.
+func (l life) odd(refusal httpmock.Responder, bulks *int) http.RoundTripper {
+	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodGet {
+			return l.fake.RoundTrip(req)
+		}
+		if *bulks++; *bulks > 1 {
+			return refusal(req)
+		}
+		req.Body = io.NopCloser(strings.NewReader(`[{"email_address":"guest0@example.com"}]`))
+		if _, err := l.fake.RoundTrip(req); err != nil {
+			return nil, err
+		}
+		return reply(502, ``)(req)
+	})
+}
+
+// TestBulkRefusedInPartReportsUnknownOutcome has part of a bulk made, and the rest of it refused: that is no
+// refusal of all of it.
+func TestBulkRefusedInPartReportsUnknownOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, bulks := newLife(t), 0
+		refusal := reply(422, `{"errors":[{"code":"form_identifier_exists"}]}`)
+		_, err := newClient(t, l.odd(refusal, &bulks), clerk.WithSecretKeyFunc(l.key)).Invitations.BulkCreate(t.Context(),
+			[]clerk.CreateInvitationRequest{{EmailAddress: guest(0)}, {EmailAddress: guest(1)}})
+		require.ErrorIs(t, err, clerk.ErrUserExists)
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.Equal(t, 2, bulks)
+	})
+}
+
+// TestBulkCreatesOnlyWhatIsMissing has a server that is not as the fake is: of the first bulk it makes
+// the first two, and drops the connection.
+func TestBulkCreatesOnlyWhatIsMissing(t *testing.T) {
+	for _, fault := range []clerktest.Fault{clerktest.FaultDropAfter, clerktest.FaultHideAfter} {
+		synctest.Test(t, func(t *testing.T) {
+			fake := clerktest.New()
+			var bulks []string
+			inPart := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				if !strings.HasSuffix(req.URL.Path, "/bulk") {
+					return fake.RoundTrip(req)
+				}
+				body, err := io.ReadAll(req.Body)
+				if err != nil {
+					return nil, err
+				}
+				if len(bulks) == 0 {
+					fake.Fail(clerk.OperationBulkCreate, fault)
+					body = []byte(`[{"email_address":"guest0@example.com"},{"email_address":"guest1@example.com"}]`)
+				}
+				bulks = append(bulks, string(body))
+				req.Body = io.NopCloser(bytes.NewReader(body))
+				return fake.RoundTrip(req)
+			})
+			client, err := fake.Client(clerk.WithHTTPClient(&http.Client{Transport: inPart}))
+			require.NoError(t, err)
+			invs, err := client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{
+				{EmailAddress: guest(0)}, {EmailAddress: guest(2)}, {EmailAddress: guest(1)}, {EmailAddress: guest(3)},
+			})
+			require.NoError(t, err)
+			require.JSONEq(t, `[{"email_address":"guest2@example.com"},{"email_address":"guest3@example.com"}]`, bulks[len(bulks)-1])
+			require.Len(t, fake.Invitations(), 4)
+			for i, want := range []int{0, 2, 1, 3} {
+				require.Equal(t, guest(want), invs[i].EmailAddress)
+			}
+		})
+	}
+}
+
+// TestBulkWithAnAddressTwiceReturnsBothInvitations has an address twice in a bulk: each of the two requests is found an
+// invitation of its own.
+func TestBulkWithAnAddressTwiceReturnsBothInvitations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultDropAfter)
+		twin := clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true}
+		invs, err := l.client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{twin, twin})
+		require.NoError(t, err)
+		require.ElementsMatch(t, l.fake.Invitations(), invs)
+		require.Equal(t, 1, l.got(clerk.OperationBulkCreate))
+	})
+}

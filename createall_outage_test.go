@@ -1,0 +1,210 @@
+package clerk_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// TestCreateAllWaitsOutAnOutage of five hours, in which it does not spin.
+func TestCreateAllWaitsOutAnOutage(t *testing.T) {
+	for name, failure := range map[string]httpmock.Responder{
+		"500":          reply(500, ``),
+		"503":          reply(503, ``, "Retry-After", "1800"),
+		"no answer":    failing(errDial),
+		"an odd reset": failing(io.ErrUnexpectedEOF),
+		"a conflict":   reply(409, `{"errors":[{"code":"resource_locked","message":"m"}]}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := limited(t, false)
+				start, tries := time.Now(), 0
+				counting := func(req *http.Request) (*http.Response, error) {
+					tries++
+					return failure(req)
+				}
+				client := l.failingWrites(t, 3, counting, func() bool { return time.Since(start) < 5*time.Hour })
+				var causes int
+				results, err := createAll(t, client, guests(100), clerk.WithProgress(func(p clerk.Progress) {
+					if p.Cause != nil {
+						causes++
+						require.False(t, p.WaitUntil.IsZero())
+						require.Empty(t, p.WaitFor)
+					}
+				}))
+				require.NoError(t, err)
+				require.Len(t, results, 100)
+				require.Len(t, l.fake.Invitations(), 100)
+				require.Positive(t, causes)
+				require.LessOrEqual(t, time.Since(start), 6*time.Hour)
+				if name == "503" {
+					require.LessOrEqual(t, tries, 15, "each half hour")
+				}
+			})
+		})
+	}
+}
+
+// TestCreateAllBackoffResetsAfterAnOutage: the first wait of the next one is short again.
+func TestCreateAllBackoffResetsAfterAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		outage, writes := time.Hour, 0
+		start := time.Now()
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodPost && time.Since(start) < outage {
+				return failing(errDial)(req)
+			}
+			resp, err := l.fake.RoundTrip(req)
+			if writes++; writes == 3 {
+				start = time.Now()
+			}
+			return resp, err
+		}), clerk.WithSecretKeyFunc(l.key))
+		var waits []time.Duration
+		made := 0
+		_, err := createAll(t, client, guests(100), clerk.WithProgress(func(p clerk.Progress) {
+			if p.Cause != nil && (len(waits) == 0 || p.Created != made) {
+				waits, made = append(waits, time.Until(p.WaitUntil)), p.Created
+			}
+		}))
+		require.NoError(t, err)
+		require.Len(t, waits, 2)
+		for _, wait := range waits {
+			require.LessOrEqual(t, wait, 500*time.Millisecond)
+		}
+	})
+}
+
+// TestCreateAllSurvivesAFirstFailureOnASmallBudget that uses up a small share: lookups have
+// shown that Clerk is there.
+func TestCreateAllSurvivesAFirstFailureOnASmallBudget(t *testing.T) {
+	for _, share := range []clerk.Budget{{BulkCreates: 1}, {Creates: 1, Window: time.Minute}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropBefore)
+			l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultDropBefore)
+			results, err := createAll(t, l.client, guests(2), clerk.WithBudget(share), clerk.WithSkipNone())
+			require.NoError(t, err)
+			require.Len(t, results, 2)
+		})
+	}
+}
+
+// TestCreateAllWaitsForRetryAfterOnce: lookups that fail later do not ask for it again.
+func TestCreateAllWaitsForRetryAfterOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		start, n := time.Now(), 0
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if n++; n == 2 {
+				return reply(503, ``, "Retry-After", "3600")(req)
+			}
+			if n > 2 && time.Since(start) < 70*time.Minute {
+				return reply(502, ``)(req)
+			}
+			return l.fake.RoundTrip(req)
+		}), clerk.WithSecretKeyFunc(l.key))
+		results, err := createAll(t, client, guests(10))
+		require.NoError(t, err)
+		require.Len(t, results, 10)
+		require.Less(t, time.Since(start), 75*time.Minute)
+	})
+}
+
+// TestCreateAllContinuesAfterAnAmbiguousWrite where the repeat meets what would be harmless alone.
+func TestCreateAllContinuesAfterAnAmbiguousWrite(t *testing.T) {
+	for code, outcome := range map[string]clerk.Outcome{
+		`409 resource_locked`: clerk.OutcomeCreated, `409 conflict`: clerk.OutcomeCreated, `403 not_allowed_access`: clerk.OutcomeRejected,
+	} {
+		t.Run(code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				start, writes := time.Now(), 0
+				client := l.failingWrites(t, 1, func(req *http.Request) (*http.Response, error) {
+					if writes++; writes == 1 {
+						return reply(502, ``)(req)
+					}
+					status := http.StatusConflict
+					if outcome == clerk.OutcomeRejected {
+						status = http.StatusForbidden
+					}
+					return reply(status, `{"errors":[{"code":"`+strings.Fields(code)[1]+`","message":"m"}]}`)(req)
+				}, func() bool { return time.Since(start) < 10*time.Minute })
+				results, err := createAll(t, client, guests(1), clerk.WithSkipNone())
+				require.NoError(t, err)
+				require.Equal(t, []clerk.Outcome{outcome}, outcomes(results))
+			})
+		})
+	}
+}
+
+// TestCreateAllWaitsOutTheGraceTimeOnce where MaxElapsedTime is shorter than its patience.
+func TestCreateAllWaitsOutTheGraceTimeOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropBefore)
+		requests := requestsFor(1, func(int) clerk.CreateInvitationRequest {
+			return clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		start := time.Now()
+		for result, err := range l.client.Invitations.CreateAll(ctx, requests,
+			clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: 3 * time.Second, MaxInterval: time.Second}})) {
+			require.NoError(t, err)
+			require.Equal(t, clerk.OutcomeCreated, result.Outcome)
+		}
+		require.Less(t, time.Since(start), time.Minute)
+		require.Equal(t, 2, l.got(clerk.OperationCreate))
+	})
+}
+
+// TestCreateAllBacksOffWhenLookupsFail where lookups are told to wait for long, and where
+// nothing but them is refused.
+func TestCreateAllBacksOffWhenLookupsFail(t *testing.T) {
+	for name, test := range map[string]struct {
+		lookup httpmock.Responder
+		ends   error // nil where it goes on once lookups work again
+	}{
+		"limited":   {reply(429, ``, "Retry-After", "3600"), nil},
+		"a bad key": {reply(401, ``), clerk.ErrUnauthorized},
+		"no date":   {reply(200, `[]`), clerk.ErrOutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				start, n := time.Now(), 0
+				client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+					n++
+					switch {
+					case n == 2:
+						return reply(500, ``)(req)
+					case n > 2 && req.Method == http.MethodGet && time.Since(start) < time.Hour:
+						return test.lookup(req)
+					}
+					return l.fake.RoundTrip(req)
+				}), clerk.WithSecretKeyFunc(l.key))
+				results, err := createAll(t, client, guests(100))
+				require.Less(t, n, 250)
+				if test.ends == nil {
+					require.NoError(t, err)
+					require.Len(t, results, 100)
+					return
+				}
+				require.ErrorIs(t, err, test.ends)
+				require.Less(t, time.Since(start), 2*time.Minute)
+			})
+		})
+	}
+}

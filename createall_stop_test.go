@@ -1,0 +1,188 @@
+package clerk_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// TestCreateAllFinishesTheRequestUnderWay has the context end while a request is under way: it is
+// finished, and reported.
+func TestCreateAllFinishesTheRequestUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limited(t, false)
+		ctx, cancel := context.WithCancel(t.Context())
+		slow := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(req.URL.Path, "/bulk") {
+				cancel()
+				time.Sleep(10 * time.Second)
+			}
+			return l.fake.RoundTrip(req)
+		}), clerk.WithSecretKeyFunc(l.key))
+		n, start := 0, time.Now()
+		var last error
+		for result, err := range slow.Invitations.CreateAll(ctx, guests(100)) {
+			if last = err; err == nil {
+				require.Equal(t, clerk.OutcomeCreated, result.Outcome)
+				n++
+			}
+		}
+		require.ErrorIs(t, last, context.Canceled)
+		require.NotErrorIs(t, last, clerk.ErrOutcomeUnknown)
+		require.Equal(t, 10, n)
+		require.Len(t, l.fake.Invitations(), 10)
+		require.Equal(t, 10*time.Second, time.Since(start))
+	})
+}
+
+// TestCreateAllStopsWithinTheAttemptTimeout ends within the attempt timeout.
+func TestCreateAllStopsWithinTheAttemptTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+		defer cancel()
+		l := limited(t, false)
+		down := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if len(l.fake.Invitations()) > 0 {
+				return hangs(req)
+			}
+			return l.fake.RoundTrip(req)
+		}), clerk.WithSecretKeyFunc(l.key))
+		n, start := 0, time.Now()
+		var last error
+		for _, err := range down.Invitations.CreateAll(ctx, guests(100)) {
+			if last = err; err == nil {
+				n++
+			}
+		}
+		require.Equal(t, 10, n)
+		require.ErrorIs(t, last, clerk.ErrOutcomeUnknown)
+		require.LessOrEqual(t, time.Since(start), 2*time.Hour+15*time.Second)
+	})
+}
+
+// TestCreateAllStartsNoRequestAfterCancellation, not even to repeat one.
+func TestCreateAllStartsNoRequestAfterCancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		writes := 0
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodPost {
+				writes++
+				cancel()
+				return reply(502, ``)(req)
+			}
+			return l.fake.RoundTrip(req)
+		}), clerk.WithSecretKeyFunc(l.key))
+		var last error
+		for _, err := range client.Invitations.CreateAll(ctx, guests(10)) {
+			last = err
+		}
+		require.ErrorIs(t, last, context.Canceled)
+		require.ErrorIs(t, last, clerk.ErrOutcomeUnknown)
+		require.Equal(t, 1, writes)
+	})
+}
+
+func TestCreateAllEndsOnErrorsAboutEveryRequest(t *testing.T) {
+	for name, test := range map[string]struct {
+		failure httpmock.Responder
+		is      error
+		made    int
+	}{
+		"a bad key":      {reply(401, `{"errors":[{"code":"clerk_key_invalid","message":"m"}]}`), clerk.ErrUnauthorized, 20},
+		"a quota":        {reply(403, `{"errors":[{"code":"user_quota_exceeded","message":"m"}]}`), nil, 20},
+		"no more emails": {reply(400, `{"errors":[{"code":"dev_monthly_email_limit_exceeded","message":"m"}]}`), nil, 20},
+		"a wrong URL":    {reply(404, `not found`), nil, 20},
+		"no certificate": {failing(&net.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: io.EOF}}), nil, 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				start := time.Now()
+				results, err := createAll(t, l.failingWrites(t, 3, test.failure, always), guests(100))
+				require.Error(t, err)
+				requireNoSecrets(t, "error", err.Error())
+				if test.is != nil {
+					require.ErrorIs(t, err, test.is)
+				}
+				require.Len(t, results, test.made)
+				require.LessOrEqual(t, time.Since(start), 2*time.Minute)
+				require.Equal(t, 2, l.got(clerk.OperationBulkCreate))
+			})
+		})
+	}
+}
+
+// TestCreateAllEndsWithUnknownOutcome where a write that is in doubt cannot be repeated, and says so.
+func TestCreateAllEndsWithUnknownOutcome(t *testing.T) {
+	for name, failure := range map[string]httpmock.Responder{
+		"a bad key":  reply(401, `{"errors":[{"code":"clerk_key_invalid","message":"m"}]}`),
+		"forbidden":  reply(403, `<html>`),
+		"a refusal":  reply(422, `<html>`),
+		"one of 400": reply(400, `<html>`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				writes := 0
+				client := l.failingWrites(t, 3, func(req *http.Request) (*http.Response, error) {
+					if writes++; writes == 1 {
+						return reply(502, ``)(req)
+					}
+					return failure(req)
+				}, always)
+				start := time.Now()
+				results, err := createAll(t, client, guests(100))
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				require.Equal(t, name == "a bad key", errors.Is(err, clerk.ErrUnauthorized))
+				require.Len(t, results, 20)
+				require.LessOrEqual(t, time.Since(start), 2*time.Minute)
+			})
+		})
+	}
+}
+
+// TestCreateAllEndsOnAnUnusableKey, which its function gives half way.
+func TestCreateAllEndsOnAnUnusableKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		client, err := l.fake.Client(clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
+			if len(l.fake.Invitations()) > 0 {
+				return "pk_test_dummy", nil
+			}
+			return l.fake.SecretKey(), nil
+		}))
+		require.NoError(t, err)
+		start := time.Now()
+		results, err := createAll(t, client, guests(20))
+		require.ErrorIs(t, err, clerk.ErrNotSent)
+		require.ErrorContains(t, err, "publishable key")
+		require.Len(t, results, 10)
+		require.Zero(t, time.Since(start))
+	})
+}
+
+// TestCreateAllEndsOnAnOutageFromTheStart on, as a wrong URL looks like.
+func TestCreateAllEndsOnAnOutageFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, answering(failing(errDial)))
+		for _, opts := range [][]clerk.CreateAllOption{nil, {clerk.WithSkipNone()}} {
+			results, err := createAll(t, client, guests(100), opts...)
+			require.ErrorIs(t, err, errDial)
+			require.Empty(t, results)
+		}
+	})
+}

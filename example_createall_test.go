@@ -1,0 +1,166 @@
+package clerk_test
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+func ExampleInvitationsService_CreateAll() {
+	client, fake := exampleClient()
+	fake.AddUser("alan@example.com")
+	people := `email,name
+ada@example.com,Ada
+not an address,Nobody
+alan@example.com,Alan
+ADA@example.com,Ada again
+grace@example.com,Grace`
+
+	rows := csv.NewReader(strings.NewReader(people))
+	if _, err := rows.Read(); err != nil { // the names of the columns
+		log.Fatal(err)
+	}
+	var failure error
+	requests := func(yield func(clerk.CreateInvitationRequest) bool) {
+		for {
+			row, err := rows.Read()
+			if err != nil {
+				failure = err
+				return
+			}
+			if !yield(clerk.CreateInvitationRequest{EmailAddress: row[0], PublicMetadata: map[string]any{"name": row[1]}}) {
+				return
+			}
+		}
+	}
+	sourceError := clerk.WithSourceError(func() error {
+		if errors.Is(failure, io.EOF) {
+			return nil
+		}
+		return failure
+	})
+
+	outcomes := map[string]clerk.Outcome{}
+	for result, err := range client.Invitations.CreateAll(context.Background(), requests, sourceError) {
+		if err != nil {
+			log.Fatal(err) // and call CreateAll again, with the same requests, to go on
+		}
+		outcomes[result.Request.EmailAddress] = result.Outcome
+		if result.Outcome == clerk.OutcomeRejected {
+			fmt.Println("row", result.Index, result.Err)
+		}
+	}
+	for _, address := range slices.Sorted(maps.Keys(outcomes)) {
+		fmt.Printf("%s: %s\n", address, outcomes[address])
+	}
+	// Output:
+	// row 1 clerk: CreateInvitation: email_address has no @
+	// ADA@example.com: repeated
+	// ada@example.com: created
+	// alan@example.com: user exists
+	// grace@example.com: created
+	// not an address: rejected
+}
+
+// What comes over a channel goes out as it comes.
+func ExampleInvitationsService_CreateAll_channel() {
+	client, _ := exampleClient()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signedUp := make(chan string)
+	go func() {
+		defer close(signedUp)
+		signedUp <- "ada@example.com"
+		signedUp <- "grace@example.com"
+	}()
+
+	requests := func(yield func(clerk.CreateInvitationRequest) bool) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case address, ok := <-signedUp:
+				if !ok || !yield(clerk.CreateInvitationRequest{EmailAddress: address}) {
+					return
+				}
+			}
+		}
+	}
+	for result, err := range client.Invitations.CreateAll(ctx, requests) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(result.Request.EmailAddress, result.Outcome)
+	}
+	// Output:
+	// ada@example.com created
+	// grace@example.com created
+}
+
+// A run that leaves half of each limit to others, and shows how far it has got.
+func ExampleWithProgress() {
+	client, _ := exampleClient()
+	requests := make([]clerk.CreateInvitationRequest, 1000)
+	for i := range requests {
+		requests[i].EmailAddress = fmt.Sprintf("guest%d@example.com", i)
+	}
+
+	observer := clerk.WithProgress(func(p clerk.Progress) {
+		switch {
+		case !p.WaitUntil.IsZero():
+			fmt.Println("waiting for", p.WaitFor)
+		case p.Done()%50 == 0:
+			left := time.Until(p.EstimateEnd(len(requests))).Round(time.Hour)
+			fmt.Printf("%d of %d, done in about %s\n", p.Done(), len(requests), left)
+		}
+	})
+	half := clerk.WithBudget(clerk.Budget{Creates: 50, BulkCreates: 12})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, err := range client.Invitations.CreateAll(ctx, slices.Values(requests), half, observer) {
+		if errors.Is(err, context.DeadlineExceeded) {
+			fmt.Println("out of time, to go on another day")
+		}
+	}
+	// Output:
+	// 50 of 1000, done in about 5h0m0s
+	// 100 of 1000, done in about 5h0m0s
+	// 150 of 1000, done in about 5h0m0s
+	// out of time, to go on another day
+}
+
+// A campaign that invites also those who have an older invitation goes on where it
+// was: it skips who has got one since it began.
+func ExampleWithSkipSince() {
+	client, _ := exampleClient()
+	ctx := context.Background()
+	old, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	began := old.CreatedAt.Time().Add(time.Millisecond)
+	time.Sleep(2 * time.Millisecond)
+	campaign := []clerk.CreateInvitationRequest{
+		{EmailAddress: "ada@example.com", IgnoreExisting: true},
+		{EmailAddress: "grace@example.com", IgnoreExisting: true},
+	}
+	for result, err := range client.Invitations.CreateAll(ctx, slices.Values(campaign), clerk.WithSkipSince(began)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(result.Request.EmailAddress, result.Outcome)
+	}
+	// Output:
+	// ada@example.com created
+	// grace@example.com created
+}

@@ -1,0 +1,101 @@
+package clerk
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestLimiterLeft counts requests at so many minutes before now, in a window of an hour.
+func TestLimiterLeft(t *testing.T) {
+	for name, test := range map[string]struct {
+		limit   int
+		minutes []int // before now, of the requests
+		left    int
+		wait    time.Duration
+		renewal time.Duration
+	}{
+		"no requests":             {3, nil, 3, 0, time.Hour},
+		"one":                     {3, []int{10}, 2, 0, 50 * time.Minute},
+		"all":                     {3, []int{30, 20, 10}, 0, 30 * time.Minute, 30 * time.Minute},
+		"all at once":             {3, []int{0, 0, 0}, 0, time.Hour, time.Hour},
+		"one is a window ago":     {3, []int{60, 20, 10}, 1, 0, 40 * time.Minute},
+		"one is nearly so":        {3, []int{59, 20, 10}, 0, time.Minute, time.Minute},
+		"all are a window ago":    {3, []int{90, 80, 70}, 3, 0, time.Hour},
+		"more than the limit ago": {3, []int{70, 65, 50, 40, 30}, 0, 10 * time.Minute, 10 * time.Minute},
+		"a limit of 0":            {0, nil, 0, never, never},
+		"a limit of 1":            {1, []int{10}, 0, 50 * time.Minute, 50 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := limiter{limit: test.limit, window: time.Hour}
+			for _, m := range test.minutes {
+				l.count(now.Add(-time.Duration(m) * time.Minute))
+			}
+			require.Equal(t, test.left, l.left(now))
+			require.Equal(t, test.wait, l.wait(now))
+			require.Equal(t, test.renewal, l.renewal(now))
+		})
+	}
+}
+
+// TestLimiterKeepsTheLimitInEveryWindow makes requests as soon as the limiter allows.
+func TestLimiterKeepsTheLimitInEveryWindow(t *testing.T) {
+	l := limiter{limit: 3, window: time.Hour}
+	var times []time.Time
+	at := now
+	for i := range 20 {
+		at = at.Add(l.wait(at))
+		require.Positive(t, l.left(at))
+		l.count(at)
+		times = append(times, at)
+		at = at.Add(time.Duration(i%4) * time.Minute)
+		require.LessOrEqual(t, len(l.times), 3)
+	}
+	for i := range times[3:] {
+		require.GreaterOrEqual(t, times[i+3].Sub(times[i]), time.Hour)
+	}
+	require.Less(t, times[19].Sub(now), 7*time.Hour, "20 requests at 3 an hour")
+}
+
+func TestLimiterPenalize(t *testing.T) {
+	const minute = time.Minute
+	for name, test := range map[string]struct {
+		window time.Duration
+		asked  []time.Duration // Retry-After of each refusal; 0 for none
+		waits  []time.Duration
+	}{
+		"Retry-After":                 {time.Hour, []time.Duration{40 * minute}, []time.Duration{40 * minute}},
+		"two windows":                 {time.Hour, []time.Duration{120 * minute}, []time.Duration{120 * minute}},
+		"more than two windows":       {time.Hour, []time.Duration{121 * minute}, []time.Duration{120 * minute}},
+		"no Retry-After":              {time.Hour, make([]time.Duration, 6), []time.Duration{minute, 2 * minute, 4 * minute, 8 * minute, 15 * minute, 15 * minute}},
+		"a negative Retry-After":      {time.Hour, []time.Duration{-1}, []time.Duration{minute}},
+		"Retry-After does not double": {time.Hour, []time.Duration{0, minute, 0}, []time.Duration{minute, minute, 2 * minute}},
+		"a tiny window":               {2 * time.Millisecond, []time.Duration{0}, []time.Duration{time.Millisecond}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := limiter{limit: 3, window: test.window}
+			for i, asked := range test.asked {
+				l.penalize(now, asked)
+				require.Equal(t, test.waits[i], l.wait(now), i)
+				require.Zero(t, l.left(now))
+				require.Equal(t, 3, l.left(now.Add(test.waits[i])))
+			}
+			l.count(now)
+			l.penalize(now, 0)
+			require.LessOrEqual(t, l.until.Sub(now), max(time.Millisecond, test.window/60), "a success ends the growth")
+		})
+	}
+}
+
+// TestLimiterWaitsForTheLongerOfLimitAndPenalty has both apply.
+func TestLimiterWaitsForTheLongerOfLimitAndPenalty(t *testing.T) {
+	l := limiter{limit: 1, window: time.Hour}
+	l.count(now)
+	l.penalize(now, time.Minute)
+	require.Equal(t, time.Hour, l.wait(now))
+	l.penalize(now, 90*time.Minute)
+	require.Equal(t, 90*time.Minute, l.wait(now))
+	require.Equal(t, 90*time.Minute, l.renewal(now))
+	require.Zero(t, l.wait(now.Add(2*time.Hour)))
+}

@@ -89,7 +89,7 @@ func TestRestartsAmongFaults(t *testing.T) {
 					}
 					timer.Stop()
 					cancel()
-					for address, invs := range standing(fake) {
+					for address, invs := range invitationsByAddress(fake) {
 						require.Len(t, invs, 1, "duplicated %s in run %d", address, run)
 					}
 					if failure == nil {

@@ -59,7 +59,7 @@ func TestDeadHTTP2Connection(t *testing.T) {
 	server := httptest.NewUnstartedServer(fake)
 	server.EnableHTTP2 = true
 	server.StartTLS()
-	defer server.Close()
+	t.Cleanup(server.Close)
 	var mu sync.Mutex
 	var conns []blackHole
 	roots := x509.NewCertPool()
@@ -81,6 +81,7 @@ func TestDeadHTTP2Connection(t *testing.T) {
 	client, err := clerk.NewClient(fake.SecretKey(), clerk.WithBaseURL(server.URL+"/v1"))
 	http.DefaultTransport = std
 	require.NoError(t, err)
+	t.Parallel()
 	_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
 	require.NoError(t, err)
 	require.Len(t, conns, 1)

@@ -125,7 +125,7 @@ func TestCreateAllReportsItsPartsOfBulks(t *testing.T) {
 								return len(addresses) / 2, refuse
 							}), lag)
 							client := clientThrough(t, l.fake, transport)
-							results, err := createAll(t, client, requestsFor(200, func(i int) clerk.CreateInvitationRequest {
+							results, err := createAll(t, client, requestsFor(soaking(60, 200), func(i int) clerk.CreateInvitationRequest {
 								return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
 							}))
 							require.NoError(t, err)
@@ -186,7 +186,7 @@ func lagging(next http.RoundTripper, lag time.Duration) http.RoundTripper {
 // TestCutOffRefusalsDuplicateNobody has 422s that break off, carried out in whole or in
 // part, in a run of 600 with IgnoreExisting.
 func TestCutOffRefusalsDuplicateNobody(t *testing.T) {
-	for seed := range soaking(8, 24) {
+	for seed := range soaking(4, 24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := limited(t, seed%2 == 0)

@@ -40,7 +40,7 @@ func TestCreateOutlastsAmbiguousFailures(t *testing.T) {
 						start := time.Now()
 						inv, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true})
 						require.NoError(t, err)
-						require.Equal(t, l.fake.Invitations(), []clerk.Invitation{*inv})
+						require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
 						total += time.Since(start)
 						longest = max(longest, time.Since(start))
 					}

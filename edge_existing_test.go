@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"math"
 	"net/http"
@@ -163,7 +162,7 @@ func TestNonsenseKeyIsNoInvalidRequest(t *testing.T) {
 				require.NotErrorIs(t, err, clerk.ErrInvalidRequest)
 				require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
 				var input *clerk.InputError
-				require.False(t, errors.As(err, &input))
+				require.NotErrorAs(t, err, &input)
 				require.NotContains(t, err.Error(), "nonsense")
 			})
 		}

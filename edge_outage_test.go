@@ -27,7 +27,7 @@ func TestShortMaxElapsedTimeFindsOutcomes(t *testing.T) {
 				inv, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true},
 					clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: limit}}))
 				require.NoError(t, err)
-				require.Equal(t, l.fake.Invitations(), []clerk.Invitation{*inv})
+				require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
 			})
 		})
 	}

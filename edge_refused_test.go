@@ -1,7 +1,6 @@
 package clerk_test
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -71,7 +70,7 @@ func TestRateLimitedAfterAmbiguousFailure(t *testing.T) {
 					}), 30*time.Second)) // later than is waited for
 					inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
 					if err == nil {
-						require.Equal(t, l.fake.Invitations(), []clerk.Invitation{*inv})
+						require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
 						return
 					}
 					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
@@ -109,7 +108,7 @@ func TestRefusalAfterAmbiguousFailure(t *testing.T) {
 			require.ErrorIs(t, err, clerk.ErrUserExists)
 			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
 			var refused *clerk.ClerkErrors
-			require.True(t, errors.As(err, &refused))
+			require.ErrorAs(t, err, &refused)
 		})
 	}
 }

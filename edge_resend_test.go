@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"testing"
@@ -30,9 +31,7 @@ func failingOn(next http.RoundTripper, method, path string, answer httpmock.Resp
 // resendFailures is what may happen to half of a Resend.
 func resendFailures() map[string]httpmock.Responder {
 	all := map[string]httpmock.Responder{"401": reply(401, ``), "hang": hangs, "reset": failing(errors.New("connection reset"))}
-	for name, answer := range unusable {
-		all[name] = answer
-	}
+	maps.Copy(all, unusable)
 	return all
 }
 

@@ -206,3 +206,55 @@ func TestCutOffRefusalsDuplicateNobody(t *testing.T) {
 		})
 	}
 }
+
+// TestPartOfABulkWithADuplicate has others invite somebody meanwhile, and Clerk create
+// what comes before that one in a bulk, and then refuse.
+func TestPartOfABulkWithADuplicate(t *testing.T) {
+	for _, lag := range []time.Duration{0, 3 * time.Second} {
+		for _, at := range []int{2, 4, 9} {
+			t.Run(fmt.Sprint(lag, "/", at), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLife(t)
+					var others *clerk.Invitation
+					transport := lagging(partial(l.fake, func(n int, addresses []string) (int, httpmock.Responder) {
+						if n != 1 {
+							return 0, nil
+						}
+						return slices.Index(addresses, address), reply(400, duplicateJSON)
+					}), lag)
+					results, err := createAll(t, clientThrough(t, l.fake, transport), func(yield func(clerk.CreateInvitationRequest) bool) {
+						for i := range 20 {
+							email := guest(i)
+							if i == at {
+								email = address
+							}
+							if i == 1 { // what exists is listed by now
+								var err error
+								others, err = l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+								require.NoError(t, err)
+								time.Sleep(500 * time.Millisecond)
+							}
+							if !yield(clerk.CreateInvitationRequest{EmailAddress: email}) {
+								return
+							}
+						}
+					})
+					require.NoError(t, err)
+					for i, result := range results {
+						if i == at {
+							require.Equal(t, clerk.OutcomeAlreadyInvited, result.Outcome)
+							if lag == 0 || result.Existing != nil { // it may show too late
+								require.Equal(t, others.ID, result.Existing.ID)
+							}
+							continue
+						}
+						require.Equal(t, clerk.OutcomeCreated, result.Outcome, "%v", result)
+					}
+					for _, invs := range invitationsByAddress(l.fake) {
+						require.Len(t, invs, 1)
+					}
+				})
+			})
+		}
+	}
+}

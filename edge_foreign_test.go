@@ -105,6 +105,7 @@ func TestLookupReadsEveryPage(t *testing.T) {
 						for i := range 1100 {
 							_, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: fmt.Sprintf("x%dada@example.com", i)})
 							require.NoError(t, err)
+							time.Sleep(time.Second)
 						}
 						time.Sleep(time.Hour)
 						client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {

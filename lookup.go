@@ -52,13 +52,16 @@ func (l *lookups) list(ctx context.Context, req ListInvitationsRequest) ([]Invit
 		invs = append(invs, page...)
 		req.Offset += len(page)
 		isLast := req.Offset >= list.TotalCount && (list.TotalCount >= 0 || len(page) < MaxListLimit)
-		isOld := page[len(page)-1].CreatedAt < l.unclear && slices.IsSortedFunc(page, func(a, b Invitation) int {
-			return cmp.Compare(b.CreatedAt, a.CreatedAt)
-		})
-		if isLast || req.Query == "" && isOld {
+		if isLast || req.Query == "" && isNewestFirst(page) && page[len(page)-1].CreatedAt < l.unclear {
 			return invs, nil
 		}
 	}
+}
+
+// isNewestFirst reports whether the server may have heeded the order.
+func isNewestFirst(page []Invitation) bool {
+	newestFirst := func(a, b Invitation) int { return cmp.Compare(b.CreatedAt, a.CreatedAt) }
+	return slices.IsSortedFunc(page, newestFirst)
 }
 
 // setTimes converts the start of the call to Clerk's clock: the time of the response

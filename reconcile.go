@@ -344,7 +344,11 @@ func (s *clockSkew) measure(meta callMeta, created UnixMilli) {
 	}
 	ahead := created.Time().Sub(date)
 	behind := date.Add(time.Second).Sub(created.Time()) - meta.longest // Date has whole seconds
-	s.nanoseconds.Store(int64(max(0, ahead-maxClockSkew, behind-maxClockSkew)))
+	skew := max(0, ahead-maxClockSkew, behind-maxClockSkew)
+	if skew > 0 {
+		skew += time.Second // Date may be cut differently the next time
+	}
+	s.nanoseconds.Store(int64(skew))
 }
 
 func (s *clockSkew) get() time.Duration { return time.Duration(s.nanoseconds.Load()) }

@@ -1,0 +1,134 @@
+package clerkriver
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// BenchmarkEnqueue enqueues 100,000 rows with metadata. peak-MB is how much the process's
+// largest resident set grew.
+func BenchmarkEnqueue(b *testing.B) {
+	a := newApp(b, shared.database(b), Config{}, nil)
+	before := peak(b)
+	for b.Loop() {
+		a.enqueue(b, fmt.Sprint("campaign ", time.Now().UnixNano()), rowsWithMetadata(100_000))
+	}
+	b.ReportMetric(float64(peak(b)-before)/1e6, "peak-MB")
+}
+
+func rowsWithMetadata(n int) func(yield func(Row) bool) {
+	return func(yield func(Row) bool) {
+		for row := range guests(n) {
+			row.Request.PublicMetadata = map[string]any{"team": "research", "seat": row.Ref}
+			if !yield(row) {
+				return
+			}
+		}
+	}
+}
+
+// peak is the process's largest resident set so far, in bytes.
+func peak(tb testing.TB) int {
+	tb.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		tb.Skip("the system does not say how much memory a process has used")
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	kilobytes, err := strconv.Atoi(strings.Fields(rest)[0])
+	require.NoError(tb, err)
+	return kilobytes << 10
+}
+
+// BenchmarkStatus reads the status of a campaign of 100,000 rows, of which some are sent.
+func BenchmarkStatus(b *testing.B) {
+	a := newApp(b, shared.database(b), Config{}, clerktest.New())
+	a.enqueue(b, "spring", rowsWithMetadata(100_000))
+	_, err := a.pool.Exec(b.Context(), "UPDATE clerkriver_rows SET state = 'created' WHERE place % 3 = 0")
+	require.NoError(b, err)
+	for b.Loop() {
+		_, err := a.Status(b.Context(), "spring")
+		require.NoError(b, err)
+	}
+}
+
+// needsSoak skips a benchmark that takes a minute or more.
+func needsSoak(b *testing.B) {
+	b.Helper()
+	if os.Getenv("CLERK_SOAK") == "" {
+		b.Skip("it takes more than a minute; set CLERK_SOAK=1")
+	}
+}
+
+// BenchmarkExisting sends a campaign for 90 seconds with Clerk's limits, on an instance
+// that has 20,000 invitations.
+func BenchmarkExisting(b *testing.B) {
+	needsSoak(b)
+	fake := clerktest.New()
+	client, err := fake.Client()
+	require.NoError(b, err)
+	for i := 0; i < 20_000; i += clerk.MaxBulkInvitations {
+		var bulk []clerk.CreateInvitationRequest
+		for j := range clerk.MaxBulkInvitations {
+			bulk = append(bulk, clerk.CreateInvitationRequest{EmailAddress: "old" + guest(i+j)})
+		}
+		_, err := client.Invitations.BulkCreate(b.Context(), bulk)
+		require.NoError(b, err)
+	}
+	seeded := len(fake.Requests())
+	for b.Loop() {
+		a := newApp(b, shared.database(b), Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}}, fake)
+		a.enqueue(b, "spring", guests(5000))
+		a.start(b)
+		time.Sleep(90 * time.Second)
+		require.Equal(b, 340, a.counts(b, "spring")[StateCreated])
+		b.ReportMetric(float64(len(a.jobs(b))), "jobs")
+	}
+	lists, refusals := 0, 0
+	for _, req := range fake.Requests()[seeded:] {
+		switch {
+		case req.Operation == clerk.OperationList:
+			lists++
+		case req.Status == 429:
+			refusals++
+		}
+	}
+	// A server with Clerk's limits refuses what is more than they allow.
+	refusals += max(0, sent(fake, clerk.OperationCreate)-100)
+	refusals += max(0, sent(fake, clerk.OperationBulkCreate)-seeded-25)
+	b.ReportMetric(float64(lists), "lists")
+	b.ReportMetric(float64(refusals), "429s")
+}
+
+// BenchmarkWindow sends what fits into two windows of Clerk's limits, each of a minute
+// with 60 wakes instead of an hour with 60.
+func BenchmarkWindow(b *testing.B) {
+	needsSoak(b)
+	limits := clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Minute}
+	for b.Loop() {
+		fake := clerktest.New(strict(limits))
+		a := newApp(b, shared.database(b), Config{Limits: limits}, slowly(50*time.Millisecond, fake))
+		a.timing = timing{lease: 3 * time.Second, patience: time.Second / 3, longest: 2 * time.Second, grace: time.Second / 2}
+		a.enqueue(b, "spring", guests(680))
+		a.start(b)
+		a.wait(b, "spring", (*Status).Done)
+		worked := 0
+		for _, job := range a.jobs(b) {
+			worked += job.Attempt
+		}
+		b.ReportMetric(float64(worked)/2, "jobs/window")
+		b.ReportMetric(float64(sent(fake, clerk.OperationList))/2, "lists/window")
+		for _, req := range fake.Requests() {
+			require.Equal(b, 200, req.Status)
+		}
+	}
+}

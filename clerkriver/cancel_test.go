@@ -1,0 +1,94 @@
+package clerkriver
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// cancel cancels a campaign in a transaction of its own.
+func cancel(t *testing.T, a *app, name string) {
+	t.Helper()
+	require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error { return a.CancelTx(t.Context(), tx, name) }))
+}
+
+func TestCancelWhileRunning(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	var a *app
+	a = newApp(t, shared.database(t), Config{Budget: clerk.Budget{Creates: 1000, Window: time.Minute}},
+		roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodPost && len(fake.Invitations()) == 2 {
+				cancel(t, a, "spring")
+			}
+			return fake.RoundTrip(req)
+		}))
+	a.enqueue(t, "spring", guests(50))
+	a.enqueue(t, "summer", to("other@example.com"))
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 3, StateCancelled: 47}, a.counts(t, "spring"), "what is under way goes out")
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 3, StateCancelled: 47}, a.counts(t, "spring"))
+	require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "summer"))
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), s.CancelledAt, time.Minute)
+}
+
+// TestCancelAfterRunnerDied: what it may have sent is looked up, and is not unknown. The
+// first run that does so is interrupted.
+func TestCancelAfterRunnerDied(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	ctx, interrupt := context.WithCancel(t.Context())
+	a := newApp(t, shared.database(t), Config{}, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Get("query") == guest(4) {
+			interrupt()
+		}
+		return fake.RoundTrip(req)
+	}))
+	a.enqueue(t, "spring", guests(25))
+	interrupted(t, a)
+	cancel(t, a, "spring")
+	require.Equal(t, map[State]int{StateSending: 10, StateCancelled: 15}, a.counts(t, "spring"))
+	require.ErrorIs(t, a.Delete(t.Context(), "spring"), ErrActive)
+	expire(t, a)
+	_, err := a.Work(ctx, a.client)
+	require.NoError(t, err)
+	require.Positive(t, a.counts(t, "spring")[StateWaiting], "it was not interrupted")
+	require.Zero(t, a.work(t))
+	require.Equal(t, map[State]int{StateCreated: 1, StateCancelled: 24}, a.counts(t, "spring"))
+	require.Equal(t, fake.Invitations()[0].ID, a.all(t, "spring")[0].InvitationID)
+}
+
+// TestCancelWhileOutcomeIsOpen: a second run took over the rows of one that died, and
+// ended before it knew what became of them.
+func TestCancelWhileOutcomeIsOpen(t *testing.T) {
+	t.Parallel()
+	for _, during := range []bool{true, false} {
+		fake := clerktest.New()
+		a := newApp(t, shared.database(t), Config{}, fake)
+		a.enqueue(t, "spring", guests(25))
+		interrupted(t, a)
+		expire(t, a)
+		second, _ := begun(t, a)
+		if during {
+			cancel(t, a, "spring")
+		}
+		require.NoError(t, second.end(t.Context(), "", nil, false))
+		if !during {
+			cancel(t, a, "spring")
+		}
+		require.Equal(t, map[State]int{StateWaiting: 10, StateCancelled: 15}, a.counts(t, "spring"), "during %v", during)
+		require.Zero(t, a.work(t))
+		require.Equal(t, map[State]int{StateCreated: 1, StateCancelled: 24}, a.counts(t, "spring"), "during %v", during)
+		require.Len(t, fake.Invitations(), 1)
+	}
+}

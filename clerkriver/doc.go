@@ -1,0 +1,27 @@
+// Package clerkriver sends campaigns of invitations from a service that uses River and
+// PostgreSQL. A campaign is a list of invitations under a name. It is enqueued in the
+// caller's transaction, sent as fast as Clerk's hourly limits allow, and survives the
+// process: a runner that is killed is replaced within two minutes, and nobody is invited
+// twice.
+//
+// It uses the application's own river.Client, river.Config and pool:
+//
+//	campaigns, err := clerkriver.New(pool, clerkriver.Config{})
+//	client, err := clerk.NewClient(secretKey, clerk.WithHTTPClient(&http.Client{
+//		Transport: campaigns.Transport(nil),
+//	}))
+//	err = campaigns.Install(riverConfig, client)
+//	riverClient, err := river.NewClient(riverpgxv5.New(pool), riverConfig)
+//
+// [Campaigns.EnqueueTx] adds a campaign, [Campaigns.Status] and [Campaigns.Results]
+// report on it. River runs one small job of kind "clerk_invitations_wake" for each
+// instance of Clerk, at most once in [Config].Wake, on a queue of its own. The job's
+// arguments name the instance and nothing else. Rows and results are in tables whose
+// names begin with "clerkriver_"; [Migrate] creates them.
+//
+// Clerk's limits are shared by everybody who sends through [Campaigns.Transport]: request
+// handlers, runs of CreateAll and campaigns, on all machines that use the database.
+//
+// [Campaigns.Work] is all that a job does. Call it from cron, Temporal or asynq where
+// River is not used.
+package clerkriver

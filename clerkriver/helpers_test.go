@@ -1,0 +1,165 @@
+package clerkriver
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// plenty is limits that are in nobody's way.
+var plenty = clerk.Budget{Creates: 1000, BulkCreates: 1000, Window: time.Minute}
+
+// An app is a service with campaigns, in this process.
+type app struct {
+	*Campaigns
+
+	pool   *pgxpool.Pool
+	client *clerk.Client
+	river  *river.Client[pgx.Tx] // inserts only, until start
+}
+
+// newApp makes an app on a database whose Clerk is api.
+func newApp(tb testing.TB, url string, config Config, api http.RoundTripper, opts ...clerk.Option) *app {
+	tb.Helper()
+	if config.Limits == (clerk.Budget{}) {
+		config.Limits = plenty
+	}
+	if config.Wake == 0 {
+		config.Wake = time.Second
+	}
+	a := &app{pool: connect(tb, url)}
+	var err error
+	a.Campaigns, err = New(a.pool, config)
+	require.NoError(tb, err)
+	a.timing.lease = 3 * time.Second
+	a.client, err = clerk.NewClient(clerktest.SecretKey, append([]clerk.Option{
+		clerk.WithHTTPClient(&http.Client{Transport: a.Transport(api)}),
+	}, opts...)...)
+	require.NoError(tb, err)
+	a.river, err = river.NewClient(riverpgxv5.New(a.pool), &river.Config{})
+	require.NoError(tb, err)
+	return a
+}
+
+// start lets River work in this process, until the test ends or stop is called.
+func (a *app) start(tb testing.TB) (stop func()) {
+	tb.Helper()
+	config := &river.Config{Logger: quiet}
+	require.NoError(tb, a.Install(config, a.client))
+	client, err := river.NewClient(riverpgxv5.New(a.pool), config)
+	require.NoError(tb, err)
+	require.NoError(tb, client.Start(context.WithoutCancel(tb.Context())))
+	stopped := false
+	stop = func() {
+		if !stopped {
+			stopped = true
+			require.NoError(tb, client.StopAndCancel(context.WithoutCancel(tb.Context())))
+		}
+	}
+	tb.Cleanup(stop)
+	return stop
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// enqueue enqueues a campaign in a transaction of its own.
+func (a *app) enqueue(tb testing.TB, name string, rows iter.Seq[Row]) int {
+	tb.Helper()
+	var added int
+	err := pgx.BeginFunc(tb.Context(), a.pool, func(tx pgx.Tx) (err error) {
+		added, err = a.EnqueueTx(tb.Context(), a.river, tx, name, rows, nil)
+		return err
+	})
+	require.NoError(tb, err)
+	return added
+}
+
+// work calls Work, as a job does.
+func (a *app) work(tb testing.TB) time.Time {
+	tb.Helper()
+	due, err := a.Work(tb.Context(), a.client)
+	require.NoError(tb, err)
+	return due
+}
+
+// counts is the counts of a campaign's status.
+func (a *app) counts(tb testing.TB, name string) map[State]int {
+	tb.Helper()
+	s, err := a.Status(tb.Context(), name)
+	require.NoError(tb, err)
+	return s.Counts
+}
+
+// wait waits until the status is as it should be.
+func (a *app) wait(tb testing.TB, name string, enough func(*Status) bool) *Status {
+	tb.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		s, err := a.Status(tb.Context(), name)
+		require.NoError(tb, err)
+		if enough(s) {
+			return s
+		}
+		require.True(tb, time.Now().Before(deadline), "%+v", s)
+	}
+}
+
+// all is the results of a campaign.
+func (a *app) all(tb testing.TB, name string) []Result {
+	tb.Helper()
+	var all []Result
+	for result, err := range a.Results(tb.Context(), name, 0) {
+		require.NoError(tb, err)
+		all = append(all, result)
+	}
+	return all
+}
+
+// guests is n rows.
+func guests(n int) iter.Seq[Row] {
+	return func(yield func(Row) bool) {
+		for i := range n {
+			if !yield(Row{
+				Ref:     fmt.Sprint("user_", i),
+				Request: clerk.CreateInvitationRequest{EmailAddress: guest(i)},
+			}) {
+				return
+			}
+		}
+	}
+}
+
+func guest(i int) string { return fmt.Sprintf("guest%d@example.com", i) }
+
+// to is a row for each address.
+func to(addresses ...string) iter.Seq[Row] {
+	var rows []Row
+	for _, address := range addresses {
+		rows = append(rows, Row{Request: clerk.CreateInvitationRequest{EmailAddress: address}})
+	}
+	return slices.Values(rows)
+}
+
+// sent counts the fake's requests for an operation.
+func sent(fake *clerktest.Fake, op clerk.Operation) int {
+	n := 0
+	for _, req := range fake.Requests() {
+		if req.Operation == op {
+			n++
+		}
+	}
+	return n
+}

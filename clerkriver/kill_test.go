@@ -1,0 +1,256 @@
+package clerkriver
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// hurried is Clerk's limits in five seconds.
+var hurried = clerk.Budget{Creates: 100, BulkCreates: 25, Window: 5 * time.Second}
+
+// processConfig is the configuration of a process. What it hears of a row it keeps under
+// a primary key, so that it can hear of it once only.
+var processConfig = Config{
+	Limits: hurried, Wake: time.Second,
+	OnResult: func(ctx context.Context, tx pgx.Tx, result Result) error {
+		_, err := tx.Exec(ctx, "INSERT INTO heard (place, state) VALUES ($1, $2)", result.Place, string(result.State))
+		return err
+	},
+}
+
+// runTestProcess sends campaigns until it is killed.
+func runTestProcess() error {
+	ctx := context.Background()
+	pool, err := pgxpool.New(ctx, os.Getenv("TEST_DATABASE"))
+	if err != nil {
+		return err
+	}
+	c, err := New(pool, processConfig)
+	if err != nil {
+		return err
+	}
+	c.timing = timing{lease: 3 * time.Second, patience: 5 * time.Second, longest: 10 * time.Second, grace: 3 * time.Second}
+	client, err := clerk.NewClient(clerktest.SecretKey, clerk.WithBaseURL(os.Getenv("TEST_PROCESS")),
+		clerk.WithHTTPClient(&http.Client{Transport: c.Transport(nil)}), clerk.WithAttemptTimeout(time.Second))
+	if err != nil {
+		return err
+	}
+	config := &river.Config{Logger: quiet}
+	if err := c.Install(config, client); err != nil {
+		return err
+	}
+	riverClient, err := river.NewClient(riverpgxv5.New(pool), config)
+	if err != nil {
+		return err
+	}
+	if err := riverClient.Start(ctx); err != nil {
+		return err
+	}
+	select {}
+}
+
+// A crew is three processes, each of which is started again when it is killed.
+type crew struct {
+	group sync.WaitGroup
+	end   context.CancelFunc
+
+	mu        sync.Mutex
+	processes []*os.Process
+}
+
+func startCrew(t *testing.T, url, api string) *crew {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
+	c := &crew{end: end, processes: make([]*os.Process, 3)}
+	for i := range c.processes {
+		c.group.Go(func() {
+			for ctx.Err() == nil {
+				process := exec.CommandContext(ctx, self)
+				process.Env = append(os.Environ(), "TEST_PROCESS="+api, "TEST_DATABASE="+url)
+				process.Stderr = os.Stderr
+				if err := process.Start(); err != nil {
+					t.Error(err)
+					return
+				}
+				c.mu.Lock()
+				c.processes[i] = process.Process
+				c.mu.Unlock()
+				_ = process.Wait() // it was killed, or had no database to start with
+				time.Sleep(100 * time.Millisecond)
+			}
+		})
+	}
+	t.Cleanup(c.stop)
+	return c
+}
+
+func (c *crew) stop() {
+	c.end()
+	c.group.Wait()
+}
+
+// kill kills one of the processes.
+func (c *crew) kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if victim := c.processes[rand.IntN(len(c.processes))]; victim != nil {
+		_ = victim.Kill() // it may have ended by itself
+	}
+}
+
+// teamJob is a job of the application that uses the same River.
+type teamJob struct {
+	Long bool `json:"long"`
+}
+
+func (teamJob) Kind() string { return "team_job" }
+
+// A team is the application, with jobs on the queue "default", and a leader that knows
+// nothing of campaigns and deletes finished jobs after a second.
+type team struct {
+	client *river.Client[pgx.Tx]
+	long   int64 // a job that runs all the time
+}
+
+func startTeam(t *testing.T, pool *pgxpool.Pool) *team {
+	t.Helper()
+	workers := river.NewWorkers()
+	begun := make(chan struct{})
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[teamJob]) error {
+		if job.Args.Long {
+			close(begun)
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	}))
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		Logger: quiet, Workers: workers, JobTimeout: -1, CompletedJobRetentionPeriod: time.Second, DiscardedJobRetentionPeriod: time.Second,
+		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, client.Start(context.WithoutCancel(t.Context())))
+	t.Cleanup(func() { require.NoError(t, client.StopAndCancel(context.WithoutCancel(t.Context()))) })
+	job, err := client.Insert(t.Context(), teamJob{Long: true}, nil)
+	require.NoError(t, err)
+	<-begun
+	for i := range 20 {
+		_, err := client.Insert(t.Context(), teamJob{}, &river.InsertOpts{ScheduledAt: time.Now().Add(time.Duration(i) * time.Hour)})
+		require.NoError(t, err)
+	}
+	return &team{client: client, long: job.Job.ID}
+}
+
+// requireUntouched checks that nobody else has worked on the application's jobs.
+func (m *team) requireUntouched(t *testing.T) {
+	t.Helper()
+	long, err := m.client.JobGet(t.Context(), m.long)
+	require.NoError(t, err)
+	require.Equal(t, rivertype.JobStateRunning, long.State)
+	require.Equal(t, 1, long.Attempt)
+	list, err := m.client.JobList(t.Context(), river.NewJobListParams().Queues(river.QueueDefault).First(100))
+	require.NoError(t, err)
+	scheduled := 0
+	for _, job := range list.Jobs {
+		require.Empty(t, job.Errors)
+		if job.State == rivertype.JobStateScheduled {
+			scheduled++
+		}
+	}
+	require.Equal(t, 19, scheduled)
+	queue, err := m.client.QueueGet(t.Context(), river.QueueDefault)
+	require.NoError(t, err)
+	require.Nil(t, queue.PausedAt)
+}
+
+// TestKilledProcesses: three processes are killed ten times at random moments, and
+// PostgreSQL crashes once, while Clerk fails every tenth request.
+func TestKilledProcesses(t *testing.T) {
+	t.Parallel()
+	const rows = 1500
+	own := &server{}
+	t.Cleanup(own.stop)
+	url := own.database(t)
+	seed := uint64(time.Now().UnixNano())
+	t.Log("seed", seed)
+	fake := clerktest.New(strict(hurried), clerktest.WithFaults(clerktest.FaultMix{Share: 0.1, Seed: seed}))
+	fake.AddUser("user@example.com")
+	api := httptest.NewServer(fake)
+	t.Cleanup(api.Close)
+	a := newApp(t, url, processConfig, nil)
+	_, err := a.pool.Exec(t.Context(), "CREATE TABLE heard (place integer PRIMARY KEY, state text NOT NULL)")
+	require.NoError(t, err)
+	team := startTeam(t, a.pool)
+	a.enqueue(t, "spring", func(yield func(Row) bool) {
+		for row := range guests(rows) {
+			if !yield(row) {
+				return
+			}
+		}
+		yield(Row{Ref: "user", Request: clerk.CreateInvitationRequest{EmailAddress: "user@example.com"}})
+	})
+
+	crew := startCrew(t, url, api.URL+"/v1")
+	for i := range 10 {
+		time.Sleep(time.Second + rand.N(3*time.Second))
+		if i == 5 {
+			require.NoError(t, own.crash())
+			time.Sleep(rand.N(2 * time.Second))
+			require.NoError(t, own.launch())
+		}
+		crew.kill()
+	}
+	s := a.wait(t, "spring", (*Status).Done)
+	crew.stop()
+	team.requireUntouched(t)
+	requireInvitedOnce(t, fake, a, rows)
+	require.Equal(t, map[State]int{StateCreated: rows, StateUserExists: 1}, s.Counts)
+	var heard int
+	require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT count(*) FROM heard").Scan(&heard))
+	require.Equal(t, rows+1, heard)
+}
+
+// requireInvitedOnce checks that everybody was invited once, that the results say so, and
+// that Clerk never refused a request for its limits.
+func requireInvitedOnce(t *testing.T, fake *clerktest.Fake, a *app, rows int) {
+	t.Helper()
+	made := map[string]string{}
+	for _, inv := range fake.Invitations() {
+		require.NotContains(t, made, inv.EmailAddress, "it was invited twice")
+		made[inv.EmailAddress] = inv.ID
+	}
+	for _, result := range a.all(t, "spring")[:rows] {
+		require.Equal(t, StateCreated, result.State, "%+v", result)
+		require.Equal(t, made[result.EmailAddress], result.InvitationID)
+	}
+	require.Len(t, made, rows)
+	real429, kinds := 0, map[string]int{}
+	for _, req := range fake.Requests() {
+		kinds[fmt.Sprint(req.Operation)]++
+		if req.Status == http.StatusTooManyRequests && req.Fault != clerktest.FaultRateLimit {
+			real429++
+		}
+	}
+	t.Log(strings.TrimPrefix(fmt.Sprint(kinds), "map"), real429, "real refusals")
+	require.Zero(t, real429)
+}

@@ -1,0 +1,180 @@
+package clerkriver
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// jobs is all wake jobs, the first to run first.
+func (a *app) jobs(tb testing.TB) []*rivertype.JobRow {
+	tb.Helper()
+	list, err := a.river.JobList(tb.Context(), river.NewJobListParams().Kinds(wake{}.Kind()).First(1000).
+		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc))
+	require.NoError(tb, err)
+	return list.Jobs
+}
+
+// TestJobsWaitForTheLimit: a campaign of any size has two jobs that wait, and they name
+// no address.
+func TestJobsWaitForTheLimit(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New(strict(clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}))
+	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}}, fake)
+	a.enqueue(t, "spring", guests(5000))
+	a.start(t)
+	a.wait(t, "spring", func(s *Status) bool { return s.Counts[StateCreated] == 340 })
+	var jobs []*rivertype.JobRow
+	require.Eventually(t, func() bool {
+		jobs = a.jobs(t)
+		return !slices.ContainsFunc(jobs[:len(jobs)-2], func(job *rivertype.JobRow) bool { return job.FinalizedAt == nil })
+	}, 30*time.Second, 50*time.Millisecond)
+	require.LessOrEqual(t, len(jobs), 8)
+	for _, job := range jobs {
+		require.JSONEq(t, `{"instance":"default"}`, string(job.EncodedArgs))
+		require.Equal(t, "clerk_invitations", job.Queue)
+		require.Empty(t, job.Errors)
+	}
+	for i, last := range jobs[len(jobs)-2:] {
+		require.Equal(t, rivertype.JobStateScheduled, last.State)
+		require.WithinDuration(t, time.Now().Add(time.Hour+time.Duration(i)*time.Second), last.ScheduledAt, 30*time.Second)
+	}
+	require.Equal(t, 1, sent(fake, clerk.OperationList))
+	for _, req := range fake.Requests() {
+		require.Equal(t, http.StatusOK, req.Status)
+	}
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(time.Hour), s.WaitUntil, time.Minute)
+	require.WithinDuration(t, time.Now().Add(14*time.Hour), s.EstimatedEnd, time.Minute)
+}
+
+// TestWakeThatDiedBeforeItScheduled: the process is killed between taking the job and its
+// first statement, and River rescues the job an hour later.
+func TestWakeThatDiedBeforeItScheduled(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{}, fake)
+	a.enqueue(t, "spring", guests(5))
+	jobs := a.jobs(t)
+	require.Len(t, jobs, 2)
+	_, err := a.pool.Exec(t.Context(), "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() WHERE id = $1", jobs[0].ID)
+	require.NoError(t, err)
+	a.start(t)
+	a.wait(t, "spring", (*Status).Done)
+	require.Len(t, fake.Invitations(), 5)
+}
+
+// TestSlowClockWakes: the wakes of what a slow machine takes for now were worked on by
+// others, which says nothing about its campaign.
+func TestSlowClockWakes(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{Wake: time.Hour}, clerktest.New())
+	a.enqueue(t, "spring", guests(5))
+	_, err := a.pool.Exec(t.Context(), "UPDATE river_job SET state = 'completed', finalized_at = now()")
+	require.NoError(t, err)
+	a.enqueue(t, "summer", guests(6))
+	require.True(t, slices.ContainsFunc(a.jobs(t), func(job *rivertype.JobRow) bool { return job.State == rivertype.JobStateAvailable }))
+}
+
+// TestWakesGoOnAfterAnError: a job that failed is not tried again, but the next wake sends.
+func TestWakesGoOnAfterAnError(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	var down atomic.Bool
+	down.Store(true)
+	a := newApp(t, shared.database(t), Config{}, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if down.Load() {
+			return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+		}
+		return fake.RoundTrip(req)
+	}), clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: 100 * time.Millisecond}}))
+	a.enqueue(t, "spring", guests(5))
+	a.start(t)
+	s := a.wait(t, "spring", func(s *Status) bool { return s.Problem != "" })
+	require.Contains(t, s.Problem, "502")
+	require.Equal(t, map[State]int{StateWaiting: 5}, s.Counts)
+	failed := func(job *rivertype.JobRow) bool {
+		return job.State == rivertype.JobStateDiscarded && strings.Contains(job.Errors[0].Error, "502")
+	}
+	require.Eventually(t, func() bool { return slices.ContainsFunc(a.jobs(t), failed) }, 10*time.Second, 50*time.Millisecond)
+	down.Store(false)
+	a.wait(t, "spring", (*Status).Done)
+}
+
+// TestNothingToDoEndsTheWakes: an idle instance costs no jobs.
+func TestNothingToDoEndsTheWakes(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	a.enqueue(t, "spring", guests(5))
+	a.start(t)
+	a.wait(t, "spring", (*Status).Done)
+	require.Eventually(t, func() bool {
+		for _, job := range a.jobs(t) {
+			if job.FinalizedAt == nil {
+				return false
+			}
+		}
+		return true
+	}, 30*time.Second, 100*time.Millisecond)
+	ended := len(a.jobs(t))
+	require.LessOrEqual(t, ended, 8)
+	a.enqueue(t, "summer", guests(6))
+	a.wait(t, "summer", (*Status).Done)
+}
+
+func TestInstallTouchesNothingElse(t *testing.T) {
+	t.Parallel()
+	url := shared.database(t)
+	a := newApp(t, url, Config{}, clerktest.New())
+	workers := river.NewWorkers()
+	config := &river.Config{
+		Workers: workers, Logger: quiet,
+		Queues: map[string]river.QueueConfig{"default": {MaxWorkers: 7}},
+	}
+	require.NoError(t, a.Install(config, a.client))
+	require.Same(t, workers, config.Workers)
+	require.Equal(t, map[string]river.QueueConfig{"default": {MaxWorkers: 7}, "clerk_invitations": {MaxWorkers: 2}}, config.Queues)
+	require.Equal(t, &river.Config{Workers: workers, Queues: config.Queues, Logger: quiet}, config)
+	require.ErrorContains(t, a.Install(config, a.client), "already registered")
+	config = &river.Config{Queues: map[string]river.QueueConfig{"clerk_invitations": {MaxWorkers: 1}}}
+	require.NoError(t, a.Install(config, a.client))
+	require.Equal(t, 1, config.Queues["clerk_invitations"].MaxWorkers)
+}
+
+func TestQueueOfAnotherInstanceIsAnError(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	work := &worker{campaigns: a.Campaigns, client: a.client}
+	err := work.Work(context.Background(), &river.Job[wake]{Args: wake{Instance: "other"}})
+	require.ErrorContains(t, err, `instances "other" and "default" use the same queue`)
+	require.Greater(t, work.Timeout(nil), a.timing.longest)
+}
+
+// TestWorkNeedsNoRiver: for Temporal, asynq or cron.
+func TestWorkNeedsNoRiver(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{}, fake)
+	_, err := a.pool.Exec(t.Context(), "DROP TABLE river_job CASCADE")
+	require.NoError(t, err)
+	require.Zero(t, a.work(t))
+	require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error {
+		_, err := a.EnqueueTx(t.Context(), nil, tx, "spring", guests(15), nil)
+		return err
+	}))
+	require.Zero(t, a.work(t))
+	require.Equal(t, map[State]int{StateCreated: 15}, a.counts(t, "spring"))
+}

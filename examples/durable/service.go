@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerkriver"
+	"github.com/clerk-invitations/clerk-go/examples/internal/people"
+)
+
+// A service is what a service that uses River has, and the campaigns installed in it.
+type service struct {
+	pool      *pgxpool.Pool
+	river     *river.Client[pgx.Tx] // which only inserts
+	campaigns *clerkriver.Campaigns
+	cluster   *cluster // nil with DATABASE_URL
+}
+
+// open connects to the database at a URL, or to one of the command's own in a folder.
+func open(ctx context.Context, url, folder string, config clerkriver.Config) (s *service, err error) {
+	s = &service{}
+	if url == "" {
+		if s.cluster, url, err = openCluster(ctx, folder); err != nil {
+			return nil, err
+		}
+	}
+	poolConfig, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	poolConfig.ConnConfig.RuntimeParams["application_name"] = applicationName()
+	if s.pool, err = pgxpool.NewWithConfig(ctx, poolConfig); err != nil {
+		return nil, err
+	}
+	config.Wake = 10 * time.Second
+	if s.campaigns, err = clerkriver.New(s.pool, config); err == nil {
+		s.river, err = river.NewClient(riverpgxv5.New(s.pool), &river.Config{})
+	}
+	if err == nil && s.cluster != nil {
+		err = s.migrate(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.close(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+func (s *service) close(ctx context.Context) error {
+	s.pool.Close()
+	if s.cluster == nil {
+		return nil
+	}
+	return s.cluster.close(ctx)
+}
+
+// migrate creates the tables. River's are left alone where there are any.
+func (s *service) migrate(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := clerkriver.Migrate(ctx, tx, "", -1); err != nil { // others wait until tx ends
+			return err
+		}
+		var exists bool
+		if err := tx.QueryRow(ctx, "SELECT to_regclass('river_job') IS NOT NULL").Scan(&exists); err != nil || exists {
+			return err
+		}
+		migrator, err := rivermigrate.New(riverpgxv5.New(s.pool), nil)
+		if err != nil {
+			return err
+		}
+		_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil) // needs several transactions
+		return err
+	})
+}
+
+// start lets River send campaigns in this process, until stop is called. What is under
+// way then is finished.
+func (s *service) start(ctx context.Context, secretKey, baseURL string, api http.RoundTripper, log io.Writer) (stop func() error, err error) {
+	opts := []clerk.Option{
+		clerk.WithAppName("durable"),
+		clerk.WithHTTPClient(&http.Client{Transport: s.campaigns.Transport(api)}),
+	}
+	if baseURL != "" {
+		opts = append(opts, clerk.WithBaseURL(baseURL))
+	}
+	client, err := clerk.NewClient(secretKey, opts...) //nolint:contextcheck // it starts nothing
+	if err != nil {
+		return nil, err
+	}
+	config := &river.Config{Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelError}))}
+	if err := s.campaigns.Install(config, client); err != nil {
+		return nil, err
+	}
+	worker, err := river.NewClient(riverpgxv5.New(s.pool), config)
+	if err != nil {
+		return nil, err
+	}
+	detached := context.WithoutCancel(ctx)
+	return func() error { return worker.StopAndCancel(detached) }, worker.Start(detached)
+}
+
+// enqueue adds the campaign of a file, and returns how many of its lines cannot be read.
+func (p *program) enqueue(ctx context.Context, s *service, campaign, file string) (unread int, err error) {
+	input, err := os.ReadFile(file) //nolint:gosec // the file that the user names
+	if err != nil {
+		return 0, err
+	}
+	list, err := people.Read(input)
+	if err != nil {
+		return 0, err
+	}
+	rows := func(yield func(clerkriver.Row) bool) {
+		for _, row := range list.Rows {
+			if row.Request >= 0 && !yield(clerkriver.Row{Ref: strconv.Itoa(row.Line), Request: list.Requests[row.Request]}) {
+				return
+			}
+		}
+	}
+	added := 0
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		added, err = s.campaigns.EnqueueTx(ctx, s.river, tx, campaign, rows, nil)
+		return err
+	})
+	if errors.Is(err, clerkriver.ErrCampaignExists) {
+		err = fmt.Errorf("%w; enqueue these under another name, with -campaign", err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, row := range list.Rows {
+		if row.Request < 0 {
+			unread++
+			fmt.Fprintf(p.stderr, "line %d is not in the campaign: %s\n", row.Line, row.Problem)
+		}
+	}
+	fmt.Fprintf(p.stderr, "%s: %d rows enqueued\n", campaign, added)
+	return unread, nil
+}
+
+func (s *service) cancel(ctx context.Context, campaign string) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.CancelTx(ctx, tx, campaign) })
+}
+
+var inOrder = []clerkriver.State{
+	clerkriver.StateCreated, clerkriver.StateAlreadyInvited, clerkriver.StateRepeated, clerkriver.StateUserExists, clerkriver.StateRejected,
+	clerkriver.StateUnknown, clerkriver.StateCancelled, clerkriver.StateSending, clerkriver.StateWaiting,
+}
+
+// describe is a status in one line.
+func describe(s *clerkriver.Status) string {
+	var counts []string
+	for _, state := range inOrder {
+		if n := s.Counts[state]; n > 0 {
+			counts = append(counts, fmt.Sprint(n, " ", strings.ReplaceAll(string(state), "_", " ")))
+		}
+	}
+	text := fmt.Sprintf("%s, %d rows: %s", s.Name, s.Rows, strings.Join(counts, ", "))
+	switch {
+	case s.Done():
+		return text
+	case s.Paused != "":
+		return text + `; paused, until "durable resume": ` + s.Paused
+	case !s.WaitUntil.IsZero() && s.Counts[clerkriver.StateWaiting] > 0:
+		text += " until " + clock(s.WaitUntil)
+	}
+	if s.Problem != "" {
+		text += "; the last run ended early: " + s.Problem
+	}
+	return text
+}
+
+// forecast is when the campaign will have ended, which moves with the clock when nothing
+// else does.
+func forecast(s *clerkriver.Status) string {
+	if s.EstimatedEnd.IsZero() {
+		return ""
+	}
+	return "; to end about " + clock(s.EstimatedEnd)
+}
+
+// clock is a time of day, with its date if that is another day.
+func clock(t time.Time) string {
+	t = t.Local().Truncate(time.Second)
+	if t.Format(time.DateOnly) == time.Now().Format(time.DateOnly) {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format(time.DateTime)
+}
+
+// writeReport writes a line for each row, as CSV.
+func writeReport(ctx context.Context, s *service, campaign string, w io.Writer) error {
+	lines := csv.NewWriter(w)
+	_ = lines.Write([]string{"line", "email_address", "outcome", "invitation_id", "problem"}) // Error tells
+	for r, err := range s.campaigns.Results(ctx, campaign, 0) {
+		if err != nil {
+			return err
+		}
+		_ = lines.Write([]string{r.Ref, r.EmailAddress, string(r.State), r.InvitationID, r.Problem})
+	}
+	lines.Flush()
+	return lines.Error()
+}

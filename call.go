@@ -333,7 +333,7 @@ func (l *requestLoop) meta() callMeta {
 		TraceID:    l.last.traceID,
 		Attempts:   l.attempts,
 		RetryAfter: l.last.retryAfter,
-		Duration:   time.Since(l.call.started),
+		Duration:   time.Since(l.started),
 	}, l.last.class, l.longest}
 }
 

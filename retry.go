@@ -12,61 +12,56 @@ import (
 	"time"
 )
 
-// A RetryConfig says how a call is repeated. The zero RetryConfig is the default.
+// A RetryConfig says how a call is retried. The zero RetryConfig is the default.
 //
-// What RetryBackoff repeats: any operation that got a response with status 429; List
-// also after a connection error, a 5xx, or a 4xx with a Retry-After header; Create,
-// BulkCreate and Revoke otherwise only after a connection error that certainly came
-// before the request was sent. Any other failure of those three, but for refusals,
-// leaves open whether they were carried out: that is looked up, and they are repeated
-// only where it shows that they were not. With RetryNone they fail with
-// [ErrOutcomeUnknown].
+// With RetryBackoff, a response with status 429 and a request that was not sent are
+// retried for every operation. A read is also retried after a failed connection, a 5xx,
+// and a 4xx with a Retry-After header. Any other failure of a write, except a refusal, is
+// ambiguous: the library looks up what the write did, and retries it only if it was not
+// carried out.
 //
-// A Retry-After header is waited for exactly, in whole seconds. Otherwise the wait is
-// chosen at random between zero and an interval that grows with each attempt. A wait
-// that would not end before the caller's deadline or MaxElapsedTime is not begun: the
-// call fails at once, and the error's RetryAfter tells how long Clerk asked to wait,
-// where it did.
+// A Retry-After header is followed exactly, in whole seconds. Otherwise the wait is
+// random, between zero and an interval that grows with each attempt. A wait that would
+// outlast the caller's deadline or MaxElapsedTime is not started: the call fails at once,
+// and RetryAfter of its error says how long Clerk asked to wait.
 type RetryConfig struct {
-	// Strategy is RetryBackoff, also when empty, or RetryNone.
+	// Strategy is RetryBackoff, also if empty, or RetryNone.
 	Strategy RetryStrategy
 	// Backoff says how long to wait. RetryNone ignores it.
 	Backoff BackoffStrategy
-	// RetryConnectionErrors says whether to repeat after a connection error or an
-	// attempt that timed out; nil means true. To turn it off, use new(false). What a
-	// write has done is looked up all the same.
+	// RetryConnectionErrors says whether to retry after a failed connection and an attempt
+	// that timed out; nil means true. To turn it off, use new(false). An ambiguous write is
+	// looked up all the same.
 	RetryConnectionErrors *bool
 }
 
-// A RetryStrategy says whether calls are repeated.
+// A RetryStrategy says whether calls are retried.
 type RetryStrategy string
 
 const (
-	// RetryBackoff repeats, with growing intervals.
+	// RetryBackoff retries, with growing intervals.
 	RetryBackoff RetryStrategy = "backoff"
-	// RetryNone makes one request, and looks nothing up. The call is then limited by
-	// the attempt timeout and the caller's context only.
+	// RetryNone makes one request and no lookup. Only the attempt timeout and the caller's
+	// context limit the call.
 	RetryNone RetryStrategy = "none"
 )
 
-// A BackoffStrategy says how long to wait. Fields left at zero have their
-// defaults.
+// A BackoffStrategy says how long to wait. A zero field has its default.
 type BackoffStrategy struct {
-	// InitialInterval is the most to wait after the first attempt; 500 ms by
-	// default.
+	// InitialInterval is the longest wait after the first attempt; 500 ms by default.
 	InitialInterval time.Duration
-	// MaxInterval is the most to wait after any attempt, unless Clerk asks for
-	// more; 60 s by default.
+	// MaxInterval is the longest wait after any attempt, unless Clerk asks for more; 60 s
+	// by default.
 	MaxInterval time.Duration
-	// Exponent is what the interval is multiplied by for each further attempt, at
-	// least 1; 1.5 by default.
+	// Exponent multiplies the interval with each further attempt, at least 1; 1.5 by
+	// default.
 	Exponent float64
-	// MaxElapsedTime is the most that a call may take, attempts, waits and lookups
-	// together; 1 minute by default. An attempt under way then is cut off.
+	// MaxElapsedTime limits a call, with all its requests, waits and lookups; 1 minute by
+	// default. An attempt that is under way then is cut off.
 	MaxElapsedTime time.Duration
 }
 
-// withDefaults fills in what is zero, and refuses what can never be right.
+// withDefaults sets zero fields, and rejects invalid ones.
 func (c RetryConfig) withDefaults() (RetryConfig, error) {
 	b := &c.Backoff
 	switch {
@@ -94,7 +89,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// interval is the most to wait after the given attempt, counted from 1.
+// interval returns the longest wait after an attempt, counted from 1.
 func (b BackoffStrategy) interval(attempt int) time.Duration {
 	grown := float64(b.InitialInterval) * math.Pow(b.Exponent, float64(attempt-1))
 	if grown < float64(b.MaxInterval) {
@@ -103,7 +98,7 @@ func (b BackoffStrategy) interval(attempt int) time.Duration {
 	return b.MaxInterval
 }
 
-// wait chooses how long to wait after the given attempt, with full jitter.
+// wait returns how long to wait after an attempt, with full jitter.
 func (b BackoffStrategy) wait(attempt int) time.Duration {
 	return max(1, rand.N(b.interval(attempt))) //nolint:gosec // jitter is no secret
 }
@@ -177,9 +172,8 @@ func (l *requestLoop) retries() bool {
 	return false
 }
 
-// retryAfter is how long the header asks to wait; 0 when it does not ask. A date
-// is taken relative to the header's own Date, where it has one, for the server's
-// clock may differ from ours.
+// retryAfter returns how long the header asks to wait; 0 if it does not ask. A date is
+// relative to the header's Date if it has one, as the server's clock may differ.
 func retryAfter(header http.Header) time.Duration {
 	now, err := http.ParseTime(header.Get("Date"))
 	if err != nil {
@@ -188,9 +182,9 @@ func retryAfter(header http.Header) time.Duration {
 	return parseRetryAfter(header.Get("Retry-After"), now)
 }
 
-// parseRetryAfter reads seconds or an HTTP date (RFC 9110, 10.2.3). Fractions of a
-// second, which it does not allow, are rounded up. What is neither, or not after
-// now, is 0; what is too long to be a Duration is the longest one.
+// parseRetryAfter reads seconds or an HTTP date (RFC 9110, 10.2.3), and rounds fractions
+// of a second up. It returns 0 for anything else and for the past, and the longest
+// Duration for what does not fit.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if date, err := http.ParseTime(value); err == nil {

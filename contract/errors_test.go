@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,6 +35,9 @@ type entry struct {
 func catalogue(t *testing.T) []entry {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(filepath.Dir(specPath(t)), "errors.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("Clerk publishes its error catalogue as a page: errors.json must lie beside the OpenAPI document")
+	}
 	require.NoError(t, err)
 	var entries []entry
 	require.NoError(t, json.Unmarshal(content, &entries))

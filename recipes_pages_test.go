@@ -1,0 +1,152 @@
+package clerk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// The code blocks of docs/errors-and-retries.md and docs/inviting-many.md are copies of
+// what is here.
+
+// describe returns a text for the person who invites.
+func describe(err error) string {
+	if err == nil {
+		return "invited"
+	}
+	meta, _ := clerk.MetaFromError(err)
+	switch {
+	case errors.Is(err, clerk.ErrRateLimited):
+		return "too many invitations: try again in " + meta.RetryAfter.String()
+	case errors.Is(err, clerk.ErrNotSent):
+		return "not sent: try again"
+	case errors.Is(err, clerk.ErrOutcomeUnknown):
+		return "perhaps invited: look again in a minute"
+	}
+	if refused, ok := errors.AsType[*clerk.ClerkErrors](err); ok {
+		return "refused: " + string(refused.Errors[0].Code) + " " + refused.Errors[0].ParamName()
+	}
+	return "failed, trace " + meta.TraceID
+}
+
+func TestDescribe(t *testing.T) {
+	for want, err := range map[string]error{
+		"invited": nil,
+		"too many invitations: try again in 1h0m0s": &clerk.SDKError{ResponseMeta: clerk.ResponseMeta{StatusCode: 429, RetryAfter: time.Hour}},
+		"perhaps invited: look again in a minute":   &clerk.SDKError{Err: clerk.ErrOutcomeUnknown},
+		"not sent: try again":                       &clerk.SDKError{Err: clerk.ErrNotSent},
+		"failed, trace 4bf92f":                      &clerk.SDKError{ResponseMeta: clerk.ResponseMeta{StatusCode: 500, TraceID: "4bf92f"}},
+	} {
+		require.Equal(t, want, describe(err))
+	}
+	client, _ := exampleClient()
+	_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, ExpiresInDays: 1000})
+	require.Equal(t, "refused: form_param_value_invalid expires_in_days", describe(err))
+}
+
+func TestErrorsForTestsMatchSentinels(t *testing.T) {
+	duplicate := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeDuplicateRecord}}}
+	rateLimited := &clerk.SDKError{ResponseMeta: clerk.ResponseMeta{StatusCode: 429, RetryAfter: time.Hour}}
+	unknown := &clerk.SDKError{Err: clerk.ErrOutcomeUnknown}
+
+	require.ErrorIs(t, duplicate, clerk.ErrDuplicateInvitation)
+	require.ErrorIs(t, rateLimited, clerk.ErrRateLimited)
+	require.ErrorIs(t, unknown, clerk.ErrOutcomeUnknown)
+}
+
+func withOtherLimits(client *clerk.Client) (*clerk.Client, error) {
+	return client.With(
+		clerk.WithAttemptTimeout(time.Minute),
+		clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: time.Hour}}),
+	)
+}
+
+func TestWithOtherLimits(t *testing.T) {
+	client, _ := exampleClient()
+	nightly, err := withOtherLimits(client)
+	require.NoError(t, err)
+	require.NotSame(t, client, nightly)
+}
+
+func TestDefaultsOfRetryConfig(t *testing.T) {
+	client, _ := exampleClient()
+	_, err := client.With(
+		clerk.WithRetry(clerk.RetryConfig{
+			Strategy: clerk.RetryBackoff, // or RetryNone
+			Backoff: clerk.BackoffStrategy{
+				InitialInterval: 500 * time.Millisecond,
+				MaxInterval:     time.Minute,
+				Exponent:        1.5,
+				MaxElapsedTime:  time.Minute,
+			},
+			RetryConnectionErrors: new(true),
+		}),
+	)
+	require.NoError(t, err)
+}
+
+func inviteWithHalfOfTheLimits(ctx context.Context, client *clerk.Client, requests []clerk.CreateInvitationRequest) {
+	progress := clerk.WithProgress(func(p clerk.Progress) {
+		switch {
+		case !p.WaitUntil.IsZero():
+			fmt.Println("waiting for", p.WaitFor)
+		case p.Done()%50 == 0:
+			left := time.Until(p.EstimateEnd(len(requests))).Round(time.Hour)
+			fmt.Printf("%d of %d, done in about %s\n", p.Done(), len(requests), left)
+		}
+	})
+	half := clerk.WithBudget(clerk.Budget{Creates: 50, BulkCreates: 12})
+	for _, err := range client.Invitations.CreateAll(ctx, slices.Values(requests), half, progress) {
+		if errors.Is(err, context.DeadlineExceeded) {
+			fmt.Println("out of time: the next run resumes")
+		}
+	}
+}
+
+func Example_budget() {
+	client, _ := exampleClient()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	inviteWithHalfOfTheLimits(ctx, client, slices.Collect(guests(1000)))
+	// Output:
+	// 50 of 1000, done in about 5h0m0s
+	// 100 of 1000, done in about 5h0m0s
+	// 150 of 1000, done in about 5h0m0s
+	// out of time: the next run resumes
+}
+
+func inviteAgain(ctx context.Context, client *clerk.Client, began time.Time) error {
+	campaign := []clerk.CreateInvitationRequest{
+		{EmailAddress: "ada@example.com", IgnoreExisting: true},
+		{EmailAddress: "grace@example.com", IgnoreExisting: true},
+	}
+	for result, err := range client.Invitations.CreateAll(ctx, slices.Values(campaign), clerk.WithSkipSince(began)) {
+		if err != nil {
+			return err
+		}
+		fmt.Println(result.Request.EmailAddress, result.Outcome)
+	}
+	return nil
+}
+
+func TestCampaignOfRecipesIsResumed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, fake := clerktest.NewClient(t)
+		_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		began := time.Now()
+		require.NoError(t, inviteAgain(t.Context(), client, began))
+		require.NoError(t, inviteAgain(t.Context(), client, began))
+		require.Len(t, fake.Sent(), 3)
+	})
+}

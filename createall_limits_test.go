@@ -31,6 +31,9 @@ func TestCreateAllTakesTheFewestHours(t *testing.T) {
 		{clerk.Budget{Creates: 100}, 1000, 9},
 		{clerk.Budget{Creates: 3, BulkCreates: 1}, 130, 9},
 	} {
+		if test.n > soakSize(1000, 5000, 10_000) {
+			continue
+		}
 		for _, sliding := range []bool{false, true} {
 			t.Run(fmt.Sprint(test.budget, test.n, sliding), func(t *testing.T) {
 				t.Parallel()

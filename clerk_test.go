@@ -114,6 +114,10 @@ func TestClientIsSafeForConcurrentUse(t *testing.T) {
 			op = clerk.OperationList
 		case strings.HasSuffix(r.URL.Path, "/bulk"):
 			op = clerk.OperationBulkCreate
+		case strings.HasSuffix(r.URL.Path, "/revoke"):
+			op = clerk.OperationRevoke
+		case r.Method == http.MethodDelete:
+			op = clerk.OperationDelete
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, success[op])

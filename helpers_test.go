@@ -31,7 +31,7 @@ const (
 	revokeURL      = invitationsURL + "/" + testID + "/revoke"
 )
 
-// The two observed shapes of an invitation.
+// The two observed shapes of an invitation, a deletion and a refusal.
 const (
 	pendingJSON = `{"object":"invitation","id":"` + testID + `","email_address":"` + address + `",` +
 		`"public_metadata":{"role":"admin","seat":7},"status":"pending","url":"` + ticketURL + `",` +
@@ -39,6 +39,7 @@ const (
 	revokedJSON = `{"object":"invitation","id":"` + testID + `","email_address":"` + address + `",` +
 		`"public_metadata":{},"revoked":true,"status":"revoked",` +
 		`"expires_at":1793835590599,"created_at":1791243590601,"updated_at":1791243591127}`
+	deletedJSON   = `{"object":"invitation","id":"` + testID + `","deleted":true}`
 	duplicateJSON = `{"errors":[{"message":"duplicate invitation","long_message":"There are already pending ` +
 		`invitations for the following email addresses: ` + address + `","code":"duplicate_record",` +
 		`"meta":{"email_addresses":["` + address + `"]}}],"clerk_trace_id":"trace_in_body"}`
@@ -157,6 +158,10 @@ var calls = map[clerk.Operation]func(context.Context, *clerk.Client, ...clerk.Ca
 		_, err := c.Invitations.Revoke(ctx, testID, opts...)
 		return err
 	},
+	clerk.OperationDelete: func(ctx context.Context, c *clerk.Client, opts ...clerk.CallOption) error {
+		_, err := c.Invitations.Delete(ctx, testID, opts...)
+		return err
+	},
 }
 
 // success holds the body of a successful response to each operation.
@@ -165,6 +170,7 @@ var success = map[clerk.Operation]string{
 	clerk.OperationList:       `{"data":[` + pendingJSON + `],"total_count":1}`,
 	clerk.OperationBulkCreate: `[` + pendingJSON + `]`,
 	clerk.OperationRevoke:     revokedJSON,
+	clerk.OperationDelete:     deletedJSON,
 }
 
 func pending() *clerk.Invitation {

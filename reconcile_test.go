@@ -173,8 +173,12 @@ func TestRateLimitedRetryReportsUnknownOutcome(t *testing.T) {
 			continue
 		}
 		synctest.Test(t, func(t *testing.T) {
+			list := `[]`
+			if op == clerk.OperationDelete {
+				list = `[` + pendingJSON + `]`
+			}
 			mock := answering(reply(502, ``), reply(429, ``, "Retry-After", "3600"))
-			mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, `[]`, "Date", time.Now().Format(http.TimeFormat)))
+			mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, list, "Date", time.Now().Format(http.TimeFormat)))
 			start := time.Now()
 			err := call(t.Context(), newClient(t, mock))
 			require.Less(t, time.Since(start), 10*time.Second)

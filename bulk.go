@@ -88,11 +88,8 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error
 
 // lookup finds what was created, on one page for all requests.
 func (b *bulk) lookup(ctx context.Context, l *lookups, failure error) ([]Invitation, finding, error) {
-	about, statuses := duplicates(failure), allStatuses
-	if !l.ambiguous { // it was refused just now
-		statuses = statuses[:1]
-	}
-	for _, status := range statuses {
+	about := duplicates(failure)
+	for _, status := range l.statuses() {
 		invs, err := l.list(ctx, ListInvitationsRequest{Status: status})
 		if err != nil {
 			return nil, lookupFailed, err

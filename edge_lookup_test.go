@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -91,9 +92,7 @@ func TestUnknownMatchesNothingElse(t *testing.T) {
 		"401":     reply(401, `{"errors":[{"code":"clerk_key_invalid","message":"invalid"}]}`, "X-Clerk-Trace-Id", "of_the_lookup"),
 		"no Date": reply(200, `{"data":[],"total_count":0}`),
 	}
-	for name, answer := range unusable {
-		answers[name] = answer
-	}
+	maps.Copy(answers, unusable)
 	for name, answer := range answers {
 		for writeName, failure := range map[string]httpmock.Responder{
 			"500": reply(500, ``, "X-Clerk-Trace-Id", "of_the_write", "X-Own", "write"), "reset": failing(errors.New("connection reset")),
@@ -115,7 +114,7 @@ func TestUnknownMatchesNothingElse(t *testing.T) {
 							require.NotErrorIs(t, err, other)
 						}
 						var refused *clerk.ClerkErrors
-						require.False(t, errors.As(err, &refused), "Clerk has not refused the write")
+						require.NotErrorAs(t, err, &refused, "Clerk has not refused the write")
 						meta, ok := clerk.MetaFromError(err)
 						require.True(t, ok)
 						if writeName == "500" {

@@ -18,6 +18,7 @@ type lookups struct {
 	meta  callMeta  // of the last list
 
 	ambiguous bool // an earlier request may have been carried out
+	decisive  bool // the write may be retried if this lookup finds nothing
 
 	// By Clerk's clock, what was created before unclear is not this call's work, and what
 	// was created at own or later is.
@@ -80,11 +81,20 @@ func (l *lookups) setTimes(meta callMeta) error {
 // allStatuses lists everything: a list has the revoked invitations only if asked.
 var allStatuses = []InvitationStatus{"", InvitationStatusRevoked}
 
+// statuses returns what to list for created invitations. That somebody else has revoked
+// one already matters only before a retry.
+func (l *lookups) statuses() []InvitationStatus {
+	if l.ambiguous && l.decisive {
+		return allStatuses
+	}
+	return allStatuses[:1]
+}
+
 // created finds the invitation that a Create may have created for an address, other
 // than one that is known to be older.
 func (l *lookups) created(ctx context.Context, address, older string) (*Invitation, finding, error) {
 	found := foundNothing
-	for _, status := range allStatuses {
+	for _, status := range l.statuses() {
 		invs, err := l.list(ctx, ListInvitationsRequest{Query: address, Status: status})
 		if err != nil {
 			return nil, lookupFailed, err

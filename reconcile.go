@@ -225,6 +225,7 @@ func (r *reconciliation[T]) isOpen() bool {
 func (r *reconciliation[T]) look(ctx context.Context, l *lookups) (T, finding, error) {
 	r.call.lookup, r.looks = true, r.looks+1
 	l.meta, l.ambiguous = r.meta, r.ambiguity.failure != nil
+	l.decisive = !r.duplicates || time.Since(r.failedAt) >= r.grace()
 	defer func() { r.call.lookup = false }()
 	result, found, err := r.write.lookup(ctx, l, r.failure)
 	switch {

@@ -64,7 +64,7 @@ func TestMaxElapsedTimeEndsAnAttempt(t *testing.T) {
 	})
 }
 
-// TestLateResponseAfterMaxElapsedTimeIsReported: a transport may not heed its context.
+// TestLateResponseAfterMaxElapsedTimeIsReported: a transport may ignore its context.
 func TestLateResponseAfterMaxElapsedTimeIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := calls[clerk.OperationList](t.Context(), newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -94,13 +94,12 @@ func TestEndedContextSendsNothing(t *testing.T) {
 	}
 }
 
-// TestCancelledWaitKeepsTheLastResponse shows that the last answer is not lost, as it would be in
-// go-retryablehttp.
+// TestCancelledWaitKeepsTheLastResponse: go-retryablehttp would drop it.
 func TestCancelledWaitKeepsTheLastResponse(t *testing.T) {
 	for name, test := range map[string]struct {
-		answer httpmock.Responder
-		is     []error
-		text   string
+		response httpmock.Responder
+		is       []error
+		text     string
 	}{
 		"after a 429 of Clerk's": {
 			reply(429, envelope("too_many_requests", "Too many requests", "", "null"), "Retry-After", "30", "X-Clerk-Trace-Id", "abc"),
@@ -121,7 +120,7 @@ func TestCancelledWaitKeepsTheLastResponse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
-				mock := answering(test.answer)
+				mock := answering(test.response)
 				done := make(chan error)
 				retry := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: time.Minute}})
 				client := newClient(t, mock)
@@ -141,8 +140,8 @@ func TestCancelledWaitKeepsTheLastResponse(t *testing.T) {
 	}
 }
 
-// TestCancellationCauseIsNotTheCallsError: net/http gives the cause in place of the context's error.
-// It is the caller's, and says nothing of this call.
+// TestCancellationCauseIsNotTheCallsError: net/http returns the cause in place of the
+// context's error. The cause is the caller's, and says nothing about this call.
 func TestCancellationCauseIsNotTheCallsError(t *testing.T) {
 	for name, cause := range map[string]error{
 		"another call's refusal": &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeDuplicateRecord}}},
@@ -176,8 +175,8 @@ func TestCancellationCauseIsNotTheCallsError(t *testing.T) {
 	}
 }
 
-// TestResponseAfterCancellationIsReturned shows that an answer that came is not turned into the
-// context's error, as go-retryablehttp's own policy would.
+// TestResponseAfterCancellationIsReturned: go-retryablehttp's own policy would return the
+// context's error.
 func TestResponseAfterCancellationIsReturned(t *testing.T) {
 	for op, call := range calls {
 		ctx, cancel := context.WithCancel(t.Context())

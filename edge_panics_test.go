@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,11 +19,11 @@ import (
 type panickyHandler struct {
 	slog.Handler
 
-	left *int
+	left *atomic.Int64
 }
 
 func (h panickyHandler) Handle(context.Context, slog.Record) error {
-	if *h.left--; *h.left == 0 {
+	if h.left.Add(-1) == 0 {
 		panic("of the log handler")
 	}
 	return nil
@@ -69,17 +70,16 @@ func TestPanicsReachTheCaller(t *testing.T) {
 // panicking is a client of which something panics when it is used for the n-th time.
 func panicking(t *testing.T, l life, who string, n int) *clerk.Client {
 	t.Helper()
+	var left atomic.Int64
+	left.Store(int64(n))
 	count := func(what string) {
-		if what != who {
-			return
-		}
-		if n--; n == 0 {
+		if what == who && left.Add(-1) == 0 {
 			panic("of the " + who)
 		}
 	}
-	left := n
-	if who != "log handler" {
-		left = 0
+	handler := panickyHandler{left: new(atomic.Int64)} // which never gets to 0
+	if who == "log handler" {
+		handler.left = &left
 	}
 	client, err := clerk.NewClient("", clerk.WithHTTPClient(&http.Client{Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		count("transport")
@@ -87,7 +87,7 @@ func panicking(t *testing.T, l life, who string, n int) *clerk.Client {
 	})}), clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
 		count("key function")
 		return l.fake.SecretKey(), nil
-	}), clerk.WithLogger(slog.New(panickyHandler{left: &left})))
+	}), clerk.WithLogger(slog.New(handler)))
 	require.NoError(t, err)
 	return client
 }

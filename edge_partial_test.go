@@ -125,7 +125,7 @@ func TestCreateAllReportsItsPartsOfBulks(t *testing.T) {
 								return len(addresses) / 2, refuse
 							}), lag)
 							client := clientThrough(t, l.fake, transport)
-							results, err := createAll(t, client, requestsFor(200, func(i int) clerk.CreateInvitationRequest {
+							results, err := createAll(t, client, requestsFor(soaking(60, 200), func(i int) clerk.CreateInvitationRequest {
 								return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
 							}))
 							require.NoError(t, err)
@@ -186,7 +186,7 @@ func lagging(next http.RoundTripper, lag time.Duration) http.RoundTripper {
 // TestCutOffRefusalsDuplicateNobody has 422s that break off, carried out in whole or in
 // part, in a run of 600 with IgnoreExisting.
 func TestCutOffRefusalsDuplicateNobody(t *testing.T) {
-	for seed := range soaking(8, 24) {
+	for seed := range soaking(4, 24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := limited(t, seed%2 == 0)
@@ -204,5 +204,57 @@ func TestCutOffRefusalsDuplicateNobody(t *testing.T) {
 				requireResultsMatch(t, l.fake, results)
 			})
 		})
+	}
+}
+
+// TestPartOfABulkWithADuplicate has others invite somebody meanwhile, and Clerk create
+// what comes before that one in a bulk, and then refuse.
+func TestPartOfABulkWithADuplicate(t *testing.T) {
+	for _, lag := range []time.Duration{0, 3 * time.Second} {
+		for _, at := range []int{2, 4, 9} {
+			t.Run(fmt.Sprint(lag, "/", at), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLife(t)
+					var others *clerk.Invitation
+					transport := lagging(partial(l.fake, func(n int, addresses []string) (int, httpmock.Responder) {
+						if n != 1 {
+							return 0, nil
+						}
+						return slices.Index(addresses, address), reply(400, duplicateJSON)
+					}), lag)
+					results, err := createAll(t, clientThrough(t, l.fake, transport), func(yield func(clerk.CreateInvitationRequest) bool) {
+						for i := range 20 {
+							email := guest(i)
+							if i == at {
+								email = address
+							}
+							if i == 1 { // what exists is listed by now
+								var err error
+								others, err = l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+								require.NoError(t, err)
+								time.Sleep(500 * time.Millisecond)
+							}
+							if !yield(clerk.CreateInvitationRequest{EmailAddress: email}) {
+								return
+							}
+						}
+					})
+					require.NoError(t, err)
+					for i, result := range results {
+						if i == at {
+							require.Equal(t, clerk.OutcomeAlreadyInvited, result.Outcome)
+							if lag == 0 || result.Existing != nil { // it may show too late
+								require.Equal(t, others.ID, result.Existing.ID)
+							}
+							continue
+						}
+						require.Equal(t, clerk.OutcomeCreated, result.Outcome, "%v", result)
+					}
+					for _, invs := range invitationsByAddress(l.fake) {
+						require.Len(t, invs, 1)
+					}
+				})
+			})
+		}
 	}
 }

@@ -1,0 +1,244 @@
+package clerk_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// TestCreateAllTellsWhatExists has addresses with a pending, an accepted, a revoked and
+// an expired invitation, repeats, and one that others invite meanwhile.
+func TestCreateAllTellsWhatExists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		pending, accepted := l.invite(t, "pending@example.com"), l.invite(t, "accepted@example.com")
+		require.NoError(t, l.fake.Accept(accepted.ID))
+		revoked, expired := l.invite(t, "revoked@example.com"), l.invite(t, "expired@example.com")
+		_, err := l.client.Invitations.Revoke(t.Context(), revoked.ID)
+		require.NoError(t, err)
+		require.NoError(t, l.fake.Expire(expired.ID))
+		addresses := []string{
+			"pending@example.com", "accepted@example.com", "revoked@example.com", "expired@example.com",
+			"new@example.com", "NEW@example.com", "PENDING@example.com", "meanwhile@example.com", "meanwhile@example.com",
+		}
+		var meanwhile *clerk.Invitation
+		requests := func(yield func(clerk.CreateInvitationRequest) bool) {
+			for _, address := range addresses {
+				if address == "meanwhile@example.com" && meanwhile == nil {
+					meanwhile = l.invite(t, address)
+				}
+				if !yield(clerk.CreateInvitationRequest{EmailAddress: address}) {
+					return
+				}
+			}
+		}
+		results, err := createAll(t, l.client, requests)
+		require.NoError(t, err)
+		require.Equal(t, []clerk.Outcome{
+			clerk.OutcomeAlreadyInvited, clerk.OutcomeAlreadyInvited, clerk.OutcomeCreated, clerk.OutcomeCreated,
+			clerk.OutcomeCreated, clerk.OutcomeRepeated, clerk.OutcomeAlreadyInvited, clerk.OutcomeAlreadyInvited, clerk.OutcomeAlreadyInvited,
+		}, outcomes(results))
+		existing := func(id string, status clerk.InvitationStatus) *clerk.ExistingInvitation {
+			return &clerk.ExistingInvitation{ID: id, Status: status}
+		}
+		for i, expected := range []*clerk.ExistingInvitation{
+			existing(pending.ID, clerk.InvitationStatusPending), existing(accepted.ID, clerk.InvitationStatusAccepted), nil, nil,
+			nil, existing(results[4].Invitation.ID, clerk.InvitationStatusPending), existing(pending.ID, clerk.InvitationStatusPending),
+			existing(meanwhile.ID, clerk.InvitationStatusPending), existing(meanwhile.ID, clerk.InvitationStatusPending),
+		} {
+			require.Equal(t, expected, results[i].Existing, "%d", i)
+		}
+	})
+}
+
+// TestDuplicateOfAcceptedOrOlder has Clerk refuse a duplicate of an invitation that is
+// not pending.
+func TestDuplicateOfAcceptedOrOlder(t *testing.T) {
+	for _, status := range []clerk.InvitationStatus{clerk.InvitationStatusAccepted, clerk.InvitationStatusExpired} {
+		t.Run(string(status), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				var old *clerk.Invitation
+				client := clientThrough(t, l.fake, poisoned(l.fake, reply(400, duplicateJSON), address))
+				requests := func(yield func(clerk.CreateInvitationRequest) bool) {
+					if !yield(clerk.CreateInvitationRequest{EmailAddress: "first@example.com"}) {
+						return
+					}
+					time.Sleep(time.Minute) // the existing invitations are listed by now
+					old = l.invite(t, address)
+					if status == clerk.InvitationStatusAccepted {
+						require.NoError(t, l.fake.Accept(old.ID))
+					} else {
+						require.NoError(t, l.fake.Expire(old.ID))
+					}
+					yield(clerk.CreateInvitationRequest{EmailAddress: address})
+				}
+				results, err := createAll(t, client, requests)
+				require.NoError(t, err)
+				require.Equal(t, clerk.OutcomeAlreadyInvited, results[1].Outcome)
+				require.Equal(t, &clerk.ExistingInvitation{ID: old.ID, Status: status}, results[1].Existing)
+			})
+		})
+	}
+}
+
+// TestInputErrorsNameTheField has each input be invalid.
+func TestInputErrorsNameTheField(t *testing.T) {
+	l := newLife(t)
+	invs := l.client.Invitations
+	ctx := t.Context()
+	run := func(err error) error { return err }
+	list := func(req clerk.ListInvitationsRequest, opts ...clerk.CallOption) error {
+		_, err := invs.List(ctx, req, opts...)
+		return err
+	}
+	create := func(req clerk.CreateInvitationRequest, opts ...clerk.CallOption) error {
+		_, err := invs.Create(ctx, req, opts...)
+		return err
+	}
+	bulk := func(reqs ...clerk.CreateInvitationRequest) error { _, err := invs.BulkCreate(ctx, reqs); return err }
+	all := func(opts ...clerk.AllOption) error {
+		for _, err := range invs.All(ctx, clerk.ListInvitationsRequest{}, opts...) {
+			return err
+		}
+		return nil
+	}
+	run2 := func(_ any, err error) error { return err }
+	newErr := func(key string, opts ...clerk.Option) error { _, err := clerk.NewClient(key, opts...); return err }
+	for field, err := range map[string]error{
+		"email_address":             run(create(clerk.CreateInvitationRequest{})),
+		"public_metadata":           create(clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{"a": math.NaN()}}),
+		"limit":                     list(clerk.ListInvitationsRequest{Limit: -1}),
+		"offset":                    list(clerk.ListInvitationsRequest{Offset: -1}),
+		"requests":                  bulk(),
+		"requests[1].email_address": bulk(clerk.CreateInvitationRequest{EmailAddress: address}, clerk.CreateInvitationRequest{}),
+		"WithPrefetch":              all(clerk.WithPrefetch(-1)),
+		"WithResponse":              create(clerk.CreateInvitationRequest{EmailAddress: address}, clerk.WithResponse(nil)),
+		"WithAttemptTimeout":        create(clerk.CreateInvitationRequest{EmailAddress: address}, clerk.WithAttemptTimeout(-1)),
+		"option":                    create(clerk.CreateInvitationRequest{EmailAddress: address}, nil),
+		"secret key":                newErr("pk_test_dummy"),
+		"WithBaseURL":               newErr(testKey, clerk.WithBaseURL("http://example.com")),
+		"WithHTTPClient":            newErr(testKey, clerk.WithHTTPClient(nil)),
+		"WithRetry":                 newErr(testKey, clerk.WithRetry(clerk.RetryConfig{Strategy: "always"})),
+		"WithHeader":                newErr(testKey, clerk.WithHeader("Authorization", "x")),
+		"WithAppName":               newErr(testKey, clerk.WithAppName("")),
+	} {
+		t.Run(field, func(t *testing.T) {
+			require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+			require.Equal(t, field, asError[*clerk.InputError](t, err).Field)
+			require.NotEmpty(t, asError[*clerk.InputError](t, err).Problem)
+		})
+	}
+	for name, err := range map[string]error{
+		"Get": run2(invs.Get(ctx, "")), "Revoke": run2(invs.Revoke(ctx, "../users")), "Delete": run2(invs.Delete(ctx, "")),
+		"Resend": run2(invs.Resend(ctx, "a/b", clerk.CreateInvitationRequest{})), "FindPending": run2(invs.FindPending(ctx, " ")),
+	} {
+		require.ErrorIs(t, err, clerk.ErrInvalidRequest, name)
+		require.NotEmpty(t, asError[*clerk.InputError](t, err).Field, name)
+	}
+	require.Empty(t, l.fake.Requests())
+}
+
+// TestNonsenseKeyIsNoInvalidRequest has the key function return what cannot be a key.
+func TestNonsenseKeyIsNoInvalidRequest(t *testing.T) {
+	for _, key := range []string{"", "pk_test_dummy", "nonsense", "sk_test_\n", "sk_test_dummy extra"} {
+		for op, call := range calls {
+			synctest.Test(t, func(t *testing.T) {
+				client, err := clerk.NewClient("", clerk.WithHTTPClient(&http.Client{Transport: answering(reply(200, success[op]))}),
+					clerk.WithSecretKeyFunc(func(context.Context) (string, error) { return key, nil }))
+				require.NoError(t, err)
+				err = call(t.Context(), client)
+				require.ErrorIs(t, err, clerk.ErrNotSent)
+				require.NotErrorIs(t, err, clerk.ErrInvalidRequest)
+				require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				var input *clerk.InputError
+				require.NotErrorAs(t, err, &input)
+				require.NotContains(t, err.Error(), "nonsense")
+			})
+		}
+	}
+}
+
+// TestModelsLogAsGroups logs each model as slog's handlers do.
+func TestModelsLogAsGroups(t *testing.T) {
+	inv := *pending()
+	result := clerk.CreateResult{Index: 3, Request: clerk.CreateInvitationRequest{EmailAddress: address}, Outcome: clerk.OutcomeCreated, Invitation: &inv}
+	for name, test := range map[string]struct {
+		value any
+		keys  []string
+	}{
+		"invitation":         {inv, []string{"id", "status"}},
+		"invitation pointer": {&inv, []string{"id", "status"}},
+		"request":            {clerk.CreateInvitationRequest{EmailAddress: address}, []string{"ignore_existing"}},
+		"list":               {clerk.InvitationList{Data: []clerk.Invitation{inv}, TotalCount: 1}, []string{"count", "total_count"}},
+		"result":             {result, []string{"index", "outcome"}},
+		"result pointer":     {&result, []string{"index", "outcome"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text, asJSON bytes.Buffer
+			slog.New(slog.NewJSONHandler(&asJSON, nil)).Info("m", "v", test.value)
+			slog.New(slog.NewTextHandler(&text, nil)).Info("m", "v", test.value)
+			var record struct{ V map[string]any }
+			require.NoError(t, json.Unmarshal(asJSON.Bytes(), &record))
+			for _, key := range test.keys {
+				require.Contains(t, record.V, key)
+				require.Contains(t, text.String(), " v."+key+"=")
+			}
+			requireNoSecrets(t, name, asJSON.String()+text.String())
+		})
+	}
+}
+
+// TestCreateAllMemoryOfExisting lists many existing invitations, whose ids are as long as
+// Clerk's.
+func TestCreateAllMemoryOfExisting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // or the limit of lists takes time
+		const n = 100_000
+		heap := func() int64 {
+			runtime.GC()
+			runtime.GC()
+			var stats runtime.MemStats
+			runtime.ReadMemStats(&stats)
+			return int64(stats.HeapAlloc)
+		}
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			offset, err := strconv.Atoi(cmp.Or(req.URL.Query().Get("offset"), "0"))
+			if err != nil {
+				return nil, err
+			}
+			var b strings.Builder
+			for i := offset; i < min(n, offset+clerk.MaxListLimit); i++ {
+				fmt.Fprintf(&b, `,{"id":"inv_%027d","email_address":%q,"status":"pending","created_at":1}`, i, guest(i))
+			}
+			return reply(200, fmt.Sprintf(`{"data":[%s],"total_count":%d}`, strings.TrimPrefix(b.String(), ","), n))(req)
+		}))
+		start, most, count := heap(), int64(0), 0
+		for result, err := range client.Invitations.CreateAll(t.Context(), guests(n)) {
+			require.NoError(t, err)
+			require.Equal(t, clerk.OutcomeAlreadyInvited, result.Outcome)
+			require.Equal(t, fmt.Sprintf("inv_%027d", result.Index), result.Existing.ID)
+			if count++; count%(n/4) == 0 {
+				most = max(most, heap()-start)
+			}
+		}
+		require.Equal(t, n, count)
+		t.Log(most/n, "bytes an address")
+		require.LessOrEqual(t, most, int64(96*n))
+		require.Greater(t, most, int64(16*n), "or it has not measured")
+	})
+}

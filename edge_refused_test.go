@@ -1,0 +1,148 @@
+package clerk_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// TestPartOfARefusedBulkThatCannotBeLookedUp has the lookup after a refusal fail.
+func TestPartOfARefusedBulkThatCannotBeLookedUp(t *testing.T) {
+	for name, answer := range unusable {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				client := clientThrough(t, l.fake, failingOn(partial(l.fake, func(int, []string) (int, httpmock.Responder) { return 3, refusals["422"] }),
+					http.MethodGet, "", answer))
+				_, err := client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{
+					{EmailAddress: "a@example.com"}, {EmailAddress: "b@example.com"}, {EmailAddress: "c@example.com"}, {EmailAddress: "d@example.com"},
+				})
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+			})
+		})
+	}
+}
+
+// TestPartOfARefusedBulkThatShowsLate has the created part be listed only later.
+func TestPartOfARefusedBulkThatShowsLate(t *testing.T) {
+	for _, ignoreExisting := range []bool{true} { // otherwise Clerk refuses a second one
+		t.Run(fmt.Sprint(ignoreExisting), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				client := clientThrough(t, l.fake, lagging(partial(l.fake, func(int, []string) (int, httpmock.Responder) { return 1, refusals["422"] }), 2*time.Second))
+				_, err := client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{
+					{EmailAddress: "a@example.com", IgnoreExisting: ignoreExisting}, {EmailAddress: "b@example.com", IgnoreExisting: ignoreExisting},
+				})
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+			})
+		})
+	}
+}
+
+// TestRateLimitedAfterAmbiguousFailure has a write that may have been carried out be
+// refused with 429 when it is retried.
+func TestRateLimitedAfterAmbiguousFailure(t *testing.T) {
+	for name, limited := range map[string]httpmock.Responder{"429": reply(429, ``), "429 for an hour": reply(429, ``, "Retry-After", "3600")} {
+		for _, ignoreExisting := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, "/", ignoreExisting), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLife(t)
+					writes := 0
+					client := clientThrough(t, l.fake, lagging(roundTripFunc(func(req *http.Request) (*http.Response, error) {
+						if req.Method != http.MethodPost {
+							return l.fake.RoundTrip(req)
+						}
+						if writes++; writes == 1 {
+							if _, err := l.fake.RoundTrip(req); err != nil {
+								return nil, err
+							}
+							return reply(500, ``, "X-Clerk-Trace-Id", "ambiguous")(req)
+						}
+						return limited(req)
+					}), 30*time.Second)) // later than is waited for
+					inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
+					if err == nil {
+						require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
+						return
+					}
+					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				})
+			})
+		}
+	}
+}
+
+// TestShortDeadlineOfDelete has a Delete be carried out and hang.
+func TestShortDeadlineOfDelete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		inv := l.invite(t, address)
+		l.fake.Fail(clerk.OperationDelete, clerktest.FaultSlowAfter)
+		_, err := l.client.Invitations.Delete(t.Context(), inv.ID, clerk.WithRetry(clerk.RetryConfig{}))
+		require.NoError(t, err)
+	})
+}
+
+// TestRefusalAfterAmbiguousFailure has a definite refusal after an ambiguous failure that was not
+// carried out.
+func TestRefusalAfterAmbiguousFailure(t *testing.T) {
+	for _, ignoreExisting := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			l.fake.AddUser(address)
+			l.fake.Fail(clerk.OperationCreate, clerktest.FaultErrorBefore, clerktest.FaultDropBefore)
+			_, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
+			if ignoreExisting {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, clerk.ErrUserExists)
+			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+			var refused *clerk.ClerkErrors
+			require.ErrorAs(t, err, &refused)
+		})
+	}
+}
+
+// TestCreateAllOutlastsFailingLookupsOfARefusedBulk has lists fail for a while after a
+// bulk was carried out in part and refused.
+func TestCreateAllOutlastsFailingLookupsOfARefusedBulk(t *testing.T) {
+	for _, failing := range []time.Duration{3 * time.Second, 8 * time.Second, 90 * time.Second} {
+		for _, ignoreExisting := range []bool{false, true} {
+			t.Run(fmt.Sprint(failing, "/", ignoreExisting), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLife(t)
+					var refusedAt time.Time
+					bulks := partial(l.fake, func(n int, addresses []string) (int, httpmock.Responder) {
+						if n != 2 {
+							return 0, nil
+						}
+						refusedAt = time.Now()
+						return len(addresses) / 2, refusals["422"]
+					})
+					client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+						if req.Method == http.MethodGet && !refusedAt.IsZero() && time.Since(refusedAt) < failing {
+							return reply(503, ``)(req)
+						}
+						return bulks.RoundTrip(req)
+					}))
+					results, err := createAll(t, client, requestsFor(40, func(i int) clerk.CreateInvitationRequest {
+						return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
+					}))
+					require.NoError(t, err)
+					require.Len(t, results, 40)
+					requireResultsMatch(t, l.fake, results)
+					require.Len(t, l.fake.Invitations(), 40)
+				})
+			})
+		}
+	}
+}

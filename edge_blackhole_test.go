@@ -52,6 +52,7 @@ func (c blackHole) Close() error {
 // TestDeadHTTP2Connection has the peer of the library's own connection vanish. It takes
 // ten seconds.
 func TestDeadHTTP2Connection(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes ten seconds")
 	}

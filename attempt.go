@@ -253,12 +253,17 @@ func (c *call) attemptLimit(isWrite bool) time.Duration {
 
 // attemptDeadline is when an attempt that begins now is cut off, if the caller's deadline
 // is not earlier. A write that is looked up afterwards uses at most two thirds of the time
-// until that.
+// until that and, unless WithAttemptTimeout is given, until MaxElapsedTime.
 func (l *requestLoop) attemptDeadline(ctx context.Context) time.Time {
 	now := time.Now()
 	limit := l.attemptLimit(l.isWrite())
-	if callers, ok := ctx.Deadline(); ok && l.isWrite() && l.retry.Strategy != RetryNone {
-		limit = min(limit, callers.Sub(now)*2/3)
+	if l.isWrite() && l.retry.Strategy != RetryNone {
+		if callers, ok := ctx.Deadline(); ok {
+			limit = min(limit, callers.Sub(now)/3*2)
+		}
+		if l.attemptTimeout == 0 {
+			limit = min(limit, l.deadline.Sub(now)/3*2)
+		}
 	}
 	if deadline := now.Add(limit); l.deadline.IsZero() || deadline.Before(l.deadline) {
 		return deadline

@@ -17,12 +17,12 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestUnexpectedResponses has each operation get answers that no operation expects,
-// over a real connection. Each gives a clear error, and writes say that their
-// outcome is unknown, except where the status is a refusal.
+// TestUnexpectedResponses sends each operation responses that it does not expect, over a
+// real connection. Each error says what came, and writes report an unknown outcome unless
+// the status is a refusal.
 func TestUnexpectedResponses(t *testing.T) {
 	invitation, list := pendingJSON, `{"data":[`+pendingJSON+`],"total_count":1}`
-	every := []clerk.Operation{clerk.OperationCreate, clerk.OperationList, clerk.OperationBulkCreate, clerk.OperationRevoke}
+	every := []clerk.Operation{clerk.OperationCreate, clerk.OperationList, clerk.OperationBulkCreate, clerk.OperationRevoke, clerk.OperationDelete}
 	for name, test := range map[string]struct {
 		status      int
 		contentType string
@@ -41,7 +41,7 @@ func TestUnexpectedResponses(t *testing.T) {
 		"an empty object":              {200, "application/json", "{}", every, "the response is not a"},
 		"an object of nulls":           {200, "application/json", `{"id":null,"data":null}`, every, "the response is not a"},
 		"truncated JSON":               {200, "application/json", invitation[:60], every, "the response is not a"},
-		"two answers":                  {200, "application/json", list + list, every, "the response is not a"},
+		"two values":                   {200, "application/json", list + list, every, "the response is not a"},
 		"fields of other types":        {200, "application/json", `{"id":{},"data":5}`, every, "the response is not a"},
 		"deep nesting":                 {200, "application/json", strings.Repeat("[", 100_000), every, "the response is not a"},
 		"a list of null":               {200, "application/json", `[null]`, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "element 0 has no id"},
@@ -64,7 +64,11 @@ func TestUnexpectedResponses(t *testing.T) {
 					_, _ = io.WriteString(w, test.body) // refused for 204 and 304
 				})
 				err := calls[op](t.Context(), client)
-				require.ErrorContains(t, err, test.text)
+				text := test.text
+				if op == clerk.OperationDelete {
+					text = strings.Replace(text, "the response is not a", "the response is about something else: it confirms no deletion", 1)
+				}
+				require.ErrorContains(t, err, text)
 				sdk := asSDKError(t, err)
 				require.Equal(t, test.status, sdk.StatusCode)
 				require.Equal(t, test.body[:min(len(test.body), 64<<10)], string(sdk.Body))
@@ -83,7 +87,7 @@ func TestAcceptedResponses(t *testing.T) {
 		status      int
 		contentType []string
 	}{
-		"as Clerk answers":          {200, []string{"application/json"}},
+		"as from Clerk":             {200, []string{"application/json"}},
 		"with a character set":      {200, []string{"application/json; charset=utf-8"}},
 		"another kind of JSON":      {200, []string{"application/vnd.api+json"}},
 		"of no type":                {200, nil},
@@ -150,8 +154,8 @@ func TestInvalidStatusIsAmbiguous(t *testing.T) {
 	}
 }
 
-// TestLargeInvalidArraysAreRejectedEarly: an element takes far more memory than what it is read from,
-// so that reading must end at the first one that is none, or after too many.
+// TestLargeInvalidArraysAreRejectedEarly: a decoded element takes far more memory than its
+// JSON, so decoding must stop at the first invalid one, or after too many.
 func TestLargeInvalidArraysAreRejectedEarly(t *testing.T) {
 	for element, text := range map[string]string{
 		`0`:          "element 0",
@@ -169,8 +173,8 @@ func TestLargeInvalidArraysAreRejectedEarly(t *testing.T) {
 	}
 }
 
-// TestSwitchingProtocolsDoesNotHang: net/http gives the caller the connection as a body, and
-// no context ends a read from it.
+// TestSwitchingProtocolsDoesNotHang: net/http returns the connection as the body, and no
+// context ends a read from it.
 func TestSwitchingProtocolsDoesNotHang(t *testing.T) {
 	for op, call := range calls {
 		t.Run(string(op), func(t *testing.T) {
@@ -275,7 +279,7 @@ func TestResponseLargerThanTheLimitIsNotRetried(t *testing.T) {
 	require.Equal(t, 1, mock.GetTotalCallCount())
 }
 
-// TestEndlessResponseIsReadUpToTheLimit shows how much is read of an answer, by default.
+// TestEndlessResponseIsReadUpToTheLimit counts how much of a response is read by default.
 func TestEndlessResponseIsReadUpToTheLimit(t *testing.T) {
 	for status, want := range map[int]int64{200: 32<<20 + 1, 400: 64<<10 + 1} {
 		endless := &endlessBody{}
@@ -289,7 +293,7 @@ func TestEndlessResponseIsReadUpToTheLimit(t *testing.T) {
 	}
 }
 
-// An endlessBody counts what is read of it.
+// An endlessBody counts what is read from it.
 type endlessBody struct{ read int64 }
 
 func (b *endlessBody) Read(p []byte) (int, error) {

@@ -16,7 +16,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// stub answers every request with the same body, at the least cost.
+// stub sends the same body for every request, at the least cost.
 func stub(body string) http.RoundTripper {
 	header := http.Header{"Content-Type": {"application/json"}}
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -56,8 +56,8 @@ func BenchmarkList500(b *testing.B) {
 	}
 }
 
-// listingLink answers listings of total invitations, over a link of some delay, and
-// makes each page as it is asked for.
+// listingLink serves lists of total invitations after a delay, and builds each page when
+// it is requested.
 func listingLink(total int, delay time.Duration) http.RoundTripper {
 	row := strings.Replace(pendingJSON, testID, "inv_%027d", 1)
 	header := http.Header{"Content-Type": {"application/json"}}
@@ -99,8 +99,8 @@ func BenchmarkAll50000(b *testing.B) {
 	}
 }
 
-// BenchmarkAllMillion lists a million invitations, and reports the most memory that
-// its heap had in use. Its time is that of Clerk's limit on all requests.
+// BenchmarkAllMillion lists a million invitations, and reports the most memory that its
+// heap had in use. Clerk's limit on all requests bounds its time.
 func BenchmarkAllMillion(b *testing.B) {
 	client := newClient(b, listingLink(1_000_000, 0), clerk.WithSecretKeyFunc(productionKey))
 	for b.Loop() {
@@ -108,7 +108,7 @@ func BenchmarkAllMillion(b *testing.B) {
 	}
 }
 
-// benchmarkAll lists everything, and gives the most memory in objects, live or not yet
+// benchmarkAll lists everything, and returns the most memory in objects, live or not yet
 // collected, that it saw after each hundredth invitation.
 func benchmarkAll(b *testing.B, client *clerk.Client, total int, opts ...clerk.AllOption) (mebibytes float64) {
 	b.Helper()

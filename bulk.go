@@ -35,12 +35,14 @@ func newBulk(reqs []CreateInvitationRequest) *bulk {
 
 // creation is the write that creates what is missing.
 func (b *bulk) creation() write[[]Invitation] {
+	duplicates := slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting })
 	return write[[]Invitation]{
 		send:         b.send,
 		lookup:       b.lookup,
 		isOwnRefusal: isDuplicate,
-		duplicates:   slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
+		duplicates:   duplicates,
 		inParts:      len(b.reqs) > 1,
+		thorough:     duplicates,
 	}
 }
 

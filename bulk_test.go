@@ -15,8 +15,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// odd is a server that does not refuse as the fake does: its first bulk makes the
-// first of the requests and fails, further ones are answered with refusal.
+// odd is a server whose bulks are not all or nothing: the first one creates its first
+// invitation and fails, later ones get refusal.
 func (l life) odd(refusal httpmock.Responder, bulks *int) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		if req.Method == http.MethodGet {
@@ -33,8 +33,8 @@ func (l life) odd(refusal httpmock.Responder, bulks *int) http.RoundTripper {
 	})
 }
 
-// TestBulkRefusedInPartReportsUnknownOutcome has part of a bulk made, and the rest of it refused: that is no
-// refusal of all of it.
+// TestBulkRefusedInPartReportsUnknownOutcome has part of a bulk created, and the retry of
+// the rest refused.
 func TestBulkRefusedInPartReportsUnknownOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, bulks := newLife(t), 0
@@ -47,8 +47,8 @@ func TestBulkRefusedInPartReportsUnknownOutcome(t *testing.T) {
 	})
 }
 
-// TestBulkCreatesOnlyWhatIsMissing has a server that is not as the fake is: of the first bulk it makes
-// the first two, and drops the connection.
+// TestBulkCreatesOnlyWhatIsMissing has a server create the first two of a bulk and drop
+// the connection.
 func TestBulkCreatesOnlyWhatIsMissing(t *testing.T) {
 	for _, fault := range []clerktest.Fault{clerktest.FaultDropAfter, clerktest.FaultHideAfter} {
 		synctest.Test(t, func(t *testing.T) {
@@ -85,8 +85,8 @@ func TestBulkCreatesOnlyWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestBulkWithAnAddressTwiceReturnsBothInvitations has an address twice in a bulk: each of the two requests is found an
-// invitation of its own.
+// TestBulkWithAnAddressTwiceReturnsBothInvitations loses the response: the lookup must
+// find an invitation for each of the two requests.
 func TestBulkWithAnAddressTwiceReturnsBothInvitations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

@@ -40,7 +40,7 @@ func TestNewClientRejectsInvalidKeysAndOptions(t *testing.T) {
 		"no key function":        {"", []clerk.Option{clerk.WithSecretKeyFunc(nil)}, "WithSecretKeyFunc is nil"},
 		"no app name":            {testKey, []clerk.Option{clerk.WithAppName("")}, "WithAppName is empty"},
 		"an app name of lines":   {testKey, []clerk.Option{clerk.WithAppName("a\r\nb")}, "WithAppName is empty or has"},
-		"no answer allowed":      {testKey, []clerk.Option{clerk.WithMaxResponseBytes(0)}, "WithMaxResponseBytes is not positive"},
+		"no response bytes":      {testKey, []clerk.Option{clerk.WithMaxResponseBytes(0)}, "WithMaxResponseBytes is not positive"},
 		"no time to attempt":     {testKey, []clerk.Option{clerk.WithAttemptTimeout(0)}, "WithAttemptTimeout is not positive"},
 		"a strange strategy":     {testKey, []clerk.Option{clerk.WithRetry(clerk.RetryConfig{Strategy: "eager"})}, "WithRetry has an unknown strategy"},
 		"a negative interval": {testKey, []clerk.Option{clerk.WithRetry(clerk.RetryConfig{
@@ -54,7 +54,7 @@ func TestNewClientRejectsInvalidKeysAndOptions(t *testing.T) {
 		"a header of two lines":  {testKey, []clerk.Option{clerk.WithHeader("X-Y", "x\r\nX-Z: y")}, "WithHeader X-Y has a control character"},
 		"another authorization":  {testKey, []clerk.Option{clerk.WithHeader("authorization", "x")}, "WithHeader Authorization is reserved"},
 		"a header for upgrading": {testKey, []clerk.Option{clerk.WithHeader("Upgrade", "x")}, "WithHeader Upgrade is reserved"},
-		"a header for repeating": {testKey, []clerk.Option{clerk.WithHeader("idempotency-key", "x")}, "WithHeader Idempotency-Key is reserved"},
+		"an idempotency key":     {testKey, []clerk.Option{clerk.WithHeader("idempotency-key", "x")}, "WithHeader Idempotency-Key is reserved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, err := clerk.NewClient(test.key, test.opts...)
@@ -92,7 +92,7 @@ func TestWithDoesNotChangeTheClient(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrInvalidRequest)
 }
 
-// TestClientCopiesItsOptions: what options were made of may change.
+// TestClientCopiesItsOptions changes the values that options were made of.
 func TestClientCopiesItsOptions(t *testing.T) {
 	retry := clerk.RetryConfig{RetryConnectionErrors: new(false)}
 	mock := answering(failing(errDial), reply(200, pendingJSON))
@@ -114,6 +114,10 @@ func TestClientIsSafeForConcurrentUse(t *testing.T) {
 			op = clerk.OperationList
 		case strings.HasSuffix(r.URL.Path, "/bulk"):
 			op = clerk.OperationBulkCreate
+		case strings.HasSuffix(r.URL.Path, "/revoke"):
+			op = clerk.OperationRevoke
+		case r.Method == http.MethodDelete:
+			op = clerk.OperationDelete
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, success[op])

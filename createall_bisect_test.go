@@ -16,16 +16,16 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestCreateAllBisectsRefusedBulks counts what a refused bulk costs.
+// TestCreateAllBisectsRefusedBulks counts the requests that a refused bulk costs.
 func TestCreateAllBisectsRefusedBulks(t *testing.T) {
 	const user, invalid, duplicate = 'u', 'i', 'd'
 	for _, test := range []struct {
 		name           string
-		rows           string // one a letter; others are right
-		share          clerk.Budget
+		kinds          string // one a letter; other letters are valid
+		budget         clerk.Budget
 		creates, bulks int
 	}{
-		{"all are right", "..........", clerk.Budget{Creates: 90, BulkCreates: 25}, 0, 1},
+		{"all are valid", "..........", clerk.Budget{Creates: 90, BulkCreates: 25}, 0, 1},
 		{"named", ".d..d.....", clerk.Budget{Creates: 90, BulkCreates: 25}, 0, 2},
 		{"named, and the bulk is filled up", ".d..d.......", clerk.Budget{Creates: 90, BulkCreates: 25}, 0, 2},
 		{"all are named", "dddddddddd", clerk.Budget{Creates: 90, BulkCreates: 25}, 0, 1},
@@ -47,7 +47,7 @@ func TestCreateAllBisectsRefusedBulks(t *testing.T) {
 				l := newLife(t)
 				var want []clerk.Outcome
 				var requests []clerk.CreateInvitationRequest
-				for i, kind := range test.rows {
+				for i, kind := range test.kinds {
 					req := clerk.CreateInvitationRequest{EmailAddress: guest(i)}
 					outcome := clerk.OutcomeCreated
 					switch kind {
@@ -64,7 +64,7 @@ func TestCreateAllBisectsRefusedBulks(t *testing.T) {
 					requests, want = append(requests, req), append(want, outcome)
 				}
 				creates, bulks := l.got(clerk.OperationCreate), l.got(clerk.OperationBulkCreate)
-				results, err := createAll(t, l.client, slices.Values(requests), clerk.WithBudget(test.share), clerk.WithSkipNone())
+				results, err := createAll(t, l.client, slices.Values(requests), clerk.WithBudget(test.budget), clerk.WithSkipNone())
 				require.NoError(t, err)
 				require.Equal(t, want, outcomes(results))
 				require.Equal(t, []int{test.creates, test.bulks},
@@ -74,7 +74,7 @@ func TestCreateAllBisectsRefusedBulks(t *testing.T) {
 	}
 }
 
-// TestCreateAllRejectsRefusedRequests that Clerk has something against.
+// TestCreateAllRejectsRefusedRequests has Clerk refuse one request, in a bulk and alone.
 func TestCreateAllRejectsRefusedRequests(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{
 		"not allowed":       reply(403, `{"errors":[{"code":"not_allowed_access","message":"m"}]}`),
@@ -104,7 +104,8 @@ func TestCreateAllRejectsRefusedRequests(t *testing.T) {
 	}
 }
 
-// TestCreateAllRejectsNamedAddresses has Clerk name who may not be invited.
+// TestCreateAllRejectsNamedAddresses has a refusal name an address: the others are not
+// bisected.
 func TestCreateAllRejectsNamedAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -124,8 +125,8 @@ func TestCreateAllRejectsNamedAddresses(t *testing.T) {
 	})
 }
 
-// TestCreateAllIsNotHeldUpByOneRequest whose writes always fail: the others go out, and then
-// it ends the run.
+// TestCreateAllIsNotHeldUpByOneRequest has the writes of one request always fail. The
+// others are sent, and it ends with OutcomeUnknown.
 func TestCreateAllIsNotHeldUpByOneRequest(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{"500": reply(500, ``), "a redirect": reply(301, ``), "nothing": reply(204, ``)} {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +134,7 @@ func TestCreateAllIsNotHeldUpByOneRequest(t *testing.T) {
 				l := limited(t, false)
 				start := time.Now()
 				client := l.failingGuest(t, failure)
-				made := 0
+				others := 0
 				var last error
 				for result, err := range client.Invitations.CreateAll(t.Context(), guests(300)) {
 					if last = err; result.Outcome == clerk.OutcomeUnknown {
@@ -141,10 +142,10 @@ func TestCreateAllIsNotHeldUpByOneRequest(t *testing.T) {
 						require.ErrorIs(t, result.Err, clerk.ErrOutcomeUnknown)
 						continue
 					}
-					made++
+					others++
 				}
 				require.NoError(t, last)
-				require.Equal(t, 299, made)
+				require.Equal(t, 299, others)
 				require.Less(t, time.Since(start), 12*time.Hour)
 				t.Log(time.Since(start))
 			})
@@ -152,8 +153,8 @@ func TestCreateAllIsNotHeldUpByOneRequest(t *testing.T) {
 	}
 }
 
-// TestCreateAllFindsPartOfADroppedBulk has a server that makes of the first bulk the first
-// three, and drops the connection.
+// TestCreateAllFindsPartOfADroppedBulk has a server create the first three of a bulk and
+// drop the connection.
 func TestCreateAllFindsPartOfADroppedBulk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -181,8 +182,8 @@ func TestCreateAllFindsPartOfADroppedBulk(t *testing.T) {
 	})
 }
 
-// TestCreateAllFindsPartOfARefusedBulk has a server make the first three of
-// a bulk, and refuse it.
+// TestCreateAllFindsPartOfARefusedBulk has a server create the first three of a bulk and
+// refuse it.
 func TestCreateAllFindsPartOfARefusedBulk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

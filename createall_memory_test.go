@@ -17,16 +17,16 @@ import (
 func TestCreateAllMemoryPerAddress(t *testing.T) {
 	heap := func() int64 {
 		runtime.GC()
-		runtime.GC() // what has a finaliser goes in the second
+		runtime.GC() // what has a finalizer is freed by the second
 		var stats runtime.MemStats
 		runtime.ReadMemStats(&stats)
 		return int64(stats.HeapAlloc)
 	}
-	var made atomic.Int64
+	var created atomic.Int64
 	endless := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		var b strings.Builder
 		for range clerk.MaxBulkInvitations {
-			fmt.Fprintf(&b, `,{"id":"inv_%d","email_address":"x@example.com"}`, made.Add(1))
+			fmt.Fprintf(&b, `,{"id":"inv_%d","email_address":"x@example.com"}`, created.Add(1))
 		}
 		return reply(200, "["+b.String()[1:]+"]")(req)
 	})

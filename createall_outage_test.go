@@ -16,12 +16,13 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestCreateAllWaitsOutAnOutage of five hours, in which it does not spin.
+// TestCreateAllWaitsOutAnOutage has an outage of five hours, during which the run must
+// back off.
 func TestCreateAllWaitsOutAnOutage(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{
 		"500":          reply(500, ``),
 		"503":          reply(503, ``, "Retry-After", "1800"),
-		"no answer":    failing(errDial),
+		"no response":  failing(errDial),
 		"an odd reset": failing(io.ErrUnexpectedEOF),
 		"a conflict":   reply(409, `{"errors":[{"code":"resource_locked","message":"m"}]}`),
 	} {
@@ -55,7 +56,8 @@ func TestCreateAllWaitsOutAnOutage(t *testing.T) {
 	}
 }
 
-// TestCreateAllBackoffResetsAfterAnOutage: the first wait of the next one is short again.
+// TestCreateAllBackoffResetsAfterAnOutage: the first wait of the next outage is short
+// again.
 func TestCreateAllBackoffResetsAfterAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -72,10 +74,10 @@ func TestCreateAllBackoffResetsAfterAnOutage(t *testing.T) {
 			return resp, err
 		}), clerk.WithSecretKeyFunc(l.key))
 		var waits []time.Duration
-		made := 0
+		created := 0
 		_, err := createAll(t, client, guests(100), clerk.WithProgress(func(p clerk.Progress) {
-			if p.Cause != nil && (len(waits) == 0 || p.Created != made) {
-				waits, made = append(waits, time.Until(p.WaitUntil)), p.Created
+			if p.Cause != nil && (len(waits) == 0 || p.Created != created) {
+				waits, created = append(waits, time.Until(p.WaitUntil)), p.Created
 			}
 		}))
 		require.NoError(t, err)
@@ -86,22 +88,22 @@ func TestCreateAllBackoffResetsAfterAnOutage(t *testing.T) {
 	})
 }
 
-// TestCreateAllSurvivesAFirstFailureOnASmallBudget that uses up a small share: lookups have
-// shown that Clerk is there.
+// TestCreateAllSurvivesAFirstFailureOnASmallBudget uses up the budget with the first
+// request, which fails. Lookups have shown that Clerk is up.
 func TestCreateAllSurvivesAFirstFailureOnASmallBudget(t *testing.T) {
-	for _, share := range []clerk.Budget{{BulkCreates: 1}, {Creates: 1, Window: time.Minute}} {
+	for _, budget := range []clerk.Budget{{BulkCreates: 1}, {Creates: 1, Window: time.Minute}} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLife(t)
 			l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropBefore)
 			l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultDropBefore)
-			results, err := createAll(t, l.client, guests(2), clerk.WithBudget(share), clerk.WithSkipNone())
+			results, err := createAll(t, l.client, guests(2), clerk.WithBudget(budget), clerk.WithSkipNone())
 			require.NoError(t, err)
 			require.Len(t, results, 2)
 		})
 	}
 }
 
-// TestCreateAllWaitsForRetryAfterOnce: lookups that fail later do not ask for it again.
+// TestCreateAllWaitsForRetryAfterOnce: lookups that fail later do not extend the wait.
 func TestCreateAllWaitsForRetryAfterOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -122,7 +124,8 @@ func TestCreateAllWaitsForRetryAfterOnce(t *testing.T) {
 	})
 }
 
-// TestCreateAllContinuesAfterAnAmbiguousWrite where the repeat meets what would be harmless alone.
+// TestCreateAllContinuesAfterAnAmbiguousWrite has the retry of an ambiguous write get a
+// refusal that is not about every request.
 func TestCreateAllContinuesAfterAnAmbiguousWrite(t *testing.T) {
 	for code, outcome := range map[string]clerk.Outcome{
 		`409 resource_locked`: clerk.OutcomeCreated, `409 conflict`: clerk.OutcomeCreated, `403 not_allowed_access`: clerk.OutcomeRejected,
@@ -149,7 +152,8 @@ func TestCreateAllContinuesAfterAnAmbiguousWrite(t *testing.T) {
 	}
 }
 
-// TestCreateAllWaitsOutTheGraceTimeOnce where MaxElapsedTime is shorter than its patience.
+// TestCreateAllWaitsOutTheGraceTimeOnce has a MaxElapsedTime shorter than the grace time,
+// so that a write takes several calls.
 func TestCreateAllWaitsOutTheGraceTimeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -170,12 +174,12 @@ func TestCreateAllWaitsOutTheGraceTimeOnce(t *testing.T) {
 	})
 }
 
-// TestCreateAllBacksOffWhenLookupsFail where lookups are told to wait for long, and where
-// nothing but them is refused.
+// TestCreateAllBacksOffWhenLookupsFail has lookups fail for an hour after an ambiguous
+// write, for reasons that pass or not.
 func TestCreateAllBacksOffWhenLookupsFail(t *testing.T) {
 	for name, test := range map[string]struct {
 		lookup httpmock.Responder
-		ends   error // nil where it goes on once lookups work again
+		ends   error // nil if the run continues once lookups work again
 	}{
 		"limited":   {reply(429, ``, "Retry-After", "3600"), nil},
 		"a bad key": {reply(401, ``), clerk.ErrUnauthorized},

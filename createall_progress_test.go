@@ -54,7 +54,7 @@ func TestCreateAllReportsProgress(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, clerk.OperationCreate, waiting.WaitFor)
 
-		// A second run lists what stands.
+		// A second run lists the existing invitations.
 		l.fake.AddUser("user@example.com")
 		requests := append(slices.Collect(guests(700)), clerk.CreateInvitationRequest{EmailAddress: "user@example.com"}, clerk.CreateInvitationRequest{})
 		seen = nil
@@ -67,7 +67,8 @@ func TestCreateAllReportsProgress(t *testing.T) {
 	})
 }
 
-// TestWithProgressCallsEachReport, as an SDK that has its own one needs.
+// TestWithProgressCallsEachReport: a package that wraps this one may have a report of its
+// own.
 func TestWithProgressCallsEachReport(t *testing.T) {
 	calls := [2]int{}
 	_, err := createAll(t, newLife(t).client, guests(10), clerk.WithProgress(func(clerk.Progress) { calls[0]++ }),

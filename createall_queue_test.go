@@ -167,16 +167,17 @@ func TestQueueRefused(t *testing.T) {
 		blamed bool
 		want   string // z is ready before
 	}{
-		"one, and it is blamed":              {batch{items: newItems("a")}, "", true, "ready:z"},
-		"one of the suspects":                {batch{items: newItems("a"), others: newItems("bc"), from: fromSuspects}, "", true, "ready:bcz"},
-		"a bulk without names":               {batch{items: newItems("abcd")}, "abcd", false, "suspects:abcd ready:z"},
-		"a bulk with names":                  {batch{items: newItems("abcd")}, "acd", true, "ready:acdz"},
-		"a bulk with everybody's names":      {batch{items: newItems("abcd")}, "", true, "ready:z"},
-		"a bulk of which part was created":   {batch{items: newItems("abcd")}, "cd", false, "suspects:cd ready:z"},
-		"half of the suspects":               {batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}, "ab", false, "suspects:ab ready:cdz"},
-		"half of the suspects, with names":   {batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}, "b", true, "suspects:bcd ready:z"},
-		"half of the suspects, all of which": {batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}, "", true, "suspects:cd ready:z"},
-		"a parked group":                     {batch{items: newItems("ab"), from: fromParked}, "ab", false, "suspects:ab ready:z"},
+		"one, and it is blamed":             {batch{items: newItems("a")}, "", true, "ready:z"},
+		"one of the suspects":               {batch{items: newItems("a"), others: newItems("bc"), from: fromSuspects}, "", true, "ready:bcz"},
+		"a bulk without names":              {batch{items: newItems("abcd")}, "abcd", false, "suspects:abcd ready:z"},
+		"a bulk with names":                 {batch{items: newItems("abcd")}, "acd", true, "ready:acdz"},
+		"a bulk with everybody's names":     {batch{items: newItems("abcd")}, "", true, "ready:z"},
+		"a bulk of which part was created":  {batch{items: newItems("abcd")}, "cd", false, "suspects:cd ready:z"},
+		"half of the suspects":              {batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}, "ab", false, "suspects:ab ready:cdz"},
+		"half of the suspects, with names":  {batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}, "b", true, "suspects:bcd ready:z"},
+		"half of the suspects, all blamed":  {batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}, "", true, "suspects:cd ready:z"},
+		"half of the suspects, all created": {batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}, "", false, "suspects:cd ready:z"},
+		"a parked group":                    {batch{items: newItems("ab"), from: fromParked}, "ab", false, "suspects:ab ready:z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := queue{ready: newItems("z"), streak: 3}
@@ -214,6 +215,7 @@ func TestQueueFailed(t *testing.T) {
 		"rate limited, for the first time":   {two, newItems("ab"), limited, 0, now, "ready:zab", ""},
 		"rate limited, nobody gets through":  {two, failedBefore(1, 0, newItems("ab")), limited, 0, now, "ready:zab", ""},
 		"rate limited, others get through":   {two, failedBefore(1, 0, newItems("ab")), limited, 1, now, "ready:z parked:a parked:b", ""},
+		"refused without explanation":        {two, newItems("ab"), classRefused, 0, now, "ready:abz", ""},
 		"suspects, for the first time":       {suspects, newItems("ab"), classFailed, 0, now, "suspects:abcd ready:z", ""},
 		"ambiguous suspects":                 {suspects, sentAt(now, newItems("ab")), ambiguous, 0, now, "ready:abcdz", ""},
 		"together, for the second time":      {two, failedBefore(1, 0, newItems("ab")), ambiguous, 0, now, "ready:z parked:a parked:b", ""},

@@ -13,7 +13,7 @@ import (
 )
 
 // TestCreateAllResumesAfterAKill kills a run at random points, before or after Clerk has
-// carried out the request, and starts it again with the same input, until it ends.
+// carried out the request, and starts it again with the same requests until it ends.
 func TestCreateAllResumesAfterAKill(t *testing.T) {
 	for seed := range uint64(10) {
 		for _, ignoreExisting := range []bool{false, true} {
@@ -71,12 +71,12 @@ func TestCreateAllSkipsExistingInvitations(t *testing.T) {
 		skipped  int
 		listings int
 	}{
-		"all that stands": {func(time.Time) []clerk.CreateAllOption { return nil }, 3, 2},
+		"all existing": {func(time.Time) []clerk.CreateAllOption { return nil }, 3, 2},
 		"since": {func(since time.Time) []clerk.CreateAllOption {
 			return []clerk.CreateAllOption{clerk.WithSkipSince(since)}
 		}, 2, 2},
 		"none": {func(time.Time) []clerk.CreateAllOption { return []clerk.CreateAllOption{clerk.WithSkipNone()} }, 0, 0},
-		"the last counts": {func(since time.Time) []clerk.CreateAllOption {
+		"the last option applies": {func(since time.Time) []clerk.CreateAllOption {
 			return []clerk.CreateAllOption{clerk.WithSkipNone(), clerk.WithSkipSince(since)}
 		}, 2, 2},
 	} {
@@ -103,7 +103,7 @@ func TestCreateAllSkipsExistingInvitations(t *testing.T) {
 	}
 }
 
-// TestCreateAllPrefetchesExistingInvitations has many invitations to skip, over a slow link.
+// TestCreateAllPrefetchesExistingInvitations lists many invitations over a slow link.
 func TestCreateAllPrefetchesExistingInvitations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -118,7 +118,7 @@ func TestCreateAllPrefetchesExistingInvitations(t *testing.T) {
 		require.Equal(t, 20, over.sent)
 		require.Equal(t, 4*time.Second, time.Since(began), "one page, and 19 by eights")
 
-		// Of those since it began there is one page.
+		// One page has those created since then.
 		over.sent = 0
 		results, err = createAll(t, client, guests(3), clerk.WithSkipSince(began))
 		require.NoError(t, err)
@@ -127,7 +127,8 @@ func TestCreateAllPrefetchesExistingInvitations(t *testing.T) {
 	})
 }
 
-// TestCreateAllBuffersFewRepeats keeps few of them while their address is under way.
+// TestCreateAllBuffersFewRepeats reads many requests with an address whose first request
+// has no result yet.
 func TestCreateAllBuffersFewRepeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

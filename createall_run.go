@@ -251,7 +251,6 @@ func (r *run) write(ctx context.Context, items []item, a *ambiguity, l *limiter,
 		b.reqs, b.bodies = append(b.reqs, it.request), append(b.bodies, it.body)
 	}
 	w := limited(l, mayRetry, b.creation())
-	w.thorough = w.duplicates
 	invs, _, err := reconcile(ctx, &c, w, a)
 	if err == nil {
 		return matchItems(items, invs), nil

@@ -21,7 +21,7 @@ func TestCreateAllReportsOutcomesUnderFaults(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					l := limited(t, seed%2 == 0, clerktest.WithFaults(clerktest.FaultMix{Share: 0.2, Seed: seed}))
-					const n = 1000
+					n := soakSize(200, 500, 1000)
 					requests := requestsFor(n, func(i int) clerk.CreateInvitationRequest {
 						req := clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
 						switch i % 50 {

@@ -41,8 +41,8 @@ func TestCreateAllReadsRequestsAsNeeded(t *testing.T) {
 	})
 }
 
-// TestCreateAllSendsBeforeABulkIsFull sends each request when the last one has its result: what
-// has come does not wait for a bulk to be full.
+// TestCreateAllSendsBeforeABulkIsFull yields each request only when the previous one has
+// its result.
 func TestCreateAllSendsBeforeABulkIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -92,7 +92,6 @@ func TestCreateAllReportsSourceErrors(t *testing.T) {
 	})
 }
 
-// TestCreateAllEndsWhileTheIteratorBlocks ends while its source blocks.
 func TestCreateAllEndsWhileTheIteratorBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -119,7 +118,6 @@ func TestCreateAllEndsWhileTheIteratorBlocks(t *testing.T) {
 	})
 }
 
-// TestCreateAllBisectsWhileTheIteratorBlocks while it takes a bulk apart.
 func TestCreateAllBisectsWhileTheIteratorBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -143,7 +141,8 @@ func TestCreateAllBisectsWhileTheIteratorBlocks(t *testing.T) {
 	})
 }
 
-// TestCreateAllSendsWhileRequestsAreSkipped: they come as fast as it waits for more.
+// TestCreateAllSendsWhileRequestsAreSkipped reads requests that are skipped faster than
+// the run waits for more.
 func TestCreateAllSendsWhileRequestsAreSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

@@ -18,8 +18,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestCreateAllFinishesTheRequestUnderWay has the context end while a request is under way: it is
-// finished, and reported.
+// TestCreateAllFinishesTheRequestUnderWay has the context end during a request, whose
+// results are yielded.
 func TestCreateAllFinishesTheRequestUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limited(t, false)
@@ -47,7 +47,7 @@ func TestCreateAllFinishesTheRequestUnderWay(t *testing.T) {
 	})
 }
 
-// TestCreateAllStopsWithinTheAttemptTimeout ends within the attempt timeout.
+// TestCreateAllStopsWithinTheAttemptTimeout has the context end while nothing responds.
 func TestCreateAllStopsWithinTheAttemptTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
@@ -72,7 +72,8 @@ func TestCreateAllStopsWithinTheAttemptTimeout(t *testing.T) {
 	})
 }
 
-// TestCreateAllStartsNoRequestAfterCancellation, not even to repeat one.
+// TestCreateAllStartsNoRequestAfterCancellation: an ambiguous write is not retried,
+// either.
 func TestCreateAllStartsNoRequestAfterCancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -100,7 +101,7 @@ func TestCreateAllEndsOnErrorsAboutEveryRequest(t *testing.T) {
 	for name, test := range map[string]struct {
 		failure httpmock.Responder
 		is      error
-		made    int
+		created int
 	}{
 		"a bad key":      {reply(401, `{"errors":[{"code":"clerk_key_invalid","message":"m"}]}`), clerk.ErrUnauthorized, 20},
 		"a quota":        {reply(403, `{"errors":[{"code":"user_quota_exceeded","message":"m"}]}`), nil, 20},
@@ -118,7 +119,7 @@ func TestCreateAllEndsOnErrorsAboutEveryRequest(t *testing.T) {
 				if test.is != nil {
 					require.ErrorIs(t, err, test.is)
 				}
-				require.Len(t, results, test.made)
+				require.Len(t, results, test.created)
 				require.LessOrEqual(t, time.Since(start), 2*time.Minute)
 				require.Equal(t, 2, l.got(clerk.OperationBulkCreate))
 			})
@@ -126,7 +127,8 @@ func TestCreateAllEndsOnErrorsAboutEveryRequest(t *testing.T) {
 	}
 }
 
-// TestCreateAllEndsWithUnknownOutcome where a write that is in doubt cannot be repeated, and says so.
+// TestCreateAllEndsWithUnknownOutcome has the retry of an ambiguous write get an error
+// that ends the run.
 func TestCreateAllEndsWithUnknownOutcome(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{
 		"a bad key":  reply(401, `{"errors":[{"code":"clerk_key_invalid","message":"m"}]}`),
@@ -155,7 +157,8 @@ func TestCreateAllEndsWithUnknownOutcome(t *testing.T) {
 	}
 }
 
-// TestCreateAllEndsOnAnUnusableKey, which its function gives half way.
+// TestCreateAllEndsOnAnUnusableKey has the key provider return a publishable key during
+// the run.
 func TestCreateAllEndsOnAnUnusableKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -175,7 +178,7 @@ func TestCreateAllEndsOnAnUnusableKey(t *testing.T) {
 	})
 }
 
-// TestCreateAllEndsOnAnOutageFromTheStart on, as a wrong URL looks like.
+// TestCreateAllEndsOnAnOutageFromTheStart: a wrong base URL looks like one.
 func TestCreateAllEndsOnAnOutageFromTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, answering(failing(errDial)))

@@ -16,7 +16,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestCreateAllReportsEveryRequest has rows of all kinds.
+// TestCreateAllReportsEveryRequest has requests of all kinds.
 func TestCreateAllReportsEveryRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -28,13 +28,13 @@ func TestCreateAllReportsEveryRequest(t *testing.T) {
 		l.fake.AddUser("user@example.com")
 
 		requests := []clerk.CreateInvitationRequest{
-			{EmailAddress: "a@example.com", PublicMetadata: map[string]any{"row": 0}},
+			{EmailAddress: "a@example.com", PublicMetadata: map[string]any{"seat": 0}},
 			{EmailAddress: "INVITED@example.com"},
 			{EmailAddress: "accepted@example.com", IgnoreExisting: true},
 			{EmailAddress: "revoked@example.com"},
 			{EmailAddress: "expired@example.com"},
 			{EmailAddress: "user@example.com"},
-			{EmailAddress: "A@example.com"}, // a repeat
+			{EmailAddress: "A@example.com"}, // repeated
 			{EmailAddress: "user@example.com"},
 			{EmailAddress: ""},
 			{EmailAddress: "nobody"},
@@ -46,7 +46,7 @@ func TestCreateAllReportsEveryRequest(t *testing.T) {
 			{EmailAddress: "c@example.com", TemplateSlug: "none"},
 			{EmailAddress: "c@example.com", ExpiresInDays: 10},
 			{EmailAddress: "c@example.com"},
-			{EmailAddress: "d@d@example.com"}, // it looks like one
+			{EmailAddress: "d@d@example.com"}, // it looks like an address
 			{EmailAddress: "e@example.com", ExpiresInDays: 366},
 			{EmailAddress: "e@example.com", ExpiresInDays: -1},
 		}
@@ -69,14 +69,14 @@ func TestCreateAllReportsEveryRequest(t *testing.T) {
 		}
 		require.Equal(t, clerk.CodeFormParamValueInvalid, asClerkErrors(t, results[15].Err).Errors[0].Code)
 		require.Equal(t, clerk.CodeFormParamFormatInvalid, asClerkErrors(t, results[18].Err).Errors[0].Code)
-		require.JSONEq(t, `{"row":0}`, string(results[0].Invitation.PublicMetadata))
+		require.JSONEq(t, `{"seat":0}`, string(results[0].Invitation.PublicMetadata))
 
-		// Once more: nothing is made, and only what was refused costs a request.
-		made, before, lists := len(l.fake.Invitations()), len(l.fake.Requests()), l.got(clerk.OperationList)
+		// Again: nothing is created, and only refused requests are sent.
+		invitations, before, lists := len(l.fake.Invitations()), len(l.fake.Requests()), l.got(clerk.OperationList)
 		results, err = createAll(t, l.client, slices.Values(requests))
 		require.NoError(t, err)
 		require.NotContains(t, outcomes(results), created)
-		require.Len(t, l.fake.Invitations(), made)
+		require.Len(t, l.fake.Invitations(), invitations)
 		require.Equal(t, 3, l.got(clerk.OperationList)-lists, "one page, once more for IgnoreExisting, and after the refused bulk")
 		require.Equal(t, refused, results[18].Outcome)
 		require.Len(t, l.fake.Requests(), before+3+3, "a bulk of the user and the one that is refused, and each alone")
@@ -102,7 +102,6 @@ func TestCreateAllRejectsInvalidOptions(t *testing.T) {
 	require.Zero(t, mock.GetTotalCallCount())
 }
 
-// TestCreateAllIgnoresRetryNone also where the client says that calls do not.
 func TestCreateAllIgnoresRetryNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := lifeWith(t, clerktest.WithFaults(clerktest.FaultMix{Share: 0.2, Seed: 1}))
@@ -114,8 +113,8 @@ func TestCreateAllIgnoresRetryNone(t *testing.T) {
 	})
 }
 
-// TestCreateAllMatchesBulkResultsByAddress has a server that answers a bulk in another order, and
-// changes the case of addresses.
+// TestCreateAllMatchesBulkResultsByAddress has a server return a bulk in another order,
+// and change the case of addresses.
 func TestCreateAllMatchesBulkResultsByAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		odd := roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -135,7 +134,7 @@ func TestCreateAllMatchesBulkResultsByAddress(t *testing.T) {
 			require.Equal(t, fmt.Sprint("inv_", i), result.Invitation.ID)
 		}
 
-		// One of them is written in another way.
+		// One address is spelled differently.
 		n := 0
 		odder := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodGet {
@@ -154,7 +153,7 @@ func TestCreateAllMatchesBulkResultsByAddress(t *testing.T) {
 		require.Equal(t, []string{"inv_3", "inv_1", "inv_2"},
 			[]string{results[0].Invitation.ID, results[1].Invitation.ID, results[2].Invitation.ID})
 
-		// Not the same without regard to case, though they are when folded.
+		// The two are equal only when case is folded.
 		l := newLife(t)
 		requests := []clerk.CreateInvitationRequest{{EmailAddress: "us@example.com"}, {EmailAddress: "uſ@example.com"}}
 		results, err = createAll(t, l.client, slices.Values(requests))
@@ -165,8 +164,8 @@ func TestCreateAllMatchesBulkResultsByAddress(t *testing.T) {
 	})
 }
 
-// TestCreateAllDoesNotClaimInvitationsOfOthers has a bulk of three in doubt, and somebody else
-// invite a fourth one meanwhile.
+// TestCreateAllDoesNotClaimInvitationsOfOthers has a bulk of three fail ambiguously, and
+// somebody else invite a fourth address meanwhile.
 func TestCreateAllDoesNotClaimInvitationsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

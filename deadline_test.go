@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,13 +55,16 @@ func TestMaxElapsedTimeEndsAnAttempt(t *testing.T) {
 			}))
 			require.Equal(t, 5*time.Second, time.Since(start))
 			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.True(t, strings.HasSuffix(err.Error(), ": no response: the call took longer than MaxElapsedTime, 5s"), err)
+			require.ErrorContains(t, err, ": no response: ")
+			if op != clerk.OperationList {
+				require.ErrorContains(t, err, "; looking it up: ", "a third of the time is for the lookup")
+			}
 			require.Equal(t, op != clerk.OperationList, errors.Is(err, clerk.ErrOutcomeUnknown))
 		}
 	})
 }
 
-// TestLateResponseAfterMaxElapsedTimeIsReported: a transport may not heed its context.
+// TestLateResponseAfterMaxElapsedTimeIsReported: a transport may ignore its context.
 func TestLateResponseAfterMaxElapsedTimeIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := calls[clerk.OperationList](t.Context(), newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -92,13 +94,12 @@ func TestEndedContextSendsNothing(t *testing.T) {
 	}
 }
 
-// TestCancelledWaitKeepsTheLastResponse shows that the last answer is not lost, as it would be in
-// go-retryablehttp.
+// TestCancelledWaitKeepsTheLastResponse: go-retryablehttp would drop it.
 func TestCancelledWaitKeepsTheLastResponse(t *testing.T) {
 	for name, test := range map[string]struct {
-		answer httpmock.Responder
-		is     []error
-		text   string
+		response httpmock.Responder
+		is       []error
+		text     string
 	}{
 		"after a 429 of Clerk's": {
 			reply(429, envelope("too_many_requests", "Too many requests", "", "null"), "Retry-After", "30", "X-Clerk-Trace-Id", "abc"),
@@ -119,7 +120,7 @@ func TestCancelledWaitKeepsTheLastResponse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
-				mock := answering(test.answer)
+				mock := answering(test.response)
 				done := make(chan error)
 				retry := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: time.Minute}})
 				client := newClient(t, mock)
@@ -139,8 +140,8 @@ func TestCancelledWaitKeepsTheLastResponse(t *testing.T) {
 	}
 }
 
-// TestCancellationCauseIsNotTheCallsError: net/http gives the cause in place of the context's error.
-// It is the caller's, and says nothing of this call.
+// TestCancellationCauseIsNotTheCallsError: net/http returns the cause in place of the
+// context's error. The cause is the caller's, and says nothing about this call.
 func TestCancellationCauseIsNotTheCallsError(t *testing.T) {
 	for name, cause := range map[string]error{
 		"another call's refusal": &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeDuplicateRecord}}},
@@ -174,8 +175,8 @@ func TestCancellationCauseIsNotTheCallsError(t *testing.T) {
 	}
 }
 
-// TestResponseAfterCancellationIsReturned shows that an answer that came is not turned into the
-// context's error, as go-retryablehttp's own policy would.
+// TestResponseAfterCancellationIsReturned: go-retryablehttp's own policy would return the
+// context's error.
 func TestResponseAfterCancellationIsReturned(t *testing.T) {
 	for op, call := range calls {
 		ctx, cancel := context.WithCancel(t.Context())

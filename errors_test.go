@@ -13,7 +13,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestErrorResponses has a row for each case of what is known of Clerk's errors.
+// TestErrorResponses has a row for each known error of Clerk's.
 func TestErrorResponses(t *testing.T) {
 	const (
 		create = clerk.OperationCreate
@@ -23,7 +23,7 @@ func TestErrorResponses(t *testing.T) {
 	)
 	for name, test := range map[string]struct {
 		op      clerk.Operation
-		answers string // the answer's body
+		body    string // of the response
 		status  int
 		is      error // nil for no sentinel
 		refusal bool  // a *ClerkErrors itself, not an *SDKError
@@ -37,11 +37,11 @@ func TestErrorResponses(t *testing.T) {
 			bulk, duplicateJSON, 400, clerk.ErrDuplicateInvitation, true,
 			"clerk: CreateBulkInvitations: 400 duplicate_record: duplicate invitation (trace trace_in_body)",
 		},
-		"it exists, with another status": {
+		"a pending invitation exists, with another status": {
 			create, duplicateJSON, 422, clerk.ErrDuplicateInvitation, true,
 			"clerk: CreateInvitation: 422 duplicate_record: duplicate invitation (trace trace_in_body)",
 		},
-		"it exists, with an undocumented status": {
+		"a pending invitation exists, with an undocumented status": {
 			create, duplicateJSON, 409, clerk.ErrDuplicateInvitation, false,
 			"clerk: CreateInvitation: 409 duplicate_record: duplicate invitation (trace trace_in_body)",
 		},
@@ -169,7 +169,7 @@ func TestErrorResponses(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := newClient(t, answering(reply(test.status, test.answers)),
+			client := newClient(t, answering(reply(test.status, test.body)),
 				clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 			err := calls[test.op](t.Context(), client)
 			require.EqualError(t, err, test.text)
@@ -179,14 +179,14 @@ func TestErrorResponses(t *testing.T) {
 			var refused *clerk.ClerkErrors
 			var sdk *clerk.SDKError
 			require.Equal(t, !test.refusal, errors.As(err, &sdk))
-			require.Equal(t, strings.Contains(test.answers, `"code"`), errors.As(err, &refused))
+			require.Equal(t, strings.Contains(test.body, `"code"`), errors.As(err, &refused))
 			var meta clerk.ResponseMeta
 			if test.refusal {
 				meta = refused.ResponseMeta
-				require.Equal(t, test.answers, string(refused.Body))
+				require.Equal(t, test.body, string(refused.Body))
 			} else {
 				meta = sdk.ResponseMeta
-				require.Equal(t, test.answers, string(sdk.Body))
+				require.Equal(t, test.body, string(sdk.Body))
 			}
 			require.Equal(t, test.op, meta.Operation)
 			require.Equal(t, test.status, meta.StatusCode)
@@ -253,10 +253,10 @@ func TestErrorBodyIsLimited(t *testing.T) {
 		status int
 		body   string
 	}{
-		"of a refusal":           {400, strings.Repeat("x", 3*limit)},
-		"of a wrong answer":      {200, strings.Repeat("x", 3*limit)},
-		"of exactly that much":   {502, strings.Repeat("x", limit)},
-		"of an enormous refusal": {400, `{"errors":[{"code":"duplicate_record","message":"` + strings.Repeat("x", 3*limit)},
+		"of a refusal":            {400, strings.Repeat("x", 3*limit)},
+		"of an unusable response": {200, strings.Repeat("x", 3*limit)},
+		"of exactly that much":    {502, strings.Repeat("x", limit)},
+		"of an enormous refusal":  {400, `{"errors":[{"code":"duplicate_record","message":"` + strings.Repeat("x", 3*limit)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := calls[clerk.OperationCreate](t.Context(), newClient(t, answering(reply(test.status, test.body))), once)
@@ -266,7 +266,7 @@ func TestErrorBodyIsLimited(t *testing.T) {
 	}
 }
 
-// Whoever tests code that meets these errors can make them.
+// TestErrorsCanBeConstructed makes errors by hand, for tests of code that handles them.
 func TestErrorsCanBeConstructed(t *testing.T) {
 	var err error = &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeFormIdentifierExists}}}
 	require.ErrorIs(t, err, clerk.ErrUserExists)
@@ -280,9 +280,9 @@ func TestErrorsCanBeConstructed(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrRateLimited)
 	require.EqualError(t, err, "clerk: 429 slow down (retry after 1m0s)")
 
-	err = &clerk.SDKError{Message: "no answer", Err: clerk.ErrOutcomeUnknown}
+	err = &clerk.SDKError{Message: "no response", Err: clerk.ErrOutcomeUnknown}
 	require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
-	require.EqualError(t, err, "clerk: outcome unknown: no answer")
+	require.EqualError(t, err, "clerk: outcome unknown: no response")
 }
 
 func TestErrorTextListsFiveErrors(t *testing.T) {

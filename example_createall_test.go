@@ -25,19 +25,19 @@ alan@example.com,Alan
 ADA@example.com,Ada again
 grace@example.com,Grace`
 
-	rows := csv.NewReader(strings.NewReader(people))
-	if _, err := rows.Read(); err != nil { // the names of the columns
+	records := csv.NewReader(strings.NewReader(people))
+	if _, err := records.Read(); err != nil { // the header
 		log.Fatal(err)
 	}
 	var failure error
 	requests := func(yield func(clerk.CreateInvitationRequest) bool) {
 		for {
-			row, err := rows.Read()
+			record, err := records.Read()
 			if err != nil {
 				failure = err
 				return
 			}
-			if !yield(clerk.CreateInvitationRequest{EmailAddress: row[0], PublicMetadata: map[string]any{"name": row[1]}}) {
+			if !yield(clerk.CreateInvitationRequest{EmailAddress: record[0], PublicMetadata: map[string]any{"name": record[1]}}) {
 				return
 			}
 		}
@@ -52,18 +52,18 @@ grace@example.com,Grace`
 	outcomes := map[string]clerk.Outcome{}
 	for result, err := range client.Invitations.CreateAll(context.Background(), requests, sourceError) {
 		if err != nil {
-			log.Fatal(err) // and call CreateAll again, with the same requests, to go on
+			log.Fatal(err) // call CreateAll again with the same requests to resume
 		}
 		outcomes[result.Request.EmailAddress] = result.Outcome
 		if result.Outcome == clerk.OutcomeRejected {
-			fmt.Println("row", result.Index, result.Err)
+			fmt.Println("record", result.Index, result.Err)
 		}
 	}
 	for _, address := range slices.Sorted(maps.Keys(outcomes)) {
 		fmt.Printf("%s: %s\n", address, outcomes[address])
 	}
 	// Output:
-	// row 1 clerk: CreateInvitation: email_address has no @
+	// record 1 clerk: CreateInvitation: email_address has no @
 	// ADA@example.com: repeated
 	// ada@example.com: created
 	// alan@example.com: user exists
@@ -71,7 +71,7 @@ grace@example.com,Grace`
 	// not an address: rejected
 }
 
-// What comes over a channel goes out as it comes.
+// Requests from a channel are sent as they come.
 func ExampleInvitationsService_CreateAll_channel() {
 	client, _ := exampleClient()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -107,7 +107,7 @@ func ExampleInvitationsService_CreateAll_channel() {
 	// grace@example.com created
 }
 
-// A run that leaves half of each limit to others, and shows how far it has got.
+// A run that leaves half of each limit to others, and shows its progress.
 func ExampleWithProgress() {
 	client, _ := exampleClient()
 	requests := make([]clerk.CreateInvitationRequest, 1000)
@@ -115,7 +115,7 @@ func ExampleWithProgress() {
 		requests[i].EmailAddress = fmt.Sprintf("guest%d@example.com", i)
 	}
 
-	observer := clerk.WithProgress(func(p clerk.Progress) {
+	progress := clerk.WithProgress(func(p clerk.Progress) {
 		switch {
 		case !p.WaitUntil.IsZero():
 			fmt.Println("waiting for", p.WaitFor)
@@ -127,20 +127,20 @@ func ExampleWithProgress() {
 	half := clerk.WithBudget(clerk.Budget{Creates: 50, BulkCreates: 12})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for _, err := range client.Invitations.CreateAll(ctx, slices.Values(requests), half, observer) {
+	for _, err := range client.Invitations.CreateAll(ctx, slices.Values(requests), half, progress) {
 		if errors.Is(err, context.DeadlineExceeded) {
-			fmt.Println("out of time, to go on another day")
+			fmt.Println("out of time: resume another day")
 		}
 	}
 	// Output:
 	// 50 of 1000, done in about 5h0m0s
 	// 100 of 1000, done in about 5h0m0s
 	// 150 of 1000, done in about 5h0m0s
-	// out of time, to go on another day
+	// out of time: resume another day
 }
 
-// A campaign that invites also those who have an older invitation goes on where it
-// was: it skips who has got one since it began.
+// A campaign that also invites addresses with an older invitation is resumed: it skips
+// those that were invited since it started.
 func ExampleWithSkipSince() {
 	client, _ := exampleClient()
 	ctx := context.Background()

@@ -12,7 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// exampleClient makes a client of a fake, where a service would call NewClient.
+// exampleClient returns a client of a fake, where a service would call NewClient.
 func exampleClient(opts ...clerktest.Option) (*clerk.Client, *clerktest.Fake) {
 	fake := clerktest.New(opts...)
 	client, err := fake.Client()
@@ -38,7 +38,7 @@ func ExampleNewClient() {
 
 func ExampleClient_With() {
 	client, _ := exampleClient()
-	// What runs at night may wait for longer.
+	// Jobs that run at night may wait longer.
 	nightly, err := client.With(clerk.WithRetry(clerk.RetryConfig{
 		Backoff: clerk.BackoffStrategy{MaxElapsedTime: time.Hour},
 	}))
@@ -191,7 +191,7 @@ func ExampleInvitationsService_Revoke() {
 func ExampleInvitationsService_FindPending() {
 	client, _ := exampleClient()
 	ctx := context.Background()
-	made, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	created, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func ExampleInvitationsService_FindPending() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(inv.ID == made.ID)
+	fmt.Println(inv.ID == created.ID)
 
 	_, err = client.Invitations.FindPending(ctx, "grace@example.com")
 	fmt.Println(errors.Is(err, clerk.ErrNotFound))
@@ -212,11 +212,11 @@ func ExampleInvitationsService_FindPending() {
 func ExampleInvitationsService_Get() {
 	client, _ := exampleClient()
 	ctx := context.Background()
-	made, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	created, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	inv, err := client.Invitations.Get(ctx, made.ID)
+	inv, err := client.Invitations.Get(ctx, created.ID)
 	if err != nil {
 		log.Fatal(err)
 	}

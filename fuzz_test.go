@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzErrorEnvelope: whatever the body of an error is, its one line is one, short
-// and without addresses, and an envelope has an error that says something.
+// FuzzErrorEnvelope: for any body, the error's text is one short line without addresses,
+// and an envelope has an error with a code or a message.
 func FuzzErrorEnvelope(f *testing.F) {
 	for _, seed := range []string{
 		`{"errors":[{"message":"duplicate invitation","long_message":"for ada@example.com","code":"duplicate_record","meta":{"email_addresses":["ada@example.com"]}}],"clerk_trace_id":"abc"}`,
@@ -51,8 +51,8 @@ func FuzzErrorEnvelope(f *testing.F) {
 	})
 }
 
-// FuzzList: whatever a list's answer is, it is an error or a list of invitations
-// that have ids and survive the way to JSON and back.
+// FuzzList: any list's body is an error, or a list of invitations that have ids and
+// survive a round trip through JSON.
 func FuzzList(f *testing.F) {
 	const inv = `{"object":"invitation","id":"inv_1","email_address":"ada@example.com","public_metadata":{"a":1},"status":"pending","expires_at":null,"created_at":1,"updated_at":2}`
 	for _, seed := range []string{

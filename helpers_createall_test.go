@@ -17,7 +17,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// requestsFor is a request for each number below n.
+// requestsFor yields a request for each number below n.
 func requestsFor(n int, request func(i int) clerk.CreateInvitationRequest) iter.Seq[clerk.CreateInvitationRequest] {
 	return func(yield func(clerk.CreateInvitationRequest) bool) {
 		for i := range n {
@@ -28,15 +28,14 @@ func requestsFor(n int, request func(i int) clerk.CreateInvitationRequest) iter.
 	}
 }
 
-// guests is n requests.
+// guests yields n requests.
 func guests(n int) iter.Seq[clerk.CreateInvitationRequest] {
 	return requestsFor(n, func(i int) clerk.CreateInvitationRequest {
 		return clerk.CreateInvitationRequest{EmailAddress: guest(i)}
 	})
 }
 
-// createAll collects the results of a run, by index, and checks that there is one for
-// each.
+// createAll collects the results of a run by index, and checks that there is one for each.
 func createAll(t *testing.T, client *clerk.Client, requests iter.Seq[clerk.CreateInvitationRequest], opts ...clerk.CreateAllOption) ([]clerk.CreateResult, error) {
 	t.Helper()
 	byIndex := map[int]clerk.CreateResult{}
@@ -69,7 +68,7 @@ func outcomes(results []clerk.CreateResult) (all []clerk.Outcome) {
 	return all
 }
 
-// limited is a life with Clerk's limits.
+// limited returns a life with Clerk's limits.
 func limited(t *testing.T, sliding bool, opts ...clerktest.Option) life {
 	t.Helper()
 	limits := clerktest.ProductionRateLimits()
@@ -77,8 +76,8 @@ func limited(t *testing.T, sliding bool, opts ...clerktest.Option) life {
 	return lifeWith(t, append(opts, clerktest.WithRateLimits(limits))...)
 }
 
-// failingWrites lets a life's writes fail from the from-th on, for as long as isDown
-// says.
+// failingWrites returns a client whose writes fail from the from-th on, for as long as
+// isDown says.
 func (l life) failingWrites(t *testing.T, from int, failure httpmock.Responder, isDown func() bool) *clerk.Client {
 	t.Helper()
 	writes := 0
@@ -95,7 +94,7 @@ func (l life) failingWrites(t *testing.T, from int, failure httpmock.Responder, 
 
 func always() bool { return true }
 
-// failingGuest has every request for guest 13 fail.
+// failingGuest returns a client whose requests for guest 13 all fail.
 func (l life) failingGuest(t *testing.T, failure httpmock.Responder) *clerk.Client {
 	t.Helper()
 	return newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -118,10 +117,10 @@ func orEmpty(body io.Reader) io.Reader {
 	return body
 }
 
-// errKilled is what the transport of a killed process panics with.
+// errKilled is the panic of a killed process's transport.
 var errKilled = errors.New("killed")
 
-// mortal is a client that is killed after some requests, about fifteen.
+// mortal returns a client that is killed after about fifteen requests.
 func (l life) mortal(t *testing.T, random *rand.Rand) *clerk.Client {
 	t.Helper()
 	return newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {

@@ -16,12 +16,12 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// listing is a transport that serves ids, and notes the queries it got.
+// A listing is a transport that serves ids, and records the queries.
 type listing struct {
 	ids     func() []string // as they are now
 	queries []url.Values
 
-	sameForEver bool // the offset does not matter, and everything was made just now
+	sameForEver bool // the offset is ignored, and everything is new
 }
 
 func (l *listing) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -58,8 +58,7 @@ func ids(n int) []string {
 	return list
 }
 
-// A link is a transport that takes a time to answer, and notes how many requests are
-// on their way at once.
+// A link is a transport with a delay. It records how many requests are under way at once.
 type link struct {
 	next  http.RoundTripper
 	delay time.Duration
@@ -98,7 +97,7 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 	return l.next.RoundTrip(req)
 }
 
-// filled is a fake with n invitations, a second apart.
+// filled returns a fake with n invitations, a second apart.
 func filled(t *testing.T, n int, opts ...clerktest.Option) life {
 	t.Helper()
 	l := lifeWith(t, opts...)
@@ -110,7 +109,7 @@ func filled(t *testing.T, n int, opts ...clerktest.Option) life {
 	return l
 }
 
-// filledNow is a fake with n invitations, in real time.
+// filledNow returns a fake with n invitations, without waiting.
 func filledNow(t *testing.T, n int) life {
 	t.Helper()
 	l := newLife(t)
@@ -121,7 +120,7 @@ func filledNow(t *testing.T, n int) life {
 	return l
 }
 
-// through makes a client whose requests go over a link, and the link.
+// through returns a client whose requests use a link, and the link.
 func (l life) through(t *testing.T, delay time.Duration) (*clerk.Client, *link) {
 	t.Helper()
 	over := &link{next: l.fake, delay: delay}

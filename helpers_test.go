@@ -31,7 +31,7 @@ const (
 	revokeURL      = invitationsURL + "/" + testID + "/revoke"
 )
 
-// The two observed shapes of an invitation.
+// The two observed shapes of an invitation, a deletion and a refusal.
 const (
 	pendingJSON = `{"object":"invitation","id":"` + testID + `","email_address":"` + address + `",` +
 		`"public_metadata":{"role":"admin","seat":7},"status":"pending","url":"` + ticketURL + `",` +
@@ -39,6 +39,7 @@ const (
 	revokedJSON = `{"object":"invitation","id":"` + testID + `","email_address":"` + address + `",` +
 		`"public_metadata":{},"revoked":true,"status":"revoked",` +
 		`"expires_at":1793835590599,"created_at":1791243590601,"updated_at":1791243591127}`
+	deletedJSON   = `{"object":"invitation","id":"` + testID + `","deleted":true}`
 	duplicateJSON = `{"errors":[{"message":"duplicate invitation","long_message":"There are already pending ` +
 		`invitations for the following email addresses: ` + address + `","code":"duplicate_record",` +
 		`"meta":{"email_addresses":["` + address + `"]}}],"clerk_trace_id":"trace_in_body"}`
@@ -49,7 +50,7 @@ var (
 	errDial  = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 )
 
-// newClient makes a client that sends through transport.
+// newClient returns a client that sends through transport.
 func newClient(tb testing.TB, transport http.RoundTripper, opts ...clerk.Option) *clerk.Client {
 	tb.Helper()
 	opts = append([]clerk.Option{clerk.WithHTTPClient(&http.Client{Transport: recorded(transport)})}, opts...)
@@ -58,7 +59,7 @@ func newClient(tb testing.TB, transport http.RoundTripper, opts ...clerk.Option)
 	return client
 }
 
-// clientOf makes a client of a fake.
+// clientOf returns a client of a fake.
 func clientOf(tb testing.TB, fake *clerktest.Fake, opts ...clerk.Option) *clerk.Client {
 	tb.Helper()
 	client, err := fake.Client(append([]clerk.Option{clerk.WithHTTPClient(&http.Client{Transport: recorded(fake)})}, opts...)...)
@@ -66,7 +67,7 @@ func clientOf(tb testing.TB, fake *clerktest.Fake, opts ...clerk.Option) *clerk.
 	return client
 }
 
-// serve starts a loopback server, and makes a client of it that tries once.
+// serve starts a loopback server, and returns a client of it with RetryNone.
 func serve(t *testing.T, handler http.HandlerFunc, opts ...clerk.Option) *clerk.Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -79,10 +80,10 @@ func serve(t *testing.T, handler http.HandlerFunc, opts ...clerk.Option) *clerk.
 	return client
 }
 
-// once has a call make one request, whatever comes of it.
+// once limits a call to one request.
 var once = clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
 
-// reply makes an answer of JSON, with further headers given as name and value.
+// reply returns a JSON response, with further headers as names and values.
 func reply(status int, body string, headers ...string) httpmock.Responder {
 	header := http.Header{"Content-Type": {"application/json"}}
 	for i := 0; i < len(headers); i += 2 {
@@ -93,12 +94,12 @@ func reply(status int, body string, headers ...string) httpmock.Responder {
 
 func failing(err error) httpmock.Responder { return httpmock.NewErrorResponder(err) }
 
-// envelope is an error answer with one error.
+// envelope is an error response with one error.
 func envelope(code clerk.ErrorCode, message, long, meta string) string {
 	return fmt.Sprintf(`{"errors":[{"message":%q,"long_message":%q,"code":%q,"meta":%s}]}`, message, long, code, meta)
 }
 
-// truncated is an answer whose transfer breaks off.
+// truncated is a response whose transfer breaks off.
 func truncated(status int) httpmock.Responder {
 	return func(*http.Request) (*http.Response, error) {
 		return &http.Response{
@@ -112,8 +113,8 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// answering makes a transport that gives every operation the same answers, one
-// after the other; the last one again and again.
+// answering returns a transport that sends every operation the same responses in turn, and
+// the last one for ever.
 func answering(first httpmock.Responder, further ...httpmock.Responder) *httpmock.MockTransport {
 	for _, next := range further {
 		first = first.Then(next)
@@ -123,14 +124,14 @@ func answering(first httpmock.Responder, further ...httpmock.Responder) *httpmoc
 	return mock
 }
 
-// answeringWrites is answering for writes alone: lookups are refused.
+// answeringWrites is answering for writes only: lookups are refused.
 func answeringWrites(first httpmock.Responder, further ...httpmock.Responder) *httpmock.MockTransport {
 	mock := answering(first, further...)
 	mock.RegisterResponder(http.MethodGet, invitationsURL, reply(http.StatusForbidden, ``))
 	return mock
 }
 
-// sent counts the requests of an operation that mock got.
+// sent counts an operation's requests to mock.
 func sent(mock *httpmock.MockTransport, op clerk.Operation) int {
 	lookups := mock.GetCallCountInfo()[http.MethodGet+" "+invitationsURL]
 	if op == clerk.OperationList {
@@ -139,7 +140,7 @@ func sent(mock *httpmock.MockTransport, op clerk.Operation) int {
 	return mock.GetTotalCallCount() - lookups
 }
 
-// calls holds each operation, called with a request that is right.
+// calls holds each operation with a valid request.
 var calls = map[clerk.Operation]func(context.Context, *clerk.Client, ...clerk.CallOption) error{
 	clerk.OperationCreate: func(ctx context.Context, c *clerk.Client, opts ...clerk.CallOption) error {
 		_, err := c.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: address}, opts...)
@@ -157,14 +158,19 @@ var calls = map[clerk.Operation]func(context.Context, *clerk.Client, ...clerk.Ca
 		_, err := c.Invitations.Revoke(ctx, testID, opts...)
 		return err
 	},
+	clerk.OperationDelete: func(ctx context.Context, c *clerk.Client, opts ...clerk.CallOption) error {
+		_, err := c.Invitations.Delete(ctx, testID, opts...)
+		return err
+	},
 }
 
-// success is a right answer to each operation.
+// success holds the body of a successful response to each operation.
 var success = map[clerk.Operation]string{
 	clerk.OperationCreate:     pendingJSON,
 	clerk.OperationList:       `{"data":[` + pendingJSON + `],"total_count":1}`,
 	clerk.OperationBulkCreate: `[` + pendingJSON + `]`,
 	clerk.OperationRevoke:     revokedJSON,
+	clerk.OperationDelete:     deletedJSON,
 }
 
 func pending() *clerk.Invitation {
@@ -184,7 +190,7 @@ func revoked() *clerk.Invitation {
 	}
 }
 
-// A recorder is a transport that notes when it is called and with what.
+// A recorder is a transport that records its requests and their times.
 type recorder struct {
 	next   http.RoundTripper
 	times  []time.Time
@@ -217,7 +223,7 @@ func hangs(req *http.Request) (*http.Response, error) {
 	return nil, req.Context().Err()
 }
 
-// A life is a fake, a client of it, and what it has got.
+// A life is a fake and a client of it.
 type life struct {
 	fake   *clerktest.Fake
 	client *clerk.Client
@@ -249,7 +255,7 @@ func (l life) got(op clerk.Operation) (n int) {
 	return n
 }
 
-// status counts the requests that were answered with a status.
+// status counts the requests that got a status.
 func (l life) status(status int) (n int) {
 	for _, req := range l.fake.Requests() {
 		if req.Status == status {
@@ -259,7 +265,7 @@ func (l life) status(status int) (n int) {
 	return n
 }
 
-// invite makes an invitation, and lets an hour go by.
+// invite creates an invitation, and waits for an hour.
 func (l life) invite(t *testing.T, emailAddress string) *clerk.Invitation {
 	t.Helper()
 	inv, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: emailAddress})

@@ -45,7 +45,7 @@ func TestCreateSendsTheRequest(t *testing.T) {
 			clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{}, Notify: new(false)},
 			`{"email_address":"ada@example.com","public_metadata":{},"notify":false}`,
 		},
-		"what is for Clerk to judge": {
+		"what only Clerk validates": {
 			clerk.CreateInvitationRequest{EmailAddress: "no address", RedirectURL: "/path", ExpiresInDays: -1, TemplateSlug: "own"},
 			`{"email_address":"no address","redirect_url":"/path","expires_in_days":-1,"template_slug":"own"}`,
 		},
@@ -176,7 +176,7 @@ func TestInvalidRequestSendsNothing(t *testing.T) {
 	require.Zero(t, mock.GetTotalCallCount())
 }
 
-// refusing is a value whose JSON fails with a text that holds an address.
+// refusing is a value whose JSON encoding fails with a text that has an address.
 type refusing struct{}
 
 func (refusing) MarshalJSON() ([]byte, error) { return nil, fmt.Errorf("not for %s", address) }
@@ -197,7 +197,7 @@ func TestListSendsTheQuery(t *testing.T) {
 				"paginated": {"true"}, "limit": {"500"}, "offset": {"1000"},
 			},
 		},
-		"what is for Clerk to judge": {
+		"what only Clerk validates": {
 			clerk.ListInvitationsRequest{Status: "own", OrderBy: "own", Paginated: new(false), Limit: 501},
 			url.Values{"status": {"own"}, "order_by": {"own"}, "paginated": {"false"}, "limit": {"501"}},
 		},
@@ -290,7 +290,7 @@ func TestGetReadsAllPages(t *testing.T) {
 	require.Len(t, server.queries, 3)
 }
 
-// TestFindPendingChecksStatusAndAddress has a server that gives anything.
+// TestFindPendingChecksStatusAndAddress has a server that ignores the query.
 func TestFindPendingChecksStatusAndAddress(t *testing.T) {
 	accepted := strings.Replace(pendingJSON, `"pending"`, `"accepted"`, 1)
 	another := strings.Replace(pendingJSON, address, "not"+address, 1)
@@ -299,7 +299,8 @@ func TestFindPendingChecksStatusAndAddress(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrNotFound)
 }
 
-// TestInvitationLifecycle takes invitations through the fake from end to end.
+// TestInvitationLifecycle takes invitations through the fake from end to end, in process
+// and over HTTP.
 func TestInvitationLifecycle(t *testing.T) {
 	fake := clerktest.New()
 	client := clientOf(t, fake)
@@ -318,8 +319,8 @@ func TestInvitationLifecycle(t *testing.T) {
 		page, err := service.List(t.Context(), clerk.ListInvitationsRequest{Query: address})
 		require.NoError(t, err)
 		require.Equal(t, clerk.InvitationList{Data: []clerk.Invitation{*inv}, TotalCount: 1}, *page)
-		for _, made := range append(several, *inv) {
-			gone, err := service.Revoke(t.Context(), made.ID)
+		for _, created := range append(several, *inv) {
+			gone, err := service.Revoke(t.Context(), created.ID)
 			require.NoError(t, err)
 			require.Equal(t, clerk.InvitationStatusRevoked, gone.Status)
 		}

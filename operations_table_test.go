@@ -200,12 +200,9 @@ var tableCalls = map[string]func(context.Context, *clerk.Client, ...clerk.CallOp
 	"list":   calls[clerk.OperationList],
 	"create": calls[clerk.OperationCreate],
 	"revoke": calls[clerk.OperationRevoke],
+	"delete": calls[clerk.OperationDelete],
 	"bulk": func(ctx context.Context, c *clerk.Client, opts ...clerk.CallOption) error {
 		_, err := c.Invitations.BulkCreate(ctx, []clerk.CreateInvitationRequest{{EmailAddress: address}, {EmailAddress: guest(1)}}, opts...)
-		return err
-	},
-	"delete": func(ctx context.Context, c *clerk.Client, opts ...clerk.CallOption) error {
-		_, err := c.Invitations.Delete(ctx, testID, opts...)
 		return err
 	},
 }
@@ -216,7 +213,7 @@ var tableSuccess = map[string]string{
 	"create": pendingJSON,
 	"bulk":   "[" + pendingJSON + "," + strings.Replace(pendingJSON, address, guest(1), 1) + "]",
 	"revoke": revokedJSON,
-	"delete": `{"object":"invitation","id":"` + testID + `","deleted":true}`,
+	"delete": deletedJSON,
 }
 
 // callOnce calls an operation with RetryNone.

@@ -105,8 +105,9 @@ func WithRetry(retry RetryConfig) SharedOption {
 // WithAttemptTimeout limits one attempt, from connecting to the last byte of the
 // response. The default is 15 seconds, and 10.5 seconds for a write that is looked up
 // afterwards. The caller's context and [BackoffStrategy].MaxElapsedTime limit an
-// attempt, too: a write uses at most two thirds of the time until the caller's deadline,
-// so that its outcome can be looked up if it hangs.
+// attempt, too. So that the outcome of a write that hangs can be looked up, it uses at
+// most two thirds of the time until the caller's deadline and, without WithAttemptTimeout,
+// until MaxElapsedTime.
 func WithAttemptTimeout(timeout time.Duration) SharedOption {
 	return sharedOption(func(c *callConfig) error {
 		if timeout <= 0 {

@@ -117,7 +117,7 @@ func TestSecretKeyFuncIsBoundedByMaxElapsedTime(t *testing.T) {
 	})
 }
 
-// TestSecretKeyFuncContextHasADeadline: also where pages are listed ahead.
+// TestSecretKeyFuncContextHasADeadline: also for pages that are requested ahead.
 func TestSecretKeyFuncContextHasADeadline(t *testing.T) {
 	asked := 0
 	client := newClient(t, clerktest.New(), clerk.WithSecretKeyFunc(func(ctx context.Context) (string, error) {
@@ -181,7 +181,8 @@ func TestWithResponseDescribesTheResponse(t *testing.T) {
 	})
 }
 
-// TestWithResponseIsResetWhenNothingIsSent: what an earlier call left there must go.
+// TestWithResponseIsResetWhenNothingIsSent: the response of an earlier call must not
+// remain.
 func TestWithResponseIsResetWhenNothingIsSent(t *testing.T) {
 	client := newClient(t, answering(reply(200, pendingJSON)))
 	var meta clerk.ResponseMeta
@@ -289,8 +290,8 @@ func TestTypedNilLoggerLogsNothing(t *testing.T) {
 	})
 }
 
-// TestCallsPrintNothing runs calls in a process of their own: by default
-// go-retryablehttp logs each request, with its query, to standard error.
+// TestCallsPrintNothing makes calls in a process of its own: by default go-retryablehttp
+// logs each request, with its query, to standard error.
 func TestCallsPrintNothing(t *testing.T) {
 	if os.Getenv("CLERK_TEST_PRINTS") != "" {
 		synctest.Test(t, func(t *testing.T) {

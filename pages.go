@@ -151,7 +151,7 @@ func (p *pager) next(ctx context.Context, last *callMeta) ([]Invitation, error) 
 		got = <-p.ahead[0]
 		p.ahead = p.ahead[1:]
 	} else {
-		got = p.get(ctx, p.request)
+		got = getPage(ctx, *p.call, p.request)
 		p.request.Offset += p.request.Limit
 	}
 	if got.panicked != nil {
@@ -186,7 +186,7 @@ func (p *pager) requestAhead(ctx context.Context) {
 		req, now := p.request, time.Now()
 		wait := p.limiter.wait(now)
 		p.limiter.count(now.Add(wait))
-		coming := make(chan page, 1)
+		coming, c := make(chan page, 1), *p.call
 		go func() {
 			var got page
 			defer func() {
@@ -194,16 +194,15 @@ func (p *pager) requestAhead(ctx context.Context) {
 				coming <- got
 			}()
 			_ = sleep(ctx, wait) // an end of ctx ends the request, too
-			got = p.get(ctx, req)
+			got = getPage(ctx, c, req)
 		}()
 		p.ahead = append(p.ahead, coming)
 		p.request.Offset += p.request.Limit
 	}
 }
 
-// get requests one page.
-func (p *pager) get(ctx context.Context, req ListInvitationsRequest) page {
-	c := *p.call
+// getPage requests one page, with a copy of the call.
+func getPage(ctx context.Context, c call, req ListInvitationsRequest) page {
 	if c.attempts = 0; c.pageBound {
 		c.restart()
 	}

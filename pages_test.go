@@ -61,7 +61,7 @@ func TestAllRequestsTheLargestPages(t *testing.T) {
 }
 
 func TestAllYieldsEachInvitationOnce(t *testing.T) {
-	// The list is newest first, and one is made before each page.
+	// The list is newest first, and an invitation is created before each page.
 	var server *listing
 	server = &listing{ids: func() []string {
 		have := ids(25)
@@ -81,7 +81,7 @@ func TestAllYieldsEachInvitationOnce(t *testing.T) {
 }
 
 func TestAllEndsWhenAPageIsTheSameAgain(t *testing.T) {
-	// This server does not know of pages.
+	// This server ignores limit and offset.
 	mock := answering(reply(200, "["+pendingJSON+"]"))
 	n := 0
 	for _, err := range newClient(t, mock).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}) {
@@ -118,7 +118,8 @@ func TestAllCopiesItsOptions(t *testing.T) {
 	require.Equal(t, "one", rec.last.Header.Get("X-Team"))
 }
 
-// TestAllIsStableWhileInvitationsAreCreated while invitations are made, between any two requests.
+// TestAllIsStableWhileInvitationsAreCreated creates an invitation between any two
+// requests.
 func TestAllIsStableWhileInvitationsAreCreated(t *testing.T) {
 	for _, pages := range []int{0, 1, 5} {
 		for _, order := range []clerk.InvitationOrder{"", clerk.OrderByCreatedAt, clerk.OrderByCreatedAtDesc} {
@@ -148,7 +149,7 @@ func TestAllIsStableWhileInvitationsAreCreated(t *testing.T) {
 	}
 }
 
-// TestAllReadsUnexpectedPages has pages that are smaller or larger than was asked for, and
+// TestAllReadsUnexpectedPages has pages that are smaller or larger than requested, and
 // counts that are wrong or missing.
 func TestAllReadsUnexpectedPages(t *testing.T) {
 	const n = 97
@@ -183,14 +184,14 @@ func TestAllReadsUnexpectedPages(t *testing.T) {
 					for i := offset; i < min(offset+limit, n); i++ {
 						invs = append(invs, clerk.Invitation{ID: fmt.Sprint("inv_", i)})
 					}
-					answer := map[string]any{"data": invs, "total_count": n}
+					body := map[string]any{"data": invs, "total_count": n}
 					if odd.total != nil {
-						answer["total_count"] = odd.total(n)
+						body["total_count"] = odd.total(n)
 					}
-					if answer["total_count"] == nil {
+					if body["total_count"] == nil {
 						return httpmock.NewJsonResponse(200, invs)
 					}
-					return httpmock.NewJsonResponse(200, answer)
+					return httpmock.NewJsonResponse(200, body)
 				}))
 				var got []string
 				for _, inv := range collect(t, client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(pages))) {

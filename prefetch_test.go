@@ -13,7 +13,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestPrefetchRequestsPagesConcurrently is as quick as its pages ahead allow, and gives the same.
+// TestPrefetchRequestsPagesConcurrently is as fast as the pages ahead allow, and returns
+// the same.
 func TestPrefetchRequestsPagesConcurrently(t *testing.T) {
 	for pages, want := range map[int]struct {
 		most int
@@ -72,7 +73,8 @@ func TestPrefetchKeepsTheRateLimits(t *testing.T) {
 	}
 }
 
-// TestPrefetchStopsWithTheLoop what it has requested ahead, with the loop and with an error.
+// TestPrefetchStopsWithTheLoop: requests made ahead end when the loop is left, and after
+// an error.
 func TestPrefetchStopsWithTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := filled(t, 100)

@@ -94,13 +94,17 @@ func decide(s situation) decision {
 	switch {
 	case s.found == foundAll:
 		return returnResult
+	case s.found == lookupFailed:
+		return again
+	case s.found == lookupRefused:
+		return reportUnknown
 	case refused && !s.ambiguous && (s.settled || !s.thorough), refused && s.ambiguous && s.definite:
 		return returnFailure
+	case refused && !s.ambiguous:
+		return again
 	case s.ownRefusal && (s.found == foundOther || s.found == foundOlder && s.settled):
 		return returnFailure
-	case s.found == lookupFailed, refused && !s.ambiguous:
-		return again
-	case s.found == foundUnclear, s.found == lookupRefused:
+	case s.found == foundUnclear:
 		return reportUnknown
 	case s.ownRefusal && s.found != foundPart:
 		return again // the reason for the refusal may show later
@@ -264,6 +268,9 @@ func (r *reconciliation[T]) situation(ctx context.Context, found finding, lookup
 	if deadline, ok := ctx.Deadline(); ok {
 		left = deadline.Sub(now)
 	}
+	if class == classRefused && !s.ambiguous { // most likely nothing was carried out
+		left = min(left, r.failedAt.Add(2*graceTime).Sub(now))
+	}
 	s.lookupFits = ctx.Err() == nil && r.untilLookup < left
 	s.writeFits = ctx.Err() == nil && r.untilWrite+2*r.meta.longest < left
 	return s
@@ -345,9 +352,9 @@ func (s *clockSkew) measure(meta callMeta, created UnixMilli) {
 	}
 	ahead := created.Time().Sub(date)
 	behind := date.Add(time.Second).Sub(created.Time()) - meta.longest // Date has whole seconds
-	skew := max(0, ahead-maxClockSkew, behind-maxClockSkew)
-	if skew > 0 {
-		skew += time.Second // Date may be cut differently the next time
+	skew := max(ahead, behind)
+	if skew <= maxClockSkew {
+		skew = 0
 	}
 	s.nanoseconds.Store(int64(skew))
 }

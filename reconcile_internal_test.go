@@ -27,12 +27,12 @@ func TestDecide(t *testing.T) {
 		// A refusal of the first request, which may have been carried out in part.
 		"a refusal, and nothing is found":                {s{class: classRefused}, returnFailure},
 		"a refusal, and part is found":                   {s{class: classRefused, found: foundPart}, returnFailure},
-		"a refusal, and the lookup fails":                {s{class: classRefused, found: lookupFailed}, returnFailure},
+		"a refusal, and the lookup fails":                {s{class: classRefused, found: lookupFailed}, lookAgain},
 		"a duplicate, and nothing is found":              {s{class: classRefused, ownRefusal: true}, returnFailure},
 		"a refusal, thorough, before its work shows":     {s{class: classRefused, thorough: true, duplicates: true}, lookAgain},
 		"a refusal, thorough, settled":                   {s{class: classRefused, thorough: true, settled: true}, returnFailure},
 		"a refusal, thorough, and the lookup fails":      {s{class: classRefused, thorough: true, found: lookupFailed}, lookAgain},
-		"a refusal, thorough, and lookups will not work": {s{class: classRefused, thorough: true, found: lookupRefused}, lookAgain},
+		"a refusal, thorough, and lookups will not work": {s{class: classRefused, thorough: true, found: lookupRefused}, reportUnknown},
 		"a refusal, thorough, and part is found":         {s{class: classRefused, thorough: true, found: foundPart}, lookAgain},
 		"a refusal, thorough, and the clocks differ":     {s{class: classRefused, thorough: true, found: foundUnclear}, lookAgain},
 

@@ -16,21 +16,21 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestAmbiguousWriteIsLookedUpBeforeRetry has each fault that leaves the outcome open happen to
-// each write once.
+// TestAmbiguousWriteIsLookedUpBeforeRetry has each ambiguous fault happen once to each
+// write.
 func TestAmbiguousWriteIsLookedUpBeforeRetry(t *testing.T) {
 	for fault, requests := range map[clerktest.Fault]int{
-		"":                        1, // and then it is the only one
+		"":                        1, // no fault
 		clerktest.FaultDropBefore: 2, clerktest.FaultErrorBefore: 2,
 		clerktest.FaultDropAfter: 1, clerktest.FaultErrorAfter: 1, clerktest.FaultBadGatewayAfter: 1,
 		clerktest.FaultTruncateAfter: 1, clerktest.FaultSlowAfter: 1,
-		clerktest.FaultHideAfter: 2, // the second one is refused, for the first one stands
+		clerktest.FaultHideAfter: 2, // the second one is refused, as the first one succeeded
 	} {
 		for _, ignoreExisting := range []bool{false, true} {
 			t.Run(fmt.Sprint(fault, "/", ignoreExisting), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					if ignoreExisting && fault == clerktest.FaultHideAfter {
-						requests = 1 // a second one would not be refused: it waits until the first one shows
+						requests = 1 // a second one would not be refused, so it waits until the first one is listed
 					}
 					l := newLife(t)
 					var meta clerk.ResponseMeta
@@ -70,7 +70,8 @@ func TestAmbiguousWriteIsLookedUpBeforeRetry(t *testing.T) {
 	}
 }
 
-// TestLookupIgnoresOlderInvitations has what stood before the call an hour ago.
+// TestLookupIgnoresOlderInvitations has invitations that were created an hour before the
+// call.
 func TestLookupIgnoresOlderInvitations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -103,8 +104,8 @@ func TestLookupIgnoresOlderInvitations(t *testing.T) {
 	})
 }
 
-// TestAmbiguityWindow shows what is documented: what was made within a second
-// or two before the call cannot be told from the call's own work.
+// TestAmbiguityWindow shows a documented limit: an invitation created up to two seconds
+// before the call cannot be told from the call's own.
 func TestAmbiguityWindow(t *testing.T) {
 	for _, ignoreExisting := range []bool{false, true} {
 		for before, own := range map[time.Duration]bool{0: true, 1500 * time.Millisecond: true, 3 * time.Second: false} {
@@ -130,7 +131,6 @@ func TestAmbiguityWindow(t *testing.T) {
 	}
 }
 
-// TestFailedLookupReportsUnknownOutcome has the lookups fail, in several ways.
 func TestFailedLookupReportsUnknownOutcome(t *testing.T) {
 	lookups := map[string]httpmock.Responder{
 		"refused":        reply(401, `{"errors":[{"code":"clerk_key_invalid"}]}`),
@@ -151,7 +151,7 @@ func TestFailedLookupReportsUnknownOutcome(t *testing.T) {
 				err := call(t.Context(), newClient(t, mock))
 				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown, name)
 				require.LessOrEqual(t, time.Since(start), time.Minute)
-				require.Equal(t, 1, sent(mock, op), "no write is repeated unlooked")
+				require.Equal(t, 1, sent(mock, op), "no write is retried without a lookup")
 				sdk := asSDKError(t, err)
 				require.Equal(t, op, sdk.Operation)
 				require.Equal(t, 502, sdk.StatusCode)
@@ -165,16 +165,20 @@ func TestFailedLookupReportsUnknownOutcome(t *testing.T) {
 	}
 }
 
-// TestRateLimitedRetryReportsUnknownOutcome has the repeat refused for an hour: that is no time to
-// wait for, and the first request may yet stand.
+// TestRateLimitedRetryReportsUnknownOutcome has the retry refused for an hour, while the
+// first request may have succeeded.
 func TestRateLimitedRetryReportsUnknownOutcome(t *testing.T) {
 	for op, call := range calls {
 		if op == clerk.OperationList {
 			continue
 		}
 		synctest.Test(t, func(t *testing.T) {
+			list := `[]`
+			if op == clerk.OperationDelete {
+				list = `[` + pendingJSON + `]`
+			}
 			mock := answering(reply(502, ``), reply(429, ``, "Retry-After", "3600"))
-			mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, `[]`, "Date", time.Now().Format(http.TimeFormat)))
+			mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, list, "Date", time.Now().Format(http.TimeFormat)))
 			start := time.Now()
 			err := call(t.Context(), newClient(t, mock))
 			require.Less(t, time.Since(start), 10*time.Second)
@@ -186,8 +190,8 @@ func TestRateLimitedRetryReportsUnknownOutcome(t *testing.T) {
 	}
 }
 
-// TestReconciliationKeepsMaxElapsedTime has a write that takes 15 seconds to fail, and
-// lookups that fail for ever.
+// TestReconciliationKeepsMaxElapsedTime has a write that times out, and lookups that
+// always fail.
 func TestReconciliationKeepsMaxElapsedTime(t *testing.T) {
 	for op, call := range calls {
 		if op == clerk.OperationList {
@@ -204,8 +208,8 @@ func TestReconciliationKeepsMaxElapsedTime(t *testing.T) {
 	}
 }
 
-// TestLookupEndsWhenPagesAreTheSame has a server that gives the same page for every offset, with
-// what others made just now.
+// TestLookupEndsWhenPagesAreTheSame has a server return the same page for every offset,
+// with others' new invitations.
 func TestLookupEndsWhenPagesAreTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &listing{ids: func() []string { return ids(clerk.MaxListLimit) }, sameForEver: true}
@@ -217,7 +221,7 @@ func TestLookupEndsWhenPagesAreTheSame(t *testing.T) {
 		})
 		err := calls[clerk.OperationCreate](t.Context(), newClient(t, mock))
 		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
-		const pages, lists = 2, 2 // a look lists what is revoked, too
+		const pages, lists = 2, 2 // a lookup lists the revoked ones, too
 		require.LessOrEqual(t, listed, pages*lists*sent(mock, clerk.OperationCreate))
 	})
 }
@@ -282,7 +286,8 @@ func TestCallersDeadlineLeavesTimeForLookup(t *testing.T) {
 	})
 }
 
-// TestCreateReturnsInvitationWhenResponseIsLost, within the caller's short deadline.
+// TestCreateReturnsInvitationWhenResponseIsLost has the server hang after creating, and a
+// caller's deadline of three seconds.
 func TestCreateReturnsInvitationWhenResponseIsLost(t *testing.T) {
 	for _, ignoreExisting := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -321,7 +326,6 @@ func TestUnnamedDuplicateIsReconciled(t *testing.T) {
 	}
 }
 
-// TestOwnInvitationRevokedByOthersIsNotRecreated is not made a second time.
 func TestOwnInvitationRevokedByOthersIsNotRecreated(t *testing.T) {
 	for _, op := range []clerk.Operation{clerk.OperationCreate, clerk.OperationBulkCreate} {
 		synctest.Test(t, func(t *testing.T) {
@@ -354,8 +358,9 @@ func TestLookupWithoutDateReportsUnknownOutcome(t *testing.T) {
 	})
 }
 
-// TestTruncatedRefusalIsRetried has the repeat refused for what the first request has made,
-// and the refusal cut off: it says nothing, and the write is repeated once more.
+// TestTruncatedRefusalIsRetried has the retry refused because of the first request's
+// invitation, and that refusal cut off: it is ambiguous, so the write is retried once
+// more.
 func TestTruncatedRefusalIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

@@ -41,7 +41,7 @@ func TestErrorTextRedactsWords(t *testing.T) {
 	}
 }
 
-// TestErrorTextRedactsWhereItIsCut has an address stand where a long text is cut.
+// TestErrorTextRedactsWhereItIsCut has an address where a long text is cut.
 func TestErrorTextRedactsWhereItIsCut(t *testing.T) {
 	for n := range 40 {
 		message := strings.Repeat("\n", 1150+n) + " ada.lovelace@example.com and more" + strings.Repeat("\n", 500)

@@ -25,7 +25,7 @@ func TestResendCreatesThenRevokes(t *testing.T) {
 		require.Equal(t, inv.CreatedAt+7*24*3600*1000-2, inv.ExpiresAt)
 		require.True(t, l.fake.Invitations()[0].Revoked)
 
-		// The first half fails: nothing is changed.
+		// Creating fails: nothing changes.
 		_, err = l.client.Invitations.Resend(t.Context(), inv.ID, clerk.CreateInvitationRequest{ExpiresInDays: 1000})
 		require.Equal(t, clerk.CodeFormParamValueInvalid, asClerkErrors(t, err).Errors[0].Code)
 		require.NotErrorIs(t, err, clerk.ErrOldNotRevoked)
@@ -36,7 +36,7 @@ func TestResendCreatesThenRevokes(t *testing.T) {
 		require.Len(t, l.fake.Invitations(), 2)
 		require.False(t, l.fake.Invitations()[1].Revoked)
 
-		// The second half fails: both links work.
+		// Revoking fails: both links work.
 		l.fake.Fail(clerk.OperationRevoke, clerktest.FaultErrorBefore)
 		again, err := l.client.Invitations.Resend(t.Context(), inv.ID, clerk.CreateInvitationRequest{}, once)
 		require.ErrorIs(t, err, clerk.ErrOldNotRevoked)
@@ -46,14 +46,14 @@ func TestResendCreatesThenRevokes(t *testing.T) {
 			require.Equal(t, clerk.InvitationStatusPending, both.Status)
 		}
 
-		// What is revoked is created again.
+		// A revoked invitation is re-created.
 		_, err = l.client.Invitations.Revoke(t.Context(), inv.ID)
 		require.NoError(t, err)
 		again, err = l.client.Invitations.Resend(t.Context(), inv.ID, clerk.CreateInvitationRequest{})
 		require.NoError(t, err)
 		require.Equal(t, inv.PublicMetadata, again.PublicMetadata)
 
-		// What cannot be resent is left alone.
+		// What cannot be resent does not change.
 		require.NoError(t, l.fake.Accept(again.ID))
 		_, err = l.client.Invitations.Resend(t.Context(), again.ID, clerk.CreateInvitationRequest{})
 		require.ErrorIs(t, err, clerk.ErrAlreadyAccepted)

@@ -16,41 +16,41 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestFailuresAreRetriedRefusedOrUnknown makes each operation meet a failure once, and a success then.
+// TestFailuresAreRetriedRefusedOrUnknown has each operation fail once and then succeed.
 func TestFailuresAreRetriedRefusedOrUnknown(t *testing.T) {
 	type outcome int
 	const (
-		repeated outcome = iota // and then a success
-		refused                 // an error; the operation was certainly not carried out
-		unknown                 // an error; it may have been
+		retried outcome = iota // and then a success
+		refused                // an error; the operation was certainly not carried out
+		unknown                // an error; it may have been
 	)
 	for name, test := range map[string]struct {
 		failure     httpmock.Responder
 		read, write outcome
 	}{
-		"429":                         {reply(429, ``), repeated, repeated},
-		"429 with Retry-After":        {reply(429, ``, "Retry-After", "3"), repeated, repeated},
-		"429 cut off":                 {truncated(429), repeated, repeated},
-		"500":                         {reply(500, ``), repeated, unknown},
-		"501":                         {reply(501, ``), repeated, unknown},
-		"502":                         {reply(502, `<html>`), repeated, unknown},
-		"503":                         {reply(503, ``), repeated, unknown},
-		"503 with Retry-After":        {reply(503, ``, "Retry-After", "3"), repeated, unknown},
-		"504":                         {reply(504, ``), repeated, unknown},
-		"500 cut off":                 {truncated(500), repeated, unknown},
+		"429":                         {reply(429, ``), retried, retried},
+		"429 with Retry-After":        {reply(429, ``, "Retry-After", "3"), retried, retried},
+		"429 cut off":                 {truncated(429), retried, retried},
+		"500":                         {reply(500, ``), retried, unknown},
+		"501":                         {reply(501, ``), retried, unknown},
+		"502":                         {reply(502, `<html>`), retried, unknown},
+		"503":                         {reply(503, ``), retried, unknown},
+		"503 with Retry-After":        {reply(503, ``, "Retry-After", "3"), retried, unknown},
+		"504":                         {reply(504, ``), retried, unknown},
+		"500 cut off":                 {truncated(500), retried, unknown},
 		"400":                         {reply(400, ``), refused, refused},
 		"401":                         {reply(401, ``), refused, refused},
 		"404":                         {reply(404, ``), refused, refused},
 		"409":                         {reply(409, ``), refused, refused},
-		"409 with Retry-After":        {reply(409, ``, "Retry-After", "3"), repeated, refused},
+		"409 with Retry-After":        {reply(409, ``, "Retry-After", "3"), retried, refused},
 		"422 cut off":                 {truncated(422), refused, refused},
 		"408":                         {reply(408, ``), refused, unknown},
 		"a redirect":                  {reply(307, ``, "Location", "/elsewhere"), refused, unknown},
-		"200 cut off":                 {truncated(200), repeated, unknown},
+		"200 cut off":                 {truncated(200), retried, unknown},
 		"200 with broken JSON":        {reply(200, `{"id":`), refused, unknown},
-		"a connection refused":        {failing(errDial), repeated, repeated},
-		"a connection refused, inner": {failing(fmt.Errorf("proxy: %w", errDial)), repeated, repeated},
-		"a connection reset":          {failing(errReset), repeated, unknown},
+		"a connection refused":        {failing(errDial), retried, retried},
+		"a connection refused, inner": {failing(fmt.Errorf("proxy: %w", errDial)), retried, retried},
+		"a connection reset":          {failing(errReset), retried, unknown},
 		"a certificate not trusted":   {failing(&tls.CertificateVerificationError{Err: errors.New("expired")}), refused, unknown},
 	} {
 		for op, call := range calls {
@@ -66,7 +66,7 @@ func TestFailuresAreRetriedRefusedOrUnknown(t *testing.T) {
 					if op == clerk.OperationList {
 						require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
 					}
-					if want == repeated {
+					if want == retried {
 						require.NoError(t, err)
 						require.Equal(t, 2, sent(mock, op))
 						return
@@ -124,7 +124,7 @@ func TestRetryNoneHasNoMaxElapsedTime(t *testing.T) {
 		start := time.Now()
 		require.ErrorIs(t, call(t.Context(), client), clerk.ErrOutcomeUnknown)
 		require.Equal(t, time.Minute, time.Since(start))
-		time.Sleep(time.Minute) // lets the slow answer end
+		time.Sleep(time.Minute) // lets the slow response end
 	})
 }
 
@@ -146,8 +146,7 @@ func TestRetryConnectionErrorsOffFailsAtOnce(t *testing.T) {
 	})
 }
 
-// TestRetryAfterIsWaitedForExactly also shows that go-retryablehttp's maximum does
-// not shorten the wait.
+// TestRetryAfterIsWaitedForExactly: go-retryablehttp's maximum does not shorten the wait.
 func TestRetryAfterIsWaitedForExactly(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"1":                             time.Second,
@@ -166,8 +165,8 @@ func TestRetryAfterIsWaitedForExactly(t *testing.T) {
 	}
 }
 
-// TestWaitThatOutlastsTheDeadlineIsNotStarted has a wait too long for MaxElapsedTime, and one
-// too long for the caller's deadline; also one so long that a Duration overflows.
+// TestWaitThatOutlastsTheDeadlineIsNotStarted has waits longer than MaxElapsedTime, than
+// the caller's deadline, and than a Duration can hold.
 func TestWaitThatOutlastsTheDeadlineIsNotStarted(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"3590":                          3590 * time.Second,
@@ -200,7 +199,8 @@ func TestWaitThatOutlastsTheDeadlineIsNotStarted(t *testing.T) {
 	})
 }
 
-// A Retry-After that asks for no wait must not make a hot loop.
+// TestRetryAfterWithoutDelayBacksOff: a Retry-After that asks for no wait must not cause a
+// hot loop.
 func TestRetryAfterWithoutDelayBacksOff(t *testing.T) {
 	for _, value := range []string{"0", "0.0", "-5", "soon", "", "NaN", "Inf", "1e3", "0x10", "1.2.3", "Fri, 31 Dec 1999 23:59:59 GMT"} {
 		synctest.Test(t, func(t *testing.T) {

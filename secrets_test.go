@@ -19,11 +19,11 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// secrets is what must not be shown: the key, a header's value, a ticket, an
-// address, as it is and as it stands in a query, and what metadata and queries hold.
+// secrets is what must not be shown: the key, a header's value, a ticket, an address in
+// plain text and in a query, and the contents of metadata and queries.
 var secrets = []string{testKey, "header_secret", "ticket=", "dummy_ticket", "ada@", "ada%40", "metadata_secret"}
 
-// shown is a value in each form that it may be printed or logged in.
+// shown formats a value in each way that it may be printed or logged.
 func shown(t *testing.T, value any) map[string]string {
 	t.Helper()
 	forms := map[string]string{}
@@ -89,7 +89,7 @@ func TestNoTypeShowsSecrets(t *testing.T) {
 		}
 	}
 
-	// The JSON of these is Clerk's, and holds what they hold.
+	// The JSON of these is Clerk's, and contains their values.
 	for _, value := range []any{
 		clerk.CreateResult{Request: req, Invitation: &inv, Err: errors.New(address)},
 		&clerk.CreateResult{Request: req, Invitation: &inv, Outcome: clerk.OutcomeCreated},
@@ -107,8 +107,8 @@ func TestNoTypeShowsSecrets(t *testing.T) {
 	}
 }
 
-// TestNoErrorShowsSecrets makes every operation fail in every way, with answers
-// and transport errors that hold what must not be shown.
+// TestNoErrorShowsSecrets makes every operation fail in every way, with responses and
+// transport errors that contain secrets.
 func TestNoErrorShowsSecrets(t *testing.T) {
 	everything := fmt.Sprintf("%s header_secret@ %s %s ada%%40example.com metadata_secret=1", testKey, ticketURL, address)
 	leaky := fmt.Sprintf(`{"errors":[{"message":%q,"long_message":%q,"code":%q,"meta":{"email_addresses":[%q],"param_name":%q}}],"clerk_trace_id":%q}`,

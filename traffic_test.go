@@ -15,8 +15,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// traffic is the file that CLERK_TEST_TRAFFIC names; nil when it names none. The module
-// contract has these tests write down there what they send, and what the fake answers, and
+// traffic is the file that CLERK_TEST_TRAFFIC names; nil if it names none. The module
+// contract has these tests record there what they send and what the fake responds, and
 // validates it.
 var traffic = sync.OnceValue(func() *json.Encoder {
 	path := os.Getenv("CLERK_TEST_TRAFFIC")
@@ -31,7 +31,7 @@ var traffic = sync.OnceValue(func() *json.Encoder {
 	return json.NewEncoder(file)
 })
 
-// recorded is transport, where traffic goes to a file one that writes it.
+// recorded returns a transport that records, if traffic is to be recorded.
 func recorded(transport http.RoundTripper) http.RoundTripper {
 	if traffic() == nil {
 		return transport
@@ -41,7 +41,7 @@ func recorded(transport http.RoundTripper) http.RoundTripper {
 
 type recording struct{ next http.RoundTripper }
 
-// written is the requests that are in the file, by their sums.
+// written holds the checksums of the requests in the file.
 var written struct {
 	sync.Mutex
 

@@ -1,5 +1,5 @@
-// Command bulk shows how to invite up to ten people in one request, and what to
-// do with each kind of error. It runs against the fake of package clerktest.
+// Command bulk invites up to ten people in one request, and says what to do after each kind
+// of error. It runs against the fake of package clerktest.
 package main
 
 import (
@@ -26,7 +26,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Grace has a pending invitation already.
+	// Grace has a pending invitation.
 	if _, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "grace@example.com"}); err != nil {
 		return err
 	}
@@ -38,9 +38,9 @@ func run(ctx context.Context) error {
 	}
 	invited, err := client.Invitations.BulkCreate(ctx, team)
 	if errors.Is(err, clerk.ErrDuplicateInvitation) {
-		// Clerk names who is invited already: leave them out and send the others.
+		// Clerk names the addresses that are invited already. Send the others.
 		known := duplicates(err)
-		fmt.Println("invited before:", known)
+		fmt.Println("already invited:", known)
 		team = slices.DeleteFunc(team, func(req clerk.CreateInvitationRequest) bool {
 			return slices.Contains(known, req.EmailAddress)
 		})
@@ -56,13 +56,15 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// explain adds to an error what to do about it.
+// explain adds what to do about an error.
 func explain(err error) error {
 	var failed *clerk.SDKError
 	var refused *clerk.ClerkErrors
 	switch {
 	case errors.Is(err, clerk.ErrOutcomeUnknown):
-		return fmt.Errorf("see FindPending before trying again: %w", err)
+		return fmt.Errorf("look the addresses up with FindPending before trying again: %w", err)
+	case errors.Is(err, clerk.ErrNotSent):
+		return fmt.Errorf("try again: %w", err)
 	case errors.Is(err, clerk.ErrUnauthorized):
 		return fmt.Errorf("correct the key: %w", err)
 	case errors.As(err, &failed) && failed.RetryAfter > 0:

@@ -98,7 +98,7 @@ func (s *service) start(ctx context.Context, secretKey, baseURL string, api http
 	if baseURL != "" {
 		opts = append(opts, clerk.WithBaseURL(baseURL))
 	}
-	client, err := clerk.NewClient(secretKey, opts...) //nolint:contextcheck // it starts nothing
+	client, err := clerk.NewClient(secretKey, opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,79 +1,239 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A display shows how far a run has got: a bar on a terminal, lines elsewhere.
+const (
+	// plainWidth is the width where there is no terminal.
+	plainWidth = 1 << 20
+	barWidth   = 24
+)
+
+// A display shows how far a run is, what it waits for and until when. On a terminal it
+// is a few lines that are drawn again each second; elsewhere it prints a line at times.
 type display struct {
-	w     io.Writer
-	total int // requests
-	bar   *progressbar.ProgressBar
-	quiet time.Duration // between lines, at least, but before waits that are as long
-	last  time.Time     // when there was a line
+	w        io.Writer
+	terminal *os.File // nil if w is none
+	report   *report
+	server   string
+	quiet    time.Duration // between lines, except before waits that are as long
+
+	mu        sync.Mutex
+	progress  clerk.Progress
+	failure   string // of the last request, "" if it succeeded
+	reached   bool   // by a request
+	inviting  bool   // as well as listing
+	started   time.Time
+	stopping  bool
+	closed    bool
+	printed   time.Time // when the last line was
+	drawn     int       // lines on the terminal
+	unwatch   func() bool
+	ticker    *time.Ticker
+	endTicker chan struct{}
 }
 
-func newDisplay(w io.Writer, total int, quiet time.Duration) *display {
-	d := &display{w: w, total: total, quiet: quiet}
+func newDisplay(w io.Writer, r *report, server string, quiet time.Duration) *display {
+	d := &display{w: w, report: r, server: server, quiet: quiet, endTicker: make(chan struct{})}
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		d.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w),
-			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false),
-			progressbar.OptionThrottle(50*time.Millisecond), progressbar.OptionSetWidth(30))
+		d.terminal = file
 	}
 	return d
 }
 
-// show is a run's observer.
-func (d *display) show(p clerk.Progress) {
-	text := d.text(p)
-	if d.bar != nil {
-		d.bar.Describe(text)
-		_ = d.bar.Set(p.Done()) // beyond the end is no failure of the run
+// width returns how many columns a text may have. It leaves room for the ^C that a
+// terminal shows.
+func (d *display) width() int {
+	if d.terminal == nil {
+		return plainWidth
+	}
+	columns, _, err := term.GetSize(int(d.terminal.Fd()))
+	if err != nil || columns < 20 {
+		return 57
+	}
+	return columns - 3
+}
+
+// start shows the display, until close. When ctx ends, it says that the run is stopping.
+func (d *display) start(ctx context.Context) {
+	d.started = time.Now()
+	d.update(func() bool { return true })
+	d.unwatch = context.AfterFunc(ctx, func() {
+		d.update(func() bool { d.stopping = true; return true })
+	})
+	if d.terminal == nil {
 		return
 	}
+	d.ticker = time.NewTicker(time.Second)
+	go func() {
+		for {
+			select {
+			case <-d.ticker.C:
+				d.update(func() bool { return false })
+			case <-d.endTicker:
+				return
+			}
+		}
+	}()
+}
+
+// show shows a run's progress.
+func (d *display) show(p clerk.Progress) {
+	d.update(func() bool {
+		d.progress, d.reached = p, true
+		return time.Until(p.WaitUntil) >= d.quiet
+	})
+}
+
+// sending shows that a request for an operation is sent.
+func (d *display) sending(operation clerk.Operation) {
+	d.update(func() bool {
+		isFirst := !d.inviting && operation != clerk.OperationList
+		d.inviting = d.inviting || isFirst
+		return isFirst
+	})
+}
+
+// failed shows the failure of the last request, or with "" that it succeeded.
+func (d *display) failed(failure string) {
+	d.update(func() bool {
+		isNew := !d.reached && failure != d.failure
+		d.failure, d.reached = failure, d.reached || failure == ""
+		return isNew
+	})
+}
+
+// update changes the display and shows the change. Elsewhere than on a terminal it shows
+// only what is important, or if some time has passed.
+func (d *display) update(change func() (important bool)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	important := change()
 	now := time.Now()
-	if now.Sub(d.last) >= d.quiet || p.WaitUntil.Sub(now) >= d.quiet || p.Done() == d.total {
-		d.last = now
-		fmt.Fprintf(d.w, "%d of %d: %s\n", p.Done(), d.total, text)
-	}
-}
-
-func (d *display) text(p clerk.Progress) string {
-	if p.Taken == 0 {
-		return fmt.Sprintf("%d invitations listed", p.Listed)
-	}
-	text := fmt.Sprintf("%d sent, %d skipped, %d refused", p.Created, p.AlreadyInvited+p.UserExists, p.Rejected)
 	switch {
-	case p.Cause != nil:
-		text += fmt.Sprintf("; trying again at %s: %v", clock(p.WaitUntil), p.Cause)
-	case !p.WaitUntil.IsZero():
-		text += "; at Clerk's limit until " + clock(p.WaitUntil)
+	case d.closed:
+	case d.terminal != nil:
+		if important || now.Sub(d.printed) >= 50*time.Millisecond {
+			d.printed = now
+			d.draw(append(d.counts(), d.state(now)...))
+		}
+	case important || now.Sub(d.printed) >= d.quiet:
+		d.printed = now
+		fmt.Fprintf(d.w, "%s: %s\n", strings.Join(d.counts(), ": "), strings.Join(d.state(now), " "))
 	}
-	if p.Done() < d.total {
-		text += ", done about " + clock(p.EstimateEnd(d.total))
-	}
-	return text
 }
 
-// clock is a time of day, with the day where that is another.
-func clock(t time.Time) string {
-	if time.Until(t) > 20*time.Hour {
+// close shows the counts for the last time.
+func (d *display) close() {
+	d.unwatch()
+	close(d.endTicker)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	if d.terminal != nil {
+		d.ticker.Stop()
+		d.draw(d.counts()[:1])
+	}
+}
+
+// counts returns a bar and the counts by outcome. They are the report's.
+func (d *display) counts() []string {
+	total := d.report.total()
+	done := total - d.report.count(notSent)
+	text := fmt.Sprintf("%d of %d lines", done, total)
+	if d.terminal != nil {
+		filled := barWidth * done / max(total, 1)
+		text = "[" + strings.Repeat("#", filled) + strings.Repeat(".", barWidth-filled) + "] " + text
+	}
+	return []string{text, d.report.summary("to go")}
+}
+
+// state returns what the run does, waits for, and when it will end.
+func (d *display) state(now time.Time) []string {
+	p := d.progress
+	waits := p.WaitUntil.After(now)
+	until := fmt.Sprintf("until %s (%s left)", clock(p.WaitUntil, now), p.WaitUntil.Sub(now).Truncate(time.Second))
+	switch {
+	case d.stopping:
+		return []string{"Stopping: the request under way may take 15 seconds. To end at once, press Ctrl-C again."}
+	case waits && p.Cause != nil:
+		return []string{fmt.Sprintf("Waiting to try again %s: %s", until, explainWait(p.Cause))}
+	case waits && p.WaitFor != "":
+		end := ""
+		if rest := len(d.report.byRow); p.Done() < rest {
+			end = fmt.Sprintf("It ends about %s. ", clock(p.EstimateEnd(rest), now))
+		}
+		return []string{"All is well: waiting for Clerk's hourly limit " + until + ".", end + "You can stop with Ctrl-C and resume later."}
+	case waits:
+		return []string{"All is well: waiting " + until + " to try some lines again."}
+	case d.failure != "":
+		return []string{d.failure + "; trying again (" + d.server + ")."}
+	case !d.reached:
+		return []string{fmt.Sprintf("Connecting to %s (%d s).", d.server, int(now.Sub(d.started).Seconds()))}
+	case !d.inviting:
+		return []string{fmt.Sprintf("Reading the existing invitations: %d so far.", p.Listed)}
+	}
+	return []string{"Inviting."}
+}
+
+// draw replaces the lines on the terminal.
+func (d *display) draw(texts []string) {
+	var lines []string
+	for _, text := range texts {
+		lines = append(lines, wrap(text, d.width())...)
+	}
+	var b strings.Builder
+	if d.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", d.drawn) // up to the first
+	}
+	b.WriteString("\r\x1b[J") // clear to the end of the screen
+	for _, line := range lines {
+		b.WriteString(line + "\r\n")
+	}
+	d.drawn = len(lines)
+	_, _ = io.WriteString(d.w, b.String()) // a terminal that is gone is no failure of the run
+}
+
+// explainWait says why a run waits before it tries again.
+func explainWait(cause error) string {
+	meta, _ := clerk.MetaFromError(cause)
+	if meta.StatusCode == 0 {
+		return "Clerk cannot be reached."
+	}
+	return fmt.Sprintf("Clerk has a problem (status %d).", meta.StatusCode)
+}
+
+// clock returns a time of day, with the day of the week if it is another day.
+func clock(t, now time.Time) string {
+	if t.Sub(now) > 20*time.Hour {
 		return t.Format("Mon 15:04")
 	}
 	return t.Format(time.TimeOnly)
 }
 
-func (d *display) close() {
-	if d.bar != nil {
-		_ = d.bar.Exit()
-		fmt.Fprintln(d.w)
+// wrap breaks a text into lines that have at most so many characters, where it has
+// spaces. A longer word is cut.
+func wrap(text string, width int) (lines []string) {
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		for len(word) > width {
+			lines, word = append(lines, word[:width]), word[width:]
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
 	}
+	return append(lines, line)
 }

@@ -1,46 +1,50 @@
-// Command importer invites everybody in a CSV file, as fast as Clerk's limits allow,
-// and goes on where it stopped when it is run again.
+// Command importer invites everybody in a CSV file, as fast as Clerk's limits allow. Run it
+// again to resume.
 //
-//	CLERK_SECRET_KEY=sk_... importer [-dry-run] [-report FILE] people.csv
+//	CLERK_SECRET_KEY=sk_... importer [flags] people.csv
 //
 // The file is in UTF-8, with commas or semicolons. Its first line names the columns. One
-// of them is email_address (or email); the others become the invitations' public
-// metadata. A file of addresses alone needs no such line.
+// of them is email_address (or email). A file of addresses alone needs no such line. Blank
+// lines are ignored. The flags are
 //
-// With -dry-run it lists who is invited already, and sends nothing. It writes a report, a
-// CSV file with a line for each line of the input; by default a new one for each run,
-// beside the input. It does not overwrite a file.
+//	-metadata role,team   put these columns into the invitations' public metadata
+//	-redirect-url URL     where the link in the email leads
+//	-expires DAYS         how long the invitations are valid (default: Clerk's, 30 days)
+//	-notify=false         send no emails
+//	-template SLUG        the template of the email
+//	-dry-run              list who is invited already, and send nothing
+//	-report FILE          where to write the report (default: a new file beside the input)
+//	-base-url URL         the API to use, such as a fakeclerk's (default: CLERK_BASE_URL,
+//	                      then Clerk's)
 //
-// Without CLERK_SECRET_KEY nobody is invited: it shows the same with a fake of Clerk
-// inside the process, whose hours last a second, and without a file with ten thousand
-// people that it makes up.
+// The report is a CSV file with a line for each line of the input. No file is overwritten.
 //
-// SIGINT (Ctrl-C), SIGTERM and SIGHUP stop it once the request under way has ended; a
-// second one ends it at once, without a report. Its exit code is 0 when everybody has an
-// invitation or an account, 3 when some rows were refused, 130 when it was stopped, 1
-// when anything else ended it early, and 2 when it was called wrongly and did nothing.
+// To rehearse, run it against fakeclerk:
+//
+//	go run github.com/clerk-invitations/clerk-go/clerktest/cmd/fakeclerk
+//	CLERK_SECRET_KEY=sk_test_clerktest importer -base-url http://127.0.0.1:8080/v1 people.csv
+//
+// Without CLERK_SECRET_KEY, it runs against a fake inside the process, whose hours last a
+// second, and invites nobody. Without a file, it makes up ten thousand people.
+//
+// SIGINT (Ctrl-C), SIGTERM and SIGHUP stop it after the request under way. A second signal
+// ends it at once, without a report. Its exit code is 0 if everybody has an invitation or
+// an account, 3 if a line was refused or its outcome is unknown, 130 if it was stopped, 1
+// if it ended early for another reason, and 2 if it was called wrongly and did nothing.
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"math"
-	"net/http"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/clerk-invitations/clerk-go"
-	"github.com/clerk-invitations/clerk-go/clerktest"
-	"github.com/clerk-invitations/clerk-go/examples/internal/people"
 )
 
 const (
@@ -53,162 +57,86 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Getenv("CLERK_SECRET_KEY")))
+	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Getenv))
 }
 
-// command carries out the command line, and gives the exit code.
-func command(ctx context.Context, args []string, stdout, stderr io.Writer, secretKey string) int {
-	flags := flag.NewFlagSet("importer", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	dry := flags.Bool("dry-run", false, "list who is invited already, and send nothing")
-	reportTo := flags.String("report", "", "where to write the report; by default a new file beside the input")
-	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: importer [-dry-run] [-report FILE] PEOPLE.csv")
-		flags.PrintDefaults()
+// settings are what the flags and the environment set.
+type settings struct {
+	file      string // empty for people that are made up
+	secretKey string // empty for a fake inside the process
+	baseURL   string // empty for Clerk
+	report    string // empty for a new file
+	metadata  string
+	notify    bool
+	dry       bool
+	request   clerk.CreateInvitationRequest // what every request has
+}
+
+// command executes the command line and returns the exit code.
+func command(ctx context.Context, args []string, stdout, stderr io.Writer, getenv func(string) string) int {
+	set, err := parse(args, stderr, getenv)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
 	}
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
-		return exitUsage
-	}
-	if flags.NArg() > 1 || flags.NArg() == 0 && secretKey != "" {
-		flags.Usage()
-		return exitUsage
-	}
-	c := campaign{stdout: stdout, stderr: stderr, dry: *dry, fake: secretKey == ""}
-	err := c.prepare(flags.Arg(0), *reportTo, secretKey)
 	if err != nil {
+		return exitUsage
+	}
+	c := campaign{settings: set, stdout: stdout, stderr: stderr}
+	if err := c.prepare(); err != nil { //nolint:contextcheck // it does no network I/O
 		fmt.Fprintln(stderr, "importer:", err)
 		return exitUsage
 	}
 	return c.run(ctx)
 }
 
-// A campaign is one run of the program.
-type campaign struct {
-	client         *clerk.Client
-	share          clerk.Budget
-	people         *people.List
-	report         *os.File
-	dry, fake      bool
-	stdout, stderr io.Writer
-}
-
-// prepare does what can fail before anything is sent.
-func (c *campaign) prepare(file, reportTo, secretKey string) (err error) {
-	input := madeUp()
-	if file != "" {
-		if input, err = os.ReadFile(file); err != nil { //nolint:gosec // the file that the user names
-			return err
-		}
+// parse reads the command line. It reports errors on stderr.
+func parse(args []string, stderr io.Writer, getenv func(string) string) (settings, error) {
+	set := settings{secretKey: getenv("CLERK_SECRET_KEY")}
+	flags := flag.NewFlagSet("importer", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&set.metadata, "metadata", "", "put these `columns`, separated by commas, into the public metadata")
+	flags.StringVar(&set.request.RedirectURL, "redirect-url", "", "let the link in the email lead to this `URL`")
+	flags.IntVar(&set.request.ExpiresInDays, "expires", 0, "let the invitations expire after this many `days`, 1 to 365 (default: Clerk's, 30)")
+	flags.BoolVar(&set.notify, "notify", true, "send emails")
+	template := flags.String("template", "", "use the email template with this `slug`")
+	flags.BoolVar(&set.dry, "dry-run", false, "list who is invited already, and send nothing")
+	flags.StringVar(&set.report, "report", "", "write the report to this `file` (default: a new file beside the input)")
+	flags.StringVar(&set.baseURL, "base-url", getenv("CLERK_BASE_URL"), "use the API at this `URL`, such as a fakeclerk's (default: CLERK_BASE_URL, then Clerk's)")
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage: importer [flags] PEOPLE.csv")
+		flags.PrintDefaults()
 	}
-	if c.people, err = people.Read(input); err != nil {
-		return err
+	if err := flags.Parse(args); err != nil {
+		return set, err
 	}
-	if err := c.connect(secretKey); err != nil {
-		return err
+	set.file, set.request.TemplateSlug = flags.Arg(0), clerk.TemplateSlug(*template)
+	if !set.notify {
+		set.request.Notify = new(false)
 	}
-	kind := "report"
+	var problem string
 	switch {
-	case c.dry:
-		kind = "dry-run"
-	case c.fake:
-		kind = "fake"
-	}
-	name := strings.TrimSuffix(cmp.Or(file, "people.csv"), ".csv")
-	c.report, err = create(cmp.Or(reportTo, name+"."+kind+"-"+time.Now().Format("20060102-150405.000")+".csv"))
-	return err
-}
-
-// connect makes a client of Clerk, or of a fake. A dry one sends no more than what lists.
-func (c *campaign) connect(secretKey string) (err error) {
-	transport := http.DefaultTransport
-	c.share = clerk.Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}
-	if c.fake {
-		fmt.Fprintln(c.stderr, "CLERK_SECRET_KEY is not set: this is a fake of Clerk, and its hours last a second.")
-		fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
-			Creates: clerktest.Limit{Requests: 100, Per: time.Second},
-			Bulks:   clerktest.Limit{Requests: 25, Per: time.Second},
-		}))
-		secretKey, transport, c.share.Window = fake.SecretKey(), fake, time.Second
-	}
-	if c.dry {
-		transport, c.share = &dryRun{next: transport}, clerk.Budget{Creates: math.MaxInt, BulkCreates: math.MaxInt, Window: time.Second}
-	}
-	c.client, err = clerk.NewClient(secretKey, clerk.WithAppName("importer"), clerk.WithHTTPClient(&http.Client{Transport: transport}))
-	return err
-}
-
-// madeUp is ten thousand people, as a CSV file.
-func madeUp() []byte {
-	var b bytes.Buffer
-	b.WriteString("email_address,name,seat\n")
-	for i := range 10_000 {
-		switch i % 1000 {
-		case 500:
-			fmt.Fprintf(&b, "guest%d at example.com,No Address,%d\n", i, i)
-		case 501:
-			fmt.Fprintf(&b, "guest%d@example.com,\"Guest, Again\",%d\n", i-10, i)
-		default:
-			fmt.Fprintf(&b, "guest%d@example.com,Guest %d,%d\n", i, i, i)
-		}
-	}
-	return b.Bytes()
-}
-
-// run invites everybody, writes the report, and gives the exit code.
-func (c *campaign) run(ctx context.Context) int {
-	report := newReport(c.people)
-	display := newDisplay(c.stderr, len(c.people.Requests), min(c.share.Window, 10*time.Second))
-	results := c.client.Invitations.CreateAll(ctx, slices.Values(c.people.Requests),
-		clerk.WithBudget(c.share), clerk.WithProgress(display.show))
-	var failure error
-	for result, err := range results {
-		if err != nil {
-			failure = err
-			continue
-		}
-		report.add(result, c.dry)
-	}
-	display.close()
-	stopped := failure != nil && ctx.Err() != nil
-	c.summarise(report, failure, stopped)
-	if err := report.write(c.report); err != nil {
-		fmt.Fprintln(c.stderr, "importer: the report could not be written:", err)
-		failure = cmp.Or(failure, err)
-	} else {
-		fmt.Fprintln(c.stdout, "report:", c.report.Name())
-	}
-	switch {
-	case stopped:
-		return exitStopped
-	case failure != nil:
-		return exitFailed
-	case report.counts[refused] > 0:
-		return exitRefused
-	}
-	return 0
-}
-
-// summarise says what came of it, and how to go on.
-func (c *campaign) summarise(report *report, failure error, stopped bool) {
-	fmt.Fprintf(c.stdout, "%d lines: %s\n", len(report.lines), report.summary())
-	if hours := time.Duration(report.counts[wouldBeInvited]/340) * time.Hour; c.dry && hours > 0 {
-		fmt.Fprintf(c.stdout, "to invite them takes about %s, at 340 an hour\n", hours)
-	}
-	if c.fake {
-		fmt.Fprintln(c.stdout, "nobody was invited, for Clerk was a fake: CLERK_SECRET_KEY is not set")
-	}
-	switch {
-	case failure == nil:
-		return
-	case stopped && !errors.Is(failure, clerk.ErrOutcomeUnknown):
-		fmt.Fprintln(c.stderr, "importer: stopped")
+	case flags.NArg() > 1:
+		problem = "more than one file"
+	case set.baseURL != "" && set.secretKey == "":
+		problem = "CLERK_SECRET_KEY is not set"
+	case set.file == "" && set.secretKey != "":
+		problem = "no file"
+	case set.request.ExpiresInDays < 0 || set.request.ExpiresInDays > 365:
+		problem = "-expires is not from 1 to 365"
 	default:
-		fmt.Fprintln(c.stderr, "importer:", failure)
+		return set, nil
 	}
-	if !c.fake {
-		fmt.Fprintln(c.stderr, "To go on, run the same command again: who is invited already is skipped.")
+	fmt.Fprintln(stderr, "importer:", problem)
+	flags.Usage()
+	return set, errors.New(problem)
+}
+
+// columns returns the columns that become metadata.
+func (s *settings) columns() (names []string) {
+	for name := range strings.SplitSeq(s.metadata, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
 	}
+	return names
 }

@@ -7,12 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,30 +20,31 @@ import (
 
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerktest"
-	"github.com/clerk-invitations/clerk-go/examples/internal/people"
 )
 
-// importPeople runs a campaign against a fake, and gives its exit code, what it printed,
-// and the report without its first line.
-func importPeople(ctx context.Context, t *testing.T, transport http.RoundTripper, dry bool, input string) (code int, printed string, report [][]string) {
+// key is any key but a real one.
+func key(name string) string {
+	return map[string]string{"CLERK_SECRET_KEY": clerktest.SecretKey}[name]
+}
+
+// noKey is an environment without a key.
+func noKey(string) string { return "" }
+
+// importPeople runs the program against a fake, and returns its exit code, what it
+// printed, and the report without its first line.
+func importPeople(ctx context.Context, t *testing.T, api http.RoundTripper, input string, flags ...string) (code int, printed string, report [][]string) {
 	t.Helper()
-	if dry {
-		transport = &dryRun{next: transport}
-	}
-	client, err := clerk.NewClient(clerktest.SecretKey, clerk.WithHTTPClient(&http.Client{Transport: transport}))
-	require.NoError(t, err)
-	list, err := people.Read([]byte(input))
-	require.NoError(t, err)
-	file, err := create(filepath.Join(t.TempDir(), "report.csv"))
-	require.NoError(t, err)
+	dir := t.TempDir()
+	file, to := filepath.Join(dir, "people.csv"), filepath.Join(dir, "report.csv")
+	require.NoError(t, os.WriteFile(file, []byte(input), 0o600))
 	var out bytes.Buffer
-	c := campaign{
-		client: client, share: clerk.Budget{Creates: 90, BulkCreates: 25, Window: time.Hour},
-		people: list, report: file, dry: dry, stdout: &out, stderr: &out,
-	}
+	set, err := parse(append(flags, "-report", to, file), &out, key)
+	require.NoError(t, err, out.String())
+	c := campaign{settings: set, api: api, stdout: &out, stderr: &out}
+	require.NoError(t, c.prepare())
 	code = c.run(ctx)
-	require.Contains(t, out.String(), "report: "+file.Name()+"\n")
-	return code, out.String(), readReport(t, file.Name())
+	require.Contains(t, out.String(), "report: "+to+"\n")
+	return code, out.String(), readReport(t, to)
 }
 
 func readReport(t *testing.T, path string) [][]string {
@@ -58,37 +58,75 @@ func readReport(t *testing.T, path string) [][]string {
 	return lines[1:]
 }
 
-const sample = "email,name\nada@example.com,Ada\nuser@example.com,\nnobody,\ngrace@example.com,Grace,more\nADA@example.com,\nalan@example.com,Alan\n"
+const sample = "email,name,team\nada@example.com,Ada,engines\nuser@example.com,\n\nnobody,\n  ,\ngrace@example.com,Grace,a,b\nADA@example.com,\nalan@example.com,Alan\n"
 
 func TestImport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := clerktest.New()
 		fake.AddUser("user@example.com")
-		code, printed, report := importPeople(t.Context(), t, fake, false, sample)
+		code, printed, report := importPeople(t.Context(), t, fake, sample, "-metadata", "Team, ")
 		require.Equal(t, exitRefused, code)
 		invs := fake.Invitations()
 		require.Len(t, invs, 2)
-		require.JSONEq(t, `{"name":"Ada"}`, string(invs[0].PublicMetadata))
+		require.JSONEq(t, `{"team":"engines"}`, string(invs[0].PublicMetadata))
 		require.Equal(t, [][]string{
-			{"2", "ada@example.com", "created", invs[0].ID, ""},
-			{"3", "user@example.com", "already a user", "", ""},
-			{"4", "nobody", "refused", "", "clerk: CreateInvitation: email_address has no @"},
-			{"5", "grace@example.com", "refused", "", "3 fields, but the first line names 2"},
-			{"6", "ADA@example.com", "already invited", "", ""},
-			{"7", "alan@example.com", "created", invs[1].ID, ""},
+			{"2", "ada@example.com", "invited", invs[0].ID, ""},
+			{"3", "user@example.com", "has an account", "", ""},
+			{"5", "nobody", "refused", "", "the address has no @"},
+			{"7", "grace@example.com", "refused", "", "4 fields, but the first line names 3"},
+			{"8", "ADA@example.com", "repeated", invs[0].ID, "the same address as in line 2"},
+			{"9", "alan@example.com", "invited", invs[1].ID, ""},
 		}, report)
-		require.Contains(t, printed, "6 lines: 2 created, 1 already invited, 1 already a user, 2 refused\n")
-		require.Contains(t, printed, "5 of 5: 2 sent, 2 skipped, 1 refused\n")
+		const counts = "2 invited, 1 has an account, 1 repeated, 2 refused"
+		require.Contains(t, printed, "6 lines: "+counts+"\n")
 
 		// Again: nobody is invited twice.
-		code, printed, _ = importPeople(t.Context(), t, fake, false, sample)
+		require.NoError(t, fake.Accept(invs[1].ID))
+		code, printed, report = importPeople(t.Context(), t, fake, sample)
 		require.Equal(t, exitRefused, code)
-		require.Contains(t, printed, "6 lines: 3 already invited, 1 already a user, 2 refused\n")
+		require.Contains(t, printed, "6 lines: 2 already invited, 1 already accepted, 1 has an account, 2 refused\n")
+		require.Equal(t, []string{"8", "ADA@example.com", "already invited", invs[0].ID, "the same address as in line 2"}, report[4])
+		require.Equal(t, []string{"9", "alan@example.com", "already accepted", invs[1].ID, ""}, report[5])
 		require.Len(t, fake.Invitations(), 2)
 
-		code, _, _ = importPeople(t.Context(), t, fake, false, "ada@example.com\n")
+		code, _, _ = importPeople(t.Context(), t, fake, "ada@example.com\n")
 		require.Zero(t, code)
 	})
+}
+
+func TestColumnsAreNoMetadataUnlessNamed(t *testing.T) {
+	fake := clerktest.New()
+	code, _, _ := importPeople(t.Context(), t, fake, "email,name,team\nada@example.com,Ada,engines\n")
+	require.Zero(t, code)
+	require.JSONEq(t, `{}`, string(fake.Invitations()[0].PublicMetadata))
+}
+
+func TestFlagsSetTheRequests(t *testing.T) {
+	fake := clerktest.New()
+	code, _, _ := importPeople(t.Context(), t, fake, "ada@example.com\n",
+		"-redirect-url", "/join", "-expires", "7", "-notify=false", "-template", "waitlist_invitation")
+	require.Zero(t, code)
+	requests := fake.Requests()
+	require.JSONEq(t, `[{"email_address":"ada@example.com","redirect_url":"/join","expires_in_days":7,"notify":false,"template_slug":"waitlist_invitation"}]`,
+		"["+strings.Trim(string(requests[len(requests)-1].Body), "[]")+"]")
+}
+
+func TestRefusalsAreInPlainWords(t *testing.T) {
+	param := func(code clerk.ErrorCode, name string) error {
+		return &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: code, Message: "m", LongMessage: "A sentence.", Meta: []byte(`{"param_name":"` + name + `"}`)}}}
+	}
+	for text, err := range map[string]error{
+		"the address is not valid":        param(clerk.CodeFormParamFormatInvalid, "email_address"),
+		"the redirect URL is too long":    param(clerk.CodeFormParamMaxLengthExceeded, "redirect_url"),
+		"the address is missing":          param(clerk.CodeFormParamMissing, "email_address"),
+		"A sentence.":                     param(clerk.CodeActionBlocked, ""),
+		"the number of days is too small": &clerk.InputError{Field: "expires_in_days", Problem: "is too small"},
+		"another":                         errors.New("another"),
+		"Clerk's settings do not allow the address to sign up":                           param(clerk.CodeNotAllowedAccess, ""),
+		"Clerk did not say whether it was invited; run the file again later to find out": clerk.ErrOutcomeUnknown,
+	} {
+		require.Equal(t, text, explain(err))
+	}
 }
 
 func TestDryRun(t *testing.T) {
@@ -98,27 +136,58 @@ func TestDryRun(t *testing.T) {
 		require.NoError(t, err)
 		_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "alan@example.com"})
 		require.NoError(t, err)
-		code, printed, report := importPeople(t.Context(), t, fake, true, sample)
+		code, printed, report := importPeople(t.Context(), t, fake, sample, "-dry-run")
 		require.Equal(t, exitRefused, code)
 		require.Equal(t, []string{"2", "ada@example.com", "would be invited", "", ""}, report[0])
-		require.Contains(t, printed, "6 lines: 2 would be invited, 2 already invited, 2 refused\n")
+		require.Contains(t, printed, "6 lines: 2 would be invited, 1 already invited, 1 repeated, 2 refused\n")
 		require.Len(t, fake.Invitations(), 1)
 
 		var many strings.Builder
 		for i := range 1000 {
 			fmt.Fprintf(&many, "guest%d@example.com\n", i)
 		}
-		code, printed, _ = importPeople(t.Context(), t, fake, true, many.String())
+		code, printed, _ = importPeople(t.Context(), t, fake, many.String(), "-dry-run")
 		require.Zero(t, code)
-		require.Contains(t, printed, "to invite them takes about 2h0m0s, at 340 an hour\n")
+		require.Contains(t, printed, "Inviting them takes about 2 hours, at 340 an hour.\n")
 		require.Len(t, fake.Invitations(), 1)
 	})
 }
 
-// TestGoesOn interrupts a campaign at random times, until it is done: everybody is
+// TestWaitIsReported has a run wait for the hourly limit.
+func TestWaitIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var many strings.Builder
+		for i := range 1000 {
+			fmt.Fprintf(&many, "guest%d@example.com\n", i)
+		}
+		code, printed, _ := importPeople(t.Context(), t, clerktest.New(clerktest.WithRateLimits(clerktest.ProductionRateLimits())), many.String())
+		require.Zero(t, code)
+		until := time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC).Local()
+		require.Contains(t, printed, "340 of 1000 lines: 340 invited, 660 to go: All is well: waiting for Clerk's hourly limit until "+
+			until.Format(time.TimeOnly)+" (1h0m0s left). It ends about "+until.Add(time.Hour).Format(time.TimeOnly)+".")
+		require.Contains(t, printed, "1000 lines: 1000 invited\n")
+	})
+}
+
+// TestOutageIsReported has Clerk fail in the middle of a run.
+func TestOutageIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := clerktest.New()
+		for range 60 {
+			fake.Fail(clerk.OperationBulkCreate, clerktest.FaultErrorBefore)
+			fake.Fail(clerk.OperationCreate, clerktest.FaultErrorBefore)
+		}
+		code, printed, _ := importPeople(t.Context(), t, fake, "ada@example.com\ngrace@example.com\n")
+		require.Zero(t, code, printed)
+		require.Contains(t, printed, "Waiting to try again until ")
+		require.Contains(t, printed, "Clerk has a problem (status 500).\n")
+	})
+}
+
+// TestResumes interrupts a campaign at random times, until it is done: everybody is
 // invited once, and each report has a line for each line of the input.
-func TestGoesOn(t *testing.T) {
-	for seed := range uint64(5) {
+func TestResumes(t *testing.T) {
+	for seed := range uint64(3) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			fake := clerktest.New(clerktest.WithRateLimits(clerktest.ProductionRateLimits()),
@@ -132,7 +201,7 @@ func TestGoesOn(t *testing.T) {
 			for {
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(time.Duration(random.Int64N(int64(3*time.Hour))), cancel)
-				code, printed, report := importPeople(ctx, t, fake, false, input.String())
+				code, printed, report := importPeople(ctx, t, fake, input.String())
 				cancel()
 				require.Len(t, report, n)
 				if code == 0 {
@@ -140,7 +209,7 @@ func TestGoesOn(t *testing.T) {
 				}
 				interrupted++
 				require.Equal(t, exitStopped, code)
-				require.Contains(t, printed, "To go on, run the same command again")
+				require.Contains(t, printed, "To resume, run the same command again")
 				require.Contains(t, printed, " not sent\n")
 			}
 			require.Positive(t, interrupted)
@@ -156,32 +225,99 @@ func TestGoesOn(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	fake := clerktest.New(clerktest.WithSecretKey("sk_test_another"))
-	code, printed, report := importPeople(t.Context(), t, fake, false, sample)
+	code, printed, report := importPeople(t.Context(), t, fake, sample)
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, printed, "importer: clerk: ListInvitations: 401 clerk_key_invalid")
+	require.Contains(t, printed, "importer: Clerk does not accept the secret key in CLERK_SECRET_KEY (clerk: ListInvitations: 401 clerk_key_invalid")
 	require.Equal(t, []string{"2", "ada@example.com", "not sent", "", ""}, report[0])
 
-	for _, args := range [][]string{{"-nonsense"}, {"a.csv", "b.csv"}, {"no such file"}, {"main.go"}} {
+	for text, args := range map[string][]string{
+		"not defined: -nonsense":      {"-nonsense"},
+		"more than one file":          {"a.csv", "b.csv"},
+		"no such file or directory":   {"no such file"},
+		"the first line must name":    {"main.go"},
+		`no column is called "role"`:  {"-metadata", "role", "people.csv"},
+		"-expires is not from 1 to":   {"-expires", "366", "people.csv"},
+		"CLERK_SECRET_KEY is not set": {"-base-url", "http://127.0.0.1:8080/v1", "people.csv"},
+		"file exists":                 {"-report", "main.go", "people.csv"},
+		`invalid boolean value "x"`:   {"-notify=x"},
+	} {
 		var out bytes.Buffer
-		require.Equal(t, exitUsage, command(t.Context(), args, &out, &out, ""), args)
-		require.NotEmpty(t, out.String())
+		require.Equal(t, exitUsage, command(t.Context(), args, &out, &out, noKey), args)
+		require.Contains(t, out.String(), text)
+	}
+	for text, env := range map[string][2]string{
+		"is a publishable key":        {"pk_test_dummy", ""},
+		"neither https nor http to a": {"sk_test_dummy", "http://example.com/v1"},
+	} {
+		var out bytes.Buffer
+		getenv := func(name string) string {
+			return map[string]string{"CLERK_SECRET_KEY": env[0], "CLERK_BASE_URL": env[1]}[name]
+		}
+		require.Equal(t, exitUsage, command(t.Context(), []string{"people.csv"}, &out, &out, getenv))
+		require.Contains(t, out.String(), text)
 	}
 	var out bytes.Buffer
-	require.Equal(t, exitUsage, command(t.Context(), nil, &out, &out, "sk_test_dummy"))
-	require.Equal(t, exitUsage, command(t.Context(), []string{"people.csv"}, &out, &out, "pk_test_dummy"))
-	require.Contains(t, out.String(), "is a publishable key")
-	require.Zero(t, command(t.Context(), []string{"-h"}, &out, &out, ""))
+	require.Equal(t, exitUsage, command(t.Context(), nil, &out, &out, key))
+	require.Zero(t, command(t.Context(), []string{"-h"}, &out, &out, noKey))
 }
 
-// TestReportIsNew also when it is named: what is there is not overwritten, and nothing
-// is done.
-func TestReportIsNew(t *testing.T) {
+func TestCannotBeReached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+		}
+		code, printed, _ := importPeople(t.Context(), t, roundTripper(refused), sample)
+		require.Equal(t, exitFailed, code)
+		require.Contains(t, printed, "Connecting to https://api.clerk.com/v1 (0 s).\n")
+		require.Contains(t, printed, "Clerk cannot be reached; trying again (https://api.clerk.com/v1).\n")
+		require.Contains(t, printed, "importer: Clerk cannot be reached (clerk: ListInvitations: ")
+		require.Contains(t, printed, "6 lines: 1 refused, 5 not sent\n")
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, printed, _ = importPeople(ctx, t, roundTripper(refused), sample)
+		require.Contains(t, printed, "Clerk cannot be reached; trying again", "within a second")
+	})
+}
+
+// A roundTripper is a function that answers requests.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// TestReadme compares the output that ../README.md has with that of the program.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	_, block, _ := strings.Cut(string(readme), "$ go run -C examples/importer . people.csv\n")
+	block, _, _ = strings.Cut(block, "report: ")
+	var out bytes.Buffer
+	to := filepath.Join(t.TempDir(), "report.csv")
+	synctest.Test(t, func(t *testing.T) {
+		require.Zero(t, command(t.Context(), []string{"-report", to, "people.csv"}, &out, &out, noKey))
+	})
+	require.Equal(t, block+"report: "+to+"\n", out.String())
+}
+
+func TestWrap(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                  {""},
+		"one two three":     {"one two", "three"},
+		"1234567 8":         {"1234567", "8"},
+		"a 1234567890123 b": {"a", "1234567", "890123", "b"},
+	} {
+		require.Equal(t, want, wrap(text, 7))
+	}
+}
+
+// TestReportOverwritesNothing also if it is named: nothing is sent then.
+func TestReportOverwritesNothing(t *testing.T) {
 	input := filepath.Join(t.TempDir(), "guests.csv")
 	require.NoError(t, os.WriteFile(input, []byte("ada@example.com\n"), 0o600))
 	var out bytes.Buffer
 	for range 2 {
-		require.Zero(t, command(t.Context(), []string{input}, &out, &out, ""), out.String())
-		require.Zero(t, command(t.Context(), []string{"-dry-run", input}, &out, &out, ""), out.String())
+		require.Zero(t, command(t.Context(), []string{input}, &out, &out, noKey), out.String())
+		require.Zero(t, command(t.Context(), []string{"-dry-run", input}, &out, &out, noKey), out.String())
 		time.Sleep(2 * time.Millisecond) // the reports' names hold milliseconds
 	}
 	for kind, n := range map[string]int{"fake": 2, "dry-run": 2} {
@@ -191,57 +327,10 @@ func TestReportIsNew(t *testing.T) {
 	}
 	for _, path := range []string{input, filepath.Join(input, "nowhere")} {
 		out.Reset()
-		require.Equal(t, exitUsage, command(t.Context(), []string{"-report", path, input}, &out, &out, ""))
-		require.NotContains(t, out.String(), "created")
+		require.Equal(t, exitUsage, command(t.Context(), []string{"-report", path, input}, &out, &out, noKey))
+		require.NotContains(t, out.String(), "invited")
 	}
 	content, err := os.ReadFile(input)
 	require.NoError(t, err)
 	require.Equal(t, "ada@example.com\n", string(content))
-}
-
-// TestInterruptedProcess sends the program the signal of Ctrl-C.
-func TestInterruptedProcess(t *testing.T) {
-	dir := t.TempDir()
-	program := filepath.Join(dir, "importer")
-	built, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput()
-	require.NoError(t, err, string(built))
-	var out lineBuffer
-	out.seen = make(chan string, 1)
-	cmd := exec.CommandContext(t.Context(), program)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "CLERK_SECRET_KEY=") {
-			cmd.Env = append(cmd.Env, variable)
-		}
-	}
-	require.NoError(t, cmd.Start())
-	<-out.seen
-	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
-	err = cmd.Wait()
-	exit, ok := errors.AsType[*exec.ExitError](err)
-	require.True(t, ok, err)
-	require.Equal(t, exitStopped, exit.ExitCode())
-	require.Contains(t, out.text.String(), "10000 lines: ")
-	require.Contains(t, out.text.String(), "nobody was invited, for Clerk was a fake")
-	require.Contains(t, out.text.String(), "importer: stopped\n")
-	reports, err := filepath.Glob(filepath.Join(dir, "people.fake-*.csv"))
-	require.NoError(t, err)
-	require.Len(t, reports, 1)
-	require.Len(t, readReport(t, reports[0]), 10_000)
-}
-
-// A lineBuffer tells once it has seen the first line about progress.
-type lineBuffer struct {
-	text bytes.Buffer
-	seen chan string
-}
-
-func (b *lineBuffer) Write(p []byte) (int, error) {
-	if bytes.Contains(p, []byte(" of 10000: ")) {
-		select {
-		case b.seen <- "":
-		default:
-		}
-	}
-	return b.text.Write(p)
 }

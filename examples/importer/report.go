@@ -7,29 +7,19 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/examples/internal/people"
 )
 
-// What a line of the report says, beside what clerk.Outcome does.
-const (
-	notSent        = "not sent"
-	wouldBeInvited = "would be invited"
-)
-
-var (
-	created = clerk.OutcomeCreated.String()
-	refused = clerk.OutcomeRejected.String()
-	inOrder = []string{
-		created, wouldBeInvited, clerk.OutcomeAlreadyInvited.String(), clerk.OutcomeUserExists.String(), refused, notSent,
-	}
-)
-
 // A report has a line for each line of the input.
 type report struct {
-	lines  []line
-	byRow  []int // of the lines, by the index of their request
+	dry   bool
+	lines []line
+	byRow []int // position in lines of each request
+
+	mu     sync.Mutex // the display reads the counts
 	counts map[string]int
 }
 
@@ -37,16 +27,22 @@ type line struct {
 	people.Row
 
 	outcome, invitation, problem string
+	first                        int // earlier line with the same address, 0 if there is none
 }
 
-func newReport(list *people.List) *report {
-	r := &report{byRow: make([]int, len(list.Requests)), counts: map[string]int{}}
+func newReport(list *people.List, dry bool) *report {
+	r := &report{dry: dry, byRow: make([]int, len(list.Requests)), counts: map[string]int{}}
+	seen := map[string]int{}
 	for i, row := range list.Rows {
 		next := line{Row: row, outcome: notSent}
 		if row.Request < 0 {
 			next.outcome, next.problem = refused, row.Problem
 		} else {
 			r.byRow[row.Request] = i
+			key := strings.ToLower(row.Address)
+			if next.first = seen[key]; next.first == 0 {
+				seen[key] = row.Line
+			}
 		}
 		r.counts[next.outcome]++
 		r.lines = append(r.lines, next)
@@ -54,26 +50,47 @@ func newReport(list *people.List) *report {
 	return r
 }
 
-// add takes in a result.
-func (r *report) add(result clerk.CreateResult, dry bool) {
+// add records a result.
+func (r *report) add(result clerk.CreateResult) {
 	l := &r.lines[r.byRow[result.Index]]
-	r.counts[l.outcome]--
-	l.outcome = result.Outcome.String()
+	before := l.outcome
+	l.outcome = outcomeOf(result, r.dry)
 	switch {
 	case result.Err != nil:
-		l.problem = result.Err.Error()
-	case result.Invitation != nil && dry:
-		l.outcome = wouldBeInvited
+		l.problem = explain(result.Err)
+	case l.first > 0 && result.Outcome != clerk.OutcomeCreated:
+		l.problem = fmt.Sprintf("the same address as in line %d", l.first)
+	}
+	switch {
+	case r.dry && result.Outcome != clerk.OutcomeAlreadyInvited:
 	case result.Invitation != nil:
 		l.invitation = result.Invitation.ID
+	case result.Existing != nil:
+		l.invitation = result.Existing.ID
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts[before]--
 	r.counts[l.outcome]++
 }
 
-func (r *report) summary() string {
+func (r *report) total() int { return len(r.lines) }
+
+func (r *report) count(outcome string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts[outcome]
+}
+
+// summary returns the counts by outcome. The lines that are not sent have a name of the
+// caller's.
+func (r *report) summary(unsent string) string {
 	var parts []string
-	for _, outcome := range inOrder {
-		if n := r.counts[outcome]; n > 0 {
+	for _, outcome := range outcomes {
+		if n := r.count(outcome); n > 0 {
+			if outcome == notSent {
+				outcome = unsent
+			}
 			parts = append(parts, fmt.Sprint(n, " ", outcome))
 		}
 	}
@@ -88,7 +105,7 @@ func create(path string) (*os.File, error) {
 // write writes the report to its file, and closes it.
 func (r *report) write(file *os.File) error {
 	w := csv.NewWriter(file)
-	_ = w.Write([]string{"line", "email_address", "outcome", "invitation_id", "problem"}) // Error tells
+	_ = w.Write([]string{"line", "email_address", "outcome", "invitation_id", "problem"}) // Error returns its error
 	for _, l := range r.lines {
 		_ = w.Write([]string{strconv.Itoa(l.Line), l.Address, l.outcome, l.invitation, l.problem})
 	}

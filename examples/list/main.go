@@ -1,5 +1,5 @@
-// Command list shows how to list invitations: one page with filters, and all of
-// them. It runs against the fake of package clerktest.
+// Command list lists invitations: one page with filters, and all of them. It runs against
+// the fake of package clerktest.
 package main
 
 import (
@@ -28,8 +28,8 @@ func run(ctx context.Context) error {
 		return err
 	}
 
-	// One page: the pending invitations whose address or id has "guest1", by
-	// address, five at a time.
+	// One page: the first five pending invitations whose address or id contains "guest1",
+	// ordered by address.
 	page, err := client.Invitations.List(ctx, clerk.ListInvitationsRequest{
 		Status:  clerk.InvitationStatusPending,
 		Query:   "guest1",
@@ -44,8 +44,7 @@ func run(ctx context.Context) error {
 		fmt.Println("-", inv.EmailAddress)
 	}
 
-	// All pages. The loop may end at any time; what it does not get to is not
-	// requested.
+	// All pages. A page is requested when the loop reaches it, so break ends the requests.
 	total := 0
 	for inv, err := range client.Invitations.All(ctx, clerk.ListInvitationsRequest{}) {
 		if err != nil {

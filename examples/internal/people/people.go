@@ -14,7 +14,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A List is what a CSV file asks for.
+// A List is the people in a CSV file.
 type List struct {
 	Rows     []Row
 	Requests []clerk.CreateInvitationRequest
@@ -24,18 +24,20 @@ type List struct {
 type Row struct {
 	Line    int
 	Address string
-	Request int    // its index in Requests; -1 when it cannot be read
-	Problem string // why it cannot
+	Request int    // its index in Requests; -1 if the line cannot be read
+	Problem string // why it cannot be read
 }
 
 // addressColumns is what the column of addresses may be called, best first.
 var addressColumns = []string{"email_address", "email", "e-mail", "email address"}
 
 // Read reads a CSV file in UTF-8, with commas or semicolons. Its first line names the
-// columns: one is email_address, or email, the others become public metadata. A file of
-// addresses alone needs no such line. Lines that cannot be read are rows with a problem;
-// a file that cannot be understood is an error.
-func Read(input []byte) (*List, error) {
+// columns. One is email_address, or email; those in metadata become the invitations'
+// public metadata. A file of addresses alone needs no such line.
+//
+// Blank lines are skipped. A line that cannot be read is a row with a problem; a file that
+// cannot be read is an error.
+func Read(input []byte, metadata ...string) (*List, error) {
 	input = bytes.TrimPrefix(input, []byte("\ufeff"))
 	firstLine, _, _ := bytes.Cut(input, []byte("\n"))
 	switch {
@@ -49,41 +51,52 @@ func Read(input []byte) (*List, error) {
 		f.comma = ';'
 	}
 	p := &List{}
-	var header []string
-	address := -1
+	var columns *columns
 	for {
 		line, fields, err := f.next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return p, nil
-		case header == nil && err != nil:
+		case columns == nil && err != nil:
 			return nil, fmt.Errorf("the first line cannot be read: %w", err)
 		case err != nil:
 			p.Rows = append(p.Rows, Row{Line: line, Request: -1, Problem: err.Error()})
-		case header != nil:
-			p.add(line, fields, header, address)
-		case len(fields) == 1 && strings.Contains(fields[0], "@"): // addresses alone
-			header, address = addressColumns[:1], 0
-			p.add(line, fields, header, address)
+		case isBlank(fields):
+		case columns != nil:
+			p.add(line, fields, columns)
 		default:
-			header = fields
-			if header, address, err = checkHeader(header); err != nil {
+			isAddress := len(fields) == 1 && strings.Contains(fields[0], "@")
+			header := fields
+			if isAddress {
+				header = slices.Clone(addressColumns[:1])
+			}
+			if columns, err = newColumns(header, metadata); err != nil {
 				return nil, err
+			}
+			if isAddress {
+				p.add(line, fields, columns)
 			}
 		}
 	}
 }
 
-// A file is a CSV file. After a record that cannot be read it goes on with the line
-// after the record's first, for a quote that is not closed may have swallowed others.
+func isBlank(fields []string) bool {
+	return !slices.ContainsFunc(fields, func(field string) bool { return strings.TrimSpace(field) != "" })
+}
+
+// A file is a CSV file. After a record that cannot be read, it resumes at the line after
+// the record's first, as a quotation mark that is not closed may have included others.
 type file struct {
-	input []byte // what is left
+	input []byte // the rest
 	comma rune
-	line  int // of its beginning, less one
+	line  int // of the rest's beginning, less one
 	csv   *csv.Reader
 }
 
-// next reads a record, and tells which line it begins in.
+// errQuote is the problem of a record that cannot be read.
+var errQuote = errors.New("a quotation mark is missing or misplaced")
+
+// next reads a record, and returns the line in which it begins.
 func (f *file) next() (line int, fields []string, err error) {
 	if f.csv == nil {
 		f.csv = csv.NewReader(bytes.NewReader(f.input))
@@ -95,7 +108,7 @@ func (f *file) next() (line int, fields []string, err error) {
 			_, f.input, _ = bytes.Cut(f.input, []byte("\n"))
 		}
 		f.line, f.csv = f.line+broken.StartLine, nil
-		return f.line, nil, broken.Err
+		return f.line, nil, errQuote
 	}
 	if err != nil {
 		return 0, nil, err
@@ -104,71 +117,89 @@ func (f *file) next() (line int, fields []string, err error) {
 	return f.line + line, fields, nil
 }
 
-// checkHeader finds the column of addresses. It takes off columns at the end that have
-// no name.
-func checkHeader(header []string) (columns []string, address int, err error) {
-	seen := map[string]int{}
+// The columns of a file.
+type columns struct {
+	count    int
+	address  int
+	metadata map[int]string // their names, by position
+}
+
+// newColumns finds the columns of the address and the metadata in the first line. It
+// ignores columns at the end that have no name.
+func newColumns(header, metadata []string) (*columns, error) {
 	for i := range header {
 		header[i] = strings.TrimSpace(header[i])
 	}
 	for len(header) > 1 && header[len(header)-1] == "" {
 		header = header[:len(header)-1]
 	}
+	positions := map[string]int{}
 	for i, name := range header {
 		name = strings.ToLower(name)
 		if name == "" {
-			return nil, 0, fmt.Errorf("column %d has no name in the first line", i+1)
+			return nil, fmt.Errorf("column %d has no name in the first line", i+1)
 		}
-		if _, twice := seen[name]; twice {
-			return nil, 0, fmt.Errorf("two columns are called %q", name)
+		if _, twice := positions[name]; twice {
+			return nil, fmt.Errorf("two columns are called %q", name)
 		}
-		seen[name] = i
+		positions[name] = i
 	}
-	for _, name := range addressColumns {
-		if i, ok := seen[name]; ok {
-			return header, i, nil
+	c := &columns{count: len(header), address: -1, metadata: map[int]string{}}
+	for _, name := range slices.Backward(addressColumns) {
+		if i, ok := positions[name]; ok {
+			c.address = i
 		}
 	}
-	return nil, 0, fmt.Errorf("the first line has to name the columns, separated by commas or semicolons, and one of them email_address; it is %q",
-		strings.Join(header, ","))
+	if c.address < 0 {
+		return nil, fmt.Errorf("the first line must name the columns, separated by commas or semicolons, and one of them must be email_address; it is %q",
+			strings.Join(header, ","))
+	}
+	for _, name := range metadata {
+		i, ok := positions[strings.ToLower(name)]
+		if !ok {
+			return nil, fmt.Errorf("no column is called %q; the columns are %s", name, strings.Join(header, ", "))
+		}
+		c.metadata[i] = header[i]
+	}
+	return c, nil
 }
 
-// add takes in a line's fields.
-func (p *List) add(line int, fields, header []string, address int) {
+// add adds the row of a line.
+func (p *List) add(line int, fields []string, c *columns) {
 	next := Row{Line: line, Request: -1}
-	if address < len(fields) {
-		next.Address = strings.TrimSpace(fields[address])
+	if c.address < len(fields) {
+		next.Address = strings.TrimSpace(fields[c.address])
 	}
 	isBroken := func(s string) bool { return !utf8.ValidString(s) }
-	for len(fields) > len(header) && fields[len(fields)-1] == "" {
+	for len(fields) > c.count && fields[len(fields)-1] == "" {
 		fields = fields[:len(fields)-1]
 	}
 	switch {
-	case len(fields) > len(header):
-		next.Problem = fmt.Sprintf("%d fields, but the first line names %d", len(fields), len(header))
+	case len(fields) > c.count:
+		next.Problem = fmt.Sprintf("%d fields, but the first line names %d", len(fields), c.count)
 	case slices.ContainsFunc(fields, isBroken):
 		next.Problem = "not in UTF-8"
 	default:
 		next.Request = len(p.Requests)
 		p.Requests = append(p.Requests, clerk.CreateInvitationRequest{
-			EmailAddress: next.Address, PublicMetadata: metadata(fields, header, address),
+			EmailAddress: next.Address, PublicMetadata: c.values(fields),
 		})
 	}
 	p.Rows = append(p.Rows, next)
 }
 
-// metadata is the fields beside the address that hold something; nil when there are
-// none.
-func metadata(fields, header []string, address int) map[string]any {
+// values returns the metadata in a line, without empty fields; nil if there is none.
+func (c *columns) values(fields []string) map[string]any {
 	var data map[string]any
 	for i, field := range fields {
-		if i == address || field == "" {
+		name, ok := c.metadata[i]
+		if !ok || field == "" {
 			continue
 		}
 		if data == nil {
 			data = map[string]any{}
 		}
-		data[header[i]] = field
+		data[name] = field
 	}
 	return data
 }

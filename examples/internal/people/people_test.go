@@ -16,22 +16,25 @@ func TestRead(t *testing.T) {
 	grace := clerk.CreateInvitationRequest{EmailAddress: "grace@example.com"}
 	for name, test := range map[string]struct {
 		input    string
+		metadata []string
 		requests []clerk.CreateInvitationRequest
 	}{
-		"addresses alone":   {"ada@example.com\ngrace@example.com\n", []clerk.CreateInvitationRequest{ada, grace}},
-		"no last line end":  {"email\nada@example.com", []clerk.CreateInvitationRequest{ada}},
-		"a header alone":    {"email\n", nil},
-		"quoted, metadata":  {"email_address,name,seat\nada@example.com,\"Lovelace, Ada\",7\n", []clerk.CreateInvitationRequest{withData}},
-		"another order":     {"seat,name,Email\n7,\"Lovelace, Ada\", ada@example.com \n", []clerk.CreateInvitationRequest{withData}},
-		"semicolons":        {"email;name;seat\nada@example.com;Lovelace, Ada;7\n", []clerk.CreateInvitationRequest{withData}},
-		"BOM and CRLF":      {"\ufeffemail,name,seat\r\nada@example.com,\"Lovelace, Ada\",7\r\n\r\ngrace@example.com,,\r\n", []clerk.CreateInvitationRequest{withData, grace}},
-		"empty columns":     {"email,,\ngrace@example.com,,\n", []clerk.CreateInvitationRequest{grace}},
-		"the better name":   {"email,email_address\nx@example.com,ada@example.com\n", []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"email": "x@example.com"}}}},
-		"fewer fields":      {"email,name,seat\ngrace@example.com\n", []clerk.CreateInvitationRequest{grace}},
-		"a line end inside": {"name,email\n\"Ada\nLovelace\",ada@example.com\n", []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"name": "Ada\nLovelace"}}}},
+		"addresses alone":    {"ada@example.com\ngrace@example.com\n", nil, []clerk.CreateInvitationRequest{ada, grace}},
+		"no last line end":   {"email\nada@example.com", nil, []clerk.CreateInvitationRequest{ada}},
+		"a header alone":     {"email\n", nil, nil},
+		"quoted, metadata":   {"email_address,name,seat\nada@example.com,\"Lovelace, Ada\",7\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData}},
+		"another order":      {"seat,name,Email\n7,\"Lovelace, Ada\", ada@example.com \n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData}},
+		"semicolons":         {"email;name;seat\nada@example.com;Lovelace, Ada;7\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData}},
+		"BOM and CRLF":       {"\ufeffemail,name,seat\r\nada@example.com,\"Lovelace, Ada\",7\r\n\r\ngrace@example.com,,\r\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData, grace}},
+		"empty columns":      {"email,,\ngrace@example.com,,\n", nil, []clerk.CreateInvitationRequest{grace}},
+		"the better name":    {"email,email_address\nx@example.com,ada@example.com\n", []string{"email"}, []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"email": "x@example.com"}}}},
+		"fewer fields":       {"email,name,seat\ngrace@example.com\n", nil, []clerk.CreateInvitationRequest{grace}},
+		"only named columns": {"email,name,seat\nada@example.com,Ada,7\n", []string{"seat"}, []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"seat": "7"}}}},
+		"blank lines":        {"email,name\n\n  \n,\n ,\nada@example.com,Ada\n,,\n", nil, []clerk.CreateInvitationRequest{ada}},
+		"a line end inside":  {"name,email\n\"Ada\nLovelace\",ada@example.com\n", []string{"name"}, []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"name": "Ada\nLovelace"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			list, err := people.Read([]byte(test.input))
+			list, err := people.Read([]byte(test.input), test.metadata...)
 			require.NoError(t, err)
 			require.Equal(t, test.requests, list.Requests)
 			require.Len(t, list.Rows, len(test.requests))
@@ -45,21 +48,21 @@ func TestReadWithProblems(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []people.Row{
 		{2, "a@example.com", -1, "3 fields, but the first line names 2"},
-		{3, "", -1, `extraneous or missing " in quoted-field`},
+		{3, "", -1, "a quotation mark is missing or misplaced"},
 		{4, "c@example.com", -1, "not in UTF-8"},
 		{6, "d@example.com", 0, ""},
-		{7, "", -1, `extraneous or missing " in quoted-field`}, // it opens a quote that line 9 closes
+		{7, "", -1, "a quotation mark is missing or misplaced"}, // it opens a quote that line 9 closes
 		{8, "f@example.com", 1, ""},
 		{9, "g@example.com", 2, ""},
-		{10, "", -1, `extraneous or missing " in quoted-field`}, // and one that is never closed
+		{10, "", -1, "a quotation mark is missing or misplaced"}, // and one that is never closed
 		{11, "i@example.com", 3, ""},
 	}, list.Rows)
 	require.Len(t, list.Requests, 4)
-	const noAddress = "the first line has to name the columns, separated by commas or semicolons, and one of them email_address; it is "
+	const noAddress = "the first line must name the columns, separated by commas or semicolons, and one of them must be email_address; it is "
 	for input, text := range map[string]string{
 		"":                         "the file is empty",
 		"\ufeff \n":                "the file is empty",
-		"\"email\n":                `the first line cannot be read: extraneous or missing " in quoted-field`,
+		"\"email\n":                "the first line cannot be read: a quotation mark is missing or misplaced",
 		"name,age\n":               noAddress + `"name,age"`,
 		"email,name,Name\n":        `two columns are called "name"`,
 		"email,,name\n":            "column 2 has no name in the first line",
@@ -69,4 +72,6 @@ func TestReadWithProblems(t *testing.T) {
 		_, err := people.Read([]byte(input))
 		require.EqualError(t, err, text)
 	}
+	_, err = people.Read([]byte("email,team\n"), "team", "role")
+	require.EqualError(t, err, `no column is called "role"; the columns are email, team`)
 }

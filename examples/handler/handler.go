@@ -1,0 +1,76 @@
+// Package handler is an HTTP handler that invites one person, and maps every error of
+// package clerk to an HTTP status.
+package handler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// Invite handles POST {"email_address": "ada@example.com"}. It answers within 10 seconds.
+func Invite(client *clerk.Client) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var body struct {
+			EmailAddress string `json:"email_address"`
+		}
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&body); err != nil {
+			http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+		defer cancel()
+		_, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: body.EmailAddress})
+		if err != nil {
+			writeError(w, r, err)
+			return
+		}
+		w.WriteHeader(http.StatusCreated)
+	}
+}
+
+// writeError answers with the status of an error.
+func writeError(w http.ResponseWriter, r *http.Request, err error) {
+	status := statusOf(err)
+	if status >= http.StatusInternalServerError {
+		slog.ErrorContext(r.Context(), "inviting failed", "error", err) // shows no address
+	}
+	if meta, ok := clerk.MetaFromError(err); ok && meta.RetryAfter > 0 {
+		seconds := (meta.RetryAfter + time.Second - 1) / time.Second
+		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	http.Error(w, http.StatusText(status), status)
+}
+
+// statusOf returns the HTTP status for an error of a call. The order matters: an error
+// can match several sentinels, and the first two say what is certain about the outcome.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, clerk.ErrOutcomeUnknown): // possibly invited: a new try then gets 409
+		return http.StatusGatewayTimeout
+	case errors.Is(err, clerk.ErrNotSent): // certainly not invited
+		return http.StatusServiceUnavailable
+	case errors.Is(err, clerk.ErrDuplicateInvitation), errors.Is(err, clerk.ErrUserExists):
+		return http.StatusConflict
+	case errors.Is(err, clerk.ErrInvalidRequest):
+		return http.StatusUnprocessableEntity
+	case errors.Is(err, clerk.ErrRateLimited):
+		return http.StatusTooManyRequests
+	case errors.Is(err, clerk.ErrUnauthorized): // this service's key, not the caller's
+		return http.StatusServiceUnavailable
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return http.StatusGatewayTimeout
+	}
+	_, failed := errors.AsType[*clerk.SDKError](err)
+	_, refused := errors.AsType[*clerk.ClerkErrors](err)
+	if refused && !failed { // Clerk's documented refusal of the request
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusServiceUnavailable // Clerk is down, or not where it is expected
+}

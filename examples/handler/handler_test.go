@@ -1,0 +1,139 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+const ada = `{"email_address": "ada@example.com"}`
+
+// A roundTripper is a function that answers requests.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// answer returns a transport that answers every request with a status, and no body.
+func answer(status int) http.RoundTripper {
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+	})
+}
+
+// fail returns a fake whose next 100 requests for an operation get the fault.
+func fail(fault clerktest.Fault, operations ...clerk.Operation) *clerktest.Fake {
+	fake := clerktest.New()
+	for _, operation := range operations {
+		for range 100 {
+			fake.Fail(operation, fault)
+		}
+	}
+	return fake
+}
+
+func TestInvite(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	withUser := clerktest.New()
+	withUser.AddUser("ada@example.com")
+	full := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{Creates: clerktest.Limit{Per: time.Hour}}))
+	for name, test := range map[string]struct {
+		api        http.RoundTripper
+		body       string
+		status     int
+		retryAfter string
+	}{
+		"created":             {clerktest.New(), ada, http.StatusCreated, ""},
+		"not JSON":            {clerktest.New(), `ada@example.com`, http.StatusBadRequest, ""},
+		"user exists":         {withUser, ada, http.StatusConflict, ""},
+		"no address":          {clerktest.New(), `{}`, http.StatusUnprocessableEntity, ""},
+		"refused by Clerk":    {clerktest.New(), `{"email_address": "ada"}`, http.StatusUnprocessableEntity, ""},
+		"rate limited":        {full, ada, http.StatusTooManyRequests, "3600"},
+		"wrong key":           {clerktest.New(clerktest.WithSecretKey("sk_test_another")), ada, http.StatusServiceUnavailable, ""},
+		"connection refused":  {roundTripper(func(*http.Request) (*http.Response, error) { return nil, refused }), ada, http.StatusServiceUnavailable, ""},
+		"not Clerk":           {answer(http.StatusNotFound), ada, http.StatusServiceUnavailable, ""},
+		"response lost":       {fail(clerktest.FaultDropAfter, clerk.OperationCreate), ada, http.StatusCreated, ""},
+		"outcome unknown":     {fail(clerktest.FaultDropAfter, clerk.OperationCreate, clerk.OperationList), ada, http.StatusGatewayTimeout, ""},
+		"nothing works":       {answer(http.StatusServiceUnavailable), ada, http.StatusGatewayTimeout, ""},
+		"hangs until the end": {fail(clerktest.FaultSlowAfter, clerk.OperationCreate, clerk.OperationList), ada, http.StatusGatewayTimeout, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				got := serve(t, test.api, test.body)
+				require.Equal(t, test.status, got.Code, got.Body)
+				require.Equal(t, test.retryAfter, got.Header().Get("Retry-After"))
+			})
+		})
+	}
+}
+
+func TestInviteTwiceIsConflict(t *testing.T) {
+	fake := clerktest.New()
+	require.Equal(t, http.StatusCreated, serve(t, fake, ada).Code)
+	require.Equal(t, http.StatusConflict, serve(t, fake, ada).Code)
+	require.Len(t, fake.Invitations(), 1)
+}
+
+func TestInviteLogsNoAddress(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	got := serve(t, answer(http.StatusNotFound), ada)
+	require.Contains(t, log.String(), `error="clerk: CreateInvitation: 404 `)
+	require.NotContains(t, log.String()+got.Body.String(), "ada")
+}
+
+// TestStatusOf has the errors that Create does not return, but other calls do.
+func TestStatusOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for status, api := range map[int]http.RoundTripper{
+			http.StatusServiceUnavailable: answer(http.StatusBadGateway),
+			http.StatusGatewayTimeout:     fail(clerktest.FaultSlowAfter, clerk.OperationList),
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			_, err := newClient(t, api).Invitations.List(ctx, clerk.ListInvitationsRequest{})
+			cancel()
+			require.Equal(t, status, statusOf(fmt.Errorf("listing: %w", err)), err)
+		}
+	})
+	late := func(context.Context) (string, error) { return "", context.DeadlineExceeded }
+	client, err := clerk.NewClient("", clerk.WithSecretKeyFunc(late))
+	require.NoError(t, err)
+	_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Equal(t, http.StatusServiceUnavailable, statusOf(err), "certainly not sent")
+	require.Equal(t, http.StatusGatewayTimeout, statusOf(context.Canceled))
+	require.Equal(t, http.StatusUnprocessableEntity, statusOf(&clerk.ClerkErrors{}))
+	wrongKey := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeClerkKeyInvalid}}}
+	require.Equal(t, http.StatusServiceUnavailable, statusOf(wrongKey))
+	require.Equal(t, http.StatusServiceUnavailable, statusOf(errors.New("another")))
+}
+
+func newClient(t *testing.T, api http.RoundTripper) *clerk.Client {
+	t.Helper()
+	client, err := clerk.NewClient(clerktest.SecretKey, clerk.WithHTTPClient(&http.Client{Transport: api}))
+	require.NoError(t, err)
+	return client
+}
+
+func serve(t *testing.T, api http.RoundTripper, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/invitations", strings.NewReader(body))
+	Invite(newClient(t, api))(recorder, req)
+	return recorder
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+	"github.com/clerk-invitations/clerk-go/examples/internal/people"
+)
+
+// A campaign is one run of the program.
+type campaign struct {
+	settings
+
+	stdout, stderr io.Writer
+	api            http.RoundTripper // nil for the network
+	client         *clerk.Client
+	budget         clerk.Budget
+	people         *people.List
+	report         *report
+	reportFile     *os.File
+	display        *display
+}
+
+// prepare does what can fail before anything is sent.
+func (c *campaign) prepare() (err error) {
+	input := madeUp()
+	if c.file != "" {
+		if input, err = os.ReadFile(c.file); err != nil {
+			return err
+		}
+	}
+	if c.people, err = people.Read(input, c.columns()...); err != nil {
+		return err
+	}
+	for i, req := range c.people.Requests {
+		req.RedirectURL, req.ExpiresInDays = c.request.RedirectURL, c.request.ExpiresInDays
+		req.Notify, req.TemplateSlug = c.request.Notify, c.request.TemplateSlug
+		c.people.Requests[i] = req
+	}
+	c.report = newReport(c.people, c.dry)
+	if err := c.connect(); err != nil {
+		return err
+	}
+	kind := "report"
+	switch {
+	case c.dry:
+		kind = "dry-run"
+	case c.isFake():
+		kind = "fake"
+	}
+	name := strings.TrimSuffix(cmp.Or(c.file, "people.csv"), ".csv")
+	c.reportFile, err = create(cmp.Or(c.settings.report, name+"."+kind+"-"+time.Now().Format("20060102-150405.000")+".csv"))
+	return err
+}
+
+// isFake reports whether the API is a fake inside the process.
+func (c *campaign) isFake() bool { return c.secretKey == "" }
+
+// connect makes the client and the display. A dry run only lists.
+func (c *campaign) connect() (err error) {
+	transport, key, server := cmp.Or(c.api, http.DefaultTransport), c.secretKey, cmp.Or(c.baseURL, clerk.DefaultBaseURL)
+	c.budget = clerk.Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}
+	if c.isFake() {
+		server = "a fake of Clerk, whose hours last a second"
+		fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
+			Creates: clerktest.Limit{Requests: 100, Per: time.Second},
+			Bulks:   clerktest.Limit{Requests: 25, Per: time.Second},
+		}))
+		key, transport, c.budget.Window = fake.SecretKey(), fake, time.Second
+	}
+	c.display = newDisplay(c.stderr, c.report, server, min(c.budget.Window, 10*time.Second))
+	if c.dry {
+		transport, c.budget = &dryRun{next: transport}, clerk.Budget{Creates: math.MaxInt, BulkCreates: math.MaxInt, Window: time.Second}
+	}
+	opts := []clerk.Option{
+		clerk.WithAppName("importer"),
+		clerk.WithHTTPClient(&http.Client{Transport: &watch{transport, c.display}}),
+	}
+	if c.baseURL != "" {
+		opts = append(opts, clerk.WithBaseURL(c.baseURL))
+	}
+	c.client, err = clerk.NewClient(key, opts...)
+	return err
+}
+
+// madeUp returns ten thousand people, as a CSV file.
+func madeUp() []byte {
+	var b bytes.Buffer
+	b.WriteString("email_address,name,seat\n")
+	for i := range 10_000 {
+		switch i % 1000 {
+		case 500:
+			fmt.Fprintf(&b, "guest%d at example.com,No Address,%d\n", i, i)
+		case 501:
+			fmt.Fprintf(&b, "guest%d@example.com,\"Guest, Again\",%d\n", i-10, i)
+		default:
+			fmt.Fprintf(&b, "guest%d@example.com,Guest %d,%d\n", i, i, i)
+		}
+	}
+	return b.Bytes()
+}
+
+// run invites everybody, writes the report, and returns the exit code.
+func (c *campaign) run(ctx context.Context) int {
+	c.display.start(ctx)
+	results := c.client.Invitations.CreateAll(ctx, slices.Values(c.people.Requests),
+		clerk.WithBudget(c.budget), clerk.WithProgress(c.display.show))
+	var failure error
+	for result, err := range results {
+		if err != nil {
+			failure = err
+			continue
+		}
+		c.report.add(result)
+	}
+	c.display.close()
+	if ctx.Err() != nil && c.report.count(notSent)+c.report.count(unknown) == 0 {
+		failure = nil // it was stopped after the last line
+	}
+	stopped := failure != nil && ctx.Err() != nil
+	c.summarise(failure, stopped)
+	if err := c.report.write(c.reportFile); err != nil {
+		fmt.Fprintln(c.stderr, "importer: the report could not be written:", err)
+		failure = cmp.Or(failure, err)
+	} else {
+		fmt.Fprintln(c.stdout, "report:", c.reportFile.Name())
+	}
+	switch {
+	case stopped:
+		return exitStopped
+	case failure != nil:
+		return exitFailed
+	case c.report.count(refused)+c.report.count(unknown) > 0:
+		return exitRefused
+	}
+	return 0
+}
+
+// summarise prints the result, and how to resume.
+func (c *campaign) summarise(failure error, stopped bool) {
+	c.println(c.stdout, fmt.Sprintf("%d lines: %s", c.report.total(), c.report.summary(notSent)))
+	if n := c.report.count(wouldBeInvited); c.dry && n > perHour {
+		c.println(c.stdout, fmt.Sprintf("Inviting them takes about %d hours, at %d an hour.", (n-1)/perHour, perHour))
+	}
+	if c.isFake() {
+		c.println(c.stdout, "Nobody was invited: CLERK_SECRET_KEY is not set, so Clerk was a fake.")
+	}
+	switch {
+	case failure == nil:
+		return
+	case stopped && !errors.Is(failure, clerk.ErrOutcomeUnknown):
+		c.println(c.stderr, "importer: stopped")
+	default:
+		c.println(c.stderr, "importer: "+explainEnd(failure))
+	}
+	if !c.isFake() {
+		c.println(c.stderr, "To resume, run the same command again. It skips everybody who is invited already.")
+	}
+}
+
+// perHour is how many invitations the default budget permits.
+const perHour = 25*clerk.MaxBulkInvitations + 90
+
+// println prints a text, in lines that fit the terminal.
+func (c *campaign) println(w io.Writer, text string) {
+	for _, line := range wrap(text, c.display.width()) {
+		fmt.Fprintln(w, line)
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"strings"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// The outcomes of a line, in a reader's words.
+const (
+	invited         = "invited"
+	wouldBeInvited  = "would be invited"
+	alreadyInvited  = "already invited"
+	alreadyAccepted = "already accepted"
+	hasAccount      = "has an account"
+	refused         = "refused"
+	repeated        = "repeated"
+	unknown         = "unknown"
+	notSent         = "not sent"
+)
+
+// outcomes is their order in a summary.
+var outcomes = []string{invited, wouldBeInvited, alreadyInvited, alreadyAccepted, hasAccount, repeated, refused, unknown, notSent}
+
+// outcomeOf returns the outcome of a result.
+func outcomeOf(result clerk.CreateResult, dry bool) string {
+	switch result.Outcome {
+	case clerk.OutcomeCreated:
+		if dry {
+			return wouldBeInvited
+		}
+		return invited
+	case clerk.OutcomeAlreadyInvited:
+		if result.Existing != nil && result.Existing.Status == clerk.InvitationStatusAccepted {
+			return alreadyAccepted
+		}
+		return alreadyInvited
+	case clerk.OutcomeUserExists:
+		return hasAccount
+	case clerk.OutcomeRepeated:
+		return repeated
+	case clerk.OutcomeRejected:
+		return refused
+	}
+	return unknown
+}
+
+// fields are the names of Clerk's fields, in a reader's words.
+var fields = map[string]string{
+	"email_address":   "the address",
+	"expires_in_days": "the number of days",
+	"public_metadata": "the metadata",
+	"redirect_url":    "the redirect URL",
+	"template_slug":   "the template",
+}
+
+// explain says why a line was refused, or what to do if that is unknown.
+func explain(err error) string {
+	if errors.Is(err, clerk.ErrOutcomeUnknown) {
+		return "Clerk did not say whether it was invited; run the file again later to find out"
+	}
+	if input, ok := errors.AsType[*clerk.InputError](err); ok {
+		return cmp.Or(fields[input.Field], input.Field) + " " + input.Problem
+	}
+	refusal, ok := errors.AsType[*clerk.ClerkErrors](err)
+	if !ok {
+		return err.Error()
+	}
+	var reasons []string
+	for _, one := range refusal.Errors {
+		reasons = append(reasons, explainCode(one))
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// explainCode says what one of Clerk's errors means.
+func explainCode(one clerk.ClerkError) string {
+	field := cmp.Or(fields[one.ParamName()], one.ParamName(), "a value")
+	switch one.Code {
+	case clerk.CodeFormParamFormatInvalid, clerk.CodeFormParamValueInvalid, clerk.CodeFormParamTypeInvalid:
+		return field + " is not valid"
+	case clerk.CodeFormParamMissing, clerk.CodeFormParamNil:
+		return field + " is missing"
+	case clerk.CodeFormParamMaxLengthExceeded, clerk.CodeFormParamExceedsAllowedSize, clerk.CodeFormParamValueTooLarge, clerk.CodeRequestBodyTooLarge:
+		return field + " is too long"
+	case clerk.CodeNotAllowedAccess:
+		return "Clerk's settings do not allow the address to sign up"
+	}
+	return cmp.Or(one.LongMessage, one.Message, string(one.Code))
+}
+
+// explainEnd says why a run ended early. The error itself follows, for the person who is
+// asked for help.
+func explainEnd(err error) string {
+	meta, _ := clerk.MetaFromError(err)
+	var reason string
+	switch {
+	case errors.Is(err, clerk.ErrOutcomeUnknown):
+		reason = "the last request may have been carried out, or not"
+	case errors.Is(err, clerk.ErrUnauthorized):
+		reason = "Clerk does not accept the secret key in CLERK_SECRET_KEY"
+	case meta.StatusCode == 0:
+		reason = "Clerk cannot be reached"
+	default:
+		reason = "Clerk does not permit it now"
+	}
+	return reason + " (" + err.Error() + ")"
+}

@@ -31,9 +31,10 @@ type display struct {
 
 	mu        sync.Mutex
 	progress  clerk.Progress
-	failure   string // of the last request, "" if it succeeded
-	reached   bool   // by a request
-	inviting  bool   // as well as listing
+	failure   string    // of the last request, "" if it succeeded
+	reached   bool      // by a request
+	inviting  bool      // as well as listing
+	sent      time.Time // when the last request was, zero if it has an answer
 	started   time.Time
 	stopping  bool
 	closed    bool
@@ -100,7 +101,7 @@ func (d *display) show(p clerk.Progress) {
 func (d *display) sending(operation clerk.Operation) {
 	d.update(func() bool {
 		isFirst := !d.inviting && operation != clerk.OperationList
-		d.inviting = d.inviting || isFirst
+		d.inviting, d.sent = d.inviting || isFirst, time.Now()
 		return isFirst
 	})
 }
@@ -109,7 +110,7 @@ func (d *display) sending(operation clerk.Operation) {
 func (d *display) failed(failure string) {
 	d.update(func() bool {
 		isNew := !d.reached && failure != d.failure
-		d.failure, d.reached = failure, d.reached || failure == ""
+		d.failure, d.reached, d.sent = failure, d.reached || failure == "", time.Time{}
 		return isNew
 	})
 }
@@ -181,6 +182,8 @@ func (d *display) state(now time.Time) []string {
 		return []string{d.failure + "; trying again (" + d.server + ")."}
 	case !d.reached:
 		return []string{fmt.Sprintf("Connecting to %s (%d s).", d.server, int(now.Sub(d.started).Seconds()))}
+	case !d.sent.IsZero() && now.Sub(d.sent) >= time.Second:
+		return []string{fmt.Sprintf("Waiting for Clerk's answer (%d s).", int(now.Sub(d.sent).Seconds()))}
 	case !d.inviting:
 		return []string{fmt.Sprintf("Reading the existing invitations: %d so far.", p.Listed)}
 	}

@@ -18,6 +18,16 @@
 //	                      then Clerk's)
 //
 // The report is a CSV file with a line for each line of the input. No file is overwritten.
+// The outcomes are
+//
+//	invited           this run created the invitation
+//	already invited   the address had an invitation before
+//	already accepted  it had one, which was accepted
+//	has an account    the address belongs to a user
+//	repeated          an earlier line has the address, and this run invited it
+//	refused           the line is invalid, or Clerk refused it: the report says why
+//	unknown           Clerk did not say whether it was invited: run the command again later
+//	not sent          the run ended before
 //
 // To rehearse, run it against fakeclerk:
 //
@@ -34,6 +44,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -82,7 +93,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer, geten
 		return exitUsage
 	}
 	c := campaign{settings: set, stdout: stdout, stderr: stderr}
-	if err := c.prepare(); err != nil { //nolint:contextcheck // it does no network I/O
+	if err := c.prepare(); err != nil {
 		fmt.Fprintln(stderr, "importer:", err)
 		return exitUsage
 	}
@@ -101,7 +112,7 @@ func parse(args []string, stderr io.Writer, getenv func(string) string) (setting
 	template := flags.String("template", "", "use the email template with this `slug`")
 	flags.BoolVar(&set.dry, "dry-run", false, "list who is invited already, and send nothing")
 	flags.StringVar(&set.report, "report", "", "write the report to this `file` (default: a new file beside the input)")
-	flags.StringVar(&set.baseURL, "base-url", getenv("CLERK_BASE_URL"), "use the API at this `URL`, such as a fakeclerk's (default: CLERK_BASE_URL, then Clerk's)")
+	flags.StringVar(&set.baseURL, "base-url", "", "use the API at this `URL`, such as a fakeclerk's (default: CLERK_BASE_URL, then Clerk's)")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: importer [flags] PEOPLE.csv")
 		flags.PrintDefaults()
@@ -109,6 +120,7 @@ func parse(args []string, stderr io.Writer, getenv func(string) string) (setting
 	if err := flags.Parse(args); err != nil {
 		return set, err
 	}
+	set.baseURL = cmp.Or(set.baseURL, getenv("CLERK_BASE_URL"))
 	set.file, set.request.TemplateSlug = flags.Arg(0), clerk.TemplateSlug(*template)
 	if !set.notify {
 		set.request.Notify = new(false)

@@ -105,20 +105,27 @@ func TestInTerminal(t *testing.T) {
 	}
 }
 
-// resumes stops an import at Clerk's hourly limit, and resumes it.
-func resumes(t *testing.T, program string) {
+// peopleFile makes a file of 400 people, one line that is refused and one repeated address.
+func peopleFile(t *testing.T) string {
 	t.Helper()
-	fake := clerktest.New()
-	baseURL, stop := fake.Serve()
-	defer stop()
-	input := filepath.Join(t.TempDir(), "people.csv")
+	path := filepath.Join(t.TempDir(), "people.csv")
 	var people strings.Builder
 	people.WriteString("email,name,team\n")
 	for i := range 400 {
 		fmt.Fprintf(&people, "guest%d@example.com,Guest,engines\n", i)
 	}
 	people.WriteString("nobody,,\n\nGUEST1@example.com,,\n")
-	require.NoError(t, os.WriteFile(input, []byte(people.String()), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(people.String()), 0o600))
+	return path
+}
+
+// resumes stops an import at Clerk's hourly limit, and resumes it.
+func resumes(t *testing.T, program string) {
+	t.Helper()
+	fake := clerktest.New()
+	baseURL, stop := fake.Serve()
+	defer stop()
+	input := peopleFile(t)
 
 	s := start(t, program, baseURL, "-metadata", "team", input)
 	waiting := s.await("All is well")
@@ -162,11 +169,13 @@ report: `, done)
 // stops presses Ctrl-C while a request is under way, whose result counts.
 func stops(t *testing.T, program string) {
 	t.Helper()
-	fake := clerktest.New(clerktest.WithLatency(time.Second))
+	fake := clerktest.New(clerktest.WithLatency(3 * time.Second))
 	baseURL, stop := fake.Serve()
 	defer stop()
 	s := start(t, program, baseURL, "people.csv")
+	s.await(`Connecting to http://\S+/v1 \(\d s\)`)
 	s.await("Inviting")
+	s.await(`Waiting for Clerk's answer \(\d s\)`)
 	s.press(ctrlC)
 	s.await(`\n3 to go\nStopping: the request under way may take 15 seconds\. To\nend at once, press Ctrl-C again\.\n`)
 	code, stopped := s.end()

@@ -38,7 +38,7 @@ func run(ctx context.Context, out io.Writer) error {
 	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 
 	fake := clerktest.New()
-	invitations, err := NewInvitations(fake.SecretKey(), fake, tracers, meters) //nolint:contextcheck // it does no I/O
+	invitations, err := NewInvitations(fake.SecretKey(), fake, tracers, meters)
 	if err != nil {
 		return err
 	}

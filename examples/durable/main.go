@@ -75,6 +75,7 @@ func main() {
 type program struct {
 	secretKey, baseURL, databaseURL string
 	campaign, instance              string
+	metadata                        []string // columns of the file
 	stdout, stderr                  io.Writer
 }
 
@@ -83,6 +84,10 @@ func (p *program) main(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("durable", flag.ContinueOnError)
 	flags.SetOutput(p.stderr)
 	flags.StringVar(&p.campaign, "campaign", "", "the name to enqueue a file under; by default its own")
+	flags.Func("metadata", "columns that become public metadata, separated by commas", func(names string) error {
+		p.metadata = strings.Split(names, ",")
+		return nil
+	})
 	flags.StringVar(&p.instance, "instance", "default", "a name for the instance of Clerk that the key belongs to")
 	flags.Usage = func() {
 		fmt.Fprintln(p.stderr, "usage: durable [-campaign NAME] [-instance NAME] PEOPLE.csv | enqueue PEOPLE.csv | work | "+

@@ -120,7 +120,7 @@ func (p *program) enqueue(ctx context.Context, s *service, campaign, file string
 	if err != nil {
 		return 0, err
 	}
-	list, err := people.Read(input)
+	list, err := people.Read(input, p.metadata...)
 	if err != nil {
 		return 0, err
 	}

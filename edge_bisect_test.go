@@ -164,3 +164,44 @@ func TestManyBadRequestsStopNobody(t *testing.T) {
 		})
 	}
 }
+
+// TestOneBadRequestUnderOtherBudgets has only one kind of request be in the budget.
+func TestOneBadRequestUnderOtherBudgets(t *testing.T) {
+	for _, budget := range []clerk.Budget{{BulkCreates: 25}, {Creates: 90}, {Creates: 1, BulkCreates: 1, Window: time.Minute}} {
+		for _, name := range []string{"500", "conflict", "429 of its own", "422, cut off", "403 of the edge"} {
+			t.Run(fmt.Sprint(budget, "/", name), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := lifeWith(t)
+					client := clientThrough(t, l.fake, poisoned(l.fake, poisons[name], guest(7)))
+					start := time.Now()
+					results, err := createAll(t, client, guests(60), clerk.WithBudget(budget), clerk.WithProgress(func(clerk.Progress) {
+						require.LessOrEqual(t, time.Since(start), 48*time.Hour)
+					}))
+					require.NoError(t, err)
+					for i, result := range results {
+						require.Equal(t, i != 7, result.Outcome == clerk.OutcomeCreated, "%v", result)
+					}
+					require.Len(t, l.fake.Invitations(), 59)
+					require.LessOrEqual(t, time.Since(start), 12*time.Hour)
+				})
+			})
+		}
+	}
+}
+
+// TestRefusedEverythingEnds has what is before Clerk refuse every write.
+func TestRefusedEverythingEnds(t *testing.T) {
+	for _, name := range []string{"403 of the edge", "404 of a proxy", "409 of no code"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				start := time.Now()
+				results, err := createAll(t, clientThrough(t, l.fake, failingOn(l.fake, http.MethodPost, "", poisons[name])), guests(300))
+				require.Error(t, err)
+				require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				require.Empty(t, results)
+				require.LessOrEqual(t, time.Since(start), time.Hour)
+			})
+		})
+	}
+}

@@ -71,7 +71,7 @@ func TestLongOutageEndsNobody(t *testing.T) {
 // TestRestartsAmongFaults stops runs with IgnoreExisting at random times, among faults
 // and while lists lag, and calls again at once, until all are invited.
 func TestRestartsAmongFaults(t *testing.T) {
-	for seed := range soaking(40, 300) {
+	for seed := range soaking(12, 300) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{Share: 0.2, Seed: uint64(seed)}))

@@ -21,7 +21,7 @@ func TestStoppedRunTellsUnknown(t *testing.T) {
 	for _, ignoreExisting := range []bool{false, true} {
 		for _, share := range []float64{0.2, 0.5} {
 			t.Run(fmt.Sprint(ignoreExisting, "/", share), func(t *testing.T) {
-				for i := range soaking(30, 500) {
+				for i := range soaking(15, 500) {
 					synctest.Test(t, func(t *testing.T) {
 						limits := clerktest.ProductionRateLimits()
 						l := lifeWith(t, clerktest.WithRateLimits(limits), clerktest.WithFaults(clerktest.FaultMix{Share: share, Seed: uint64(i)}))

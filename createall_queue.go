@@ -230,7 +230,7 @@ func (q *queue) failed(b batch, rest []item, failure error, now time.Time) (ende
 		return nil
 	}
 	for i := range rest {
-		rest[i].fail(q.settled, class == classRateLimited, now)
+		rest[i].fail(q.settled, class == classRateLimited && q.streak < outageFailures, now)
 	}
 	if len(b.items) == 1 && len(b.others) == 0 || len(rest) == 1 && b.from == fromParked {
 		return q.failedAlone(rest[0], now)

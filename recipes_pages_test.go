@@ -25,12 +25,12 @@ func describe(err error) string {
 	}
 	meta, _ := clerk.MetaFromError(err)
 	switch {
+	case errors.Is(err, clerk.ErrOutcomeUnknown): // first, as the others may match, too
+		return "perhaps invited: look again in a minute"
 	case errors.Is(err, clerk.ErrRateLimited):
 		return "too many invitations: try again in " + meta.RetryAfter.String()
 	case errors.Is(err, clerk.ErrNotSent):
 		return "not sent: try again"
-	case errors.Is(err, clerk.ErrOutcomeUnknown):
-		return "perhaps invited: look again in a minute"
 	}
 	if refused, ok := errors.AsType[*clerk.ClerkErrors](err); ok {
 		return "refused: " + string(refused.Errors[0].Code) + " " + refused.Errors[0].ParamName()

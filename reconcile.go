@@ -98,13 +98,11 @@ func decide(s situation) decision {
 		return again
 	case s.found == lookupRefused:
 		return reportUnknown
-	case refused && !s.ambiguous: // a bulk, perhaps created in part
+	case refused && (!s.ambiguous || s.definite):
 		if s.settled || !s.thorough {
 			return returnFailure
 		}
-		return again
-	case refused && s.definite:
-		return returnFailure
+		return again // a bulk, perhaps created in part
 	case s.ownRefusal && (s.found == foundOther || s.found == foundOlder && s.settled):
 		return returnFailure
 	case s.found == foundUnclear:
@@ -194,8 +192,8 @@ func findOut[T any](ctx context.Context, r *reconciliation[T]) (T, callMeta, err
 				r.ambiguity.failure = r.failure
 			}
 			failure := r.failure
-			if a := r.ambiguity.failure; classOf(a) == classAmbiguous && r.isOwnRefusal(failure) {
-				failure = a // the refusal says nothing if the call itself is its reason
+			if a := r.ambiguity.failure; classOf(a) == classAmbiguous && (r.isOwnRefusal(failure) || classOf(failure) == classNotSent) {
+				failure = a // what was refused or not sent is only the retry
 			}
 			return *new(T), r.meta, unknownOutcome(failure, lookupErr, ctxErr(ctx))
 		case lookAgain:

@@ -123,6 +123,10 @@ func newClient(out io.Writer, secretKey string) (*clerk.Client, error) {
 		fmt.Fprintln(out, "CLERK_SECRET_KEY is not set: this is the embedded fake, not Clerk.")
 		return clerktest.New().Client()
 	}
+	if baseURL := os.Getenv("CLERK_BASE_URL"); baseURL != "" {
+		fmt.Fprintln(out, "CLERK_BASE_URL is set: this is", baseURL)
+		return clerk.NewClient(secretKey, clerk.WithBaseURL(baseURL))
+	}
 	fmt.Fprintln(out, "CLERK_SECRET_KEY is set: this is the real Clerk.")
 	return clerk.NewClient(secretKey)
 }

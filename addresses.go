@@ -2,6 +2,7 @@ package clerk
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 )
 
@@ -26,9 +27,13 @@ const addressChunk = 1024
 // A knownAddress is the outcome of an address, 0 while it is in the queue, and its
 // invitation.
 type knownAddress struct {
-	outcome  Outcome
-	accepted bool
-	id       [31]byte // padded with 0; Clerk's ids have 31 bytes
+	outcome Outcome
+	status  uint8    // index in knownStatuses
+	id      [31]byte // padded with 0; Clerk's ids have 31 bytes
+}
+
+var knownStatuses = []InvitationStatus{
+	InvitationStatusPending, InvitationStatusAccepted, InvitationStatusExpired, InvitationStatusRevoked,
 }
 
 // get returns what is known of an address.
@@ -45,11 +50,7 @@ func (a *addresses) get(key addressKey) (outcome Outcome, existing *ExistingInvi
 	if id == "" {
 		return known.outcome, nil, true
 	}
-	status := InvitationStatusPending
-	if known.accepted {
-		status = InvitationStatusAccepted
-	}
-	return known.outcome, &ExistingInvitation{id, status}, true
+	return known.outcome, &ExistingInvitation{id, knownStatuses[known.status]}, true
 }
 
 // set records the outcome of an address, and its invitation if it has one.
@@ -68,7 +69,7 @@ func (a *addresses) set(key addressKey, outcome Outcome, existing *ExistingInvit
 	known := knownAddress{outcome: outcome}
 	delete(a.longID, i)
 	if existing != nil {
-		known.accepted = existing.Status == InvitationStatusAccepted
+		known.status = uint8(max(0, slices.Index(knownStatuses, existing.Status))) //nolint:gosec // a short list
 		if copy(known.id[:], existing.ID) < len(existing.ID) {
 			a.longID[i] = existing.ID
 		}

@@ -167,8 +167,8 @@ func ownError(ctx context.Context, err error) error {
 	return err
 }
 
-// isTransient reports whether another attempt may fare better than one that failed with
-// err. It will not after an untrusted certificate or an unusable response or key.
+// isTransient reports whether a retry may succeed after err. It cannot after an untrusted
+// certificate, or an unusable response or key.
 func isTransient(err error) bool {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	return !untrusted && !errors.Is(err, errTooLarge) && !errors.Is(err, errNotJSON) && !errors.Is(err, errUnusableKey) &&

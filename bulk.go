@@ -90,7 +90,7 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error
 
 // lookup finds what was created, on one page for all requests.
 func (b *bulk) lookup(ctx context.Context, l *lookups, failure error) ([]Invitation, finding, error) {
-	about := duplicates(failure)
+	about := duplicateAddresses(failure)
 	for _, status := range l.statuses() {
 		invs, err := l.list(ctx, ListInvitationsRequest{Status: status})
 		if err != nil {
@@ -139,8 +139,8 @@ func (b *bulk) claim(invs []Invitation, l *lookups, about []string) (unclear boo
 	return unclear
 }
 
-// duplicates returns the addresses that a refusal says have an invitation already.
-func duplicates(failure error) []string {
+// duplicateAddresses returns the addresses that a refusal says have an invitation already.
+func duplicateAddresses(failure error) []string {
 	refused, ok := errors.AsType[*ClerkErrors](failure)
 	if !ok || !isDuplicate(failure) {
 		return nil
@@ -169,7 +169,7 @@ func (b *bulk) explain(ctx context.Context, l *lookups, about []string) ([]Invit
 		if err != nil || found != foundNothing && found != foundAll {
 			return nil, found, err
 		}
-		result = foundNothing // or its work shows only now
+		result = foundNothing // not listed yet: look again
 	}
 	return nil, result, nil
 }

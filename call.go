@@ -152,23 +152,17 @@ func (c *call) key(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
 	type answer struct {
-		key      string
-		err      error
-		panicked any
+		key string
+		err error
 	}
-	answered := make(chan answer, 1)
-	go func() {
-		var a answer
-		defer func() {
-			a.panicked = recover()
-			answered <- a
-		}()
-		a.key, a.err = c.client.keyProvider(ctx)
-	}()
 	select {
-	case a := <-answered:
-		if a.panicked != nil {
-			panic(a.panicked)
+	case done := <-async(func() (a answer) {
+		a.key, a.err = c.client.keyProvider(ctx)
+		return a
+	}):
+		a, err := done.get()
+		if err != nil {
+			return "", fmt.Errorf("the secret key function: %w", err)
 		}
 		return a.key, a.err
 	case <-ctx.Done():
@@ -243,7 +237,9 @@ func newRetryingClient(jar http.CookieJar, logger *slog.Logger) *retryablehttp.C
 	return client
 }
 
-// run makes the attempts. It leaves their result in l.last.
+// run makes the attempts. go-retryablehttp drives the loop: attempts.RoundTrip sets
+// l.last, CheckRetry calls plan, which sets l.again and l.wait, Backoff returns l.wait,
+// and PrepareRetry resets the cookies.
 func (l *requestLoop) run(ctx context.Context) {
 	req, err := l.newRequest(ctx)
 	if err != nil {

@@ -29,7 +29,7 @@ type delivery uint8
 const (
 	deliveredNever delivery = iota // certainly not processed by the server
 	deliveredOnce
-	deliveredAgain // net/http has repeated it on a second HTTP/2 connection
+	deliveredAgain // net/http has retried it on another connection
 )
 
 // classify returns the class of an attempt from its response's status, which is 0 if

@@ -28,9 +28,9 @@
 //
 // A call retries for up to a minute; see [RetryConfig]. Reads are retried after any
 // transient failure. A write is retried only if the previous attempt certainly had no
-// effect. After any other failure the library lists the invitations to find out what
-// the write did, and then returns its result or retries it. If the outcome cannot be
-// found out in time, the error is [ErrOutcomeUnknown]. docs/errors-and-retries.md in
+// effect. After any other failure the library looks up the invitations to determine the
+// outcome, and then returns the result or retries the write. If the outcome cannot be
+// determined in time, the error is [ErrOutcomeUnknown]. docs/errors-and-retries.md in
 // the repository has the details and the remaining ambiguity window.
 //
 // # Inviting many

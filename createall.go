@@ -169,10 +169,10 @@ func (o Outcome) String() string {
 //
 // Clerk allows 100 creates and 25 bulk creates an hour for an instance (its "Rate
 // limits" page), so 350 invitations. The default is 90 creates and 25 bulk creates, so
-// 340 invitations; the rest is left to others, such as a request handler. A run keeps
-// its budget in every stretch of time as long as Window, as Clerk does not document
-// whether its hours are fixed or sliding. If others have used up the limit, Clerk
-// refuses a request with status 429, and the run waits for as long as that says.
+// 340 invitations; the rest is left to others, such as a request handler. The budget
+// holds in any period of length Window, as Clerk does not document whether its hours are
+// fixed or sliding. If others have used up the limit, Clerk returns status 429, and the
+// run waits as long as Retry-After says.
 type Budget struct {
 	// Creates and BulkCreates are the requests in each Window. If one of them is 0, the
 	// run makes no such requests.
@@ -186,7 +186,7 @@ var defaultBudget = Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}
 // perWindow returns how many invitations fit into a window.
 func (b Budget) perWindow() int { return b.BulkCreates*MaxBulkInvitations + b.Creates }
 
-// createAllConfig is what holds for one run of CreateAll.
+// createAllConfig is the configuration of one run of CreateAll.
 type createAllConfig struct {
 	callConfig
 
@@ -224,7 +224,7 @@ func WithSkipSince(since time.Time) CreateAllOption {
 
 // WithSkipNone lists nothing and skips no address. A run that is called again then sends
 // every request again and, for those with IgnoreExisting, creates a second invitation.
-// Of WithSkipNone and [WithSkipSince] the last one applies.
+// The last of WithSkipNone and [WithSkipSince] applies.
 func WithSkipNone() CreateAllOption {
 	return createAllOption(func(c *createAllConfig) error {
 		c.skipNone = true

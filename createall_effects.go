@@ -13,7 +13,7 @@ const (
 	rejectsItems effect = iota // one of the batch, or all
 	mayPass                    // the items are sent again later
 	unexplained                // the same, unless it happens again and again
-	endsRun                    // no request would fare better
+	endsRun                    // every request would fail
 )
 
 // maxUnexplained is how many requests in a row may be refused without an explanation, as
@@ -59,8 +59,8 @@ func lookupEnds(failure error) error {
 	return nil
 }
 
-// ambiguousEffect is the effect of an unknown outcome. If the last request met a refusal
-// that asking again does not explain, it would meet it again.
+// ambiguousEffect returns the effect of an unknown outcome. A refusal with an undocumented
+// status ends the run, because a retry would be refused, too.
 func ambiguousEffect(failure error, status int, locked bool) effect {
 	_, readable := errors.AsType[*ClerkErrors](failure)
 	switch {

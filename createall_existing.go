@@ -2,6 +2,7 @@ package clerk
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -24,7 +25,11 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 		return nil
 	}
 	if wait := time.Until(r.listedAt.Add(graceTime)); wait > 0 {
-		r.progress.WaitUntil = time.Now().Add(wait)
+		now := time.Now()
+		if deadline, ok := ctx.Deadline(); ok && !now.Add(wait).Before(deadline) {
+			return outOfTime(wait)
+		}
+		r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = now.Add(wait), "", nil
 		r.reportProgress()
 		if err := sleep(ctx, wait); err != nil {
 			return err
@@ -72,10 +77,11 @@ func (r *run) listExisting(ctx context.Context, since time.Time) error {
 
 func (r *run) recordExisting(inv Invitation) {
 	key := keyOf(inv.EmailAddress)
-	if _, _, ok := r.known.get(key); !r.relisted {
+	if !r.relisted {
 		r.progress.Listed++
-	} else if ok { // listed before, or of this run
-		return
+	}
+	if _, _, ok := r.known.get(key); ok && (r.relisted || !r.config.skipSince.IsZero()) {
+		return // it is of this run, or newer
 	}
 	if inv.Status == InvitationStatusPending || inv.Status == InvitationStatusAccepted {
 		r.known.set(key, OutcomeAlreadyInvited, &ExistingInvitation{inv.ID, inv.Status})
@@ -85,19 +91,20 @@ func (r *run) recordExisting(inv Invitation) {
 // findInvitation finds the invitation that a duplicate_record is about. If the item was
 // sent before, in a bulk that was refused, it may be the run's own: nobody documents that
 // bulks are all or nothing.
-func (r *run) findInvitation(ctx context.Context, it item, refusal error) (*Invitation, *ExistingInvitation) {
+func (r *run) findInvitation(ctx context.Context, it item, refusal error) (*Invitation, *ExistingInvitation, error) {
 	if !it.firstSent.IsZero() {
 		c := *r.call
 		c.restart()
+		c.deadline = c.started.Add(2 * graceTime)
 		w := encodedCreation(&it.request, it.body, nil, "")
 		w.mayRetry = func() bool { return false }
 		a := &ambiguity{firstSent: it.firstSent, failedAt: time.Now(), failure: refusal}
 		inv, _, err := findOut(ctx, &reconciliation[*Invitation]{call: &c, write: w, ambiguity: a, failure: refusal})
-		if err == nil {
-			return inv, nil
+		if sdk, ok := errors.AsType[*SDKError](err); err == nil || ok && sdk.lookup != nil {
+			return inv, nil, err
 		}
 	}
-	return nil, r.findExisting(ctx, it.request.EmailAddress)
+	return nil, r.findExisting(ctx, it.request.EmailAddress), nil
 }
 
 // findExisting returns the newest invitation of an address that is not revoked; nil if

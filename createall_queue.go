@@ -68,7 +68,7 @@ type queue struct {
 	suspects []item        // to be sent first: one of them is the reason for a refusal
 	parked   []parkedGroup // to be sent in turn with ready
 	repeats  []item        // whose address is in the queue
-	settled  int           // items that have a result of their request
+	settled  int           // items in batches that Clerk has answered
 	streak   int           // unexplained failures in a row
 	turn     bool          // of the parked groups
 }
@@ -194,9 +194,9 @@ func (q *queue) unpark() {
 	q.parked, q.ready = stay, slices.Concat(back, q.ready)
 }
 
-// refused records that a batch was refused for a reason in its requests. Those in blamed
-// have a result; the rest, of which created is not a part, is sent again. If nothing was
-// blamed, the rest is bisected.
+// refused records that a batch was refused for a reason in its requests. rest are the
+// items without a result, which are sent again. If no item was blamed, one of rest is the
+// reason, and they are bisected.
 func (q *queue) refused(b batch, rest []item, blamed bool) {
 	q.streak = 0
 	q.settled += len(b.items)
@@ -233,7 +233,7 @@ func (q *queue) failed(b batch, rest []item, failure error, now time.Time) (ende
 		rest[i].fail(q.settled, class == classRateLimited, now)
 	}
 	if len(b.items) == 1 && len(b.others) == 0 || len(rest) == 1 && b.from == fromParked {
-		return q.failedAlone(b, rest[0], now)
+		return q.failedAlone(rest[0], now)
 	}
 	if rest[0].failures < failuresTogether {
 		q.putBack(b, rest, class != classRateLimited)
@@ -262,15 +262,14 @@ func (it *item) fail(settled int, rateLimited bool, now time.Time) {
 }
 
 // failedAlone records that an item failed as the only one of its batch.
-func (q *queue) failedAlone(b batch, it item, now time.Time) (ended []item) {
+func (q *queue) failedAlone(it item, now time.Time) (ended []item) {
 	it.alone++
 	othersSucceed := q.settled > it.settledBefore
-	q.ready = slices.Concat(b.others, q.ready)
 	switch {
 	case it.alone >= failuresAlone && (othersSucceed || now.Sub(it.firstFailed) >= longPatience):
 		return []item{it}
 	case it.failures < failuresTogether:
-		q.putBack(batch{from: fromReady}, []item{it}, len(q.ready) == 0)
+		q.ready = append(q.ready, it)
 	default:
 		q.park([]item{it}, now.Add(min(time.Minute<<min(it.alone, 4), 15*time.Minute)))
 	}

@@ -11,7 +11,7 @@ import (
 func (r *run) report(it item, outcome Outcome, inv *Invitation, existing *ExistingInvitation, err error) error {
 	*r.progress.counter(outcome)++
 	switch outcome {
-	case OutcomeRejected: // the address may fare better with other parameters
+	case OutcomeRejected: // the address may be accepted with other parameters
 		r.known.remove(it.key)
 	case OutcomeCreated:
 		err = nil

@@ -82,8 +82,8 @@ func (r *run) gather(ctx context.Context) error {
 		}
 		now := time.Now()
 		q, wait := &r.queue, r.wait(now)
-		full := r.puller.ended || q.isFull() || q.isDue(now) && (q.turn || len(q.ready) == 0)
-		if full && (wait == 0 || q.isEmpty()) {
+		enough := r.puller.ended || q.isFull() || q.isDue(now) && (q.turn || len(q.ready) == 0)
+		if enough && (wait == 0 || q.isEmpty()) {
 			return nil
 		}
 		var timer <-chan time.Time
@@ -97,14 +97,14 @@ func (r *run) gather(ctx context.Context) error {
 			}
 			timer = time.After(cmp.Or(wait, linger.Sub(now)))
 		}
-		var source <-chan pulled
-		if !full {
+		var source <-chan asyncResult[pulled]
+		if !enough {
 			source = r.puller.ask()
 		}
 		select {
 		case <-ctx.Done():
-		case got := <-source:
-			if err := r.admit(ctx, got); err != nil {
+		case done := <-source:
+			if err := r.admit(ctx, done); err != nil {
 				return err
 			}
 		case <-timer:
@@ -122,8 +122,8 @@ func (r *run) wait(now time.Time) time.Duration {
 
 // admit reports the pulled request if that needs no request to Clerk, and queues it
 // otherwise.
-func (r *run) admit(ctx context.Context, got pulled) error {
-	req, ok, err := r.puller.take(got)
+func (r *run) admit(ctx context.Context, done asyncResult[pulled]) error {
+	req, ok, err := r.puller.take(done)
 	if err != nil || !ok {
 		return err
 	}
@@ -212,7 +212,7 @@ func (r *run) send(ctx context.Context) error {
 		rest = append(rest, it)
 	}
 	sent := a.firstSent
-	if err := r.settle(ctx, b, rest, sent, err); err != nil {
+	if err := r.settle(longer, b, rest, sent, err); err != nil {
 		return err
 	}
 	repeats := r.queue.repeats
@@ -315,8 +315,10 @@ func (r *run) settle(ctx context.Context, b batch, rest []item, sent time.Time, 
 		r.queue.ready = slices.Concat(rest, b.others, r.queue.ready)
 		return failure
 	default:
-		for i := range rest {
-			rest[i].firstSent = cmp.Or(rest[i].firstSent, sent)
+		if c := classOf(failure); c != classNotSent && c != classRateLimited {
+			for i := range rest {
+				rest[i].firstSent = cmp.Or(rest[i].firstSent, sent)
+			}
 		}
 		ended := r.queue.failed(b, rest, failure, time.Now())
 		nothingWorks := r.queue.streak >= maxUnexplained && len(rest) > 0 && rest[0].settledBefore == r.queue.settled
@@ -359,8 +361,11 @@ func (r *run) reject(ctx context.Context, b batch, rest []item, sent time.Time, 
 		var inv *Invitation
 		var existing *ExistingInvitation
 		if outcome == OutcomeAlreadyInvited {
-			if inv, existing = r.findInvitation(ctx, it, refusal); inv != nil {
+			var err error
+			if inv, existing, err = r.findInvitation(ctx, it, refusal); inv != nil {
 				outcome = OutcomeCreated
+			} else if err != nil {
+				outcome, refusal = OutcomeUnknown, err
 			}
 		}
 		if err := r.report(it, outcome, inv, existing, refusal); err != nil {

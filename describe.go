@@ -21,12 +21,18 @@ var documented = map[Operation]map[int]bool{
 	OperationDelete:     {400: true, 404: true},
 }
 
+// isDocumented reports whether the last attempt is a documented refusal of Clerk's.
+func (l *requestLoop) isDocumented() bool {
+	a := &l.last
+	return a.refusal != nil && a.class == classRefused && documented[l.request.operation][a.status]
+}
+
 // failure is the error of a request whose last attempt did not succeed.
 func (l *requestLoop) failure() error {
 	a, meta := &l.last, l.meta()
 	if a.refusal != nil {
 		a.refusal.ResponseMeta, a.refusal.class, a.refusal.Body = meta.ResponseMeta, a.class, a.body
-		if a.class == classRefused && documented[meta.Operation][a.status] {
+		if l.isDocumented() {
 			return a.refusal
 		}
 	}
@@ -93,11 +99,12 @@ func (a *attempt) shape() string {
 	return fmt.Sprintf("%s, %d bytes", oneLine(cmp.Or(a.contentType(), "no content type")), a.size)
 }
 
-// log writes the attempt's record. Of the request it has only the operation.
+// log writes the attempt's record. It has the operation and the route, but no address,
+// query or body.
 func (l *requestLoop) log(ctx context.Context, logger *slog.Logger) {
 	a := &l.last
 	level := slog.LevelWarn
-	if a.class == classSucceeded || documented[l.request.operation][a.status] {
+	if a.class == classSucceeded || l.isDocumented() {
 		level = slog.LevelDebug
 	}
 	attrs := []slog.Attr{

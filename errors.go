@@ -37,9 +37,9 @@ var (
 	// safe to call again. The cause is a failed connection or secret key function, or a
 	// context that ended before the request was sent.
 	ErrNotSent = errors.New("clerk: the request was not sent")
-	// ErrOutcomeUnknown: a write may have been carried out, or not, and the library could
-	// not find out in time. Do not simply call again: with IgnoreExisting that may
-	// create a second invitation. Find out later with FindPending or Get.
+	// ErrOutcomeUnknown: the write may or may not have taken effect, and the library could
+	// not determine which in time. Do not call again without checking: with IgnoreExisting
+	// that may create a second invitation. Check later with FindPending or Get.
 	ErrOutcomeUnknown = errors.New("clerk: the outcome of the write is unknown")
 	// ErrOldNotRevoked: Resend has created the new invitation, but could not revoke the
 	// old one. Until it is revoked or expires, both links work.

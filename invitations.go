@@ -109,10 +109,9 @@ func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*Invita
 //
 // The result has an invitation for each request. Match them by address, as Clerk does
 // not document the order. A refusal is about the whole request; only
-// [ErrDuplicateInvitation] names addresses. That Clerk creates all invitations or none
-// is likely, but not documented: after a refusal the library lists what was created. If
-// that is a part, or cannot be found out, the error is [ErrOutcomeUnknown] and wraps the
-// refusal.
+// [ErrDuplicateInvitation] names addresses. Clerk does not document whether a bulk is
+// atomic, so the library lists what was created after a refusal. If only some were
+// created, or it cannot tell, the error is [ErrOutcomeUnknown], which wraps the refusal.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
 	c, err := s.beginCall(OperationBulkCreate, opts)
 	if err != nil {
@@ -160,9 +159,9 @@ func revocation(id string) write[*Invitation] {
 	}
 }
 
-// Delete erases an invitation, whatever its status, and Clerk's copies of its email. It
-// serves erasure requests, and touches no user with the same address (Clerk's reference,
-// "deleteInvitation"). Whether the link of a pending invitation stops working is not
+// Delete permanently deletes an invitation with any status, and Clerk's copies of its
+// email, for example on an erasure request. A user with the same address is not affected
+// (Clerk's reference, "deleteInvitation"). Whether the link of a pending invitation stops working is not
 // documented: revoke it first.
 //
 // An unknown id is [ErrNotFound] (the status is inferred). If a request fails with an

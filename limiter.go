@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A limiter allows so many requests in any stretch of time as long as its window. So
-// kept, the limit holds whether the server counts over a sliding or a fixed window.
+// A limiter allows at most limit requests in any period of length window. That also
+// satisfies a server that counts in fixed windows.
 type limiter struct {
 	limit    int
 	window   time.Duration

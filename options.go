@@ -42,7 +42,7 @@ type SharedOption interface {
 	CreateAllOption
 }
 
-// clientConfig is what holds for the lifetime of a client.
+// clientConfig is the configuration of a client.
 type clientConfig struct {
 	callConfig // the defaults of its calls
 
@@ -55,7 +55,7 @@ type clientConfig struct {
 	skew             *clockSkew   // shared with derived clients
 }
 
-// callConfig is what holds for one call.
+// callConfig is the configuration of one call.
 type callConfig struct {
 	baseURL        string
 	allowHTTP      bool          // also to a host that is not loopback

@@ -3,6 +3,7 @@ package clerk
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // loop over the sequence starts again. An error is yielded once, with a zero Invitation,
 // and ends the sequence; MaxElapsedTime applies to each page.
 //
-// Do not change during the loop what req selects. An invitation that leaves the list,
+// Do not change the selected invitations during the loop. An invitation that leaves the list,
 // for example by being revoked, shifts later ones onto pages already read, so they are
 // skipped: collect the ids first. In another order than oldest first, a new invitation
 // shifts the others back; one that appears on two adjacent pages is yielded once.
@@ -74,7 +75,7 @@ func (c *call) finishPage(meta callMeta, err error) error {
 }
 
 // WithPrefetch makes All request up to that many pages ahead of the loop, concurrently,
-// once the first page has told how many there are. The order is kept. If req.OrderBy is
+// after the first page, which has the total. The order is kept. If req.OrderBy is
 // neither empty nor OrderByCreatedAt, it is one page at most, as new invitations could
 // move others between concurrent requests. 0, the default, turns it off.
 //
@@ -90,8 +91,8 @@ func WithPrefetch(pages int) AllOption {
 	})
 }
 
-// pages returns the pages of a list, each without what the page before has, too. It
-// sets *last to the metadata of each page.
+// pages returns the pages of a list, each without the invitations that the previous page
+// also has. It sets *last to the metadata of each page.
 func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *callMeta) iter.Seq2[[]Invitation, error] {
 	req.Paginated = nil
 	req.Limit = cmp.Or(req.Limit, MaxListLimit)
@@ -99,7 +100,7 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *call
 	return func(yield func([]Invitation, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel() // ends the requests made ahead
-		p := &pager{call: c, request: req, end: req.Offset + 1, prefetch: c.prefetch}
+		p := &pager{call: c, request: req, end: req.Offset + 1 /* to request the first page */, prefetch: c.prefetch}
 		if req.OrderBy != OrderByCreatedAt {
 			p.prefetch = min(p.prefetch, 1)
 		}
@@ -127,11 +128,11 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *call
 // A pager requests pages.
 type pager struct {
 	call     *call
-	request  ListInvitationsRequest // the next one
-	prefetch int                    // pages to request ahead
-	end      int                    // where the list ends, as far as is known
-	ahead    []<-chan page          // requested already, in order
-	limiter  limiter                // of what is requested ahead
+	request  ListInvitationsRequest     // the next one
+	prefetch int                        // pages to request ahead
+	end      int                        // where the list ends, as far as is known
+	ahead    []<-chan asyncResult[page] // requested already, in order
+	limiter  limiter                    // of what is requested ahead
 }
 
 // A page is the result of a request.
@@ -141,21 +142,21 @@ type page struct {
 	err      error
 	meta     callMeta
 	attempts int
-	panicked any // the panic of a request made ahead
 }
 
 // next returns the next page.
 func (p *pager) next(ctx context.Context, last *callMeta) ([]Invitation, error) {
 	var got page
 	if len(p.ahead) > 0 {
-		got = <-p.ahead[0]
+		done := <-p.ahead[0]
 		p.ahead = p.ahead[1:]
+		var err error
+		if got, err = done.get(); err != nil {
+			return nil, fmt.Errorf("a page requested ahead: %w", err)
+		}
 	} else {
 		got = getPage(ctx, *p.call, p.request)
 		p.request.Offset += p.request.Limit
-	}
-	if got.panicked != nil {
-		panic(got.panicked)
 	}
 	*last = got.meta
 	p.call.attempts += got.attempts
@@ -186,17 +187,11 @@ func (p *pager) requestAhead(ctx context.Context) {
 		req, now := p.request, time.Now()
 		wait := p.limiter.wait(now)
 		p.limiter.count(now.Add(wait))
-		coming, c := make(chan page, 1), *p.call
-		go func() {
-			var got page
-			defer func() {
-				got.panicked = recover()
-				coming <- got
-			}()
+		c := *p.call
+		p.ahead = append(p.ahead, async(func() page {
 			_ = sleep(ctx, wait) // an end of ctx ends the request, too
-			got = getPage(ctx, c, req)
-		}()
-		p.ahead = append(p.ahead, coming)
+			return getPage(ctx, c, req)
+		}))
 		p.request.Offset += p.request.Limit
 	}
 }

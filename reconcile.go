@@ -98,10 +98,13 @@ func decide(s situation) decision {
 		return again
 	case s.found == lookupRefused:
 		return reportUnknown
-	case refused && !s.ambiguous && (s.settled || !s.thorough), refused && s.ambiguous && s.definite:
-		return returnFailure
-	case refused && !s.ambiguous:
+	case refused && !s.ambiguous: // a bulk, perhaps created in part
+		if s.settled || !s.thorough {
+			return returnFailure
+		}
 		return again
+	case refused && s.definite:
+		return returnFailure
 	case s.ownRefusal && (s.found == foundOther || s.found == foundOlder && s.settled):
 		return returnFailure
 	case s.found == foundUnclear:
@@ -249,7 +252,8 @@ func (r *reconciliation[T]) situation(ctx context.Context, found finding, lookup
 		definite:  class == classRefused && !ownRefusal && isDefinite(r.failure),
 		ambiguous: r.ambiguity.failure != nil,
 		settled:   began.Sub(r.failedAt) >= r.grace(),
-		mayRetry:  (r.mayRetry == nil || r.mayRetry()) && (r.meta.StatusCode != 0 || *r.retry.RetryConnectionErrors),
+		mayRetry: (r.mayRetry == nil || r.mayRetry()) && (r.meta.StatusCode != 0 || *r.retry.RetryConnectionErrors) &&
+			!errors.Is(r.failure, errMismatch), // a retry would get the same response
 	}
 	var asked time.Duration // by Retry-After; that of a 429 is about other requests
 	if r.meta.StatusCode != http.StatusTooManyRequests {
@@ -283,8 +287,8 @@ func isDefinite(failure error) bool {
 	return !isSDK || hasCode(failure, CodeNotAllowedAccess)
 }
 
-// unknownOutcome is the error of a call that could not find out what its write did. Of
-// the lookup it has the text alone, as the lookup's error says nothing of the write.
+// unknownOutcome is the error of a call that could not find out what its write did. It
+// includes the lookup's error only as text, so that errors.Is does not match it.
 func unknownOutcome(failure, lookup, ended error) error {
 	if lookup == nil && ended == nil && classOf(failure) == classAmbiguous {
 		return failure

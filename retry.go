@@ -100,7 +100,7 @@ func (b BackoffStrategy) interval(attempt int) time.Duration {
 
 // wait returns how long to wait after an attempt, with full jitter.
 func (b BackoffStrategy) wait(attempt int) time.Duration {
-	return max(1, rand.N(b.interval(attempt))) //nolint:gosec // jitter is no secret
+	return 1 + rand.N(max(1, b.interval(attempt))) //nolint:gosec // jitter is no secret
 }
 
 // plan decides whether there is another attempt, and how long to wait before it.

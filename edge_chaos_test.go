@@ -28,7 +28,7 @@ func TestCreateAllAmongEverything(t *testing.T) {
 						Share: 0.15, Seed: uint64(seed), // the parts of bulks are creates
 						Operations: []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate},
 					}))
-					names := []string{"422", "user exists", "422 of no code", "422, cut off", "409", "500"}
+					names := []string{"422", "user exists", "422, cut off", "409", "500"}
 					transport := partial(fake, func(_ int, addresses []string) (int, httpmock.Responder) {
 						if random.IntN(8) > 0 {
 							return 0, nil

@@ -75,7 +75,7 @@ func (r *run) settle(ctx context.Context, it item, made clerk.CreateResult) {
 		cancelled, err = r.keep(ctx, it, state, id, problem)
 	}
 	if err != nil {
-		r.doubts = append(r.doubts, doubt{it, err.Error()})
+		r.unknowns = append(r.unknowns, unknown{it, err.Error()})
 	}
 	if cancelled {
 		r.stop(errCancelled)
@@ -166,7 +166,7 @@ func (r *run) settleCancelled(ctx context.Context) error {
 			_, err = r.keep(ctx, it, state, id, "")
 		}
 		if err != nil {
-			r.doubts = append(r.doubts, doubt{it, err.Error()})
+			r.unknowns = append(r.unknowns, unknown{it, err.Error()})
 		}
 	}
 	return err

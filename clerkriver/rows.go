@@ -230,7 +230,7 @@ func (r *run) end(ctx context.Context, pause string, problem error, unknown bool
 		attempts = 1
 	}
 	return pgx.BeginFunc(ctx, r.c.pool, func(tx pgx.Tx) error {
-		for _, d := range r.doubts {
+		for _, d := range r.unknowns {
 			if _, err := tx.Exec(ctx, r.c.sql(`UPDATE SCHEMA.clerkriver_rows
 				SET state = 'waiting', attempts = least(attempts + 1, 1000), problem = $4
 				WHERE campaign_id = $1 AND place = $2 AND run = $3 AND state = 'sending'`),

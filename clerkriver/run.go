@@ -50,8 +50,8 @@ type run struct {
 	pulled  []item // that it is yet to be given
 	pullErr error
 
-	doubts []doubt // rows that may have been sent, but have no result
-	cause  error   // of the wait that CreateAll began
+	unknowns []unknown // rows that may have been sent, but have no result
+	cause    error     // of the wait that CreateAll began
 }
 
 // A group is the campaigns that one run of CreateAll can send: all that skip whoever has
@@ -61,8 +61,8 @@ type group struct {
 	since    time.Time
 }
 
-// A doubt is a row that may have been sent, and why its outcome was not kept.
-type doubt struct {
+// An unknown is a row that may have been sent, and why its outcome was not kept.
+type unknown struct {
 	item
 
 	problem string
@@ -99,9 +99,9 @@ func (r *run) work(ctx context.Context) error {
 	}
 	endBeats()
 	beats.Wait()
-	pause, problem := r.judge(failure)
-	if err = errors.Join(err, problem); err == nil && len(r.doubts) > 0 {
-		err = errors.New(r.doubts[len(r.doubts)-1].problem)
+	pause, problem := r.classify(failure)
+	if err = errors.Join(err, problem); err == nil && len(r.unknowns) > 0 {
+		err = errors.New(r.unknowns[len(r.unknowns)-1].problem)
 	}
 	return errors.Join(err, r.end(ctx, pause, err, errors.Is(failure, clerk.ErrOutcomeUnknown)))
 }
@@ -168,9 +168,9 @@ func (r *run) observe(p clerk.Progress) {
 	}
 }
 
-// judge says what the failure of CreateAll means: a reason to pause all campaigns, or a
+// classify says what the failure of CreateAll means: a reason to pause all campaigns, or a
 // problem to report.
-func (r *run) judge(failure error) (pause string, problem error) {
+func (r *run) classify(failure error) (pause string, problem error) {
 	sdk, isSDK := errors.AsType[*clerk.SDKError](failure)
 	cause := context.Cause(r.ctx)
 	problem = failure

@@ -113,8 +113,8 @@ func TestGoSDK(t *testing.T) {
 		ExpiresInDays: new(int64(7)), TemplateSlug: new("waitlist_invitation"),
 	})
 	require.NoError(t, err)
-	stands := s.fake.Invitations()
-	made := stands[len(stands)-1]
+	existing := s.fake.Invitations()
+	made := existing[len(existing)-1]
 	require.Equal(t, []any{made.ID, "go@example.com", "pending", made.URL, int64(made.ExpiresAt), int64(made.CreatedAt), `{"role":"admin"}`},
 		[]any{inv.ID, inv.EmailAddress, inv.Status, inv.URL, *inv.ExpiresAt, inv.CreatedAt, string(inv.PublicMetadata)})
 

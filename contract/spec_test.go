@@ -79,7 +79,7 @@ var exceptions = []exception{
 	},
 	{
 		"a proxy's 502",
-		"What stands between is not Clerk, and not in its document.",
+		"A proxy is not Clerk, and its responses are not in the document.",
 		func(e *exchange) bool { return e.status == 502 },
 	},
 	{

@@ -1,5 +1,5 @@
-// Runs Clerk's JavaScript client through the cases of peers_test.go, against the fake,
-// and prints what came of each as JSON.
+// Calls the fake with Clerk's JavaScript client, in the cases of peers_test.go, and prints
+// the results as JSON.
 import { createClerkClient } from '@clerk/backend';
 
 const stage = JSON.parse(process.env.STAGE);

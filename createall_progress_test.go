@@ -76,3 +76,28 @@ func TestWithProgressCallsEachReport(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, [2]int{10, 10}, calls)
 }
+
+// TestEstimateEndAgreesWithTheWaitForOthers: others have used up the limits a while ago.
+func TestEstimateEndAgreesWithTheWaitForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limited(t, false)
+		for i := range 100 {
+			_, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: fmt.Sprintf("other%d@example.com", i)})
+			require.NoError(t, err)
+		}
+		for i := range 25 {
+			_, err := l.client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{{EmailAddress: fmt.Sprintf("bulk%d@example.com", i)}})
+			require.NoError(t, err)
+		}
+		time.Sleep(50 * time.Minute)
+		const n = 15
+		var last clerk.Progress
+		_, err := createAll(t, l.client, guests(n), clerk.WithProgress(func(p clerk.Progress) {
+			if last = p; !p.WaitUntil.IsZero() && p.WaitFor != "" {
+				require.Equal(t, p.WaitUntil, p.EstimateEnd(n))
+			}
+		}))
+		require.NoError(t, err)
+		require.Equal(t, n, last.Created)
+	})
+}

@@ -41,10 +41,14 @@ func (l *limiter) wait(now time.Time) time.Duration {
 	return max(0, wait)
 }
 
-// renewal returns how long it is until a request that was made no longer counts.
+// renewal returns how long it is until more requests may be made than now: until a request
+// no longer counts or, if the server refused one, until it is to be asked again.
 func (l *limiter) renewal(now time.Time) time.Duration {
-	if l.limit == 0 {
+	switch {
+	case l.limit == 0:
 		return never
+	case now.Before(l.until) && len(l.times) < l.limit:
+		return l.until.Sub(now)
 	}
 	for _, t := range l.times {
 		if since := now.Sub(t); since < l.window {

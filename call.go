@@ -100,18 +100,24 @@ func (c *call) restart() {
 // beginCall starts a call with the caller's options.
 func (s *InvitationsService) beginCall(op Operation, opts []CallOption) (*call, error) {
 	c := s.begin(op)
-	for _, opt := range opts {
-		if opt == nil {
-			return c, invalid(op, errNilOption)
-		}
-		if err := opt.applyToCall(&c.callConfig); err != nil {
-			return c, invalid(op, err)
-		}
-	}
 	if len(opts) == 0 {
 		return c, nil
 	}
+	err := applyAll(opts, func(o CallOption) error { return o.applyToCall(&c.callConfig) })
+	if err != nil {
+		return c, invalid(op, err)
+	}
 	return c, c.configured()
+}
+
+// runCall starts a call with the caller's options, makes its requests with f, and ends it.
+func runCall[T any](s *InvitationsService, op Operation, opts []CallOption, f func(*call) (T, callMeta, error)) (T, error) {
+	c, err := s.beginCall(op, opts)
+	if err != nil {
+		return *new(T), c.finish(callMeta{}, err)
+	}
+	result, meta, err := f(c)
+	return result, c.finish(meta, err)
 }
 
 // configured is called when options have changed the call's configuration.

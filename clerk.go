@@ -115,13 +115,8 @@ func (c *Client) With(opts ...Option) (*Client, error) {
 }
 
 func newClient(cfg clientConfig, opts []Option) (*Client, error) {
-	for _, opt := range opts {
-		if opt == nil {
-			return nil, invalid("", errNilOption)
-		}
-		if err := opt.applyToClient(&cfg); err != nil {
-			return nil, invalid("", err)
-		}
+	if err := applyAll(opts, func(o Option) error { return o.applyToClient(&cfg) }); err != nil {
+		return nil, invalid("", err)
 	}
 	if cfg.staticKey == "" && cfg.keyProvider == nil {
 		return nil, invalid("", &InputError{Field: "secret key", Problem: "is empty"})

@@ -52,13 +52,8 @@ func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[Cr
 func (s *InvitationsService) beginCreateAll(requests iter.Seq[CreateInvitationRequest], opts []CreateAllOption) (*call, createAllConfig, error) {
 	c := s.begin("")
 	cfg := createAllConfig{callConfig: c.callConfig, budget: defaultBudget}
-	for _, opt := range opts {
-		if opt == nil {
-			return nil, cfg, invalid("", errNilOption)
-		}
-		if err := opt.applyToCreateAll(&cfg); err != nil {
-			return nil, cfg, invalid("", err)
-		}
+	if err := applyAll(opts, func(o CreateAllOption) error { return o.applyToCreateAll(&cfg) }); err != nil {
+		return nil, cfg, invalid("", err)
 	}
 	if requests == nil {
 		return nil, cfg, invalid("", &InputError{"requests", "is nil"})

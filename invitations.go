@@ -43,12 +43,9 @@ func (s InvitationsService) Format(f fmt.State, _ rune) {
 // belongs to a user, [ErrUserExists]. [ErrOutcomeUnknown] means that the invitation may
 // have been created: FindPending finds out later.
 func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
-	c, err := s.beginCall(OperationCreate, opts)
-	if err != nil {
-		return nil, c.finish(callMeta{}, err)
-	}
-	inv, meta, err := reconcile(ctx, c, creation(req, ""), nil)
-	return inv, c.finish(meta, err)
+	return runCall(s, OperationCreate, opts, func(c *call) (*Invitation, callMeta, error) {
+		return reconcile(ctx, c, creation(req, ""), nil)
+	})
 }
 
 // creation is the write that creates one invitation, next to an older one that is known.
@@ -91,12 +88,9 @@ func isRefusedAs(failure, sentinel error) bool {
 
 // List returns one page of invitations. For all pages, use [InvitationsService.All].
 func (s *InvitationsService) List(ctx context.Context, req ListInvitationsRequest, opts ...CallOption) (*InvitationList, error) {
-	c, err := s.beginCall(OperationList, opts)
-	if err != nil {
-		return nil, c.finish(callMeta{}, err)
-	}
-	list, meta, err := listPage(ctx, c, req)
-	return list, c.finish(meta, err)
+	return runCall(s, OperationList, opts, func(c *call) (*InvitationList, callMeta, error) {
+		return listPage(ctx, c, req)
+	})
 }
 
 func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*InvitationList, callMeta, error) {
@@ -113,13 +107,11 @@ func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*Invita
 // atomic, so the library lists what was created after a refusal. If only some were
 // created, or it cannot tell, the error is [ErrOutcomeUnknown], which wraps the refusal.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
-	c, err := s.beginCall(OperationBulkCreate, opts)
-	if err != nil {
-		return nil, c.finish(callMeta{}, err)
-	}
-	b := newBulk(reqs)
-	invs, meta, err := reconcile(ctx, c, b.creation(), nil)
-	return invs, c.finish(meta, b.partly(err))
+	return runCall(s, OperationBulkCreate, opts, func(c *call) ([]Invitation, callMeta, error) {
+		b := newBulk(reqs)
+		invs, meta, err := reconcile(ctx, c, b.creation(), nil)
+		return invs, meta, b.partly(err)
+	})
 }
 
 // Revoke revokes an invitation, so that its link no longer works, and returns it. The
@@ -129,12 +121,9 @@ func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvita
 // [ErrAlreadyRevoked] or [ErrAlreadyAccepted]. [ErrOutcomeUnknown] means that the
 // invitation may have been revoked: Get finds out later.
 func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
-	c, err := s.beginCall(OperationRevoke, opts)
-	if err != nil {
-		return nil, c.finish(callMeta{}, err)
-	}
-	inv, meta, err := reconcile(ctx, c, revocation(invitationID), nil)
-	return inv, c.finish(meta, err)
+	return runCall(s, OperationRevoke, opts, func(c *call) (*Invitation, callMeta, error) {
+		return reconcile(ctx, c, revocation(invitationID), nil)
+	})
 }
 
 func revocation(id string) write[*Invitation] {
@@ -167,12 +156,9 @@ func revocation(id string) write[*Invitation] {
 // An unknown id is [ErrNotFound] (the status is inferred). If a request fails with an
 // ambiguous error and the invitation is gone then, Delete succeeds.
 func (s *InvitationsService) Delete(ctx context.Context, invitationID string, opts ...CallOption) (*DeletedObject, error) {
-	c, err := s.beginCall(OperationDelete, opts)
-	if err != nil {
-		return nil, c.finish(callMeta{}, err)
-	}
-	deleted, meta, err := reconcile(ctx, c, deletion(invitationID), nil)
-	return deleted, c.finish(meta, err)
+	return runCall(s, OperationDelete, opts, func(c *call) (*DeletedObject, callMeta, error) {
+		return reconcile(ctx, c, deletion(invitationID), nil)
+	})
 }
 
 func deletion(id string) write[*DeletedObject] {
@@ -204,15 +190,12 @@ func deletion(id string) write[*DeletedObject] {
 // Get lists what Clerk finds for the id, on all pages, and returns the one that matches
 // exactly. If there is none, the error is [ErrNotFound].
 func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
-	c, err := s.beginCall(OperationList, opts)
-	if err == nil {
-		err = wrapInvalid(OperationList, checkID(invitationID))
-	}
-	if err != nil {
-		return nil, c.finish(callMeta{}, err)
-	}
-	inv, meta, err := c.get(ctx, invitationID)
-	return inv, c.finish(meta, err)
+	return runCall(s, OperationList, opts, func(c *call) (*Invitation, callMeta, error) {
+		if err := checkID(invitationID); err != nil {
+			return nil, callMeta{}, invalid(OperationList, err)
+		}
+		return c.get(ctx, invitationID)
+	})
 }
 
 func (c *call) get(ctx context.Context, id string) (inv *Invitation, meta callMeta, err error) {
@@ -229,18 +212,15 @@ func (c *call) get(ctx context.Context, id string) (inv *Invitation, meta callMe
 // addresses, without regard to case, on all pages of what Clerk finds. If there is none,
 // the error is [ErrNotFound].
 func (s *InvitationsService) FindPending(ctx context.Context, emailAddress string, opts ...CallOption) (*Invitation, error) {
-	c, err := s.beginCall(OperationList, opts)
-	if problem := addressProblem(emailAddress); err == nil && problem != "" {
-		err = invalid(OperationList, &InputError{"email_address", problem})
-	}
-	if err != nil {
-		return nil, c.finish(callMeta{}, err)
-	}
-	pending := ListInvitationsRequest{Query: emailAddress, Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
-	inv, meta, err := c.find(ctx, pending, func(inv Invitation) bool {
-		return inv.Status == InvitationStatusPending && strings.EqualFold(inv.EmailAddress, emailAddress)
+	return runCall(s, OperationList, opts, func(c *call) (*Invitation, callMeta, error) {
+		if problem := addressProblem(emailAddress); problem != "" {
+			return nil, callMeta{}, invalid(OperationList, &InputError{"email_address", problem})
+		}
+		pending := ListInvitationsRequest{Query: emailAddress, Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
+		return c.find(ctx, pending, func(inv Invitation) bool {
+			return inv.Status == InvitationStatusPending && strings.EqualFold(inv.EmailAddress, emailAddress)
+		})
 	})
-	return inv, c.finish(meta, err)
 }
 
 // find returns the first invitation of a list that is wanted.
@@ -270,20 +250,15 @@ func (c *call) find(ctx context.Context, req ListInvitationsRequest, isWanted fu
 // may have been created: FindPending finds out. MaxElapsedTime bounds all requests
 // together.
 func (s *InvitationsService) Resend(ctx context.Context, invitationID string, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
-	c, err := s.beginCall(OperationCreate, opts)
-	if err == nil {
-		err = wrapInvalid(OperationCreate, checkID(invitationID))
-	}
-	if probe := req; err == nil { // before any request
+	return runCall(s, OperationCreate, opts, func(c *call) (*Invitation, callMeta, error) {
+		probe := req // to reject it before any request
 		probe.EmailAddress = cmp.Or(req.EmailAddress, "of the old invitation")
-		_, err = probe.encode()
-		err = wrapInvalid(OperationCreate, err)
-	}
-	if err != nil {
-		return nil, c.finish(callMeta{}, err)
-	}
-	inv, meta, err := c.resend(ctx, invitationID, req)
-	return inv, c.finish(meta, err)
+		_, err := probe.encode()
+		if err := cmp.Or(checkID(invitationID), err); err != nil {
+			return nil, callMeta{}, invalid(OperationCreate, err)
+		}
+		return c.resend(ctx, invitationID, req)
+	})
 }
 
 func (c *call) resend(ctx context.Context, id string, req CreateInvitationRequest) (*Invitation, callMeta, error) {
@@ -322,11 +297,4 @@ func likeOld(req CreateInvitationRequest, old *Invitation) (CreateInvitationRequ
 		}
 	}
 	return req, nil
-}
-
-func wrapInvalid(op Operation, err error) error {
-	if err == nil {
-		return nil
-	}
-	return invalid(op, err)
 }

@@ -91,7 +91,18 @@ func (o callOption) applyToAll(c *callConfig) error                 { return o(c
 func (o allOption) applyToAll(c *callConfig) error                  { return o(c) }
 func (o createAllOption) applyToCreateAll(c *createAllConfig) error { return o(c) }
 
-var errNilOption = &InputError{Field: "option", Problem: "is nil"}
+// applyAll applies options, none of which may be nil.
+func applyAll[O comparable](opts []O, apply func(O) error) error {
+	for _, opt := range opts {
+		if opt == *new(O) {
+			return &InputError{Field: "option", Problem: "is nil"}
+		}
+		if err := apply(opt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // WithRetry sets how calls are retried. A zero field means the library's default, also
 // if the client has another setting; see [RetryConfig].

@@ -47,13 +47,8 @@ func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest
 
 func (s *InvitationsService) beginAll(opts []AllOption) (*call, error) {
 	c := s.begin(OperationList)
-	for _, opt := range opts {
-		if opt == nil {
-			return c, invalid(OperationList, errNilOption)
-		}
-		if err := opt.applyToAll(&c.callConfig); err != nil {
-			return c, invalid(OperationList, err)
-		}
+	if err := applyAll(opts, func(o AllOption) error { return o.applyToAll(&c.callConfig) }); err != nil {
+		return c, invalid(OperationList, err)
 	}
 	return c, c.configured()
 }

@@ -208,3 +208,35 @@ func TestCreateAllFindsPartOfARefusedBulk(t *testing.T) {
 		require.Len(t, l.fake.Invitations(), 10)
 	})
 }
+
+// TestRefusalOfABulkBlamesNobodyElse has a bulk refused for one of its requests, and
+// lookups fail for a while, so that its items are sent again one by one.
+func TestRefusalOfABulkBlamesNobodyElse(t *testing.T) {
+	for _, outage := range []time.Duration{30 * time.Second, 5 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			l.fake.AddUser(guest(3))
+			start, lists := time.Now(), 0
+			client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				if req.Method == http.MethodGet {
+					if lists++; lists > 2 && time.Since(start) < outage {
+						return reply(404, ``)(req)
+					}
+				}
+				return l.fake.RoundTrip(req)
+			}), clerk.WithSecretKeyFunc(l.key))
+			results, err := createAll(t, client, requestsFor(10, func(i int) clerk.CreateInvitationRequest {
+				return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: true}
+			}))
+			require.NoError(t, err)
+			for i, result := range results {
+				want := clerk.OutcomeCreated
+				if i == 3 { // in a single create, ignore_existing overrules that it is a user
+					require.Contains(t, []clerk.Outcome{clerk.OutcomeUserExists, clerk.OutcomeCreated}, result.Outcome)
+					continue
+				}
+				require.Equal(t, want, result.Outcome, i)
+			}
+		})
+	}
+}

@@ -206,6 +206,9 @@ func (r *run) send(ctx context.Context) error {
 			}
 			continue
 		}
+		if a.failure != nil { // an earlier request of the batch may have been carried out
+			it.firstSent = cmp.Or(it.firstSent, a.firstSent)
+		}
 		if it.ambiguity = a; !errors.Is(err, ErrOutcomeUnknown) {
 			it.ambiguity = ambiguity{}
 		}

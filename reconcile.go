@@ -188,14 +188,15 @@ func findOut[T any](ctx context.Context, r *reconciliation[T]) (T, callMeta, err
 		case returnFailure:
 			return *new(T), r.meta, r.failure
 		case reportUnknown:
-			if r.ambiguity.failure == nil { // a refusal, of which a part may have been carried out
-				r.ambiguity.failure = r.failure
-			}
 			failure := r.failure
-			if a := r.ambiguity.failure; classOf(a) == classAmbiguous && (r.isOwnRefusal(failure) || classOf(failure) == classNotSent) {
+			if a := r.ambiguity.failure; a != nil && (r.isOwnRefusal(failure) || classOf(failure) == classNotSent) {
 				failure = a // what was refused or not sent is only the retry
 			}
-			return *new(T), r.meta, unknownOutcome(failure, lookupErr, ctxErr(ctx))
+			unknown := unknownOutcome(failure, lookupErr, ctxErr(ctx))
+			if r.ambiguity.failure == nil { // a refused bulk, perhaps created in part
+				r.ambiguity.failure = unknown
+			}
+			return *new(T), r.meta, unknown
 		case lookAgain:
 			_ = sleep(ctx, r.untilLookup) // an end of ctx ends the next lookup
 		case retryWrite:

@@ -19,6 +19,7 @@ import (
 // TestCreateAllWaitsOutAnOutage has an outage of five hours, during which the run must
 // back off.
 func TestCreateAllWaitsOutAnOutage(t *testing.T) {
+	t.Parallel()
 	for name, failure := range map[string]httpmock.Responder{
 		"500":          reply(500, ``),
 		"503":          reply(503, ``, "Retry-After", "1800"),

@@ -15,6 +15,7 @@ import (
 // TestCreateAllResumesAfterAKill kills a run at random points, before or after Clerk has
 // carried out the request, and starts it again with the same requests until it ends.
 func TestCreateAllResumesAfterAKill(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(10) {
 		for _, ignoreExisting := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {

@@ -86,6 +86,7 @@ var poisons = map[string]httpmock.Responder{
 
 // TestOneBadRequestStopsNobody has some requests always fail, among good ones.
 func TestOneBadRequestStopsNobody(t *testing.T) {
+	t.Parallel()
 	for name, answer := range poisons {
 		for i, bad := range [][]int{{3, 13, 23, 33, 43, 53, 63, 73, 83, 93, 97}, {0}, {50}, {99}} {
 			for _, ignoreExisting := range []bool{false, true} {

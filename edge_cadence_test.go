@@ -26,6 +26,7 @@ func soaking(brief, full int) int {
 // TestCreateOutlastsAmbiguousFailures has the first requests of each Create with
 // IgnoreExisting fail ambiguously, without being carried out.
 func TestCreateOutlastsAmbiguousFailures(t *testing.T) {
+	t.Parallel()
 	n := soaking(100, 300)
 	for _, fault := range []clerktest.Fault{clerktest.FaultErrorBefore, clerktest.FaultDropBefore} {
 		for failures, limit := range map[int]time.Duration{
@@ -56,6 +57,7 @@ func TestCreateOutlastsAmbiguousFailures(t *testing.T) {
 // TestFaultMix has every operation meet every fault, and measures how long a Create with
 // IgnoreExisting takes.
 func TestFaultMix(t *testing.T) {
+	t.Parallel()
 	var took []time.Duration
 	for seed := range soaking(1, 30) {
 		synctest.Test(t, func(t *testing.T) {

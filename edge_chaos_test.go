@@ -17,6 +17,7 @@ import (
 // TestCreateAllAmongEverything has runs meet faults, partial bulks, lists that lag,
 // latency, users, and requests that always fail, all at once.
 func TestCreateAllAmongEverything(t *testing.T) {
+	t.Parallel()
 	for seed := range soaking(6, 200) {
 		for _, ignoreExisting := range []bool{false, true} {
 			t.Run(fmt.Sprint(seed, "/", ignoreExisting), func(t *testing.T) {

@@ -32,6 +32,7 @@ func dated(next http.RoundTripper, by time.Duration) http.RoundTripper {
 // TestClockSkewGivesNoFalseOutcome has the clock of Date headers be off the one of
 // created_at, after a create from which that can be known.
 func TestClockSkewGivesNoFalseOutcome(t *testing.T) {
+	t.Parallel()
 	for _, by := range []time.Duration{-time.Hour, -time.Minute, -5 * time.Second, -2500 * time.Millisecond, 0, 2500 * time.Millisecond, 5 * time.Second, time.Minute, time.Hour} {
 		for _, ignoreExisting := range []bool{false, true} {
 			for _, gap := range []time.Duration{0, 300 * time.Millisecond, 2 * time.Second, 30 * time.Second} {
@@ -93,6 +94,7 @@ func requireTrue(t *testing.T, invs []clerk.Invitation, inv *clerk.Invitation, e
 // TestLookupReadsEveryPage has a list ignore the order, or have small pages, so that the
 // call's own work is on its last page.
 func TestLookupReadsEveryPage(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(req *http.Request){
 		"oldest first": func(req *http.Request) { setQuery(req, "order_by", "created_at") },
 		"small pages":  func(req *http.Request) { setQuery(req, "order_by", "created_at"); setQuery(req, "limit", "90") },

@@ -28,6 +28,7 @@ func slowly(next http.RoundTripper, latency func() time.Duration) http.RoundTrip
 
 // TestLastAnswerIsKept has a server refuse every request with 429, without Retry-After.
 func TestLastAnswerIsKept(t *testing.T) {
+	t.Parallel()
 	fixed := func(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
 	for name, latency := range map[string]func() time.Duration{
 		"at once": fixed(0), "100 ms": fixed(100 * time.Millisecond), "1 s": fixed(time.Second), "5 s": fixed(5 * time.Second), "9 s": fixed(9 * time.Second),

@@ -51,6 +51,7 @@ func answeringLookups(fake *clerktest.Fake, times int, answer httpmock.Responder
 
 // TestLookupOutlastsUnusableAnswers has the first three answers to lookups be unusable.
 func TestLookupOutlastsUnusableAnswers(t *testing.T) {
+	t.Parallel()
 	for name, answer := range unusable {
 		for _, fault := range []clerktest.Fault{clerktest.FaultErrorAfter, clerktest.FaultErrorBefore} {
 			for _, times := range []int{1, 3} {
@@ -88,6 +89,7 @@ func TestLookupOutlastsUnusableAnswers(t *testing.T) {
 // TestUnknownMatchesNothingElse has lookups fail for good, each in its way: the error is
 // the write's.
 func TestUnknownMatchesNothingElse(t *testing.T) {
+	t.Parallel()
 	answers := map[string]httpmock.Responder{
 		"401":     reply(401, `{"errors":[{"code":"clerk_key_invalid","message":"invalid"}]}`, "X-Clerk-Trace-Id", "of_the_lookup"),
 		"no Date": reply(200, `{"data":[],"total_count":0}`),

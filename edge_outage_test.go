@@ -36,6 +36,7 @@ func TestShortMaxElapsedTimeFindsOutcomes(t *testing.T) {
 // TestLongOutageEndsNobody has Clerk refuse or fail every write for long, in the middle of
 // a run.
 func TestLongOutageEndsNobody(t *testing.T) {
+	t.Parallel()
 	for name, answer := range map[string]httpmock.Responder{
 		"429": reply(429, ``), "429 with Retry-After": reply(429, ``, "Retry-After", "3600"), "503": reply(503, ``), "reset": failing(http.ErrHandlerTimeout),
 		"conflict": poisons["conflict"],
@@ -71,6 +72,7 @@ func TestLongOutageEndsNobody(t *testing.T) {
 // TestRestartsAmongFaults stops runs with IgnoreExisting at random times, among faults
 // and while lists lag, and calls again at once, until all are invited.
 func TestRestartsAmongFaults(t *testing.T) {
+	t.Parallel()
 	for seed := range soaking(12, 300) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -108,6 +108,7 @@ func TestPartOfARefusedBulkIsReported(t *testing.T) {
 // TestCreateAllReportsItsPartsOfBulks has CreateAll meet bulks that were carried out in
 // part and then refused, once or always, also while lists lag.
 func TestCreateAllReportsItsPartsOfBulks(t *testing.T) {
+	t.Parallel()
 	for name, refuse := range refusals {
 		if name == "403" {
 			continue // ends the run
@@ -186,6 +187,7 @@ func lagging(next http.RoundTripper, lag time.Duration) http.RoundTripper {
 // TestCutOffRefusalsDuplicateNobody has 422s that break off, carried out in whole or in
 // part, in a run of 600 with IgnoreExisting.
 func TestCutOffRefusalsDuplicateNobody(t *testing.T) {
+	t.Parallel()
 	for seed := range soaking(4, 24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 // TestStoppedRunTellsUnknown cancels runs among faults at many times: if an invitation
 // exists that no result has, the error says that an outcome is unknown.
 func TestStoppedRunTellsUnknown(t *testing.T) {
+	t.Parallel()
 	for _, ignoreExisting := range []bool{false, true} {
 		for _, share := range []float64{0.2, 0.5} {
 			t.Run(fmt.Sprint(ignoreExisting, "/", share), func(t *testing.T) {
@@ -82,6 +83,7 @@ func requireStopIsTold(t *testing.T, ctx context.Context, l life, client *clerk.
 // TestRestartAtOnceDuplicatesNobody breaks runs with IgnoreExisting off, and calls again
 // with the same requests at once, while lists lag.
 func TestRestartAtOnceDuplicatesNobody(t *testing.T) {
+	t.Parallel()
 	for _, lag := range []time.Duration{0, time.Second, 3 * time.Second, 4500 * time.Millisecond} {
 		for _, since := range []bool{false, true} {
 			for _, by := range []string{"break", "cancel", "kill"} {

@@ -99,7 +99,7 @@ func (r *run) findInvitation(ctx context.Context, it item, refusal error) (*Invi
 		w := encodedCreation(&it.request, it.body, nil, "")
 		w.mayRetry = func() bool { return false }
 		a := &ambiguity{firstSent: it.firstSent, failedAt: time.Now(), failure: refusal}
-		inv, _, err := findOut(ctx, &reconciliation[*Invitation]{call: &c, write: w, ambiguity: a, failure: refusal})
+		inv, _, err := reconcileLoop(ctx, &reconciliation[*Invitation]{call: &c, write: w, ambiguity: a, failure: refusal})
 		if sdk, ok := errors.AsType[*SDKError](err); err == nil || ok && sdk.lookup != nil {
 			return inv, nil, err
 		}

@@ -43,7 +43,7 @@ type item struct {
 // A batch is the items of one request to Clerk.
 type batch struct {
 	items  []item
-	others []item // suspects that are not in it
+	others []item // the items under bisection that are not in it
 	from   origin
 }
 
@@ -52,7 +52,7 @@ type origin uint8
 
 const (
 	fromReady origin = iota
-	fromSuspects
+	fromBisecting
 	fromParked
 )
 
@@ -64,21 +64,21 @@ type parkedGroup struct {
 
 // A queue decides what to send next. It does no I/O.
 type queue struct {
-	ready    []item        // to be sent in order
-	suspects []item        // to be sent first: one of them is the reason for a refusal
-	parked   []parkedGroup // to be sent in turn with ready
-	repeats  []item        // whose address is in the queue
-	settled  int           // items in batches that Clerk has answered
-	streak   int           // unexplained failures in a row
-	turn     bool          // of the parked groups
+	ready     []item        // to be sent in order
+	bisecting []item        // to be sent first: one of them is the reason for a refusal
+	parked    []parkedGroup // to be sent in turn with ready
+	repeats   []item        // whose address is in the queue
+	settled   int           // items in batches that Clerk has answered
+	streak    int           // unexplained failures in a row
+	turn      bool          // of the parked groups
 }
 
 // isEmpty reports whether there is nothing to send, now or later.
-func (q *queue) isEmpty() bool { return len(q.ready)+len(q.suspects)+len(q.parked) == 0 }
+func (q *queue) isEmpty() bool { return len(q.ready)+len(q.bisecting)+len(q.parked) == 0 }
 
 // isFull reports whether no more requests should be read.
 func (q *queue) isFull() bool {
-	return len(q.suspects) > 0 || len(q.ready) >= MaxBulkInvitations || len(q.repeats) >= maxRepeats || q.countParked() >= maxParked
+	return len(q.bisecting) > 0 || len(q.ready) >= MaxBulkInvitations || len(q.repeats) >= maxRepeats || q.countParked() >= maxParked
 }
 
 func (q *queue) countParked() (n int) {
@@ -90,7 +90,7 @@ func (q *queue) countParked() (n int) {
 
 // wait returns how long it is until something is due.
 func (q *queue) wait(now time.Time) time.Duration {
-	if len(q.ready)+len(q.suspects) > 0 {
+	if len(q.ready)+len(q.bisecting) > 0 {
 		return 0
 	}
 	wait := time.Duration(never)
@@ -107,7 +107,7 @@ func (q *queue) isDue(now time.Time) bool {
 
 // all returns every item that has been sent, or is to be.
 func (q *queue) all() []item {
-	all := slices.Concat(q.suspects, q.ready)
+	all := slices.Concat(q.bisecting, q.ready)
 	for _, group := range q.parked {
 		all = append(all, group.items...)
 	}
@@ -116,13 +116,13 @@ func (q *queue) all() []item {
 
 // next takes the items of the next request, which is a single create or a bulk, from the
 // queue. It says which, given how many of each are left. Bulks come first, as they carry
-// more. Of suspects it takes one, or half of them, by whichever has more left.
+// more. Of items under bisection it takes one, or half of them, by whichever has more left.
 func (q *queue) next(now time.Time, creates, bulks int) (b batch, single bool) {
 	due := slices.IndexFunc(q.parked, func(group parkedGroup) bool { return !group.after.After(now) })
 	var n int
 	switch {
-	case len(q.suspects) > 0:
-		b = batch{items: q.suspects, from: fromSuspects}
+	case len(q.bisecting) > 0:
+		b = batch{items: q.bisecting, from: fromBisecting}
 		n = (len(b.items) + 1) / 2
 		single = bulks == 0 || creates > 0 && (n == 1 || creates >= bulks)
 	case due >= 0 && (q.turn || len(q.ready) == 0):
@@ -140,8 +140,8 @@ func (q *queue) next(now time.Time, creates, bulks int) (b batch, single bool) {
 	rest := slices.Clone(b.items[n:])
 	b.items = slices.Clone(b.items[:n])
 	switch b.from {
-	case fromSuspects:
-		q.suspects, b.others = nil, rest
+	case fromBisecting:
+		q.bisecting, b.others = nil, rest
 	case fromParked:
 		q.turn = false
 		if q.parked = slices.Delete(q.parked, due, due+1); len(rest) > 0 {
@@ -174,7 +174,7 @@ func (q *queue) succeeded(b batch) {
 	}
 	q.streak = 0
 	q.settled += len(b.items)
-	q.suspects = b.others
+	q.bisecting = b.others
 }
 
 // unpark makes the items ready that have failed only since the last success.
@@ -206,15 +206,15 @@ func (q *queue) refused(b batch, rest []item, blamed bool) {
 	}
 	if blamed || len(rest) == 0 {
 		rest = slices.Concat(rest, b.others)
-		if b.from == fromSuspects {
-			q.suspects = rest
+		if b.from == fromBisecting {
+			q.bisecting = rest
 		} else {
 			q.ready = slices.Concat(rest, q.ready)
 		}
 		return
 	}
 	q.ready = slices.Concat(b.others, q.ready)
-	q.suspects = rest
+	q.bisecting = rest
 }
 
 // failed records that a batch failed for a reason that may pass, and has the items sent
@@ -281,8 +281,8 @@ func (q *queue) failedAlone(it item, now time.Time) (ended []item) {
 func (q *queue) putBack(b batch, items []item, first bool) {
 	ambiguous := items[0].ambiguity.failure != nil
 	switch {
-	case b.from == fromSuspects && !ambiguous:
-		q.suspects = slices.Concat(items, b.others)
+	case b.from == fromBisecting && !ambiguous:
+		q.bisecting = slices.Concat(items, b.others)
 	case b.from == fromParked:
 		q.park(items, time.Time{})
 	case first:

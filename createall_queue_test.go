@@ -51,8 +51,8 @@ func namesOf(items []item) string {
 // is followed by its wait.
 func describe(q *queue) string {
 	var parts []string
-	if len(q.suspects) > 0 {
-		parts = append(parts, "suspects:"+namesOf(q.suspects))
+	if len(q.bisecting) > 0 {
+		parts = append(parts, "bisecting:"+namesOf(q.bisecting))
 	}
 	if len(q.ready) > 0 {
 		parts = append(parts, "ready:"+namesOf(q.ready))
@@ -84,14 +84,14 @@ func TestQueueNext(t *testing.T) {
 		"ambiguous since one time":  {queue{ready: sentAt(now, newItems("abc"))}, 90, 25, "abc", "", ""},
 		"ambiguous since two times": {queue{ready: append(sentAt(now, newItems("a")), sentAt(later, newItems("bc"))...)}, 0, 25, "a", "", "ready:bc"},
 
-		"suspects, by creates":            {queue{suspects: newItems("abcdefghij")}, 90, 25, "1a", "bcdefghij", ""},
-		"suspects, by as many creates":    {queue{suspects: newItems("abcd")}, 25, 25, "1a", "bcd", ""},
-		"suspects, by bulks":              {queue{suspects: newItems("abcdefghij")}, 4, 25, "abcde", "fghij", ""},
-		"an odd number of suspects":       {queue{suspects: newItems("abcde")}, 4, 25, "abc", "de", ""},
-		"two suspects":                    {queue{suspects: newItems("ab")}, 1, 25, "1a", "b", ""},
-		"two suspects, without creates":   {queue{suspects: newItems("ab")}, 0, 25, "a", "b", ""},
-		"suspects, without bulks":         {queue{suspects: newItems("abc")}, 1, 0, "1a", "bc", ""},
-		"suspects before the others":      {queue{suspects: newItems("ab"), ready: newItems("c"), parked: []parkedGroup{due("d")}, turn: true}, 0, 25, "a", "b", "ready:c parked:d"},
+		"bisecting, by creates":           {queue{bisecting: newItems("abcdefghij")}, 90, 25, "1a", "bcdefghij", ""},
+		"bisecting, by as many creates":   {queue{bisecting: newItems("abcd")}, 25, 25, "1a", "bcd", ""},
+		"bisecting, by bulks":             {queue{bisecting: newItems("abcdefghij")}, 4, 25, "abcde", "fghij", ""},
+		"an odd number of bisecting":      {queue{bisecting: newItems("abcde")}, 4, 25, "abc", "de", ""},
+		"two bisecting":                   {queue{bisecting: newItems("ab")}, 1, 25, "1a", "b", ""},
+		"two bisecting, without creates":  {queue{bisecting: newItems("ab")}, 0, 25, "a", "b", ""},
+		"bisecting, without bulks":        {queue{bisecting: newItems("abc")}, 1, 0, "1a", "bc", ""},
+		"bisecting before the others":     {queue{bisecting: newItems("ab"), ready: newItems("c"), parked: []parkedGroup{due("d")}, turn: true}, 0, 25, "a", "b", "ready:c parked:d"},
 		"parked, alone":                   {queue{parked: []parkedGroup{due("ab")}}, 90, 25, "ab", "", ""},
 		"parked, one":                     {queue{parked: []parkedGroup{due("a")}}, 90, 25, "1a", "", ""},
 		"parked, by creates":              {queue{parked: []parkedGroup{due("ab")}}, 90, 0, "1a", "", "parked:b"},
@@ -138,10 +138,10 @@ func TestQueueSucceeded(t *testing.T) {
 		batch batch
 		want  string
 	}{
-		"all":                  {queue{ready: newItems("c")}, batch{items: newItems("ab")}, "ready:c"},
-		"half of the suspects": {queue{ready: newItems("c")}, batch{items: newItems("a"), others: newItems("b"), from: fromSuspects}, "suspects:b ready:c"},
-		"after few failures":   {queue{parked: parked, streak: outageFailures - 1}, batch{items: newItems("a")}, "parked:c+1m0s"},
-		"after an outage":      {queue{ready: newItems("b"), parked: parked, streak: outageFailures}, batch{items: newItems("a")}, "ready:cb"},
+		"all":                   {queue{ready: newItems("c")}, batch{items: newItems("ab")}, "ready:c"},
+		"half of the bisecting": {queue{ready: newItems("c")}, batch{items: newItems("a"), others: newItems("b"), from: fromBisecting}, "bisecting:b ready:c"},
+		"after few failures":    {queue{parked: parked, streak: outageFailures - 1}, batch{items: newItems("a")}, "parked:c+1m0s"},
+		"after an outage":       {queue{ready: newItems("b"), parked: parked, streak: outageFailures}, batch{items: newItems("a")}, "ready:cb"},
 		"after an outage, and one that failed before": {
 			queue{parked: []parkedGroup{{long, later}}, streak: outageFailures}, batch{items: newItems("a")}, "parked:c+1m0s",
 		},
@@ -167,17 +167,17 @@ func TestQueueRefused(t *testing.T) {
 		blamed bool
 		want   string // z is ready before
 	}{
-		"one, and it is blamed":             {batch{items: newItems("a")}, "", true, "ready:z"},
-		"one of the suspects":               {batch{items: newItems("a"), others: newItems("bc"), from: fromSuspects}, "", true, "ready:bcz"},
-		"a bulk without names":              {batch{items: newItems("abcd")}, "abcd", false, "suspects:abcd ready:z"},
-		"a bulk with names":                 {batch{items: newItems("abcd")}, "acd", true, "ready:acdz"},
-		"a bulk with everybody's names":     {batch{items: newItems("abcd")}, "", true, "ready:z"},
-		"a bulk of which part was created":  {batch{items: newItems("abcd")}, "cd", false, "suspects:cd ready:z"},
-		"half of the suspects":              {batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}, "ab", false, "suspects:ab ready:cdz"},
-		"half of the suspects, with names":  {batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}, "b", true, "suspects:bcd ready:z"},
-		"half of the suspects, all blamed":  {batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}, "", true, "suspects:cd ready:z"},
-		"half of the suspects, all created": {batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}, "", false, "suspects:cd ready:z"},
-		"a parked group":                    {batch{items: newItems("ab"), from: fromParked}, "ab", false, "suspects:ab ready:z"},
+		"one, and it is blamed":              {batch{items: newItems("a")}, "", true, "ready:z"},
+		"one of the bisecting":               {batch{items: newItems("a"), others: newItems("bc"), from: fromBisecting}, "", true, "ready:bcz"},
+		"a bulk without names":               {batch{items: newItems("abcd")}, "abcd", false, "bisecting:abcd ready:z"},
+		"a bulk with names":                  {batch{items: newItems("abcd")}, "acd", true, "ready:acdz"},
+		"a bulk with everybody's names":      {batch{items: newItems("abcd")}, "", true, "ready:z"},
+		"a bulk of which part was created":   {batch{items: newItems("abcd")}, "cd", false, "bisecting:cd ready:z"},
+		"half of the bisecting":              {batch{items: newItems("ab"), others: newItems("cd"), from: fromBisecting}, "ab", false, "bisecting:ab ready:cdz"},
+		"half of the bisecting, with names":  {batch{items: newItems("ab"), others: newItems("cd"), from: fromBisecting}, "b", true, "bisecting:bcd ready:z"},
+		"half of the bisecting, all blamed":  {batch{items: newItems("ab"), others: newItems("cd"), from: fromBisecting}, "", true, "bisecting:cd ready:z"},
+		"half of the bisecting, all created": {batch{items: newItems("ab"), others: newItems("cd"), from: fromBisecting}, "", false, "bisecting:cd ready:z"},
+		"a parked group":                     {batch{items: newItems("ab"), from: fromParked}, "ab", false, "bisecting:ab ready:z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := queue{ready: newItems("z"), streak: 3}
@@ -191,7 +191,7 @@ func TestQueueRefused(t *testing.T) {
 
 func TestQueueFailed(t *testing.T) {
 	const notSent, limited, ambiguous = classNotSent, classRateLimited, classAmbiguous
-	suspects := batch{items: newItems("ab"), others: newItems("cd"), from: fromSuspects}
+	bisecting := batch{items: newItems("ab"), others: newItems("cd"), from: fromBisecting}
 	parked := batch{items: newItems("ab"), from: fromParked}
 	one, two := batch{items: newItems("a")}, batch{items: newItems("ab")}
 	for name, test := range map[string]struct {
@@ -204,35 +204,35 @@ func TestQueueFailed(t *testing.T) {
 		ended   string
 	}{
 		"a bulk, all of which was created": {two, nil, ambiguous, 0, now, "ready:z", ""},
-		"suspects, all of which created":   {suspects, nil, ambiguous, 0, now, "ready:cdz", ""},
+		"bisecting, all of which created":  {bisecting, nil, ambiguous, 0, now, "ready:cdz", ""},
 
 		"not sent":                {two, newItems("ab"), notSent, 0, now, "ready:abz", ""},
 		"not sent, again":         {two, failedBefore(5, 5, newItems("ab")), notSent, 9, now, "ready:abz", ""},
-		"suspects not sent":       {suspects, newItems("ab"), notSent, 0, now, "suspects:abcd ready:z", ""},
+		"bisecting not sent":      {bisecting, newItems("ab"), notSent, 0, now, "bisecting:abcd ready:z", ""},
 		"a parked group not sent": {parked, newItems("ab"), notSent, 0, now, "ready:z parked:ab", ""},
 
-		"together, for the first time":       {two, newItems("ab"), ambiguous, 0, now, "ready:abz", ""},
-		"rate limited, for the first time":   {two, newItems("ab"), limited, 0, now, "ready:zab", ""},
-		"rate limited, nobody gets through":  {two, failedBefore(1, 0, newItems("ab")), limited, 0, now, "ready:zab", ""},
-		"rate limited, others get through":   {two, failedBefore(1, 0, newItems("ab")), limited, 1, now, "ready:z parked:a parked:b", ""},
-		"refused without explanation":        {two, newItems("ab"), classRefused, 0, now, "ready:abz", ""},
-		"suspects, for the first time":       {suspects, newItems("ab"), classFailed, 0, now, "suspects:abcd ready:z", ""},
-		"ambiguous suspects":                 {suspects, sentAt(now, newItems("ab")), ambiguous, 0, now, "ready:abcdz", ""},
-		"together, for the second time":      {two, failedBefore(1, 0, newItems("ab")), ambiguous, 0, now, "ready:z parked:a parked:b", ""},
-		"three, for the second time":         {batch{items: newItems("abc")}, failedBefore(1, 0, newItems("abc")), ambiguous, 0, now, "ready:z parked:ab parked:c", ""},
-		"suspects, for the second time":      {suspects, failedBefore(1, 0, newItems("ab")), ambiguous, 0, now, "ready:cdz parked:a parked:b", ""},
-		"one left of two, the second time":   {two, failedBefore(1, 0, newItems("a")), ambiguous, 0, now, "ready:z parked:a", ""},
-		"one left of a parked group":         {parked, failedBefore(1, 0, newItems("a")), ambiguous, 0, now, "ready:z parked:a+2m0s", ""},
-		"alone, for the first time":          {one, newItems("a"), ambiguous, 0, now, "ready:za", ""},
-		"alone, for the second time":         {one, failedBefore(1, 1, newItems("a")), ambiguous, 0, now, "ready:z parked:a+4m0s", ""},
-		"alone, for the fourth time":         {one, failedBefore(3, 3, newItems("a")), ambiguous, 9, now, "ready:z parked:a+15m0s", ""},
-		"alone five times, others succeed":   {one, failedBefore(4, 4, newItems("a")), ambiguous, 1, now, "ready:z", "a"},
-		"alone five times, nobody succeeds":  {one, failedBefore(4, 4, newItems("a")), ambiguous, 0, now, "ready:z parked:a+15m0s", ""},
-		"alone for a day, nobody succeeds":   {one, failedBefore(9, 9, newItems("a")), ambiguous, 0, now.Add(longPatience), "ready:z", "a"},
-		"alone for a day, but not so often":  {one, failedBefore(1, 1, newItems("a")), ambiguous, 0, now.Add(longPatience), "ready:z parked:a+24h4m0s", ""},
-		"alone and limited, others succeed":  {one, failedBefore(4, 4, newItems("a")), limited, 1, now, "ready:z", "a"},
-		"alone of suspects, the first time":  {batch{items: newItems("a"), others: newItems("bc"), from: fromSuspects}, newItems("a"), classFailed, 0, now, "suspects:abc ready:z", ""},
-		"alone of suspects, the second time": {batch{items: newItems("a"), others: newItems("bc"), from: fromSuspects}, failedBefore(1, 0, newItems("a")), classFailed, 0, now, "ready:bcz parked:a", ""},
+		"together, for the first time":        {two, newItems("ab"), ambiguous, 0, now, "ready:abz", ""},
+		"rate limited, for the first time":    {two, newItems("ab"), limited, 0, now, "ready:zab", ""},
+		"rate limited, nobody gets through":   {two, failedBefore(1, 0, newItems("ab")), limited, 0, now, "ready:zab", ""},
+		"rate limited, others get through":    {two, failedBefore(1, 0, newItems("ab")), limited, 1, now, "ready:z parked:a parked:b", ""},
+		"refused without explanation":         {two, newItems("ab"), classRefused, 0, now, "ready:abz", ""},
+		"bisecting, for the first time":       {bisecting, newItems("ab"), classFailed, 0, now, "bisecting:abcd ready:z", ""},
+		"ambiguous bisecting":                 {bisecting, sentAt(now, newItems("ab")), ambiguous, 0, now, "ready:abcdz", ""},
+		"together, for the second time":       {two, failedBefore(1, 0, newItems("ab")), ambiguous, 0, now, "ready:z parked:a parked:b", ""},
+		"three, for the second time":          {batch{items: newItems("abc")}, failedBefore(1, 0, newItems("abc")), ambiguous, 0, now, "ready:z parked:ab parked:c", ""},
+		"bisecting, for the second time":      {bisecting, failedBefore(1, 0, newItems("ab")), ambiguous, 0, now, "ready:cdz parked:a parked:b", ""},
+		"one left of two, the second time":    {two, failedBefore(1, 0, newItems("a")), ambiguous, 0, now, "ready:z parked:a", ""},
+		"one left of a parked group":          {parked, failedBefore(1, 0, newItems("a")), ambiguous, 0, now, "ready:z parked:a+2m0s", ""},
+		"alone, for the first time":           {one, newItems("a"), ambiguous, 0, now, "ready:za", ""},
+		"alone, for the second time":          {one, failedBefore(1, 1, newItems("a")), ambiguous, 0, now, "ready:z parked:a+4m0s", ""},
+		"alone, for the fourth time":          {one, failedBefore(3, 3, newItems("a")), ambiguous, 9, now, "ready:z parked:a+15m0s", ""},
+		"alone five times, others succeed":    {one, failedBefore(4, 4, newItems("a")), ambiguous, 1, now, "ready:z", "a"},
+		"alone five times, nobody succeeds":   {one, failedBefore(4, 4, newItems("a")), ambiguous, 0, now, "ready:z parked:a+15m0s", ""},
+		"alone for a day, nobody succeeds":    {one, failedBefore(9, 9, newItems("a")), ambiguous, 0, now.Add(longPatience), "ready:z", "a"},
+		"alone for a day, but not so often":   {one, failedBefore(1, 1, newItems("a")), ambiguous, 0, now.Add(longPatience), "ready:z parked:a+24h4m0s", ""},
+		"alone and limited, others succeed":   {one, failedBefore(4, 4, newItems("a")), limited, 1, now, "ready:z", "a"},
+		"alone of bisecting, the first time":  {batch{items: newItems("a"), others: newItems("bc"), from: fromBisecting}, newItems("a"), classFailed, 0, now, "bisecting:abc ready:z", ""},
+		"alone of bisecting, the second time": {batch{items: newItems("a"), others: newItems("bc"), from: fromBisecting}, failedBefore(1, 0, newItems("a")), classFailed, 0, now, "ready:bcz parked:a", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := queue{ready: newItems("z"), settled: test.settled, streak: 2}
@@ -264,7 +264,7 @@ func TestQueueIsFull(t *testing.T) {
 		"nothing":            {queue{}, false},
 		"less than a bulk":   {queue{ready: make([]item, MaxBulkInvitations-1)}, false},
 		"a bulk":             {queue{ready: make([]item, MaxBulkInvitations)}, true},
-		"a suspect":          {queue{suspects: newItems("a")}, true},
+		"bisecting":          {queue{bisecting: newItems("a")}, true},
 		"a few repeats":      {queue{repeats: make([]item, maxRepeats-1)}, false},
 		"many repeats":       {queue{repeats: make([]item, maxRepeats)}, true},
 		"a few parked items": {queue{parked: []parkedGroup{{many.items[1:], now}}}, false},
@@ -282,7 +282,7 @@ func TestQueueWait(t *testing.T) {
 	}{
 		"nothing":          {queue{}, never, false},
 		"a ready item":     {queue{ready: newItems("a"), parked: []parkedGroup{{newItems("b"), later}}}, 0, false},
-		"a suspect":        {queue{suspects: newItems("a")}, 0, false},
+		"bisecting":        {queue{bisecting: newItems("a")}, 0, false},
 		"parked items":     {queue{parked: []parkedGroup{{newItems("a"), later.Add(1)}, {newItems("b"), later}}}, time.Minute, false},
 		"due parked items": {queue{parked: []parkedGroup{{newItems("a"), later}, {newItems("b"), now}}}, 0, true},
 		"overdue items":    {queue{parked: []parkedGroup{{newItems("a"), now.Add(-time.Hour)}}}, 0, true},
@@ -290,7 +290,7 @@ func TestQueueWait(t *testing.T) {
 		require.Equal(t, test.want, test.queue.wait(now), name)
 		require.Equal(t, test.isDue, test.queue.isDue(now), name)
 	}
-	all := queue{suspects: newItems("a"), ready: newItems("b"), parked: []parkedGroup{{newItems("cd"), later}}, repeats: newItems("e")}
+	all := queue{bisecting: newItems("a"), ready: newItems("b"), parked: []parkedGroup{{newItems("cd"), later}}, repeats: newItems("e")}
 	require.Equal(t, "abcd", namesOf(all.all()))
 	require.False(t, all.isEmpty())
 	require.True(t, (&queue{repeats: newItems("a")}).isEmpty(), "a repeat waits for the others")

@@ -35,7 +35,7 @@ type run struct {
 	relisted bool      // once more, for requests with IgnoreExisting
 	reached  bool      // Clerk has answered
 	limited  bool      // the last request was refused for its limit
-	troubles int       // failures in a row
+	failures int       // in a row
 	lastSent time.Time
 	pause    time.Time // no request before
 	progress Progress
@@ -215,7 +215,7 @@ func (r *run) send(ctx context.Context) error {
 		rest = append(rest, it)
 	}
 	sent := a.firstSent
-	if err := r.settle(longer, b, rest, sent, err); err != nil {
+	if err := r.handleResult(longer, b, rest, sent, err); err != nil {
 		return err
 	}
 	repeats := r.queue.repeats
@@ -303,16 +303,16 @@ func matchItems(items []item, invs []Invitation) map[int]Invitation {
 	return created
 }
 
-// settle records the result of a batch, of which the rest was not created.
-func (r *run) settle(ctx context.Context, b batch, rest []item, sent time.Time, failure error) error {
+// handleResult records the result of a batch, of which the rest was not created.
+func (r *run) handleResult(ctx context.Context, b batch, rest []item, sent time.Time, failure error) error {
 	if failure == nil {
-		r.troubles = 0
+		r.failures = 0
 		r.queue.succeeded(b)
 		return nil
 	}
 	switch effect, outcome := effectOf(failure); effect {
 	case rejectsItems:
-		r.troubles = 0
+		r.failures = 0
 		return r.reject(ctx, b, rest, sent, outcome, failure)
 	case endsRun:
 		r.queue.ready = slices.Concat(rest, b.others, r.queue.ready)
@@ -383,8 +383,8 @@ func (r *run) backOff(failure error) {
 	if r.limited {
 		return
 	}
-	r.troubles++
-	wait := r.call.retry.Backoff.wait(r.troubles)
+	r.failures++
+	wait := r.call.retry.Backoff.wait(r.failures)
 	if m := metaOf(failure); m != nil {
 		wait = max(wait, min(m.RetryAfter, 2*r.config.budget.Window)-time.Since(r.lastSent))
 	}

@@ -81,14 +81,14 @@ const (
 	returnResult
 	returnFailure
 	retryWrite
-	lookAgain
+	lookUpAgain
 )
 
 // decide returns what to do after a lookup.
 func decide(s situation) decision {
 	again := reportUnknown
 	if s.lookupFits {
-		again = lookAgain
+		again = lookUpAgain
 	}
 	refused := s.class == classRefused
 	switch {
@@ -139,9 +139,9 @@ type reconciliation[T any] struct {
 	write[T]
 	*ambiguity
 
-	failure error    // of the last request
-	meta    callMeta // of the last request
-	looks   int      // since the last request
+	failure     error    // of the last request
+	meta        callMeta // of the last request
+	lookupsDone int      // since the last request
 
 	untilLookup, untilWrite time.Duration
 }
@@ -150,7 +150,7 @@ type reconciliation[T any] struct {
 // nil, it continues from there, and records there how far it got.
 func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T, callMeta, error) {
 	if a != nil && a.failure != nil {
-		return findOut(ctx, &reconciliation[T]{call: c, write: w, ambiguity: a, failure: a.failure})
+		return reconcileLoop(ctx, &reconciliation[T]{call: c, write: w, ambiguity: a, failure: a.failure})
 	}
 	started := time.Now()
 	result, meta, err := w.send(ctx, c)
@@ -165,11 +165,11 @@ func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T
 	if r.record(meta, err); !r.isOpen() {
 		return result, meta, err
 	}
-	return findOut(ctx, r)
+	return reconcileLoop(ctx, r)
 }
 
-// findOut looks up what a write did, and retries it, until that is known.
-func findOut[T any](ctx context.Context, r *reconciliation[T]) (T, callMeta, error) {
+// reconcileLoop looks up what a write did, and retries it, until that is known.
+func reconcileLoop[T any](ctx context.Context, r *reconciliation[T]) (T, callMeta, error) {
 	if !r.deadline.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, r.deadline)
@@ -181,7 +181,7 @@ func findOut[T any](ctx context.Context, r *reconciliation[T]) (T, callMeta, err
 		if err := ctxErr(ctx); err != nil {
 			return *new(T), r.meta, unknownOutcome(r.failure, nil, err)
 		}
-		result, found, lookupErr := r.look(ctx, l)
+		result, found, lookupErr := r.runLookup(ctx, l)
 		switch decide(r.situation(ctx, found, lookupErr, began)) {
 		case returnResult:
 			return result, l.meta, nil
@@ -197,7 +197,7 @@ func findOut[T any](ctx context.Context, r *reconciliation[T]) (T, callMeta, err
 				r.ambiguity.failure = unknown
 			}
 			return *new(T), r.meta, unknown
-		case lookAgain:
+		case lookUpAgain:
 			_ = sleep(ctx, r.untilLookup) // an end of ctx ends the next lookup
 		case retryWrite:
 			if sleep(ctx, r.untilWrite) != nil {
@@ -215,7 +215,7 @@ func findOut[T any](ctx context.Context, r *reconciliation[T]) (T, callMeta, err
 // record notes that the write failed.
 func (r *reconciliation[T]) record(meta callMeta, failure error) {
 	r.meta, r.failure = meta, failure
-	r.writes, r.looks, r.failedAt = r.writes+1, 0, time.Now()
+	r.writes, r.lookupsDone, r.failedAt = r.writes+1, 0, time.Now()
 	if errors.Is(failure, ErrOutcomeUnknown) {
 		r.ambiguity.failure = failure
 	}
@@ -227,9 +227,9 @@ func (r *reconciliation[T]) isOpen() bool {
 	return r.retry.Strategy != RetryNone && (isRefusedBulk || errors.Is(r.failure, ErrOutcomeUnknown))
 }
 
-// look looks up what the requests have done.
-func (r *reconciliation[T]) look(ctx context.Context, l *lookups) (T, finding, error) {
-	r.call.lookup, r.looks = true, r.looks+1
+// runLookup looks up what the requests have done.
+func (r *reconciliation[T]) runLookup(ctx context.Context, l *lookups) (T, finding, error) {
+	r.call.lookup, r.lookupsDone = true, r.lookupsDone+1
 	l.meta, l.ambiguous = r.meta, r.ambiguity.failure != nil
 	l.decisive = !r.duplicates || time.Since(r.failedAt) >= r.grace()
 	defer func() { r.call.lookup = false }()
@@ -259,7 +259,7 @@ func (r *reconciliation[T]) situation(ctx context.Context, found finding, lookup
 		asked = r.meta.RetryAfter - now.Sub(r.failedAt)
 	}
 	r.untilWrite = max(0, asked, r.retry.Backoff.wait(r.writes)-now.Sub(r.failedAt))
-	r.untilLookup = r.retry.Backoff.wait(r.looks)
+	r.untilLookup = r.retry.Backoff.wait(r.lookupsDone)
 	if rest := r.failedAt.Add(r.grace()).Sub(now); rest > 0 {
 		r.untilLookup = min(r.untilLookup, rest) // the lookup that decides comes without delay
 	}

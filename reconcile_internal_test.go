@@ -27,14 +27,14 @@ func TestDecide(t *testing.T) {
 		// A refusal of the first request, which may have been carried out in part.
 		"a refusal, and nothing is found":                {s{class: classRefused}, returnFailure},
 		"a refusal, and part is found":                   {s{class: classRefused, found: foundPart}, returnFailure},
-		"a refusal, and the lookup fails":                {s{class: classRefused, found: lookupFailed}, lookAgain},
+		"a refusal, and the lookup fails":                {s{class: classRefused, found: lookupFailed}, lookUpAgain},
 		"a duplicate, and nothing is found":              {s{class: classRefused, ownRefusal: true}, returnFailure},
-		"a refusal, thorough, before its work shows":     {s{class: classRefused, thorough: true, duplicates: true}, lookAgain},
+		"a refusal, thorough, before its work shows":     {s{class: classRefused, thorough: true, duplicates: true}, lookUpAgain},
 		"a refusal, thorough, settled":                   {s{class: classRefused, thorough: true, settled: true}, returnFailure},
-		"a refusal, thorough, and the lookup fails":      {s{class: classRefused, thorough: true, found: lookupFailed}, lookAgain},
+		"a refusal, thorough, and the lookup fails":      {s{class: classRefused, thorough: true, found: lookupFailed}, lookUpAgain},
 		"a refusal, thorough, and lookups will not work": {s{class: classRefused, thorough: true, found: lookupRefused}, reportUnknown},
-		"a refusal, thorough, and part is found":         {s{class: classRefused, thorough: true, found: foundPart}, lookAgain},
-		"a refusal, thorough, and the clocks differ":     {s{class: classRefused, thorough: true, found: foundUnclear}, lookAgain},
+		"a refusal, thorough, and part is found":         {s{class: classRefused, thorough: true, found: foundPart}, lookUpAgain},
+		"a refusal, thorough, and the clocks differ":     {s{class: classRefused, thorough: true, found: foundUnclear}, lookUpAgain},
 
 		// A refusal after an ambiguous request.
 		"a definite refusal of a retry": {s{class: classRefused, ambiguous: true, definite: true}, returnFailure},
@@ -42,27 +42,27 @@ func TestDecide(t *testing.T) {
 			s{class: classRefused, ambiguous: true, settled: true, found: foundPart}, retryWrite,
 		},
 		"a duplicate that others' pending invitation explains": {s{class: classRefused, ambiguous: true, ownRefusal: true, found: foundOther}, returnFailure},
-		"a duplicate that an older one explains, too early":    {s{class: classRefused, ambiguous: true, ownRefusal: true, found: foundOlder}, lookAgain},
+		"a duplicate that an older one explains, too early":    {s{class: classRefused, ambiguous: true, ownRefusal: true, found: foundOlder}, lookUpAgain},
 		"a duplicate that an older one explains, settled":      {s{class: classRefused, ambiguous: true, ownRefusal: true, found: foundOlder, settled: true}, returnFailure},
-		"a duplicate that nothing explains yet":                {s{class: classRefused, ambiguous: true, ownRefusal: true}, lookAgain},
-		"a duplicate that nothing explains, settled":           {s{class: classRefused, ambiguous: true, ownRefusal: true, settled: true}, lookAgain},
+		"a duplicate that nothing explains yet":                {s{class: classRefused, ambiguous: true, ownRefusal: true}, lookUpAgain},
+		"a duplicate that nothing explains, settled":           {s{class: classRefused, ambiguous: true, ownRefusal: true, settled: true}, lookUpAgain},
 		"a duplicate that the found part explains":             {s{class: classRefused, ambiguous: true, ownRefusal: true, found: foundPart}, retryWrite},
 		"a duplicate, and the clocks differ":                   {s{class: classRefused, ambiguous: true, ownRefusal: true, found: foundUnclear, settled: true}, reportUnknown},
 
 		// Lookups without a result.
-		"the lookup fails": {s{class: classAmbiguous, ambiguous: true, found: lookupFailed}, lookAgain},
-		"the lookup fails, and would be allowed to retry": {s{class: classAmbiguous, ambiguous: true, settled: true, found: lookupFailed}, lookAgain},
+		"the lookup fails": {s{class: classAmbiguous, ambiguous: true, found: lookupFailed}, lookUpAgain},
+		"the lookup fails, and would be allowed to retry": {s{class: classAmbiguous, ambiguous: true, settled: true, found: lookupFailed}, lookUpAgain},
 		"the clocks differ":     {s{class: classAmbiguous, ambiguous: true, settled: true, found: foundUnclear}, reportUnknown},
 		"lookups will not work": {s{class: classAmbiguous, ambiguous: true, settled: true, found: lookupRefused}, reportUnknown},
 
 		// The write can be retried.
 		"nothing is found, and Clerk refuses duplicates": {s{class: classAmbiguous, ambiguous: true}, retryWrite},
 		"part is found, and Clerk refuses duplicates":    {s{class: classAmbiguous, ambiguous: true, found: foundPart}, retryWrite},
-		"nothing is found, but Clerk accepts duplicates": {s{class: classAmbiguous, ambiguous: true, duplicates: true}, lookAgain},
-		"part is found, but Clerk accepts duplicates":    {s{class: classAmbiguous, ambiguous: true, duplicates: true, found: foundPart}, lookAgain},
+		"nothing is found, but Clerk accepts duplicates": {s{class: classAmbiguous, ambiguous: true, duplicates: true}, lookUpAgain},
+		"part is found, but Clerk accepts duplicates":    {s{class: classAmbiguous, ambiguous: true, duplicates: true, found: foundPart}, lookUpAgain},
 		"nothing is found, duplicates, settled":          {s{class: classAmbiguous, ambiguous: true, duplicates: true, settled: true}, retryWrite},
 		"others' invitation is found":                    {s{class: classAmbiguous, ambiguous: true, found: foundOther}, retryWrite},
-		"others' invitation is found, duplicates":        {s{class: classAmbiguous, ambiguous: true, duplicates: true, found: foundOther}, lookAgain},
+		"others' invitation is found, duplicates":        {s{class: classAmbiguous, ambiguous: true, duplicates: true, found: foundOther}, lookUpAgain},
 
 		// The retry was not carried out, but an earlier request may have been.
 		"a retry is rate limited": {s{class: classRateLimited, ambiguous: true, settled: true}, reportUnknown},
@@ -75,14 +75,14 @@ func TestDecide(t *testing.T) {
 
 			s.lookupFits = false
 			want := test.want
-			if want == lookAgain {
+			if want == lookUpAgain {
 				want = reportUnknown
 			}
 			require.Equal(t, want, decide(s), "no time for a lookup")
 
 			s.lookupFits, s.writeFits = true, false
 			if want = test.want; want == retryWrite {
-				want = lookAgain
+				want = lookUpAgain
 			}
 			require.Equal(t, want, decide(s), "no time for the write")
 

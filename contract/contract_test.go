@@ -186,6 +186,7 @@ var scenarios = map[string]scenario{
 		}
 		_, err := s.client.Invitations.Delete(t.Context(), "inv_unknown")
 		require.ErrorIs(t, err, clerk.ErrNotFound)
+		s.fake.Fail(clerk.OperationDelete, clerktest.FaultErrorBefore, clerktest.FaultRateLimit)
 		deleted, err := s.client.Invitations.Delete(t.Context(), invs[1].ID)
 		require.NoError(t, err)
 		require.Equal(t, &clerk.DeletedObject{Object: "invitation", ID: invs[1].ID, Deleted: true}, deleted)

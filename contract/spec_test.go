@@ -140,6 +140,9 @@ func (e *exchange) isDelete() bool {
 // isEnvelope reports whether the response is Clerk's error envelope as the document has
 // it.
 func (e *exchange) isEnvelope() bool {
+	if e.route == nil {
+		return false
+	}
 	schema := e.route.Spec.Components.Schemas["ClerkErrors"].Value
 	var value any
 	return json.Unmarshal(e.response, &value) == nil && schema.VisitJSON(value) == nil

@@ -18,7 +18,7 @@ import (
 )
 
 // TestUnexpectedResponses sends each operation responses that it does not expect, over a
-// real connection. Each error says what came, and writes report an unknown outcome unless
+// real connection. Each error describes the response, and writes report an unknown outcome unless
 // the status is a refusal.
 func TestUnexpectedResponses(t *testing.T) {
 	invitation, list := pendingJSON, `{"data":[`+pendingJSON+`],"total_count":1}`

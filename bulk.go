@@ -184,8 +184,7 @@ func (b *bulk) partly(err error) error {
 	if err == nil || len(b.created) == 0 || errors.Is(err, ErrOutcomeUnknown) {
 		return err
 	}
-	e := &SDKError{Err: err}
-	e.describeAs(err)
+	e := wrapping(err)
 	e.class = classAmbiguous
 	e.Message = fmt.Sprintf("%d of %d created, and then: %s", len(b.created), len(b.reqs), e.Message)
 	return e

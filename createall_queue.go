@@ -100,10 +100,13 @@ func (q *queue) wait(now time.Time) time.Duration {
 	return wait
 }
 
-// isDue reports whether a parked group is due.
-func (q *queue) isDue(now time.Time) bool {
-	return slices.ContainsFunc(q.parked, func(group parkedGroup) bool { return !group.after.After(now) })
+// due returns the index of the first parked group that is due; -1 if there is none.
+func (q *queue) due(now time.Time) int {
+	return slices.IndexFunc(q.parked, func(group parkedGroup) bool { return !group.after.After(now) })
 }
+
+// isDue reports whether a parked group is due.
+func (q *queue) isDue(now time.Time) bool { return q.due(now) >= 0 }
 
 // all returns every item that has been sent, or is to be.
 func (q *queue) all() []item {
@@ -118,7 +121,7 @@ func (q *queue) all() []item {
 // queue. It says which, given how many of each are left. Bulks come first, as they carry
 // more. Of items under bisection it takes one, or half of them, by whichever has more left.
 func (q *queue) next(now time.Time, creates, bulks int) (b batch, single bool) {
-	due := slices.IndexFunc(q.parked, func(group parkedGroup) bool { return !group.after.After(now) })
+	due := q.due(now)
 	var n int
 	switch {
 	case len(q.bisecting) > 0:

@@ -91,12 +91,13 @@ func (r *run) ended(err error) error {
 	if r.stopped {
 		return err
 	}
-	e := &SDKError{Message: "the run was stopped: " + oneLine(err.Error()), Err: err}
+	e := wrapping(err)
+	if e.Message == "" { // the error is not of this package
+		e.Message = "the run was stopped: " + oneLine(err.Error())
+	}
 	if lookup := lookupEnds(err); lookup != nil {
 		e.Err = errors.Join(err, lookup)
 	}
-	e.describeAs(err)
-	e.class = classNone
 	if slices.ContainsFunc(r.queue.all(), func(it item) bool { return it.ambiguity.failure != nil }) || errors.Is(err, ErrOutcomeUnknown) {
 		e.class = classAmbiguous
 	}

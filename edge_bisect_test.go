@@ -90,7 +90,7 @@ func TestOneBadRequestStopsNobody(t *testing.T) {
 	for name, answer := range poisons {
 		for i, bad := range [][]int{{3, 13, 23, 33, 43, 53, 63, 73, 83, 93, 97}, {0}, {50}, {99}} {
 			for _, ignoreExisting := range []bool{false, true} {
-				if i >= soaking(2, 4) || ignoreExisting && i >= soaking(1, 4) {
+				if i >= soakSize(2, 2, 4) || ignoreExisting && i >= soakSize(1, 1, 4) {
 					continue
 				}
 				t.Run(fmt.Sprint(name, "/", bad, "/", ignoreExisting), func(t *testing.T) {

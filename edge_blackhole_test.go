@@ -52,7 +52,7 @@ func (c blackHole) Close() error {
 // TestDeadHTTP2Connection has the peer of the library's own connection vanish. It takes
 // ten seconds, so only the long runs of CI have it.
 func TestDeadHTTP2Connection(t *testing.T) {
-	if testing.Short() || soaking(0, 1) == 0 {
+	if testing.Short() || soakSize(0, 0, 1) == 0 {
 		t.Skip("takes ten seconds")
 	}
 	fake := clerktest.New()

@@ -3,7 +3,6 @@ package clerk_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -15,19 +14,11 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// soaking returns full if the environment asks for long statistics, and otherwise brief.
-func soaking(brief, full int) int {
-	if os.Getenv("CLERK_SOAK") != "" {
-		return full
-	}
-	return brief
-}
-
 // TestCreateOutlastsAmbiguousFailures has the first requests of each Create with
 // IgnoreExisting fail ambiguously, without being carried out.
 func TestCreateOutlastsAmbiguousFailures(t *testing.T) {
 	t.Parallel()
-	n := soaking(100, 300)
+	n := soakSize(100, 100, 300)
 	for _, fault := range []clerktest.Fault{clerktest.FaultErrorBefore, clerktest.FaultDropBefore} {
 		for failures, limit := range map[int]time.Duration{
 			1: 7 * time.Second, 2: 13 * time.Second, 3: 19 * time.Second, 4: 26 * time.Second,
@@ -59,7 +50,7 @@ func TestCreateOutlastsAmbiguousFailures(t *testing.T) {
 func TestFaultMix(t *testing.T) {
 	t.Parallel()
 	var took []time.Duration
-	for seed := range soaking(1, 30) {
+	for seed := range soakSize(1, 1, 30) {
 		synctest.Test(t, func(t *testing.T) {
 			l := lifeWith(t, clerktest.WithFaults(clerktest.FaultMix{Share: 0.2, Seed: uint64(seed)}))
 			took = append(took, mixedCalls(t, l)...)

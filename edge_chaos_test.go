@@ -18,7 +18,7 @@ import (
 // latency, users, and requests that always fail, all at once.
 func TestCreateAllAmongEverything(t *testing.T) {
 	t.Parallel()
-	for seed := range soaking(6, 200) {
+	for seed := range soakSize(6, 6, 200) {
 		for _, ignoreExisting := range []bool{false, true} {
 			t.Run(fmt.Sprint(seed, "/", ignoreExisting), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {

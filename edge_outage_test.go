@@ -41,8 +41,8 @@ func TestLongOutageEndsNobody(t *testing.T) {
 		"429": reply(429, ``), "429 with Retry-After": reply(429, ``, "Retry-After", "3600"), "503": reply(503, ``), "reset": failing(http.ErrHandlerTimeout),
 		"conflict": poisons["conflict"],
 	} {
-		for _, outage := range []time.Duration{10 * time.Minute, 3 * time.Hour, 20 * time.Hour}[:soaking(2, 3)] {
-			for _, n := range []int{25, 11, 300}[:soaking(1, 3)] {
+		for _, outage := range []time.Duration{10 * time.Minute, 3 * time.Hour, 20 * time.Hour}[:soakSize(2, 2, 3)] {
+			for _, n := range []int{25, 11, 300}[:soakSize(1, 1, 3)] {
 				t.Run(fmt.Sprint(name, "/", outage, "/", n), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						l := limited(t, false)
@@ -73,7 +73,7 @@ func TestLongOutageEndsNobody(t *testing.T) {
 // and while lists lag, and calls again at once, until all are invited.
 func TestRestartsAmongFaults(t *testing.T) {
 	t.Parallel()
-	for seed := range soaking(12, 300) {
+	for seed := range soakSize(12, 12, 300) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{Share: 0.2, Seed: uint64(seed)}))

@@ -126,7 +126,7 @@ func TestCreateAllReportsItsPartsOfBulks(t *testing.T) {
 								return len(addresses) / 2, refuse
 							}), lag)
 							client := clientThrough(t, l.fake, transport)
-							results, err := createAll(t, client, requestsFor(soaking(60, 200), func(i int) clerk.CreateInvitationRequest {
+							results, err := createAll(t, client, requestsFor(soakSize(60, 60, 200), func(i int) clerk.CreateInvitationRequest {
 								return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
 							}))
 							require.NoError(t, err)
@@ -188,7 +188,7 @@ func lagging(next http.RoundTripper, lag time.Duration) http.RoundTripper {
 // part, in a run of 600 with IgnoreExisting.
 func TestCutOffRefusalsDuplicateNobody(t *testing.T) {
 	t.Parallel()
-	for seed := range soaking(4, 24) {
+	for seed := range soakSize(4, 4, 24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := limited(t, seed%2 == 0)
@@ -210,7 +210,7 @@ func TestCutOffRefusalsDuplicateNobody(t *testing.T) {
 }
 
 // TestPartOfABulkWithADuplicate has others invite somebody meanwhile, and Clerk create
-// what comes before that one in a bulk, and then refuse.
+// the requests before that one in a bulk, and then refuse.
 func TestPartOfABulkWithADuplicate(t *testing.T) {
 	for _, lag := range []time.Duration{0, 3 * time.Second} {
 		for _, at := range []int{2, 4, 9} {

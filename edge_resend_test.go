@@ -75,7 +75,7 @@ func TestResendStrandsNobody(t *testing.T) {
 // TestResendAmongFaults has Resend meet every fault, and checks that there is always a
 // link that works.
 func TestResendAmongFaults(t *testing.T) {
-	for seed := range soaking(150, 1000) {
+	for seed := range soakSize(150, 150, 1000) {
 		synctest.Test(t, func(t *testing.T) {
 			fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{Share: 0.4, Seed: uint64(seed)}))
 			l := life{fake, clientOf(t, fake)}

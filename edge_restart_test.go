@@ -22,7 +22,7 @@ func TestStoppedRunTellsUnknown(t *testing.T) {
 	for _, ignoreExisting := range []bool{false, true} {
 		for _, share := range []float64{0.2, 0.5} {
 			t.Run(fmt.Sprint(ignoreExisting, "/", share), func(t *testing.T) {
-				for i := range soaking(15, 500) {
+				for i := range soakSize(15, 15, 500) {
 					synctest.Test(t, func(t *testing.T) {
 						limits := clerktest.ProductionRateLimits()
 						l := lifeWith(t, clerktest.WithRateLimits(limits), clerktest.WithFaults(clerktest.FaultMix{Share: share, Seed: uint64(i)}))
@@ -147,7 +147,7 @@ func stopAfter(t *testing.T, client *clerk.Client, requests func(func(clerk.Crea
 
 // TestRestartAfterLostResponse has the process end while a response is under way.
 func TestRestartAfterLostResponse(t *testing.T) {
-	for seed := range soaking(10, 40) {
+	for seed := range soakSize(10, 10, 40) {
 		synctest.Test(t, func(t *testing.T) {
 			l := lifeWith(t)
 			lost := seed + 3

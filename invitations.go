@@ -278,8 +278,8 @@ func (c *call) resend(ctx context.Context, id string, req CreateInvitationReques
 	}
 	_, meta, err = reconcile(ctx, c, revocation(id), nil)
 	if err != nil && !errors.Is(err, ErrAlreadyRevoked) {
-		e := &SDKError{Err: errors.Join(ErrOldNotRevoked, err)}
-		e.describeAs(err)
+		e := wrapping(err)
+		e.Err = errors.Join(ErrOldNotRevoked, err)
 		e.Message = "created " + inv.ID + ", but did not revoke the old invitation: " + e.Message
 		return inv, meta, e
 	}

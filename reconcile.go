@@ -292,25 +292,27 @@ func unknownOutcome(failure, lookup, ended error) error {
 	if lookup == nil && ended == nil && classOf(failure) == classAmbiguous {
 		return failure
 	}
-	e := &SDKError{Err: failure, lookup: lookup}
+	e := wrapping(failure)
+	e.class, e.lookup = classAmbiguous, lookup
 	if ended != nil {
 		e.Err = errors.Join(failure, ended)
 	}
-	e.describeAs(failure)
-	e.class = classAmbiguous
 	if lookup != nil {
 		e.Message += "; looking it up: " + strings.TrimPrefix(lookup.Error(), "clerk: ")
 	}
 	return e
 }
 
-// describeAs copies what another error of this package says.
-func (e *SDKError) describeAs(err error) {
+// wrapping returns an error around another one of this package, which says the same. It
+// has no class.
+func wrapping(err error) *SDKError {
+	e := &SDKError{Err: err}
 	if sdk, ok := errors.AsType[*SDKError](err); ok {
 		e.ResponseMeta, e.Message, e.Body = sdk.ResponseMeta, sdk.Message, sdk.Body
 	} else if refused, ok := errors.AsType[*ClerkErrors](err); ok {
 		e.ResponseMeta, e.Message, e.Body = refused.ResponseMeta, refused.summary(), refused.Body
 	}
+	return e
 }
 
 // ctxErr is ctx.Err, and no later than the deadline.

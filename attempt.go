@@ -19,6 +19,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
 // maxErrorBody is how much of a response an error keeps.
@@ -208,7 +210,7 @@ func (a *attempt) read(ctx context.Context, resp *http.Response, limit int64, de
 		a.body = bytes.Clone(buf.Bytes()[:min(a.size, maxErrorBody)])
 	}
 	if id := cmp.Or(a.header.Get("X-Clerk-Trace-Id"), a.traceID); id != "" {
-		a.traceID = oneLine(id)
+		a.traceID = redact.Line(id)
 	}
 	if !isSuccess(a.status) {
 		a.retryAfter = retryAfter(a.header)

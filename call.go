@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/clerk-invitations/clerk-go/internal/async"
 )
 
 // A ResponseMeta describes the response to a call. Both error types embed it; see
@@ -162,11 +164,11 @@ func (c *call) key(ctx context.Context) (string, error) {
 		err error
 	}
 	select {
-	case done := <-async(func() (a answer) {
+	case done := <-async.Go(func() (a answer) {
 		a.key, a.err = c.client.keyProvider(ctx)
 		return a
 	}):
-		a, err := done.get()
+		a, err := done.Get()
 		if err != nil {
 			return "", fmt.Errorf("the secret key function: %w", err)
 		}

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"log/slog"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
 // CreateAll creates an invitation for each request, as fast as Clerk's hourly limits
@@ -102,7 +104,7 @@ func (r CreateResult) String() string {
 		s += " " + r.Existing.ID + " " + string(r.Existing.Status)
 	}
 	if r.Err != nil {
-		s += " " + oneLine(r.Err.Error())
+		s += " " + redact.Line(r.Err.Error())
 	}
 	return s + "}"
 }
@@ -121,7 +123,7 @@ func (r CreateResult) LogValue() slog.Value {
 		attrs = append(attrs, slog.String("invitation_id", r.Existing.ID), slog.String("status", string(r.Existing.Status)))
 	}
 	if r.Err != nil {
-		attrs = append(attrs, slog.String("error", oneLine(r.Err.Error())))
+		attrs = append(attrs, slog.String("error", redact.Line(r.Err.Error())))
 	}
 	return slog.GroupValue(attrs...)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
 // report yields a result.
@@ -82,7 +84,7 @@ func (r *run) sourceError() error {
 	if err == nil {
 		return nil
 	}
-	return &SDKError{Message: "reading the requests failed: " + oneLine(err.Error()), Err: err}
+	return &SDKError{Message: "reading the requests failed: " + redact.Line(err.Error()), Err: err}
 }
 
 // ended is the error of a run that ended early. It says whether the outcome of a request
@@ -93,7 +95,7 @@ func (r *run) ended(err error) error {
 	}
 	e := wrapping(err)
 	if e.Message == "" { // the error is not of this package
-		e.Message = "the run was stopped: " + oneLine(err.Error())
+		e.Message = "the run was stopped: " + redact.Line(err.Error())
 	}
 	if lookup := lookupEnds(err); lookup != nil {
 		e.Err = errors.Join(err, lookup)

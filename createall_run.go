@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/async"
 )
 
 const (
@@ -97,7 +99,7 @@ func (r *run) gather(ctx context.Context) error {
 			}
 			timer = time.After(cmp.Or(wait, linger.Sub(now)))
 		}
-		var source <-chan asyncResult[pulled]
+		var source <-chan async.Result[pulled]
 		if !enough {
 			source = r.puller.ask()
 		}
@@ -122,7 +124,7 @@ func (r *run) wait(now time.Time) time.Duration {
 
 // admit reports the pulled request if that needs no request to Clerk, and queues it
 // otherwise.
-func (r *run) admit(ctx context.Context, done asyncResult[pulled]) error {
+func (r *run) admit(ctx context.Context, done async.Result[pulled]) error {
 	req, ok, err := r.puller.take(done)
 	if err != nil || !ok {
 		return err

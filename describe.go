@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
 // documented is the error statuses in Clerk's OpenAPI document and, for Delete, its
@@ -80,7 +82,7 @@ func (l *requestLoop) reason(err error) string {
 	case timedOut && !l.deadline.IsZero() && !time.Now().Before(l.deadline):
 		return "the call took longer than MaxElapsedTime, " + most.String()
 	}
-	return oneLine(err.Error())
+	return redact.Line(err.Error())
 }
 
 func (a *attempt) redirectHost() string {
@@ -88,7 +90,7 @@ func (a *attempt) redirectHost() string {
 	if err != nil || location.Host == "" {
 		return ""
 	}
-	return " to " + oneLine(location.Host)
+	return " to " + redact.Line(location.Host)
 }
 
 // shape is what can be shown of a body that is not understood.
@@ -96,7 +98,7 @@ func (a *attempt) shape() string {
 	if a.size == 0 {
 		return "an empty body"
 	}
-	return fmt.Sprintf("%s, %d bytes", oneLine(cmp.Or(a.contentType(), "no content type")), a.size)
+	return fmt.Sprintf("%s, %d bytes", redact.Line(cmp.Or(a.contentType(), "no content type")), a.size)
 }
 
 // log writes the attempt's record. It has the operation and the route, but no address,
@@ -123,7 +125,7 @@ func (l *requestLoop) log(ctx context.Context, logger *slog.Logger) {
 		attrs = append(attrs, slog.String("trace_id", a.traceID))
 	}
 	if a.err != nil {
-		attrs = append(attrs, slog.String("error", oneLine(a.err.Error())))
+		attrs = append(attrs, slog.String("error", redact.Line(a.err.Error())))
 	}
 	logger.LogAttrs(ctx, level, "clerk request", attrs...)
 }

@@ -83,7 +83,7 @@ func TestLinksOfDocsLeadSomewhere(t *testing.T) {
 	}
 }
 
-func TestContributingListsFilesAndModules(t *testing.T) {
+func TestContributingListsFilesPackagesAndModules(t *testing.T) {
 	contributing, dependabot := readFile(t, "CONTRIBUTING.md"), readFile(t, ".github/dependabot.yml")
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
@@ -91,6 +91,11 @@ func TestContributingListsFilesAndModules(t *testing.T) {
 		if !strings.HasSuffix(file, "_test.go") {
 			require.Contains(t, contributing, "`"+file+"`")
 		}
+	}
+	packages, err := filepath.Glob("internal/*")
+	require.NoError(t, err)
+	for _, path := range packages {
+		require.Contains(t, contributing, "| `"+filepath.ToSlash(path)+"` |")
 	}
 	for _, pattern := range []string{"*/go.mod", "*/*/go.mod"} {
 		paths, err := filepath.Glob(pattern)

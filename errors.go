@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
 // Sentinels for [errors.Is]. Those that stand for a code of Clerk's match the code with
@@ -152,12 +154,12 @@ func (e ClerkError) EmailAddresses() []string {
 // String returns the code, the short message and the parameter, on one line and without
 // addresses.
 func (e ClerkError) String() string {
-	s := oneLine(string(e.Code))
+	s := redact.Line(string(e.Code))
 	if e.Message != "" {
-		s += ": " + oneLine(e.Message)
+		s += ": " + redact.Line(e.Message)
 	}
 	if name := e.ParamName(); name != "" {
-		s += " (" + oneLine(name) + ")"
+		s += " (" + redact.Line(name) + ")"
 	}
 	return s
 }

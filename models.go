@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
 // Limits from Clerk's OpenAPI document.
@@ -178,7 +180,7 @@ func (r CreateInvitationRequest) encode() ([]byte, error) {
 	}
 	body, err := json.Marshal(r)
 	if err != nil { // nothing else in a request can fail
-		return nil, &InputError{"public_metadata", "cannot be encoded as JSON: " + oneLine(err.Error())}
+		return nil, &InputError{"public_metadata", "cannot be encoded as JSON: " + redact.Line(err.Error())}
 	}
 	return body, nil
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/async"
 )
 
 // All lists every invitation that req selects, page by page, starting at req.Offset.
@@ -123,11 +125,11 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *call
 // A pager requests pages.
 type pager struct {
 	call     *call
-	request  ListInvitationsRequest     // the next one
-	prefetch int                        // pages to request ahead
-	end      int                        // where the list ends, as far as is known
-	ahead    []<-chan asyncResult[page] // requested already, in order
-	limiter  limiter                    // of what is requested ahead
+	request  ListInvitationsRequest      // the next one
+	prefetch int                         // pages to request ahead
+	end      int                         // where the list ends, as far as is known
+	ahead    []<-chan async.Result[page] // requested already, in order
+	limiter  limiter                     // of what is requested ahead
 }
 
 // A page is the result of a request.
@@ -146,7 +148,7 @@ func (p *pager) next(ctx context.Context, last *callMeta) ([]Invitation, error) 
 		done := <-p.ahead[0]
 		p.ahead = p.ahead[1:]
 		var err error
-		if got, err = done.get(); err != nil {
+		if got, err = done.Get(); err != nil {
 			return nil, fmt.Errorf("a page requested ahead: %w", err)
 		}
 	} else {
@@ -183,7 +185,7 @@ func (p *pager) requestAhead(ctx context.Context) {
 		wait := p.limiter.wait(now)
 		p.limiter.count(now.Add(wait))
 		c := *p.call
-		p.ahead = append(p.ahead, async(func() page {
+		p.ahead = append(p.ahead, async.Go(func() page {
 			_ = sleep(ctx, wait) // an end of ctx ends the request, too
 			return getPage(ctx, c, req)
 		}))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
 // A Progress describes how far a run of CreateAll is.
@@ -71,7 +73,7 @@ func (p Progress) Format(s fmt.State, _ rune) {
 		_, _ = fmt.Fprintf(s, " wait_until=%s wait_for=%s", p.WaitUntil.UTC().Format(time.RFC3339), p.WaitFor)
 	}
 	if p.Cause != nil {
-		_, _ = fmt.Fprintf(s, " cause=%q", oneLine(p.Cause.Error()))
+		_, _ = fmt.Fprintf(s, " cause=%q", redact.Line(p.Cause.Error()))
 	}
 	_, _ = io.WriteString(s, "}")
 }

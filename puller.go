@@ -3,6 +3,8 @@ package clerk
 import (
 	"fmt"
 	"iter"
+
+	"github.com/clerk-invitations/clerk-go/internal/async"
 )
 
 // A puller takes requests from the caller's iterator one by one, in a goroutine, so that
@@ -10,7 +12,7 @@ import (
 type puller struct {
 	next    func() (CreateInvitationRequest, bool)
 	stop    func()
-	pending <-chan asyncResult[pulled] // nil if nothing is asked for
+	pending <-chan async.Result[pulled] // nil if nothing is asked for
 	ended   bool
 }
 
@@ -27,9 +29,9 @@ func newPuller(requests iter.Seq[CreateInvitationRequest]) *puller {
 
 // ask asks for the next request, unless that is under way. The channel's value is for
 // take.
-func (p *puller) ask() <-chan asyncResult[pulled] {
+func (p *puller) ask() <-chan async.Result[pulled] {
 	if p.pending == nil {
-		p.pending = async(func() (got pulled) {
+		p.pending = async.Go(func() (got pulled) {
 			got.request, got.ok = p.next()
 			return got
 		})
@@ -38,9 +40,9 @@ func (p *puller) ask() <-chan asyncResult[pulled] {
 }
 
 // take returns the request that was pulled; ok is false at the end.
-func (p *puller) take(done asyncResult[pulled]) (req CreateInvitationRequest, ok bool, err error) {
+func (p *puller) take(done async.Result[pulled]) (req CreateInvitationRequest, ok bool, err error) {
 	p.pending, p.ended = nil, true
-	got, err := done.get()
+	got, err := done.Get()
 	if err != nil {
 		return req, false, fmt.Errorf("the iterator of the requests: %w", err)
 	}

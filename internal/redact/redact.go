@@ -1,4 +1,5 @@
-package clerk
+// Package redact takes secrets and personal data out of texts from elsewhere.
+package redact
 
 import (
 	"regexp"
@@ -18,9 +19,9 @@ var (
 
 const redacted = "[redacted]"
 
-// oneLine returns foreign text on one line, not too long, without invisible characters
+// Line returns foreign text on one line, not too long, without invisible characters
 // and without words that may be secret.
-func oneLine(text string) string {
+func Line(text string) string {
 	if len(text) > 4*maxLine { // the last word may be cut in two, so it goes
 		text = text[:4*maxLine]
 		text = text[:max(0, strings.LastIndexAny(text, " \n\t"))]

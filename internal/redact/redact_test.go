@@ -1,0 +1,29 @@
+package redact_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/internal/redact"
+)
+
+func TestLineLeavesOutWhatMayBeSecret(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                               "",
+		"plain\ttext\n on \x1b[0m lines": "plain text on [0m lines",
+		"for ada@example.com, please":    "for [redacted] please",
+		`for "ada lovelace"@example.com`: "for [redacted]",
+		"GET https://host/x?query=ada":   "GET [redacted]",
+		"key sk_test_dummy":              "key [redacted]",
+		"ticket eyJhbGciOi.eyJpc3MiOi":   "ticket [redacted]",
+		"sk_... is no key":               "sk_... is no key",
+	} {
+		require.Equal(t, want, redact.Line(text))
+	}
+}
+
+func TestLineIsNotTooLong(t *testing.T) {
+	require.Equal(t, strings.Repeat("word ", 60)+"...", redact.Line(strings.Repeat("word ", 200)))
+}

@@ -3,6 +3,8 @@ package clerk
 import (
 	"slices"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/limiter"
 )
 
 const (
@@ -93,7 +95,7 @@ func (q *queue) wait(now time.Time) time.Duration {
 	if len(q.ready)+len(q.bisecting) > 0 {
 		return 0
 	}
-	wait := time.Duration(never)
+	wait := time.Duration(limiter.Never)
 	for _, group := range q.parked {
 		wait = min(wait, max(0, group.after.Sub(now)))
 	}

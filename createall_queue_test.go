@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/internal/limiter"
 )
 
 var (
@@ -280,7 +282,7 @@ func TestQueueWait(t *testing.T) {
 		want  time.Duration
 		isDue bool
 	}{
-		"nothing":          {queue{}, never, false},
+		"nothing":          {queue{}, limiter.Never, false},
 		"a ready item":     {queue{ready: newItems("a"), parked: []parkedGroup{{newItems("b"), later}}}, 0, false},
 		"bisecting":        {queue{bisecting: newItems("a")}, 0, false},
 		"parked items":     {queue{parked: []parkedGroup{{newItems("a"), later.Add(1)}, {newItems("b"), later}}}, time.Minute, false},

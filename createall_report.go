@@ -39,7 +39,7 @@ func (r *run) report(it item, outcome Outcome, inv *Invitation, existing *Existi
 // reportWait reports a wait that has not been reported.
 func (r *run) reportWait(now time.Time, wait time.Duration) {
 	until, limit := now.Add(wait), OperationBulkCreate
-	if r.creates.wait(now) < r.bulks.wait(now) {
+	if r.creates.Wait(now) < r.bulks.Wait(now) {
 		limit = OperationCreate
 	}
 	switch {
@@ -62,8 +62,8 @@ func (r *run) reportProgress() {
 	}
 	now, p := time.Now(), r.progress
 	p.at = now
-	p.available = r.bulks.left(now)*MaxBulkInvitations + r.creates.left(now)
-	p.renewed = now.Add(min(r.creates.renewal(now), r.bulks.renewal(now)))
+	p.available = r.bulks.Left(now)*MaxBulkInvitations + r.creates.Left(now)
+	p.renewed = now.Add(min(r.creates.Renewal(now), r.bulks.Renewal(now)))
 	r.config.progress(p)
 }
 

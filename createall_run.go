@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/async"
+	"github.com/clerk-invitations/clerk-go/internal/limiter"
 )
 
 const (
@@ -30,7 +31,7 @@ type run struct {
 
 	known          addresses
 	queue          queue
-	creates, bulks limiter
+	creates, bulks *limiter.Limiter
 
 	listedAt time.Time // when the existing invitations were listed; zero before
 	date     UnixMilli // the same by Clerk's clock
@@ -50,8 +51,8 @@ func newRun(c *call, cfg createAllConfig, yield func(CreateResult, error) bool) 
 	b := cfg.budget
 	return &run{
 		call: c, config: cfg, yield: yield,
-		creates:  limiter{limit: b.Creates, window: b.Window},
-		bulks:    limiter{limit: b.BulkCreates, window: b.Window},
+		creates:  limiter.New(b.Creates, b.Window),
+		bulks:    limiter.New(b.BulkCreates, b.Window),
 		progress: Progress{budget: b},
 	}
 }
@@ -119,7 +120,7 @@ func (r *run) gather(ctx context.Context) error {
 
 // wait returns how long it is until something can be sent.
 func (r *run) wait(now time.Time) time.Duration {
-	return max(r.pause.Sub(now), min(r.creates.wait(now), r.bulks.wait(now)), r.queue.wait(now))
+	return max(r.pause.Sub(now), min(r.creates.Wait(now), r.bulks.Wait(now)), r.queue.wait(now))
 }
 
 // admit reports the pulled request if that needs no request to Clerk, and queues it
@@ -190,15 +191,13 @@ func (r *run) send(ctx context.Context) error {
 	longer, cancel := withGrace(ctx, r.call.attemptLimit(false))
 	defer cancel()
 	now := time.Now()
-	b, single := r.queue.next(now, r.creates.left(now), r.bulks.left(now))
-	l := &r.bulks
+	b, single := r.queue.next(now, r.creates.Left(now), r.bulks.Left(now))
+	l := r.bulks
 	if single {
-		l = &r.creates
+		l = r.creates
 	}
 	a := b.items[0].ambiguity
-	until := l.until
-	created, err := r.write(longer, b.items, &a, l, func() bool { return ctx.Err() == nil && l.wait(time.Now()) == 0 })
-	r.limited = l.until != until
+	created, err := r.write(longer, b.items, &a, l, func() bool { return ctx.Err() == nil && l.Wait(time.Now()) == 0 })
 	r.lastSent = cmp.Or(a.failedAt, time.Now())
 	var rest []item
 	for i, it := range b.items {
@@ -239,12 +238,12 @@ func withGrace(ctx context.Context, by time.Duration) (context.Context, context.
 
 // write sends items until their outcome is known, or there is no more time for now. It
 // returns what was created, by index in items.
-func (r *run) write(ctx context.Context, items []item, a *ambiguity, l *limiter, mayRetry func() bool) (map[int]Invitation, error) {
+func (r *run) write(ctx context.Context, items []item, a *ambiguity, l *limiter.Limiter, mayRetry func() bool) (map[int]Invitation, error) {
 	c := *r.call
 	c.restart()
 	defer func() { r.reached = r.reached || c.reached }()
-	if l == &r.creates {
-		w := limited(l, mayRetry, encodedCreation(&items[0].request, items[0].body, nil, ""))
+	if l == r.creates {
+		w := limited(r, l, mayRetry, encodedCreation(&items[0].request, items[0].body, nil, ""))
 		inv, _, err := reconcile(ctx, &c, w, a)
 		if err != nil {
 			return nil, err
@@ -255,7 +254,7 @@ func (r *run) write(ctx context.Context, items []item, a *ambiguity, l *limiter,
 	for _, it := range items {
 		b.reqs, b.bodies = append(b.reqs, it.request), append(b.bodies, it.body)
 	}
-	w := limited(l, mayRetry, b.creation())
+	w := limited(r, l, mayRetry, b.creation())
 	invs, _, err := reconcile(ctx, &c, w, a)
 	if err == nil {
 		return matchItems(items, invs), nil
@@ -264,17 +263,18 @@ func (r *run) write(ctx context.Context, items []item, a *ambiguity, l *limiter,
 }
 
 // limited is a write whose requests are counted by a limiter.
-func limited[T any](l *limiter, mayRetry func() bool, w write[T]) write[T] {
-	w.mayRetry = mayRetry
+func limited[T any](r *run, l *limiter.Limiter, mayRetry func() bool, w write[T]) write[T] {
+	r.limited, w.mayRetry = false, mayRetry
 	send := w.send
 	w.send = func(ctx context.Context, c *call) (T, callMeta, error) {
 		result, meta, err := send(ctx, c)
+		r.limited = meta.class == classRateLimited
 		switch meta.class {
 		case classRateLimited:
-			l.penalize(time.Now(), meta.RetryAfter)
+			l.Penalize(time.Now(), meta.RetryAfter)
 		case classNotSent:
 		default:
-			l.count(time.Now())
+			l.Count(time.Now())
 		}
 		return result, meta, err
 	}

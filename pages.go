@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/async"
+	"github.com/clerk-invitations/clerk-go/internal/limiter"
 )
 
 // All lists every invitation that req selects, page by page, starting at req.Offset.
@@ -129,7 +130,7 @@ type pager struct {
 	prefetch int                         // pages to request ahead
 	end      int                         // where the list ends, as far as is known
 	ahead    []<-chan async.Result[page] // requested already, in order
-	limiter  limiter                     // of what is requested ahead
+	limiter  *limiter.Limiter            // of what is requested ahead
 }
 
 // A page is the result of a request.
@@ -176,14 +177,14 @@ func (p *pager) next(ctx context.Context, last *callMeta) ([]Invitation, error) 
 
 // requestAhead starts the requests for the pages to come.
 func (p *pager) requestAhead(ctx context.Context) {
-	if p.prefetch > 0 && p.limiter.limit == 0 {
+	if p.prefetch > 0 && p.limiter == nil {
 		key, _ := p.call.key(ctx) // an error is the next request's, too
 		p.limiter = newListLimiter(key)
 	}
 	for len(p.ahead) < p.prefetch && p.request.Offset < p.end {
 		req, now := p.request, time.Now()
-		wait := p.limiter.wait(now)
-		p.limiter.count(now.Add(wait))
+		wait := p.limiter.Wait(now)
+		p.limiter.Count(now.Add(wait))
 		c := *p.call
 		p.ahead = append(p.ahead, async.Go(func() page {
 			_ = sleep(ctx, wait) // an end of ctx ends the request, too
@@ -206,10 +207,10 @@ func getPage(ctx context.Context, c call, req ListInvitationsRequest) page {
 
 // newListLimiter leaves a tenth of the requests that Clerk allows to others (its "Rate
 // limits" page). Development instances have a lower limit, and keys with sk_test_.
-func newListLimiter(secretKey string) limiter {
-	l := limiter{limit: 900, window: 10 * time.Second}
+func newListLimiter(secretKey string) *limiter.Limiter {
+	limit := 900
 	if strings.HasPrefix(secretKey, "sk_test_") {
-		l.limit = 90
+		limit = 90
 	}
-	return l
+	return limiter.New(limit, 10*time.Second)
 }

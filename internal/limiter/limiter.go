@@ -1,13 +1,17 @@
-package clerk
+// Package limiter counts requests, so that a client keeps below a server's limit.
+package limiter
 
 import (
 	"math"
 	"time"
 )
 
-// A limiter allows at most limit requests in any period of length window. That also
-// satisfies a server that counts in fixed windows.
-type limiter struct {
+// Never is the wait for a request that a limit of 0 does not allow.
+const Never = math.MaxInt64
+
+// A Limiter allows at most a number of requests in any period of the length of its
+// window. That also satisfies a server that counts in fixed windows.
+type Limiter struct {
 	limit    int
 	window   time.Duration
 	times    []time.Time // of the last requests, oldest first, at most limit
@@ -15,8 +19,11 @@ type limiter struct {
 	refusals int         // in a row
 }
 
-// left returns how many requests may be made now.
-func (l *limiter) left(now time.Time) int {
+// New returns a limiter that allows limit requests in each window.
+func New(limit int, window time.Duration) *Limiter { return &Limiter{limit: limit, window: window} }
+
+// Left returns how many requests may be made now.
+func (l *Limiter) Left(now time.Time) int {
 	if now.Before(l.until) {
 		return 0
 	}
@@ -27,12 +34,10 @@ func (l *limiter) left(now time.Time) int {
 	return left
 }
 
-const never = math.MaxInt64
-
-// wait returns how long it is until another request may be made.
-func (l *limiter) wait(now time.Time) time.Duration {
+// Wait returns how long it is until another request may be made.
+func (l *Limiter) Wait(now time.Time) time.Duration {
 	if l.limit == 0 {
-		return never
+		return Never
 	}
 	wait := l.until.Sub(now)
 	if len(l.times) == l.limit {
@@ -41,12 +46,12 @@ func (l *limiter) wait(now time.Time) time.Duration {
 	return max(0, wait)
 }
 
-// renewal returns how long it is until more requests may be made than now: until a request
+// Renewal returns how long it is until more requests may be made than now: until a request
 // no longer counts or, if the server refused one, until it is to be asked again.
-func (l *limiter) renewal(now time.Time) time.Duration {
+func (l *Limiter) Renewal(now time.Time) time.Duration {
 	switch {
 	case l.limit == 0:
-		return never
+		return Never
 	case now.Before(l.until) && len(l.times) < l.limit:
 		return l.until.Sub(now)
 	}
@@ -58,8 +63,8 @@ func (l *limiter) renewal(now time.Time) time.Duration {
 	return max(l.window, l.until.Sub(now))
 }
 
-// count records a request.
-func (l *limiter) count(at time.Time) {
+// Count records a request.
+func (l *Limiter) Count(at time.Time) {
 	l.refusals = 0
 	if len(l.times) == l.limit {
 		l.times = append(l.times[:0], l.times[1:]...)
@@ -67,9 +72,9 @@ func (l *limiter) count(at time.Time) {
 	l.times = append(l.times, at)
 }
 
-// penalize records that the server refused a request and asked to wait, at most two
+// Penalize records that the server refused a request and asked to wait, at most two
 // windows. If it did not ask, the wait grows from a sixtieth to a quarter of the window.
-func (l *limiter) penalize(now time.Time, retryAfter time.Duration) {
+func (l *Limiter) Penalize(now time.Time, retryAfter time.Duration) {
 	if retryAfter <= 0 {
 		retryAfter = max(time.Millisecond, min(l.window/60<<min(l.refusals, 4), l.window/4))
 		l.refusals++

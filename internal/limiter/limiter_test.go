@@ -1,4 +1,4 @@
-package clerk
+package limiter
 
 import (
 	"testing"
@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
+
+var now = time.Date(2026, 5, 12, 9, 0, 0, 0, time.UTC)
 
 // TestLimiterLeft counts requests at so many minutes before now, in a window of an hour.
 func TestLimiterLeft(t *testing.T) {
@@ -24,30 +26,30 @@ func TestLimiterLeft(t *testing.T) {
 		"one is nearly so":        {3, []int{59, 20, 10}, 0, time.Minute, time.Minute},
 		"all are a window ago":    {3, []int{90, 80, 70}, 3, 0, time.Hour},
 		"more than the limit ago": {3, []int{70, 65, 50, 40, 30}, 0, 10 * time.Minute, 10 * time.Minute},
-		"a limit of 0":            {0, nil, 0, never, never},
+		"a limit of 0":            {0, nil, 0, Never, Never},
 		"a limit of 1":            {1, []int{10}, 0, 50 * time.Minute, 50 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := limiter{limit: test.limit, window: time.Hour}
+			l := Limiter{limit: test.limit, window: time.Hour}
 			for _, m := range test.minutes {
-				l.count(now.Add(-time.Duration(m) * time.Minute))
+				l.Count(now.Add(-time.Duration(m) * time.Minute))
 			}
-			require.Equal(t, test.left, l.left(now))
-			require.Equal(t, test.wait, l.wait(now))
-			require.Equal(t, test.renewal, l.renewal(now))
+			require.Equal(t, test.left, l.Left(now))
+			require.Equal(t, test.wait, l.Wait(now))
+			require.Equal(t, test.renewal, l.Renewal(now))
 		})
 	}
 }
 
 // TestLimiterKeepsTheLimitInEveryWindow makes requests as soon as the limiter allows.
 func TestLimiterKeepsTheLimitInEveryWindow(t *testing.T) {
-	l := limiter{limit: 3, window: time.Hour}
+	l := Limiter{limit: 3, window: time.Hour}
 	var times []time.Time
 	at := now
 	for i := range 20 {
-		at = at.Add(l.wait(at))
-		require.Positive(t, l.left(at))
-		l.count(at)
+		at = at.Add(l.Wait(at))
+		require.Positive(t, l.Left(at))
+		l.Count(at)
 		times = append(times, at)
 		at = at.Add(time.Duration(i%4) * time.Minute)
 		require.LessOrEqual(t, len(l.times), 3)
@@ -74,15 +76,15 @@ func TestLimiterPenalize(t *testing.T) {
 		"a tiny window":               {2 * time.Millisecond, []time.Duration{0}, []time.Duration{time.Millisecond}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := limiter{limit: 3, window: test.window}
+			l := Limiter{limit: 3, window: test.window}
 			for i, asked := range test.asked {
-				l.penalize(now, asked)
-				require.Equal(t, test.waits[i], l.wait(now), i)
-				require.Zero(t, l.left(now))
-				require.Equal(t, 3, l.left(now.Add(test.waits[i])))
+				l.Penalize(now, asked)
+				require.Equal(t, test.waits[i], l.Wait(now), i)
+				require.Zero(t, l.Left(now))
+				require.Equal(t, 3, l.Left(now.Add(test.waits[i])))
 			}
-			l.count(now)
-			l.penalize(now, 0)
+			l.Count(now)
+			l.Penalize(now, 0)
 			require.LessOrEqual(t, l.until.Sub(now), max(time.Millisecond, test.window/60), "a success ends the growth")
 		})
 	}
@@ -90,12 +92,12 @@ func TestLimiterPenalize(t *testing.T) {
 
 // TestLimiterWaitsForTheLongerOfLimitAndPenalty has both apply.
 func TestLimiterWaitsForTheLongerOfLimitAndPenalty(t *testing.T) {
-	l := limiter{limit: 1, window: time.Hour}
-	l.count(now)
-	l.penalize(now, time.Minute)
-	require.Equal(t, time.Hour, l.wait(now))
-	l.penalize(now, 90*time.Minute)
-	require.Equal(t, 90*time.Minute, l.wait(now))
-	require.Equal(t, 90*time.Minute, l.renewal(now))
-	require.Zero(t, l.wait(now.Add(2*time.Hour)))
+	l := Limiter{limit: 1, window: time.Hour}
+	l.Count(now)
+	l.Penalize(now, time.Minute)
+	require.Equal(t, time.Hour, l.Wait(now))
+	l.Penalize(now, 90*time.Minute)
+	require.Equal(t, 90*time.Minute, l.Wait(now))
+	require.Equal(t, 90*time.Minute, l.Renewal(now))
+	require.Zero(t, l.Wait(now.Add(2*time.Hour)))
 }

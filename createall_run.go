@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ const (
 type run struct {
 	call    *call
 	config  createAllConfig
-	puller  *puller
+	puller  *async.Puller[CreateInvitationRequest]
 	yield   func(CreateResult, error) bool
 	stopped bool // by a break of the loop
 
@@ -58,8 +59,8 @@ func newRun(c *call, cfg createAllConfig, yield func(CreateResult, error) bool) 
 }
 
 func (r *run) start(ctx context.Context, requests iter.Seq[CreateInvitationRequest]) error {
-	r.puller = newPuller(requests)
-	defer r.puller.close()
+	r.puller = async.NewPuller(requests)
+	defer r.puller.Close()
 	for {
 		err := r.gather(ctx)
 		if err == nil && r.queue.isEmpty() {
@@ -79,43 +80,34 @@ func (r *run) start(ctx context.Context, requests iter.Seq[CreateInvitationReque
 // has ended.
 func (r *run) gather(ctx context.Context) error {
 	var linger time.Time // until when it waits for the iterator to fill a bulk
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	for ctx.Err() == nil {
 		now := time.Now()
 		q, wait := &r.queue, r.wait(now)
-		enough := r.puller.ended || q.isFull() || q.isDue(now) && (q.turn || len(q.ready) == 0)
+		enough := r.puller.Ended() || q.isFull() || q.isDue(now) && (q.turn || len(q.ready) == 0)
 		if enough && (wait == 0 || q.isEmpty()) {
 			return nil
 		}
-		var timer <-chan time.Time
 		if !q.isEmpty() {
 			if deadline, ok := ctx.Deadline(); ok && !now.Add(wait).Before(deadline) {
 				return outOfTime(wait)
 			}
 			r.reportWait(now, wait)
-			if wait == 0 && linger.IsZero() {
+		}
+		if wait == 0 {
+			if linger.IsZero() {
 				linger = now.Add(batchLinger)
 			}
-			timer = time.After(cmp.Or(wait, linger.Sub(now)))
-		}
-		var source <-chan async.Result[pulled]
-		if !enough {
-			source = r.puller.ask()
-		}
-		select {
-		case <-ctx.Done():
-		case done := <-source:
-			if err := r.admit(ctx, done); err != nil {
-				return err
-			}
-		case <-timer:
-			if wait == 0 {
+			if wait = linger.Sub(now); wait <= 0 {
 				return nil
 			}
 		}
+		if enough {
+			_ = sleep(ctx, wait) // an end of ctx ends the loop
+		} else if err := r.pull(ctx, wait); err != nil {
+			return err
+		}
 	}
+	return ctx.Err()
 }
 
 // wait returns how long it is until something can be sent.
@@ -123,12 +115,15 @@ func (r *run) wait(now time.Time) time.Duration {
 	return max(r.pause.Sub(now), min(r.creates.Wait(now), r.bulks.Wait(now)), r.queue.wait(now))
 }
 
-// admit reports the pulled request if that needs no request to Clerk, and queues it
-// otherwise.
-func (r *run) admit(ctx context.Context, done async.Result[pulled]) error {
-	req, ok, err := r.puller.take(done)
-	if err != nil || !ok {
-		return err
+// pull waits at most so long for the next request. It reports the request if that needs
+// none to Clerk, and queues it otherwise.
+func (r *run) pull(ctx context.Context, wait time.Duration) error {
+	req, ok, err := r.puller.Next(ctx, wait)
+	if err != nil {
+		return fmt.Errorf("the iterator of the requests: %w", err)
+	}
+	if !ok {
+		return nil
 	}
 	if err := r.loadExisting(ctx, req.IgnoreExisting); err != nil {
 		return err

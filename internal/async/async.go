@@ -1,5 +1,5 @@
-// Package async calls functions of the caller in other goroutines. Their panics reach
-// the goroutine that takes the result.
+// Package async calls functions and iterators of the caller in other goroutines. Their
+// panics reach the goroutine that takes the result.
 package async
 
 import "errors"

@@ -1,0 +1,112 @@
+package async_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"runtime"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/internal/async"
+)
+
+// forever is longer than any of these tests takes.
+const forever = math.MaxInt64
+
+func TestPullerReturnsTheValues(t *testing.T) {
+	p := async.NewPuller(slices.Values([]int{7, 8}))
+	defer p.Close()
+	for _, want := range []int{7, 8} {
+		value, ok, err := p.Next(t.Context(), forever)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, want, value)
+		require.False(t, p.Ended())
+	}
+	_, ok, err := p.Next(t.Context(), forever)
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.True(t, p.Ended())
+}
+
+// TestPullerWaitsNoLongerThanAsked has an iterator that takes its time.
+func TestPullerWaitsNoLongerThanAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := async.NewPuller(func(yield func(int) bool) {
+			time.Sleep(time.Minute)
+			yield(7)
+		})
+		defer p.Close()
+		start := time.Now()
+		_, ok, err := p.Next(t.Context(), time.Second)
+		require.NoError(t, err)
+		require.False(t, ok)
+		require.False(t, p.Ended())
+		require.Equal(t, time.Second, time.Since(start))
+
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		_, ok, err = p.Next(ctx, forever)
+		require.NoError(t, err)
+		require.False(t, ok)
+		require.Equal(t, 3*time.Second, time.Since(start))
+
+		value, ok, err := p.Next(t.Context(), forever)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, 7, value)
+		require.Equal(t, time.Minute, time.Since(start))
+	})
+}
+
+func TestPullerTellsGoexitAndPanics(t *testing.T) {
+	p := async.NewPuller(func(func(int) bool) { runtime.Goexit() })
+	_, ok, err := p.Next(t.Context(), forever)
+	require.EqualError(t, err, "it called runtime.Goexit")
+	require.False(t, ok)
+	require.True(t, p.Ended())
+	p.Close()
+
+	p = async.NewPuller(func(func(int) bool) { panic(errors.New("a cause")) })
+	require.PanicsWithError(t, "a cause", func() { _, _, _ = p.Next(t.Context(), forever) })
+	p.Close()
+}
+
+// TestPullerCloseStopsTheIterator has the iterator wait in its yield, or block.
+func TestPullerCloseStopsTheIterator(t *testing.T) {
+	stopped := false
+	numbers := func(yield func(int) bool) {
+		for yield(7) {
+		}
+		stopped = true
+	}
+	p := async.NewPuller(numbers)
+	_, _, err := p.Next(t.Context(), forever)
+	require.NoError(t, err)
+	p.Close()
+	require.True(t, stopped)
+
+	for name, blocked := range map[string]func(func(int) bool){
+		"stops":  func(yield func(int) bool) { time.Sleep(time.Minute); numbers(yield) },
+		"panics": func(yield func(int) bool) { time.Sleep(time.Minute); numbers(yield); panic("nobody is left") },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			stopped = false
+			p := async.NewPuller(blocked)
+			_, _, err := p.Next(t.Context(), time.Second)
+			require.NoError(t, err)
+			start := time.Now()
+			p.Close()
+			require.Zero(t, time.Since(start), name)
+			require.False(t, stopped, name)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.True(t, stopped, name)
+		})
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
 )
 
 // An effect is what a failure means for a run.
@@ -81,13 +83,13 @@ var instanceCodes = []ErrorCode{
 var aboutItems = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
 
 // named returns the addresses that a refusal names, and the outcome of each.
-func named(refusal error) map[addressKey]Outcome {
-	about := map[addressKey]Outcome{}
+func named(refusal error) map[addresses.Key]Outcome {
+	about := map[addresses.Key]Outcome{}
 	if refused, ok := errors.AsType[*ClerkErrors](refusal); ok {
 		for _, one := range refused.Errors {
 			_, outcome := effectOf(&ClerkErrors{Errors: []ClerkError{one}, class: classRefused})
 			for _, address := range one.EmailAddresses() {
-				about[keyOf(address)] = outcome
+				about[addresses.KeyOf(address)] = outcome
 			}
 		}
 	}

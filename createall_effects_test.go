@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
 )
 
 // TestEffectOf has a row for each kind of failure that a run may meet.
@@ -72,9 +74,9 @@ func TestNamedReturnsTheOutcomeOfEachAddress(t *testing.T) {
 		{Code: CodeNotAllowedAccess, Meta: []byte(`{"identifiers":["alan@example.com"]}`)},
 		{Code: CodeFormParamMissing, Meta: []byte(`{"param_name":"email_address"}`)},
 	}}
-	require.Equal(t, map[addressKey]Outcome{
-		keyOf("ada@example.com"): OutcomeAlreadyInvited, keyOf("grace@example.com"): OutcomeAlreadyInvited,
-		keyOf("alan@example.com"): OutcomeRejected,
+	require.Equal(t, map[addresses.Key]Outcome{
+		addresses.KeyOf("ada@example.com"): OutcomeAlreadyInvited, addresses.KeyOf("grace@example.com"): OutcomeAlreadyInvited,
+		addresses.KeyOf("alan@example.com"): OutcomeRejected,
 	}, named(refusal))
 	require.Equal(t, named(refusal), named(&SDKError{Err: refusal}))
 	require.Empty(t, named(errors.New("other")))

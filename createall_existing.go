@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
 )
 
 // loadExisting lists the existing invitations before the first request. Before the first
@@ -76,46 +78,41 @@ func (r *run) listExisting(ctx context.Context, since time.Time) error {
 }
 
 func (r *run) recordExisting(inv Invitation) {
-	key := keyOf(inv.EmailAddress)
+	key := addresses.KeyOf(inv.EmailAddress)
 	if !r.relisted {
 		r.progress.Listed++
 	}
-	if _, _, ok := r.known.get(key); ok && (r.relisted || !r.config.skipSince.IsZero()) {
+	if _, ok := r.known.Get(key); ok && (r.relisted || !r.config.skipSince.IsZero()) {
 		return // it is of this run, or newer
 	}
 	if inv.Status == InvitationStatusPending || inv.Status == InvitationStatusAccepted {
-		r.known.set(key, OutcomeAlreadyInvited, &ExistingInvitation{inv.ID, inv.Status})
+		r.known.Set(key, addresses.Entry{State: uint8(OutcomeAlreadyInvited), ID: inv.ID, Status: string(inv.Status)})
 	}
 }
 
-// findInvitation finds the invitation that a duplicate_record is about. If the item was
-// sent before, in a bulk that was refused, it may be the run's own: nobody documents that
-// bulks are all or nothing.
-func (r *run) findInvitation(ctx context.Context, it item, refusal error) (*Invitation, *ExistingInvitation, error) {
+// findInvitation returns the result of an item that Clerk refused as a duplicate. If it
+// was sent before, in a bulk that was refused, the invitation may be the run's own: nobody
+// documents that bulks are all or nothing.
+func (r *run) findInvitation(ctx context.Context, it item, refusal error) CreateResult {
 	if !it.firstSent.IsZero() {
-		c := *r.call
-		c.restart()
+		c := r.newCall()
 		c.deadline = c.started.Add(2 * graceTime)
 		w := encodedCreation(&it.request, it.body, nil, "")
 		w.mayRetry = func() bool { return false }
-		a := &ambiguity{firstSent: it.firstSent, failedAt: time.Now(), failure: refusal}
-		inv, _, err := reconcileLoop(ctx, &reconciliation[*Invitation]{call: &c, write: w, ambiguity: a, failure: refusal})
-		if sdk, ok := errors.AsType[*SDKError](err); err == nil || ok && sdk.lookup != nil {
-			return inv, nil, err
+		inv, _, err := reconcile(ctx, c, w, &ambiguity{firstSent: it.firstSent, failedAt: time.Now(), failure: refusal})
+		if err == nil {
+			return CreateResult{Outcome: OutcomeCreated, Invitation: inv}
+		}
+		if sdk, ok := errors.AsType[*SDKError](err); ok && sdk.lookup != nil {
+			return CreateResult{Outcome: OutcomeUnknown, Err: err}
 		}
 	}
-	return nil, r.findExisting(ctx, it.request.EmailAddress), nil
-}
-
-// findExisting returns the newest invitation of an address that is not revoked; nil if
-// there is none, or it cannot be found.
-func (r *run) findExisting(ctx context.Context, address string) *ExistingInvitation {
-	c := *r.call
-	c.restart()
-	req := ListInvitationsRequest{Query: address, OrderBy: OrderByCreatedAtDesc}
-	inv, _, err := c.find(ctx, req, func(inv Invitation) bool { return sameAddress(inv.EmailAddress, address) })
-	if err != nil {
-		return nil
+	result := CreateResult{Outcome: OutcomeAlreadyInvited}
+	address := it.request.EmailAddress
+	newest := ListInvitationsRequest{Query: address, OrderBy: OrderByCreatedAtDesc} // not the revoked ones
+	inv, _, err := r.newCall().find(ctx, newest, func(inv Invitation) bool { return sameAddress(inv.EmailAddress, address) })
+	if err == nil {
+		result.Existing = &ExistingInvitation{inv.ID, inv.Status}
 	}
-	return &ExistingInvitation{inv.ID, inv.Status}
+	return result
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 )
 
@@ -31,7 +32,7 @@ type item struct {
 	index   int
 	request CreateInvitationRequest
 	body    []byte // its JSON
-	key     addressKey
+	key     addresses.Key
 
 	firstSent     time.Time // in a request that was refused or failed; zero before
 	ambiguity     ambiguity // of its last write, if its outcome is unknown

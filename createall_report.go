@@ -6,29 +6,28 @@ import (
 	"slices"
 	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
-// report yields a result.
-func (r *run) report(it item, outcome Outcome, inv *Invitation, existing *ExistingInvitation, err error) error {
-	*r.progress.counter(outcome)++
-	switch outcome {
-	case OutcomeRejected: // the address may be accepted with other parameters
-		r.known.remove(it.key)
-	case OutcomeCreated:
-		err = nil
-		r.known.set(it.key, outcome, &ExistingInvitation{inv.ID, InvitationStatusPending})
-	case OutcomeUnknown:
-		r.known.set(it.key, outcome, nil)
-	case OutcomeRepeated:
-		err = nil
-	default:
-		err = nil
-		r.known.set(it.key, outcome, existing)
+// report yields the result of an item.
+func (r *run) report(it item, result CreateResult) error {
+	result.Index, result.Request = it.index, it.request
+	*r.progress.counter(result.Outcome)++
+	known := addresses.Entry{State: uint8(result.Outcome)}
+	switch {
+	case result.Invitation != nil:
+		known = addresses.Entry{State: uint8(OutcomeRepeated), ID: result.Invitation.ID, Status: string(InvitationStatusPending)}
+	case result.Existing != nil:
+		known.ID, known.Status = result.Existing.ID, string(result.Existing.Status)
+	}
+	if result.Outcome == OutcomeRejected { // the address may be accepted with other parameters
+		r.known.Remove(it.key)
+	} else {
+		r.known.Set(it.key, known)
 	}
 	r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = time.Time{}, "", nil
 	r.reportProgress()
-	result := CreateResult{Index: it.index, Request: it.request, Outcome: outcome, Invitation: inv, Existing: existing, Err: err}
 	if !r.yield(result, nil) {
 		r.stopped = true
 		return errStopped

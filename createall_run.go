@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/async"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 )
@@ -30,7 +30,7 @@ type run struct {
 	yield   func(CreateResult, error) bool
 	stopped bool // by a break of the loop
 
-	known          addresses
+	known          addresses.Map // by the outcome of another request; 0 while one is in the queue
 	queue          queue
 	creates, bulks *limiter.Limiter
 
@@ -56,6 +56,13 @@ func newRun(c *call, cfg createAllConfig, yield func(CreateResult, error) bool) 
 		bulks:    limiter.New(b.BulkCreates, b.Window),
 		progress: Progress{budget: b},
 	}
+}
+
+// newCall returns a copy of the call that has all of its time.
+func (r *run) newCall() *call {
+	c := *r.call
+	c.restart()
+	return &c
 }
 
 func (r *run) start(ctx context.Context, requests iter.Seq[CreateInvitationRequest]) error {
@@ -131,9 +138,9 @@ func (r *run) pull(ctx context.Context, wait time.Duration) error {
 	next := item{index: r.progress.Taken, request: req}
 	r.progress.Taken++
 	if next.body, err = encodeItem(req); err != nil {
-		return r.report(next, OutcomeRejected, nil, nil, invalid(OperationCreate, err))
+		return r.report(next, CreateResult{Outcome: OutcomeRejected, Err: invalid(OperationCreate, err)})
 	}
-	next.key = keyOf(req.EmailAddress)
+	next.key = addresses.KeyOf(req.EmailAddress)
 	return r.enqueue(next)
 }
 
@@ -142,18 +149,13 @@ func (r *run) pull(ctx context.Context, wait time.Duration) error {
 // expires_in_days are from Clerk's OpenAPI document.
 func encodeItem(req CreateInvitationRequest) ([]byte, error) {
 	body, err := req.encode()
-	at := strings.LastIndex(req.EmailAddress, "@")
-	isQuoted := strings.HasPrefix(req.EmailAddress, `"`)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case at < 0:
-		return nil, &InputError{"email_address", "has no @"}
-	case at == 0 || at == len(req.EmailAddress)-1:
-		return nil, &InputError{"email_address", "has nothing on one side of the @"}
-	case !isQuoted && strings.ContainsFunc(req.EmailAddress, isSpaceOrControl):
-		return nil, &InputError{"email_address", "contains white space or a control character"}
-	case req.ExpiresInDays < 0 || req.ExpiresInDays > 365:
+	}
+	if problem := addresses.Problem(req.EmailAddress); problem != "" {
+		return nil, &InputError{"email_address", problem}
+	}
+	if req.ExpiresInDays < 0 || req.ExpiresInDays > 365 {
 		return nil, &InputError{"expires_in_days", "is not from 1 to 365"}
 	}
 	return body, nil
@@ -161,24 +163,27 @@ func encodeItem(req CreateInvitationRequest) ([]byte, error) {
 
 // enqueue queues an item, or reports it if its address is known.
 func (r *run) enqueue(next item) error {
-	outcome, existing, ok := r.known.get(next.key)
-	switch {
-	case !ok:
-		r.known.set(next.key, 0, nil)
+	known, ok := r.known.Get(next.key)
+	if !ok {
+		r.known.Set(next.key, addresses.Entry{})
 		r.queue.ready = append(r.queue.ready, next)
 		return nil
-	case outcome == 0:
+	}
+	result := CreateResult{Outcome: Outcome(known.State)}
+	switch result.Outcome {
+	case 0:
 		r.queue.repeats = append(r.queue.repeats, next)
 		return nil
-	case outcome == OutcomeCreated:
-		outcome = OutcomeRepeated
-	case outcome == OutcomeUnknown:
-		return r.report(next, outcome, nil, nil, &SDKError{
+	case OutcomeUnknown:
+		result.Err = &SDKError{
 			ResponseMeta: ResponseMeta{Operation: OperationCreate}, class: classAmbiguous,
 			Message: "an earlier request has the address, and its outcome is unknown",
-		})
+		}
 	}
-	return r.report(next, outcome, nil, existing, nil)
+	if known.ID != "" {
+		result.Existing = &ExistingInvitation{known.ID, InvitationStatus(known.Status)}
+	}
+	return r.report(next, result)
 }
 
 // send sends what is due, and records the result.
@@ -197,7 +202,7 @@ func (r *run) send(ctx context.Context) error {
 	var rest []item
 	for i, it := range b.items {
 		if inv, ok := created[i]; ok {
-			if err := r.report(it, OutcomeCreated, &inv, nil, nil); err != nil {
+			if err := r.report(it, CreateResult{Outcome: OutcomeCreated, Invitation: &inv}); err != nil {
 				return err
 			}
 			continue
@@ -234,12 +239,11 @@ func withGrace(ctx context.Context, by time.Duration) (context.Context, context.
 // write sends items until their outcome is known, or there is no more time for now. It
 // returns what was created, by index in items.
 func (r *run) write(ctx context.Context, items []item, a *ambiguity, l *limiter.Limiter, mayRetry func() bool) (map[int]Invitation, error) {
-	c := *r.call
-	c.restart()
+	c := r.newCall()
 	defer func() { r.reached = r.reached || c.reached }()
 	if l == r.creates {
 		w := limited(r, l, mayRetry, encodedCreation(&items[0].request, items[0].body, nil, ""))
-		inv, _, err := reconcile(ctx, &c, w, a)
+		inv, _, err := reconcile(ctx, c, w, a)
 		if err != nil {
 			return nil, err
 		}
@@ -250,7 +254,7 @@ func (r *run) write(ctx context.Context, items []item, a *ambiguity, l *limiter.
 		b.reqs, b.bodies = append(b.reqs, it.request), append(b.bodies, it.body)
 	}
 	w := limited(r, l, mayRetry, b.creation())
-	invs, _, err := reconcile(ctx, &c, w, a)
+	invs, _, err := reconcile(ctx, c, w, a)
 	if err == nil {
 		return matchItems(items, invs), nil
 	}
@@ -281,7 +285,7 @@ func limited[T any](r *run, l *limiter.Limiter, mayRetry func() bool, w write[T]
 func matchItems(items []item, invs []Invitation) map[int]Invitation {
 	created := map[int]Invitation{}
 	left := slices.DeleteFunc(slices.Clone(invs), func(inv Invitation) bool {
-		i := slices.IndexFunc(items, func(it item) bool { return it.key == keyOf(inv.EmailAddress) })
+		i := slices.IndexFunc(items, func(it item) bool { return it.key == addresses.KeyOf(inv.EmailAddress) })
 		if i >= 0 {
 			created[i] = inv
 		}
@@ -327,11 +331,11 @@ func (r *run) handleResult(ctx context.Context, b batch, rest []item, sent time.
 		}
 		r.backOff(failure)
 		for _, it := range ended {
-			outcome := OutcomeRejected
+			result := CreateResult{Outcome: OutcomeRejected, Err: failure}
 			if it.ambiguity.failure != nil {
-				outcome = OutcomeUnknown
+				result.Outcome = OutcomeUnknown
 			}
-			if err := r.report(it, outcome, nil, nil, failure); err != nil {
+			if err := r.report(it, result); err != nil {
 				return err
 			}
 		}
@@ -344,7 +348,7 @@ func (r *run) handleResult(ctx context.Context, b batch, rest []item, sent time.
 func (r *run) reject(ctx context.Context, b batch, rest []item, sent time.Time, outcome Outcome, refusal error) error {
 	about := named(refusal)
 	if len(rest) == 1 && len(b.items) == 1 {
-		about = map[addressKey]Outcome{rest[0].key: outcome}
+		about = map[addresses.Key]Outcome{rest[0].key: outcome}
 	}
 	var blamed, unnamed []item
 	for _, it := range rest {
@@ -357,18 +361,14 @@ func (r *run) reject(ctx context.Context, b batch, rest []item, sent time.Time, 
 	}
 	r.queue.refused(b, unnamed, len(blamed) > 0)
 	for _, it := range blamed {
-		outcome := about[it.key]
-		var inv *Invitation
-		var existing *ExistingInvitation
-		if outcome == OutcomeAlreadyInvited {
-			var err error
-			if inv, existing, err = r.findInvitation(ctx, it, refusal); inv != nil {
-				outcome = OutcomeCreated
-			} else if err != nil {
-				outcome, refusal = OutcomeUnknown, err
-			}
+		result := CreateResult{Outcome: about[it.key]}
+		switch result.Outcome {
+		case OutcomeAlreadyInvited:
+			result = r.findInvitation(ctx, it, refusal)
+		case OutcomeRejected:
+			result.Err = refusal
 		}
-		if err := r.report(it, outcome, inv, existing, refusal); err != nil {
+		if err := r.report(it, result); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,114 @@
+// Package addresses checks email addresses, and keeps what a program knows about each of
+// very many of them, in less than 96 bytes an address.
+package addresses
+
+import (
+	"crypto/sha256"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Problem returns what is wrong with an address, such as "has no @"; empty if nothing is.
+// It finds only what most likely is a mistake: what a valid address is, others decide.
+func Problem(address string) string {
+	at := strings.LastIndex(address, "@")
+	isQuoted := strings.HasPrefix(address, `"`)
+	isSpaceOrControl := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+	switch {
+	case at < 0:
+		return "has no @"
+	case at == 0 || at == len(address)-1:
+		return "has nothing on one side of the @"
+	case !isQuoted && strings.ContainsFunc(address, isSpaceOrControl):
+		return "contains white space or a control character"
+	}
+	return ""
+}
+
+// A Key identifies an address without regard to case.
+type Key [16]byte
+
+// KeyOf returns the key of an address.
+func KeyOf(address string) Key {
+	sum := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(address))))
+	return Key(sum[:])
+}
+
+// An Entry is what is known about an address.
+type Entry struct {
+	// State is a number of the caller's.
+	State uint8
+	// ID is best at most 31 bytes long: a longer one takes more memory.
+	ID string
+	// Status is one of a few texts. Of more than 255, the others are left out.
+	Status string
+}
+
+// A Map has an entry for each known address. The zero Map is empty.
+type Map struct {
+	index    map[Key]uint32
+	chunks   []*[chunkSize]slot
+	used     uint32
+	longIDs  map[uint32]string // that do not fit, by the number of their slot
+	statuses []string          // of which slots have the index
+}
+
+const chunkSize = 1024
+
+// A slot is an entry, packed.
+type slot struct {
+	state  uint8
+	status uint8    // index in Map.statuses
+	id     [31]byte // padded with 0
+}
+
+// Get returns the entry of an address; false if it has none.
+func (m *Map) Get(key Key) (Entry, bool) {
+	i, ok := m.index[key]
+	if !ok {
+		return Entry{}, false
+	}
+	packed := &m.chunks[i/chunkSize][i%chunkSize]
+	id, isLong := m.longIDs[i]
+	if !isLong {
+		id = strings.TrimRight(string(packed.id[:]), "\x00")
+	}
+	return Entry{State: packed.state, ID: id, Status: m.statuses[packed.status]}, true
+}
+
+// Set sets the entry of an address.
+func (m *Map) Set(key Key, entry Entry) {
+	if m.index == nil {
+		m.index, m.longIDs, m.statuses = map[Key]uint32{}, map[uint32]string{}, []string{""}
+	}
+	i, ok := m.index[key]
+	if !ok {
+		if i = m.used; i%chunkSize == 0 {
+			m.chunks = append(m.chunks, new([chunkSize]slot))
+		}
+		m.index[key] = i
+		m.used++
+	}
+	packed := slot{state: entry.State, status: m.indexOf(entry.Status)}
+	delete(m.longIDs, i)
+	if copy(packed.id[:], entry.ID) < len(entry.ID) {
+		m.longIDs[i] = entry.ID
+	}
+	m.chunks[i/chunkSize][i%chunkSize] = packed
+}
+
+// indexOf returns the index of a status, which it adds if there is room.
+func (m *Map) indexOf(status string) uint8 {
+	i := slices.Index(m.statuses, status)
+	if i < 0 && len(m.statuses) <= math.MaxUint8 {
+		i = len(m.statuses)
+		m.statuses = append(m.statuses, status)
+	}
+	return uint8(max(0, i)) //nolint:gosec // there are at most 256
+}
+
+// Remove removes the entry of an address. Its memory is not used again: removals should be
+// few.
+func (m *Map) Remove(key Key) { delete(m.index, key) }

@@ -1,0 +1,146 @@
+package addresses
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestProblem(t *testing.T) {
+	for address, want := range map[string]string{
+		"ada@example.com":                 "",
+		"d@d@example.com":                 "",
+		`"ada lovelace"@example.com`:      "",
+		"":                                "has no @",
+		"nobody":                          "has no @",
+		"nobody@":                         "has nothing on one side of the @",
+		"@example.com":                    "has nothing on one side of the @",
+		"a b@example.com":                 "contains white space or a control character",
+		"b@example.com\r":                 "contains white space or a control character",
+		"b\u0085@example.com":             "contains white space or a control character",
+		" ada@example.com":                "contains white space or a control character",
+		"ada@example.com, bo@example.com": "contains white space or a control character",
+	} {
+		require.Equal(t, want, Problem(address), address)
+	}
+}
+
+func TestKeyOfIgnoresCaseAndSpace(t *testing.T) {
+	key := KeyOf("ada@example.com")
+	for _, same := range []string{"Ada@Example.COM", " ada@example.com\t"} {
+		require.Equal(t, key, KeyOf(same), same)
+	}
+	for _, other := range []string{"", "ada@example.org", "ad@example.com", "a da@example.com", "ada@example.com."} {
+		require.NotEqual(t, key, KeyOf(other), other)
+	}
+	require.NotEqual(t, KeyOf("us@example.com"), KeyOf("uſ@example.com"), "they are equal only when folded")
+}
+
+func TestMapReturnsWhatWasSet(t *testing.T) {
+	const clerksID = "inv_2x1234567890123456789012345"
+	require.Len(t, clerksID, 31)
+	for name, entry := range map[string]Entry{
+		"nothing":         {},
+		"a state":         {State: 6},
+		"pending":         {1, clerksID, "pending"},
+		"accepted":        {2, clerksID, "accepted"},
+		"a new status":    {255, clerksID, "new"},
+		"a short id":      {1, "inv_1", "pending"},
+		"a long id":       {1, clerksID + "6", "pending"},
+		"a long one, too": {1, strings.Repeat("x", 1000), "accepted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var m Map
+			m.Set(KeyOf("other@example.com"), Entry{3, "inv_2", "pending"})
+			m.Set(KeyOf("ada@example.com"), entry)
+			got, ok := m.Get(KeyOf("ADA@example.com"))
+			require.True(t, ok)
+			require.Equal(t, entry, got)
+			_, ok = m.Get(KeyOf("grace@example.com"))
+			require.False(t, ok)
+		})
+	}
+}
+
+func TestMapCanBeSetAgainAndRemoved(t *testing.T) {
+	var m Map
+	key := KeyOf("ada@example.com")
+	_, ok := m.Get(key)
+	require.False(t, ok)
+	m.Remove(key)
+
+	m.Set(key, Entry{1, strings.Repeat("long", 10), "accepted"})
+	m.Set(key, Entry{1, "inv_1", "pending"})
+	got, _ := m.Get(key)
+	require.Equal(t, Entry{1, "inv_1", "pending"}, got)
+	m.Set(key, Entry{State: 3})
+	got, ok = m.Get(key)
+	require.True(t, ok)
+	require.Equal(t, Entry{State: 3}, got)
+
+	m.Remove(key)
+	_, ok = m.Get(key)
+	require.False(t, ok)
+	m.Set(key, Entry{State: 1})
+	_, ok = m.Get(key)
+	require.True(t, ok)
+}
+
+// TestMapKeepsManyApart fills more than one chunk.
+func TestMapKeepsManyApart(t *testing.T) {
+	var m Map
+	const n = 2*chunkSize + 1
+	id := func(i int) string { return fmt.Sprint("inv_", i, strings.Repeat("x", i%40)) }
+	for i := range n {
+		m.Set(KeyOf(fmt.Sprint(i, "@example.com")), Entry{1, id(i), "pending"})
+	}
+	for i := range n {
+		got, ok := m.Get(KeyOf(fmt.Sprint(i, "@example.com")))
+		require.True(t, ok)
+		require.Equal(t, id(i), got.ID)
+	}
+}
+
+// TestMapLeavesOutStatusesThatDoNotFit has many statuses.
+func TestMapLeavesOutStatusesThatDoNotFit(t *testing.T) {
+	var m Map
+	key := func(i int) Key { return KeyOf(fmt.Sprint(i, "@example.com")) }
+	for i := range 300 {
+		m.Set(key(i), Entry{1, "inv_1", fmt.Sprint("status ", i)})
+	}
+	for i := range 300 {
+		want := ""
+		if i < 255 {
+			want = fmt.Sprint("status ", i)
+		}
+		got, _ := m.Get(key(i))
+		require.Equal(t, want, got.Status)
+	}
+}
+
+// TestMapMemory measures what a map takes for each address with an id like Clerk's.
+func TestMapMemory(t *testing.T) {
+	heap := func() int64 {
+		runtime.GC()
+		runtime.GC() // what has a finalizer is freed by the second
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	const n = 100_000
+	before, most := heap(), int64(0)
+	var m Map
+	for i := range n {
+		m.Set(KeyOf(fmt.Sprint(i, "@example.com")), Entry{1, fmt.Sprintf("inv_%027d", i), "pending"})
+		if i%(n/10) == n/10-1 {
+			most = max(most, (heap()-before)/int64(i+1))
+		}
+	}
+	runtime.KeepAlive(&m)
+	t.Log(most, "bytes an address")
+	require.Less(t, most, int64(96))
+	require.Greater(t, most, int64(16), "or it has not measured")
+}

@@ -2,6 +2,7 @@ package clerk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -45,8 +46,8 @@ func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[Cr
 			return
 		}
 		r := newRun(c, cfg, yield)
-		if err := r.start(ctx, requests); err != nil && !r.stopped {
-			yield(CreateResult{}, err)
+		if err := r.start(ctx, requests); err != nil && !errors.Is(err, errStopped) {
+			yield(CreateResult{}, r.ended(err))
 		}
 	}
 }
@@ -190,8 +191,8 @@ type createAllConfig struct {
 	budget      Budget
 	skipSince   time.Time
 	skipNone    bool
-	sourceError func() error   // nil for none
-	progress    func(Progress) // nil for none
+	sourceError func() error // nil for none
+	progress    []func(Progress)
 }
 
 // WithBudget sets how many of Clerk's hourly requests the run uses.
@@ -250,11 +251,7 @@ func WithProgress(report func(Progress)) CreateAllOption {
 		if report == nil {
 			return &InputError{"WithProgress", "is nil"}
 		}
-		if before := c.progress; before != nil {
-			c.progress = func(p Progress) { before(p); report(p) }
-		} else {
-			c.progress = report
-		}
+		c.progress = append(c.progress, report)
 		return nil
 	})
 }

@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -8,6 +9,9 @@ import (
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
 )
+
+// listAhead is how many pages of existing invitations a run requests at a time.
+const listAhead = 8
 
 // loadExisting lists the existing invitations before the first request. Before the first
 // one with IgnoreExisting it lists the newest ones again, after the time that new
@@ -18,53 +22,40 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 	}
 	if r.listedAt.IsZero() {
 		r.listedAt = time.Now()
-		if err := r.listExisting(ctx, r.config.skipSince); err != nil {
+		if err := r.listExisting(ctx); err != nil {
 			return err
 		}
-		r.reached = true
+		r.call.reached = true
 	}
 	if !ignoreExisting || r.relisted {
 		return nil
 	}
-	if wait := time.Until(r.listedAt.Add(graceTime)); wait > 0 {
-		now := time.Now()
-		if deadline, ok := ctx.Deadline(); ok && !now.Add(wait).Before(deadline) {
-			return outOfTime(wait)
-		}
-		r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = now.Add(wait), "", nil
-		r.reportProgress()
-		if err := sleep(ctx, wait); err != nil {
-			return err
-		}
-		r.progress.WaitUntil = time.Time{}
+	complete := r.listedAt.Add(graceTime)
+	if err := r.beginWait(ctx, complete, "", nil); err != nil {
+		return err
 	}
-	since := r.date.Time().Add(-2 * graceTime)
-	if since.Before(r.config.skipSince) {
-		since = r.config.skipSince
+	if err := sleep(ctx, time.Until(complete)); err != nil {
+		return err
 	}
 	r.relisted = true
-	return r.listExisting(ctx, since)
+	return r.listExisting(ctx)
 }
 
-// listExisting records who has a pending or accepted invitation, created at since or
-// later if that is not zero.
-func (r *run) listExisting(ctx context.Context, since time.Time) error {
+// listExisting records who has a pending or accepted invitation, if that is recent enough.
+func (r *run) listExisting(ctx context.Context) error {
 	var req ListInvitationsRequest
 	var meta callMeta
-	c := r.call.perPage()
+	c, since := r.call.perPage(), r.config.skipSince
 	c.prefetch = listAhead
-	if !since.IsZero() {
+	if r.relisted || !since.IsZero() {
 		req.OrderBy, c.prefetch = OrderByCreatedAtDesc, 0
 	}
 	for page, err := range c.pages(ctx, req, &meta) {
 		if err != nil {
 			return err
 		}
-		if r.date == 0 {
-			r.date = UnixMilli(r.listedAt.UnixMilli())
-			if date, err := http.ParseTime(meta.Header.Get("Date")); err == nil {
-				r.date = UnixMilli(date.UnixMilli())
-			}
+		if start := r.listingBegan(meta).Add(-2 * graceTime); r.relisted && since.Before(start) {
+			since = start
 		}
 		for _, inv := range page {
 			if !since.IsZero() && inv.CreatedAt < UnixMilli(since.UnixMilli()) {
@@ -72,9 +63,18 @@ func (r *run) listExisting(ctx context.Context, since time.Time) error {
 			}
 			r.recordExisting(inv)
 		}
-		r.reportProgress()
+		r.reportProgress(time.Time{}, "", nil)
 	}
 	return nil
+}
+
+// listingBegan returns when the existing invitations were listed first, by Clerk's clock.
+func (r *run) listingBegan(now callMeta) time.Time {
+	date, err := http.ParseTime(now.Header.Get("Date"))
+	if err != nil {
+		return r.listedAt
+	}
+	return date.Add(-time.Since(r.listedAt))
 }
 
 func (r *run) recordExisting(inv Invitation) {
@@ -93,13 +93,17 @@ func (r *run) recordExisting(inv Invitation) {
 // findInvitation returns the result of an item that Clerk refused as a duplicate. If it
 // was sent before, in a bulk that was refused, the invitation may be the run's own: nobody
 // documents that bulks are all or nothing.
-func (r *run) findInvitation(ctx context.Context, it item, refusal error) CreateResult {
-	if !it.firstSent.IsZero() {
+func (r *run) findInvitation(ctx context.Context, it *item, refusal error) CreateResult {
+	since := it.firstSent
+	if it.last.failure != nil { // it may have been created before it was refused
+		since = cmp.Or(since, it.last.firstSent)
+	}
+	if !since.IsZero() {
 		c := r.newCall()
 		c.deadline = c.started.Add(2 * graceTime)
 		w := encodedCreation(&it.request, it.body, nil, "")
 		w.mayRetry = func() bool { return false }
-		inv, _, err := reconcile(ctx, c, w, &ambiguity{firstSent: it.firstSent, failedAt: time.Now(), failure: refusal})
+		inv, _, err := reconcile(ctx, c, w, &ambiguity{firstSent: since, failedAt: time.Now(), failure: refusal})
 		if err == nil {
 			return CreateResult{Outcome: OutcomeCreated, Invitation: inv}
 		}

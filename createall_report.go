@@ -3,7 +3,6 @@ package clerk
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
@@ -11,7 +10,7 @@ import (
 )
 
 // report yields the result of an item.
-func (r *run) report(it item, result CreateResult) error {
+func (r *run) report(it *item, result CreateResult) error {
 	result.Index, result.Request = it.index, it.request
 	*r.progress.counter(result.Outcome)++
 	known := addresses.Entry{State: uint8(result.Outcome)}
@@ -26,51 +25,41 @@ func (r *run) report(it item, result CreateResult) error {
 	} else {
 		r.known.Set(it.key, known)
 	}
-	r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = time.Time{}, "", nil
-	r.reportProgress()
+	r.reportProgress(time.Time{}, "", nil)
 	if !r.yield(result, nil) {
-		r.stopped = true
 		return errStopped
 	}
 	return nil
 }
 
-// reportWait reports a wait that has not been reported.
-func (r *run) reportWait(now time.Time, wait time.Duration) {
-	until, limit := now.Add(wait), OperationBulkCreate
-	if r.creates.Wait(now) < r.bulks.Wait(now) {
-		limit = OperationCreate
-	}
-	switch {
-	case !r.pause.Before(until):
-		limit = ""
-	case r.queue.wait(now) >= wait: // for a parked item
-		limit = ""
-	default:
-		r.progress.Cause = nil
+// beginWait reports a wait, unless it has been reported. It fails if the wait would outlast
+// the deadline.
+func (r *run) beginWait(ctx context.Context, until time.Time, limit Operation, cause error) error {
+	wait := time.Until(until)
+	if deadline, ok := ctx.Deadline(); ok && !until.Before(deadline) {
+		return &SDKError{
+			ResponseMeta: ResponseMeta{RetryAfter: wait},
+			Message:      "no request can be sent before the deadline", Err: context.DeadlineExceeded,
+		}
 	}
 	if wait > 0 && !until.Equal(r.progress.WaitUntil) {
-		r.progress.WaitUntil, r.progress.WaitFor = until, limit
-		r.reportProgress()
+		r.reportProgress(until, limit, cause)
 	}
+	return nil
 }
 
-func (r *run) reportProgress() {
-	if r.config.progress == nil {
+// reportProgress reports the progress, and the wait that has begun.
+func (r *run) reportProgress(waitUntil time.Time, waitFor Operation, cause error) {
+	r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = waitUntil, waitFor, cause
+	if len(r.config.progress) == 0 {
 		return
 	}
 	now, p := time.Now(), r.progress
 	p.at = now
 	p.available = r.bulks.Left(now)*MaxBulkInvitations + r.creates.Left(now)
 	p.renewed = now.Add(min(r.creates.Renewal(now), r.bulks.Renewal(now)))
-	r.config.progress(p)
-}
-
-// outOfTime is the error of a run whose next wait would outlast its deadline.
-func outOfTime(wait time.Duration) error {
-	return &SDKError{
-		ResponseMeta: ResponseMeta{RetryAfter: wait},
-		Message:      "no request can be sent before the deadline", Err: context.DeadlineExceeded,
+	for _, report := range r.config.progress {
+		report(p)
 	}
 }
 
@@ -89,9 +78,6 @@ func (r *run) sourceError() error {
 // ended is the error of a run that ended early. It says whether the outcome of a request
 // is unknown.
 func (r *run) ended(err error) error {
-	if r.stopped {
-		return err
-	}
 	e := wrapping(err)
 	if e.Message == "" { // the error is not of this package
 		e.Message = "the run was stopped: " + redact.Line(err.Error())
@@ -99,7 +85,7 @@ func (r *run) ended(err error) error {
 	if lookup := lookupEnds(err); lookup != nil {
 		e.Err = errors.Join(err, lookup)
 	}
-	if slices.ContainsFunc(r.queue.all(), func(it item) bool { return it.ambiguity.failure != nil }) || errors.Is(err, ErrOutcomeUnknown) {
+	if r.queue.HasAmbiguous() || errors.Is(err, ErrOutcomeUnknown) {
 		e.class = classAmbiguous
 	}
 	return e

@@ -1,49 +1,52 @@
 package clerk
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/async"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
+	"github.com/clerk-invitations/clerk-go/internal/queue"
 )
 
-const (
-	// batchLinger is how long a run waits for the iterator to fill a bulk.
-	batchLinger = time.Second
-	// listAhead is how many pages of existing invitations it requests at a time.
-	listAhead = 8
-)
+// batchLinger is how long a run waits for the iterator to fill a bulk.
+const batchLinger = time.Second
 
 // A run is one loop over CreateAll. It works in the loop's goroutine: it pulls requests
 // into a queue, sends what the limiters allow, and reports the results.
 type run struct {
-	call    *call
-	config  createAllConfig
-	puller  *async.Puller[CreateInvitationRequest]
-	yield   func(CreateResult, error) bool
-	stopped bool // by a break of the loop
+	call   *call
+	config createAllConfig
+	puller *async.Puller[CreateInvitationRequest]
+	yield  func(CreateResult, error) bool
 
-	known          addresses.Map // by the outcome of another request; 0 while one is in the queue
-	queue          queue
+	known          addresses.Map // State is the outcome of another request; 0 while one is in the queue
+	queue          *queue.Queue[item]
 	creates, bulks *limiter.Limiter
 
 	listedAt time.Time // when the existing invitations were listed; zero before
-	date     UnixMilli // the same by Clerk's clock
 	relisted bool      // once more, for requests with IgnoreExisting
-	reached  bool      // Clerk has answered
-	limited  bool      // the last request was refused for its limit
-	failures int       // in a row
-	lastSent time.Time
 	pause    time.Time // no request before
+	cause    error     // the failure that the pause is for
 	progress Progress
 }
+
+// An item is a request that has no result yet.
+type item struct {
+	index     int
+	request   CreateInvitationRequest
+	body      []byte // its JSON
+	key       addresses.Key
+	firstSent time.Time // in a request that may have created it; zero before
+	last      ambiguity // of the last request
+}
+
+// A queued is an item in the queue.
+type queued = queue.Item[item]
 
 // errStopped ends a run whose loop was left.
 var errStopped = errors.New("clerk: the loop was left")
@@ -52,6 +55,7 @@ func newRun(c *call, cfg createAllConfig, yield func(CreateResult, error) bool) 
 	b := cfg.budget
 	return &run{
 		call: c, config: cfg, yield: yield,
+		queue:    queue.New[item](MaxBulkInvitations),
 		creates:  limiter.New(b.Creates, b.Window),
 		bulks:    limiter.New(b.BulkCreates, b.Window),
 		progress: Progress{budget: b},
@@ -69,15 +73,14 @@ func (r *run) start(ctx context.Context, requests iter.Seq[CreateInvitationReque
 	r.puller = async.NewPuller(requests)
 	defer r.puller.Close()
 	for {
-		err := r.gather(ctx)
-		if err == nil && r.queue.isEmpty() {
+		if err := r.gather(ctx); err != nil {
+			return err
+		}
+		if r.queue.IsEmpty() {
 			return r.sourceError()
 		}
-		if err == nil {
-			err = r.send(ctx)
-		}
-		if err != nil {
-			return r.ended(err)
+		if err := r.send(ctx); err != nil {
+			return err
 		}
 	}
 }
@@ -89,16 +92,16 @@ func (r *run) gather(ctx context.Context) error {
 	var linger time.Time // until when it waits for the iterator to fill a bulk
 	for ctx.Err() == nil {
 		now := time.Now()
-		q, wait := &r.queue, r.wait(now)
-		enough := r.puller.Ended() || q.isFull() || q.isDue(now) && (q.turn || len(q.ready) == 0)
-		if enough && (wait == 0 || q.isEmpty()) {
+		wait, isEmpty := r.wait(now), r.queue.IsEmpty()
+		enough := r.puller.Ended() || r.queue.IsFull(now)
+		if enough && (isEmpty || wait == 0) {
 			return nil
 		}
-		if !q.isEmpty() {
-			if deadline, ok := ctx.Deadline(); ok && !now.Add(wait).Before(deadline) {
-				return outOfTime(wait)
+		if !isEmpty {
+			limit, cause := r.waitReason(now, wait)
+			if err := r.beginWait(ctx, now.Add(wait), limit, cause); err != nil {
+				return err
 			}
-			r.reportWait(now, wait)
 		}
 		if wait == 0 {
 			if linger.IsZero() {
@@ -119,7 +122,19 @@ func (r *run) gather(ctx context.Context) error {
 
 // wait returns how long it is until something can be sent.
 func (r *run) wait(now time.Time) time.Duration {
-	return max(r.pause.Sub(now), min(r.creates.Wait(now), r.bulks.Wait(now)), r.queue.wait(now))
+	return max(r.pause.Sub(now), min(r.creates.Wait(now), r.bulks.Wait(now)), r.queue.Wait(now))
+}
+
+// waitReason returns the operation whose limit is waited for so long or, if it is none,
+// the failure.
+func (r *run) waitReason(now time.Time, wait time.Duration) (Operation, error) {
+	switch {
+	case r.pause.Sub(now) >= wait, r.queue.Wait(now) >= wait: // for a parked item
+		return "", r.cause
+	case r.creates.Wait(now) < r.bulks.Wait(now):
+		return OperationCreate, nil
+	}
+	return OperationBulkCreate, nil
 }
 
 // pull waits at most so long for the next request. It reports the request if that needs
@@ -138,7 +153,7 @@ func (r *run) pull(ctx context.Context, wait time.Duration) error {
 	next := item{index: r.progress.Taken, request: req}
 	r.progress.Taken++
 	if next.body, err = encodeItem(req); err != nil {
-		return r.report(next, CreateResult{Outcome: OutcomeRejected, Err: invalid(OperationCreate, err)})
+		return r.report(&next, CreateResult{Outcome: OutcomeRejected, Err: invalid(OperationCreate, err)})
 	}
 	next.key = addresses.KeyOf(req.EmailAddress)
 	return r.enqueue(next)
@@ -166,13 +181,13 @@ func (r *run) enqueue(next item) error {
 	known, ok := r.known.Get(next.key)
 	if !ok {
 		r.known.Set(next.key, addresses.Entry{})
-		r.queue.ready = append(r.queue.ready, next)
+		r.queue.Add(next)
 		return nil
 	}
 	result := CreateResult{Outcome: Outcome(known.State)}
 	switch result.Outcome {
 	case 0:
-		r.queue.repeats = append(r.queue.repeats, next)
+		r.queue.Hold(next)
 		return nil
 	case OutcomeUnknown:
 		result.Err = &SDKError{
@@ -183,46 +198,34 @@ func (r *run) enqueue(next item) error {
 	if known.ID != "" {
 		result.Existing = &ExistingInvitation{known.ID, InvitationStatus(known.Status)}
 	}
-	return r.report(next, result)
+	return r.report(&next, result)
 }
 
-// send sends what is due, and records the result.
+// send sends the next batch, and records the result.
 func (r *run) send(ctx context.Context) error {
 	longer, cancel := withGrace(ctx, r.call.attemptLimit(false))
 	defer cancel()
 	now := time.Now()
-	b, single := r.queue.next(now, r.creates.Left(now), r.bulks.Left(now))
-	l := r.bulks
-	if single {
-		l = r.creates
-	}
-	a := b.items[0].ambiguity
-	created, err := r.write(longer, b.items, &a, l, func() bool { return ctx.Err() == nil && l.Wait(time.Now()) == 0 })
-	r.lastSent = cmp.Or(a.failedAt, time.Now())
-	var rest []item
-	for i, it := range b.items {
-		if inv, ok := created[i]; ok {
-			if err := r.report(it, CreateResult{Outcome: OutcomeCreated, Invitation: &inv}); err != nil {
-				return err
-			}
+	b := r.queue.Next(now, r.creates.Left(now), r.bulks.Left(now))
+	created, last, failure := r.write(longer, b, func() bool { return ctx.Err() == nil })
+	var rest []*queued
+	for i, it := range b.Items {
+		inv, ok := created[i]
+		if !ok {
+			rest = append(rest, it)
 			continue
 		}
-		if a.failure != nil { // an earlier request of the batch may have been carried out
-			it.firstSent = cmp.Or(it.firstSent, a.firstSent)
+		if err := r.report(&it.Value, CreateResult{Outcome: OutcomeCreated, Invitation: &inv}); err != nil {
+			return err
 		}
-		if it.ambiguity = a; !errors.Is(err, ErrOutcomeUnknown) {
-			it.ambiguity = ambiguity{}
-		}
-		rest = append(rest, it)
 	}
-	sent := a.firstSent
-	if err := r.handleResult(longer, b, rest, sent, err); err != nil {
+	if failure == nil {
+		r.queue.Succeeded(b)
+	} else if err := r.handleFailure(longer, b, rest, last, failure); err != nil {
 		return err
 	}
-	repeats := r.queue.repeats
-	r.queue.repeats = nil
-	for _, it := range repeats {
-		if err := r.enqueue(it); err != nil {
+	for _, held := range r.queue.Release() {
+		if err := r.enqueue(held); err != nil {
 			return err
 		}
 	}
@@ -234,156 +237,4 @@ func withGrace(ctx context.Context, by time.Duration) (context.Context, context.
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
 	return longer, func() { stop(); cancel() }
-}
-
-// write sends items until their outcome is known, or there is no more time for now. It
-// returns what was created, by index in items.
-func (r *run) write(ctx context.Context, items []item, a *ambiguity, l *limiter.Limiter, mayRetry func() bool) (map[int]Invitation, error) {
-	c := r.newCall()
-	defer func() { r.reached = r.reached || c.reached }()
-	if l == r.creates {
-		w := limited(r, l, mayRetry, encodedCreation(&items[0].request, items[0].body, nil, ""))
-		inv, _, err := reconcile(ctx, c, w, a)
-		if err != nil {
-			return nil, err
-		}
-		return map[int]Invitation{0: *inv}, nil
-	}
-	b := &bulk{created: map[int]Invitation{}}
-	for _, it := range items {
-		b.reqs, b.bodies = append(b.reqs, it.request), append(b.bodies, it.body)
-	}
-	w := limited(r, l, mayRetry, b.creation())
-	invs, _, err := reconcile(ctx, c, w, a)
-	if err == nil {
-		return matchItems(items, invs), nil
-	}
-	return b.created, err
-}
-
-// limited is a write whose requests are counted by a limiter.
-func limited[T any](r *run, l *limiter.Limiter, mayRetry func() bool, w write[T]) write[T] {
-	r.limited, w.mayRetry = false, mayRetry
-	send := w.send
-	w.send = func(ctx context.Context, c *call) (T, callMeta, error) {
-		result, meta, err := send(ctx, c)
-		r.limited = meta.class == classRateLimited
-		switch meta.class {
-		case classRateLimited:
-			l.Penalize(time.Now(), meta.RetryAfter)
-		case classNotSent:
-		default:
-			l.Count(time.Now())
-		}
-		return result, meta, err
-	}
-	return w
-}
-
-// matchItems finds the invitation of each item by its address or, if Clerk has changed
-// the address, by its position among the remaining ones.
-func matchItems(items []item, invs []Invitation) map[int]Invitation {
-	created := map[int]Invitation{}
-	left := slices.DeleteFunc(slices.Clone(invs), func(inv Invitation) bool {
-		i := slices.IndexFunc(items, func(it item) bool { return it.key == addresses.KeyOf(inv.EmailAddress) })
-		if i >= 0 {
-			created[i] = inv
-		}
-		return i >= 0
-	})
-	for i := range items {
-		_, ok := created[i]
-		switch {
-		case ok:
-		case len(left) > 0:
-			created[i], left = left[0], left[1:]
-		default:
-			created[i] = invs[i]
-		}
-	}
-	return created
-}
-
-// handleResult records the result of a batch, of which the rest was not created.
-func (r *run) handleResult(ctx context.Context, b batch, rest []item, sent time.Time, failure error) error {
-	if failure == nil {
-		r.failures = 0
-		r.queue.succeeded(b)
-		return nil
-	}
-	switch effect, outcome := effectOf(failure); effect {
-	case rejectsItems:
-		r.failures = 0
-		return r.reject(ctx, b, rest, sent, outcome, failure)
-	case endsRun:
-		r.queue.ready = slices.Concat(rest, b.others, r.queue.ready)
-		return failure
-	default:
-		if c := classOf(failure); c != classNotSent && c != classRateLimited {
-			for i := range rest {
-				rest[i].firstSent = cmp.Or(rest[i].firstSent, sent)
-			}
-		}
-		ended := r.queue.failed(b, rest, failure, time.Now())
-		nothingWorks := r.queue.streak >= maxUnexplained && len(rest) > 0 && rest[0].settledBefore == r.queue.settled
-		if !r.reached && !r.limited || effect == unexplained && nothingWorks {
-			return failure
-		}
-		r.backOff(failure)
-		for _, it := range ended {
-			result := CreateResult{Outcome: OutcomeRejected, Err: failure}
-			if it.ambiguity.failure != nil {
-				result.Outcome = OutcomeUnknown
-			}
-			if err := r.report(it, result); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-// reject reports the items that a refusal names, or the only one, and has the rest sent
-// again.
-func (r *run) reject(ctx context.Context, b batch, rest []item, sent time.Time, outcome Outcome, refusal error) error {
-	about := named(refusal)
-	if len(rest) == 1 && len(b.items) == 1 {
-		about = map[addresses.Key]Outcome{rest[0].key: outcome}
-	}
-	var blamed, unnamed []item
-	for _, it := range rest {
-		if _, ok := about[it.key]; ok {
-			blamed = append(blamed, it)
-		} else {
-			it.firstSent = cmp.Or(it.firstSent, sent)
-			unnamed = append(unnamed, it)
-		}
-	}
-	r.queue.refused(b, unnamed, len(blamed) > 0)
-	for _, it := range blamed {
-		result := CreateResult{Outcome: about[it.key]}
-		switch result.Outcome {
-		case OutcomeAlreadyInvited:
-			result = r.findInvitation(ctx, it, refusal)
-		case OutcomeRejected:
-			result.Err = refusal
-		}
-		if err := r.report(it, result); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// backOff has the run wait after a failure, unless a limiter does.
-func (r *run) backOff(failure error) {
-	if r.limited {
-		return
-	}
-	r.failures++
-	wait := r.call.retry.Backoff.wait(r.failures)
-	if m := metaOf(failure); m != nil {
-		wait = max(wait, min(m.RetryAfter, 2*r.config.budget.Window)-time.Since(r.lastSent))
-	}
-	r.pause, r.progress.Cause = time.Now().Add(wait), failure
 }

@@ -45,8 +45,8 @@ func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[Cr
 			yield(CreateResult{}, err)
 			return
 		}
-		r := newRun(c, cfg, yield)
-		if err := r.start(ctx, requests); err != nil && !errors.Is(err, errStopped) {
+		r := newRun(c, cfg, requests, yield)
+		if err := r.loop(ctx); err != nil && !errors.Is(err, errStopped) {
 			yield(CreateResult{}, r.ended(err))
 		}
 	}
@@ -54,7 +54,7 @@ func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[Cr
 
 func (s *InvitationsService) beginCreateAll(requests iter.Seq[CreateInvitationRequest], opts []CreateAllOption) (*call, createAllConfig, error) {
 	c := s.begin("")
-	cfg := createAllConfig{callConfig: c.callConfig, budget: defaultBudget}
+	cfg := createAllConfig{callConfig: c.callConfig, budget: defaultBudget, sourceError: func() error { return nil }}
 	if err := applyAll(opts, func(o CreateAllOption) error { return o.applyToCreateAll(&cfg) }); err != nil {
 		return nil, cfg, invalid("", err)
 	}
@@ -95,20 +95,16 @@ type ExistingInvitation struct {
 	Status InvitationStatus
 }
 
-// String returns the result without the address.
-func (r CreateResult) String() string {
-	s := fmt.Sprintf("clerk.CreateResult{%d %s", r.Index, r.Outcome)
+// existing returns the invitation that the address has now; nil if it is not known.
+func (r CreateResult) existing() *ExistingInvitation {
 	if r.Invitation != nil {
-		s += " " + r.Invitation.ID
+		return &ExistingInvitation{r.Invitation.ID, r.Invitation.Status}
 	}
-	if r.Existing != nil {
-		s += " " + r.Existing.ID + " " + string(r.Existing.Status)
-	}
-	if r.Err != nil {
-		s += " " + redact.Line(r.Err.Error())
-	}
-	return s + "}"
+	return r.Existing
 }
+
+// String returns what LogValue does, so without the address.
+func (r CreateResult) String() string { return "clerk.CreateResult" + r.LogValue().String() }
 
 // Format writes String for every verb.
 func (r CreateResult) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, r.String()) }
@@ -117,11 +113,8 @@ func (r CreateResult) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, r.S
 // error.
 func (r CreateResult) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.Int("index", r.Index), slog.String("outcome", r.Outcome.String())}
-	if r.Invitation != nil {
-		attrs = append(attrs, slog.String("invitation_id", r.Invitation.ID), slog.String("status", string(r.Invitation.Status)))
-	}
-	if r.Existing != nil {
-		attrs = append(attrs, slog.String("invitation_id", r.Existing.ID), slog.String("status", string(r.Existing.Status)))
+	if inv := r.existing(); inv != nil {
+		attrs = append(attrs, slog.String("invitation_id", inv.ID), slog.String("status", string(inv.Status)))
 	}
 	if r.Err != nil {
 		attrs = append(attrs, slog.String("error", redact.Line(r.Err.Error())))
@@ -238,7 +231,13 @@ func WithSourceError(failure func() error) CreateAllOption {
 		if failure == nil {
 			return &InputError{"WithSourceError", "is nil"}
 		}
-		c.sourceError = failure
+		c.sourceError = func() error {
+			err := failure()
+			if err == nil {
+				return nil
+			}
+			return &SDKError{Message: "reading the requests failed: " + redact.Line(err.Error()), Err: err}
+		}
 		return nil
 	})
 }

@@ -18,31 +18,28 @@ const (
 	endsRun                    // every request would fail
 )
 
-// maxUnexplained is how many requests in a row may be refused without an explanation, as
-// by a proxy or a wrong base URL, before they end the run.
-const maxUnexplained = 5
-
 // effectOf returns the effect of a failure, and the outcome of the item that is its
 // reason.
 func effectOf(failure error) (effect, Outcome) {
-	class, isClerks := classOf(failure), isDefinite(failure)
-	var status int
-	if m := metaOf(failure); m != nil {
-		status = m.StatusCode
-	}
-	locked := hasCode(failure, CodeConflict, CodeResourceLocked)
+	class := classOf(failure)
+	meta, _ := MetaFromError(failure)
+	_, readable := errors.AsType[*ClerkErrors](failure)
+	isAboutItems := slices.Contains(aboutItems, meta.StatusCode)
+	passes := meta.StatusCode == http.StatusTooManyRequests || errors.Is(failure, errCutOff) || hasCode(failure, CodeConflict, CodeResourceLocked)
 	switch {
 	case errors.Is(failure, ErrUnauthorized), lookupEnds(failure) != nil, hasCode(failure, instanceCodes...):
 		return endsRun, 0
+	case passes:
+		return mayPass, 0
+	case class == classAmbiguous && isRefusal(meta.StatusCode) && !hasCode(failure, CodeNotAllowedAccess) && !(readable && isAboutItems):
+		return endsRun, 0 // the retry was refused with an undocumented status, and would be again
 	case class == classAmbiguous:
-		return ambiguousEffect(failure, status, locked), 0
-	case class == classRateLimited, locked, errors.Is(failure, errCutOff):
 		return mayPass, 0
 	case errors.Is(failure, ErrDuplicateInvitation):
 		return rejectsItems, OutcomeAlreadyInvited
 	case errors.Is(failure, ErrUserExists):
 		return rejectsItems, OutcomeUserExists
-	case isClerks, slices.Contains(aboutItems, status):
+	case isDefinite(failure), isAboutItems:
 		return rejectsItems, OutcomeRejected
 	case class == classNotSent && isTransient(failure):
 		return mayPass, 0
@@ -59,18 +56,6 @@ func lookupEnds(failure error) error {
 		return sdk.lookup
 	}
 	return nil
-}
-
-// ambiguousEffect returns the effect of an unknown outcome. A refusal with an undocumented
-// status ends the run, because a retry would be refused, too.
-func ambiguousEffect(failure error, status int, locked bool) effect {
-	_, readable := errors.AsType[*ClerkErrors](failure)
-	switch {
-	case !isRefusal(status), status == http.StatusTooManyRequests, errors.Is(failure, errCutOff), locked,
-		hasCode(failure, CodeNotAllowedAccess), readable && slices.Contains(aboutItems, status):
-		return mayPass
-	}
-	return endsRun
 }
 
 // instanceCodes are about the instance, not about one request.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
@@ -45,20 +44,21 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 func (r *run) listExisting(ctx context.Context) error {
 	var req ListInvitationsRequest
 	var meta callMeta
-	c, since := r.call.perPage(), r.config.skipSince
+	c, since := r.call.perPage(), UnixMilli(r.config.skipSince.UnixMilli())
 	c.prefetch = listAhead
-	if r.relisted || !since.IsZero() {
+	if r.relisted || !r.config.skipSince.IsZero() {
 		req.OrderBy, c.prefetch = OrderByCreatedAtDesc, 0
 	}
+	first := &lookups{call: c, since: r.listedAt.Add(-2 * graceTime)}
 	for page, err := range c.pages(ctx, req, &meta) {
 		if err != nil {
 			return err
 		}
-		if start := r.listingBegan(meta).Add(-2 * graceTime); r.relisted && since.Before(start) {
-			since = start
+		if r.relisted && first.setTimes(meta) == nil { // otherwise everything is recent
+			since = max(since, first.unclear)
 		}
 		for _, inv := range page {
-			if !since.IsZero() && inv.CreatedAt < UnixMilli(since.UnixMilli()) {
+			if inv.CreatedAt < since {
 				return nil
 			}
 			r.recordExisting(inv)
@@ -68,20 +68,11 @@ func (r *run) listExisting(ctx context.Context) error {
 	return nil
 }
 
-// listingBegan returns when the existing invitations were listed first, by Clerk's clock.
-func (r *run) listingBegan(now callMeta) time.Time {
-	date, err := http.ParseTime(now.Header.Get("Date"))
-	if err != nil {
-		return r.listedAt
-	}
-	return date.Add(-time.Since(r.listedAt))
-}
-
 func (r *run) recordExisting(inv Invitation) {
-	key := addresses.KeyOf(inv.EmailAddress)
 	if !r.relisted {
 		r.progress.Listed++
 	}
+	key := addresses.KeyOf(inv.EmailAddress)
 	if _, ok := r.known.Get(key); ok && (r.relisted || !r.config.skipSince.IsZero()) {
 		return // it is of this run, or newer
 	}

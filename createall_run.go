@@ -11,6 +11,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/async"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
+	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
 // batchLinger is how long a run waits for the iterator to fill a bulk.
@@ -24,7 +25,7 @@ type run struct {
 	puller *async.Puller[CreateInvitationRequest]
 	yield  func(CreateResult, error) bool
 
-	known          addresses.Map // State is the outcome of another request; 0 while one is in the queue
+	known          addresses.Map // State is the Outcome of another request; 0 while one is queued
 	queue          *queue.Queue[item]
 	creates, bulks *limiter.Limiter
 
@@ -41,8 +42,8 @@ type item struct {
 	request   CreateInvitationRequest
 	body      []byte // its JSON
 	key       addresses.Key
-	firstSent time.Time // in a request that may have created it; zero before
-	last      ambiguity // of the last request
+	last      ambiguity // of its last request
+	firstSent time.Time // in an earlier one that may have created it; zero if there is none
 }
 
 // A queued is an item in the queue.
@@ -51,10 +52,10 @@ type queued = queue.Item[item]
 // errStopped ends a run whose loop was left.
 var errStopped = errors.New("clerk: the loop was left")
 
-func newRun(c *call, cfg createAllConfig, yield func(CreateResult, error) bool) *run {
+func newRun(c *call, cfg createAllConfig, requests iter.Seq[CreateInvitationRequest], yield func(CreateResult, error) bool) *run {
 	b := cfg.budget
 	return &run{
-		call: c, config: cfg, yield: yield,
+		call: c, config: cfg, puller: async.NewPuller(requests), yield: yield,
 		queue:    queue.New[item](MaxBulkInvitations),
 		creates:  limiter.New(b.Creates, b.Window),
 		bulks:    limiter.New(b.BulkCreates, b.Window),
@@ -62,22 +63,15 @@ func newRun(c *call, cfg createAllConfig, yield func(CreateResult, error) bool) 
 	}
 }
 
-// newCall returns a copy of the call that has all of its time.
-func (r *run) newCall() *call {
-	c := *r.call
-	c.restart()
-	return &c
-}
-
-func (r *run) start(ctx context.Context, requests iter.Seq[CreateInvitationRequest]) error {
-	r.puller = async.NewPuller(requests)
+// loop gathers and sends until all requests have a result.
+func (r *run) loop(ctx context.Context) error {
 	defer r.puller.Close()
 	for {
 		if err := r.gather(ctx); err != nil {
 			return err
 		}
 		if r.queue.IsEmpty() {
-			return r.sourceError()
+			return r.config.sourceError()
 		}
 		if err := r.send(ctx); err != nil {
 			return err
@@ -90,23 +84,23 @@ func (r *run) start(ctx context.Context, requests iter.Seq[CreateInvitationReque
 // has ended.
 func (r *run) gather(ctx context.Context) error {
 	var linger time.Time // until when it waits for the iterator to fill a bulk
-	for ctx.Err() == nil {
+	for {
 		now := time.Now()
-		wait, isEmpty := r.wait(now), r.queue.IsEmpty()
-		enough := r.puller.Ended() || r.queue.IsFull(now)
-		if enough && (isEmpty || wait == 0) {
+		wait, limit, cause := r.wait(now)
+		enough, isEmpty := r.puller.Ended() || r.queue.IsFull(now), r.queue.IsEmpty()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case enough && (isEmpty || wait == 0):
 			return nil
-		}
-		if !isEmpty {
-			limit, cause := r.waitReason(now, wait)
+		case isEmpty:
+		case wait > 0:
 			if err := r.beginWait(ctx, now.Add(wait), limit, cause); err != nil {
 				return err
 			}
-		}
-		if wait == 0 {
-			if linger.IsZero() {
-				linger = now.Add(batchLinger)
-			}
+		case linger.IsZero():
+			linger, wait = now.Add(batchLinger), batchLinger
+		default:
 			if wait = linger.Sub(now); wait <= 0 {
 				return nil
 			}
@@ -117,24 +111,19 @@ func (r *run) gather(ctx context.Context) error {
 			return err
 		}
 	}
-	return ctx.Err()
 }
 
-// wait returns how long it is until something can be sent.
-func (r *run) wait(now time.Time) time.Duration {
-	return max(r.pause.Sub(now), min(r.creates.Wait(now), r.bulks.Wait(now)), r.queue.Wait(now))
-}
-
-// waitReason returns the operation whose limit is waited for so long or, if it is none,
-// the failure.
-func (r *run) waitReason(now time.Time, wait time.Duration) (Operation, error) {
-	switch {
-	case r.pause.Sub(now) >= wait, r.queue.Wait(now) >= wait: // for a parked item
-		return "", r.cause
-	case r.creates.Wait(now) < r.bulks.Wait(now):
-		return OperationCreate, nil
+// wait returns how long it is until something can be sent, and for what the run waits: the
+// limit of an operation, or the failure of requests that are sent again.
+func (r *run) wait(now time.Time) (wait time.Duration, limit Operation, cause error) {
+	wait, limit = r.bulks.Wait(now), OperationBulkCreate
+	if creates := r.creates.Wait(now); creates < wait {
+		wait, limit = creates, OperationCreate
 	}
-	return OperationBulkCreate, nil
+	if again := max(r.pause.Sub(now), r.queue.Wait(now)); again >= wait {
+		return again, "", r.cause
+	}
+	return wait, limit, nil
 }
 
 // pull waits at most so long for the next request. It reports the request if that needs
@@ -164,32 +153,30 @@ func (r *run) pull(ctx context.Context, wait time.Duration) error {
 // expires_in_days are from Clerk's OpenAPI document.
 func encodeItem(req CreateInvitationRequest) ([]byte, error) {
 	body, err := req.encode()
-	if err != nil {
-		return nil, err
+	problem := addresses.Problem(req.EmailAddress)
+	switch {
+	case err != nil:
+	case problem != "":
+		err = &InputError{"email_address", problem}
+	case req.ExpiresInDays < 0 || req.ExpiresInDays > 365:
+		err = &InputError{"expires_in_days", "is not from 1 to 365"}
 	}
-	if problem := addresses.Problem(req.EmailAddress); problem != "" {
-		return nil, &InputError{"email_address", problem}
-	}
-	if req.ExpiresInDays < 0 || req.ExpiresInDays > 365 {
-		return nil, &InputError{"expires_in_days", "is not from 1 to 365"}
-	}
-	return body, nil
+	return body, err
 }
 
 // enqueue queues an item, or reports it if its address is known.
 func (r *run) enqueue(next item) error {
 	known, ok := r.known.Get(next.key)
-	if !ok {
+	result := CreateResult{Outcome: Outcome(known.State)}
+	switch {
+	case !ok:
 		r.known.Set(next.key, addresses.Entry{})
 		r.queue.Add(next)
 		return nil
-	}
-	result := CreateResult{Outcome: Outcome(known.State)}
-	switch result.Outcome {
-	case 0:
+	case result.Outcome == 0:
 		r.queue.Hold(next)
 		return nil
-	case OutcomeUnknown:
+	case result.Outcome == OutcomeUnknown:
 		result.Err = &SDKError{
 			ResponseMeta: ResponseMeta{Operation: OperationCreate}, class: classAmbiguous,
 			Message: "an earlier request has the address, and its outcome is unknown",
@@ -201,40 +188,72 @@ func (r *run) enqueue(next item) error {
 	return r.report(&next, result)
 }
 
-// send sends the next batch, and records the result.
-func (r *run) send(ctx context.Context) error {
-	longer, cancel := withGrace(ctx, r.call.attemptLimit(false))
-	defer cancel()
-	now := time.Now()
-	b := r.queue.Next(now, r.creates.Left(now), r.bulks.Left(now))
-	created, last, failure := r.write(longer, b, func() bool { return ctx.Err() == nil })
-	var rest []*queued
-	for i, it := range b.Items {
-		inv, ok := created[i]
-		if !ok {
-			rest = append(rest, it)
-			continue
-		}
-		if err := r.report(&it.Value, CreateResult{Outcome: OutcomeCreated, Invitation: &inv}); err != nil {
-			return err
-		}
+// report yields the result of an item.
+func (r *run) report(it *item, result CreateResult) error {
+	result.Index, result.Request = it.index, it.request
+	known := addresses.Entry{State: uint8(result.Outcome)}
+	if inv := result.existing(); inv != nil {
+		known.ID, known.Status = inv.ID, string(inv.Status)
 	}
-	if failure == nil {
-		r.queue.Succeeded(b)
-	} else if err := r.handleFailure(longer, b, rest, last, failure); err != nil {
-		return err
+	if result.Outcome == OutcomeCreated {
+		known.State = uint8(OutcomeRepeated)
 	}
-	for _, held := range r.queue.Release() {
-		if err := r.enqueue(held); err != nil {
-			return err
-		}
+	if result.Outcome == OutcomeRejected { // the address may be accepted with other parameters
+		r.known.Remove(it.key)
+	} else {
+		r.known.Set(it.key, known)
+	}
+	*r.progress.counter(result.Outcome)++
+	r.reportProgress(time.Time{}, "", nil)
+	if !r.yield(result, nil) {
+		return errStopped
 	}
 	return nil
 }
 
-// withGrace returns a context that ends some time after ctx.
-func withGrace(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
-	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
-	return longer, func() { stop(); cancel() }
+// beginWait reports a wait, unless it has been reported. It fails if the wait would outlast
+// the deadline.
+func (r *run) beginWait(ctx context.Context, until time.Time, limit Operation, cause error) error {
+	wait := time.Until(until)
+	if deadline, ok := ctx.Deadline(); ok && !until.Before(deadline) {
+		return &SDKError{
+			ResponseMeta: ResponseMeta{RetryAfter: wait},
+			Message:      "no request can be sent before the deadline", Err: context.DeadlineExceeded,
+		}
+	}
+	if wait > 0 && !until.Equal(r.progress.WaitUntil) {
+		r.reportProgress(until, limit, cause)
+	}
+	return nil
+}
+
+// reportProgress reports the progress, and the wait that has begun.
+func (r *run) reportProgress(waitUntil time.Time, waitFor Operation, cause error) {
+	r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = waitUntil, waitFor, cause
+	if len(r.config.progress) == 0 {
+		return
+	}
+	now, p := time.Now(), r.progress
+	p.at = now
+	p.available = r.bulks.Left(now)*MaxBulkInvitations + r.creates.Left(now)
+	p.renewed = now.Add(min(r.creates.Renewal(now), r.bulks.Renewal(now)))
+	for _, report := range r.config.progress {
+		report(p)
+	}
+}
+
+// ended is the error of a run that ended early. It says whether the outcome of a request
+// is unknown.
+func (r *run) ended(err error) error {
+	e := wrapping(err)
+	if e.Message == "" { // the error is not of this package
+		e.Message = "the run was stopped: " + redact.Line(err.Error())
+	}
+	if lookup := lookupEnds(err); lookup != nil {
+		e.Err = errors.Join(err, lookup)
+	}
+	if r.queue.HasAmbiguous() || errors.Is(err, ErrOutcomeUnknown) {
+		e.class = classAmbiguous
+	}
+	return e
 }

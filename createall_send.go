@@ -13,33 +13,78 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/queue"
 )
 
+// send sends the next batch, and records the result.
+func (r *run) send(ctx context.Context) error {
+	longer, cancel := withGrace(ctx, r.call.attemptLimit(false))
+	defer cancel()
+	now := time.Now()
+	b := r.queue.Next(now, r.creates.Left(now), r.bulks.Left(now))
+	created, last, failure := r.write(longer, b, func() bool { return ctx.Err() == nil })
+	var rest []*queued
+	for i, it := range b.Items {
+		inv, ok := created[i]
+		if !ok {
+			rest = append(rest, it)
+			continue
+		}
+		if err := r.report(&it.Value, CreateResult{Outcome: OutcomeCreated, Invitation: &inv}); err != nil {
+			return err
+		}
+	}
+	if failure == nil {
+		r.queue.Succeeded(b)
+	} else if err := r.handleFailure(longer, b, rest, last, failure); err != nil {
+		return err
+	}
+	for _, held := range r.queue.Release() {
+		if err := r.enqueue(held); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withGrace returns a context that ends some time after ctx.
+func withGrace(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
+	return longer, func() { stop(); cancel() }
+}
+
+// newCall returns a copy of the call that has all of its time.
+func (r *run) newCall() *call {
+	c := *r.call
+	c.restart()
+	return &c
+}
+
 // write sends a batch until its outcome is known, or there is no more time for now. It
 // returns what was created, by index in the batch, and the state of the requests.
 func (r *run) write(ctx context.Context, b queue.Batch[item], mayRetry func() bool) (map[int]Invitation, ambiguity, error) {
-	c := r.newCall()
+	c, created := r.newCall(), map[int]Invitation{}
 	defer func() { r.call.reached = c.reached }()
 	var last ambiguity
-	first := b.Items[0]
-	if first.IsAmbiguous() {
-		last = first.Value.last
+	if b.Items[0].IsAmbiguous() {
+		last = b.Items[0].Value.last
 	}
 	if b.Single {
-		w := encodedCreation(&first.Value.request, first.Value.body, nil, "")
-		inv, _, err := reconcile(ctx, c, counted(w, r.creates, mayRetry), &last)
-		if err != nil {
-			return nil, last, err
+		it := &b.Items[0].Value
+		inv, _, err := reconcile(ctx, c, counted(encodedCreation(&it.request, it.body, nil, ""), r.creates, mayRetry), &last)
+		if err == nil {
+			created[0] = *inv
 		}
-		return map[int]Invitation{0: *inv}, last, nil
+		return created, last, err
 	}
-	many := &bulk{created: map[int]Invitation{}}
+	parts := &bulk{created: created}
 	for _, it := range b.Items {
-		many.reqs, many.bodies = append(many.reqs, it.Value.request), append(many.bodies, it.Value.body)
+		parts.reqs, parts.bodies = append(parts.reqs, it.Value.request), append(parts.bodies, it.Value.body)
 	}
-	invs, _, err := reconcile(ctx, c, counted(many.creation(), r.bulks, mayRetry), &last)
-	if err != nil {
-		return many.created, last, err
+	invs, _, err := reconcile(ctx, c, counted(parts.creation(), r.bulks, mayRetry), &last)
+	reorder(invs, b.Items)
+	for i, inv := range invs {
+		created[i] = inv
 	}
-	return matchItems(b.Items, invs), last, nil
+	return created, last, err
 }
 
 // counted is a write whose requests a limiter counts. It is retried only while the limiter
@@ -61,26 +106,15 @@ func counted[T any](w write[T], l *limiter.Limiter, mayRetry func() bool) write[
 	return w
 }
 
-// matchItems finds the invitation of each item by its address or, if Clerk has changed
-// the address, by its position among the remaining ones.
-func matchItems(items []*queued, invs []Invitation) map[int]Invitation {
-	created, left := map[int]Invitation{}, slices.Clone(invs)
-	take := func(i, at int) {
-		created[i] = left[at]
-		left = slices.Delete(left, at, at+1)
-	}
+// reorder puts the invitation of each item at the index of the item, unless Clerk has
+// changed the address.
+func reorder(invs []Invitation, items []*queued) {
 	for i, it := range items {
-		at := slices.IndexFunc(left, func(inv Invitation) bool { return addresses.KeyOf(inv.EmailAddress) == it.Value.key })
+		at := slices.IndexFunc(invs, func(inv Invitation) bool { return addresses.KeyOf(inv.EmailAddress) == it.Value.key })
 		if at >= 0 {
-			take(i, at)
+			invs[i], invs[at] = invs[at], invs[i]
 		}
 	}
-	for i := range items {
-		if _, ok := created[i]; !ok {
-			take(i, 0)
-		}
-	}
-	return created
 }
 
 // handleFailure records the failure of a batch, of which the rest was not created.
@@ -129,27 +163,24 @@ func (r *run) reject(ctx context.Context, b queue.Batch[item], rest []*queued, o
 	if len(b.Items) == 1 {
 		about = map[addresses.Key]Outcome{b.Items[0].Value.key: outcome}
 	}
-	var blamed, unnamed []*queued
+	var unnamed []*queued
 	for _, it := range rest {
-		if _, ok := about[it.Value.key]; ok {
-			blamed = append(blamed, it)
-		} else {
+		outcome, ok := about[it.Value.key]
+		result := CreateResult{Outcome: outcome}
+		switch {
+		case !ok:
 			unnamed = append(unnamed, it)
-		}
-	}
-	r.queue.Refused(b, unnamed, len(blamed) > 0)
-	for _, it := range blamed {
-		result := CreateResult{Outcome: about[it.Value.key]}
-		switch result.Outcome {
-		case OutcomeAlreadyInvited:
+			continue
+		case outcome == OutcomeAlreadyInvited:
 			result = r.findInvitation(ctx, &it.Value, refusal)
-		case OutcomeRejected:
+		case outcome == OutcomeRejected:
 			result.Err = refusal
 		}
 		if err := r.report(&it.Value, result); err != nil {
 			return err
 		}
 	}
+	r.queue.Refused(b, unnamed, len(unnamed) < len(rest))
 	return nil
 }
 

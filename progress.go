@@ -33,19 +33,10 @@ type Progress struct {
 
 // counter returns the count of an outcome.
 func (p *Progress) counter(outcome Outcome) *int {
-	switch outcome {
-	case OutcomeCreated:
-		return &p.Created
-	case OutcomeAlreadyInvited:
-		return &p.AlreadyInvited
-	case OutcomeUserExists:
-		return &p.UserExists
-	case OutcomeRepeated:
-		return &p.Repeated
-	case OutcomeUnknown:
-		return &p.Unknown
-	}
-	return &p.Rejected
+	return [...]*int{
+		OutcomeCreated: &p.Created, OutcomeAlreadyInvited: &p.AlreadyInvited, OutcomeUserExists: &p.UserExists,
+		OutcomeRejected: &p.Rejected, OutcomeRepeated: &p.Repeated, OutcomeUnknown: &p.Unknown,
+	}[outcome]
 }
 
 // Done returns how many requests have a result.

@@ -128,7 +128,7 @@ func (q *Queue[T]) IsFull(now time.Time) bool {
 // nextParked returns the index of the parked group that is to be sent next; -1 if it is
 // not the turn of one.
 func (q *Queue[T]) nextParked(now time.Time) int {
-	if len(q.bisecting) > 0 || len(q.ready) > 0 && !q.turn {
+	if len(q.ready) > 0 && !q.turn {
 		return -1
 	}
 	return slices.IndexFunc(q.parked, func(g group[T]) bool { return !g.after.After(now) })

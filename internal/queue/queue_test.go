@@ -248,6 +248,7 @@ func TestQueueFailed(t *testing.T) {
 		"alone, for the first time":           {one, newItems("a"), OtherReason, 0, now, "ready:za", ""},
 		"alone, for the second time":          {one, failedBefore(1, 1, newItems("a")), OtherReason, 0, now, "ready:z parked:a+4m0s", ""},
 		"alone, for the fourth time":          {one, failedBefore(3, 3, newItems("a")), OtherReason, 9, now, "ready:z parked:a+15m0s", ""},
+		"alone for the seventieth time":       {one, failedBefore(69, 69, newItems("a")), OtherReason, 0, now, "ready:z parked:a+15m0s", ""},
 		"alone five times, others succeed":    {one, failedBefore(4, 4, newItems("a")), OtherReason, 1, now, "ready:z", "a"},
 		"alone five times, nobody succeeds":   {one, failedBefore(4, 4, newItems("a")), OtherReason, 0, now, "ready:z parked:a+15m0s", ""},
 		"alone for a day, nobody succeeds":    {one, failedBefore(9, 9, newItems("a")), OtherReason, 0, now.Add(longPatience), "ready:z", "a"},
@@ -275,6 +276,37 @@ func TestQueueSendsTheOnlyItemAgainFirst(t *testing.T) {
 	require.Equal(t, 1, q.ready[0].failures)
 	require.Equal(t, 1, q.ready[0].alone)
 	require.Equal(t, now, q.ready[0].firstFailed)
+}
+
+// TestQueueCountsFailures fails an item twice, and looks whether the second time counts.
+func TestQueueCountsFailures(t *testing.T) {
+	for name, test := range map[string]struct {
+		why           Reason
+		streak        int // before
+		othersSucceed bool
+		want          int
+	}{
+		"not sent":                             {NotSent, 0, true, 1},
+		"another reason":                       {OtherReason, 0, false, 2},
+		"rate limited, nobody gets through":    {RateLimited, 0, false, 1},
+		"rate limited, others get through":     {RateLimited, 0, true, 2},
+		"rate limited, nobody, and for long":   {RateLimited, outageFailures - 2, false, 1},
+		"rate limited, nobody, and for longer": {RateLimited, outageFailures - 1, false, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q, rest := queue{settled: 5}, newItems("ab")
+			q.Failed(Batch[rune]{Items: rest}, rest, OtherReason, now)
+			if test.othersSucceed {
+				q.Succeeded(sent{items: "c"}.leave(&q))
+			}
+			q.streak = test.streak
+			q.Failed(Batch[rune]{Items: rest}, rest, test.why, now)
+			for _, it := range rest {
+				require.Equal(t, test.want, it.failures)
+				require.Equal(t, 5, it.settledBefore)
+			}
+		})
+	}
 }
 
 func TestQueueIsFull(t *testing.T) {

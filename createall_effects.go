@@ -23,15 +23,16 @@ const (
 func effectOf(failure error) (effect, Outcome) {
 	class := classOf(failure)
 	meta, _ := MetaFromError(failure)
-	_, readable := errors.AsType[*ClerkErrors](failure)
+	_, isReadable := errors.AsType[*ClerkErrors](failure)
 	isAboutItems := slices.Contains(aboutItems, meta.StatusCode)
+	isExplained := isReadable && isAboutItems || hasCode(failure, CodeNotAllowedAccess)
 	passes := meta.StatusCode == http.StatusTooManyRequests || errors.Is(failure, errCutOff) || hasCode(failure, CodeConflict, CodeResourceLocked)
 	switch {
 	case errors.Is(failure, ErrUnauthorized), lookupEnds(failure) != nil, hasCode(failure, instanceCodes...):
 		return endsRun, 0
 	case passes:
 		return mayPass, 0
-	case class == classAmbiguous && isRefusal(meta.StatusCode) && !hasCode(failure, CodeNotAllowedAccess) && !(readable && isAboutItems):
+	case class == classAmbiguous && isRefusal(meta.StatusCode) && !isExplained:
 		return endsRun, 0 // the retry was refused with an undocumented status, and would be again
 	case class == classAmbiguous:
 		return mayPass, 0

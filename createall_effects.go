@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // An effect is what a failure means for a run.
@@ -34,7 +36,7 @@ func effectOf(failure error) (effect, Outcome) {
 		return endsRun, 0
 	case class == classAmbiguous:
 		return ambiguousEffect(failure, status, locked), 0
-	case class == classRateLimited, locked, errors.Is(failure, errCutOff):
+	case class == classRateLimited, locked, errors.Is(failure, transport.ErrCutOff):
 		return mayPass, 0
 	case errors.Is(failure, ErrDuplicateInvitation):
 		return rejectsItems, OutcomeAlreadyInvited
@@ -42,7 +44,7 @@ func effectOf(failure error) (effect, Outcome) {
 		return rejectsItems, OutcomeUserExists
 	case isClerks, slices.Contains(aboutItems, status):
 		return rejectsItems, OutcomeRejected
-	case class == classNotSent && isTransient(failure):
+	case class == classNotSent && !transport.IsUntrusted(failure) && !errors.Is(failure, errUnusableKey):
 		return mayPass, 0
 	case class == classRefused:
 		return unexplained, 0
@@ -64,7 +66,7 @@ func lookupEnds(failure error) error {
 func ambiguousEffect(failure error, status int, locked bool) effect {
 	_, readable := errors.AsType[*ClerkErrors](failure)
 	switch {
-	case !isRefusal(status), status == http.StatusTooManyRequests, errors.Is(failure, errCutOff), locked,
+	case !isRefusal(status), status == http.StatusTooManyRequests, errors.Is(failure, transport.ErrCutOff), locked,
 		hasCode(failure, CodeNotAllowedAccess), readable && slices.Contains(aboutItems, status):
 		return mayPass
 	}

@@ -5,16 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
-	"math"
 	"net/http"
 	"net/url"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
-
 	"github.com/clerk-invitations/clerk-go/internal/async"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // A ResponseMeta describes the response to a call. Both error types embed it; see
@@ -57,10 +54,14 @@ type request struct {
 
 func (r *request) isWrite() bool { return r.method != http.MethodGet }
 
-// route is the method and the path without its parameters' values.
-func (r *request) route() string { return r.method + " " + cmp.Or(r.template, r.path) }
+func (r *request) url(base string) string {
+	if len(r.query) == 0 {
+		return base + r.path
+	}
+	return base + r.path + "?" + r.query.Encode()
+}
 
-// A callMeta is what do returns beside its result.
+// A callMeta is what do returns beside its l.
 type callMeta struct {
 	ResponseMeta
 
@@ -180,165 +181,86 @@ func (c *call) key(ctx context.Context) (string, error) {
 
 // do sends a request, retries it as the configuration says, and decodes the response.
 func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, error)) (T, callMeta, error) {
-	l := &requestLoop{call: c, request: r, decode: func(body []byte) (any, error) { return decode(body) }}
 	if r.err != nil {
-		return *new(T), l.meta(), invalid(r.operation, r.err)
+		return *new(T), callMeta{}, invalid(r.operation, r.err)
 	}
-	l.run(ctx)
-	c.attempts += l.attempts
-	c.reached = c.reached || l.last.status > 0 && l.last.status < 500
-	if l.last.class != classSucceeded {
-		return *new(T), l.meta(), l.failure()
+	header, err := c.requestHeader(ctx, r.isWrite())
+	l := c.client.transport.Do(ctx, transport.Request{
+		Operation: string(r.operation), Path: cmp.Or(r.template, r.path),
+		Method: r.method, URL: r.url(c.baseURL), Header: header, Body: r.body,
+		Decode: func(body []byte) (any, error) { return decode(body) },
+		Err:    err,
+		Policy: c.policy(r.isWrite()),
+	})
+	c.attempts += l.Attempts
+	c.reached = c.reached || l.Status > 0 && l.Status < 500
+	meta := c.meta(r.operation, l)
+	if l.Class != transport.Succeeded {
+		return *new(T), meta, c.failure(meta, l)
 	}
-	result, _ := l.result.(T)
-	return result, l.meta(), nil
+	value, _ := l.Value.(T)
+	return value, meta, nil
 }
 
-// A requestLoop makes the attempts of one request.
-type requestLoop struct {
-	*call
-	request
-
-	decode   func([]byte) (any, error)
-	result   any         // of decode
-	header   http.Header // of each attempt
-	attempts int         // begun so far
-	longest  time.Duration
-	last     attempt
-	answered *attempt      // the last one before it that has a response; nil without one
-	again    bool          // the policy wants another attempt
-	wait     time.Duration // before it
-	stopped  error         // why there was no further attempt: the context's error
-}
-
-type loopKey struct{}
-
-func loopFrom(ctx context.Context) *requestLoop {
-	l, _ := ctx.Value(loopKey{}).(*requestLoop)
-	return l
-}
-
-// newRetryingClient returns the go-retryablehttp client that runs the request loops of a
-// client. Its hooks find their loop in the request's context.
-func newRetryingClient(jar http.CookieJar, logger *slog.Logger) *retryablehttp.Client {
-	client := &retryablehttp.Client{
-		HTTPClient: &http.Client{Transport: attempts{}, Jar: jar},
-		RetryMax:   math.MaxInt, // MaxElapsedTime ends it
-		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
-			l := loopFrom(ctx)
-			return err == nil && l.last.class != classSucceeded && l.plan(ctx), nil
-		},
-		Backoff: func(_, _ time.Duration, _ int, resp *http.Response) time.Duration {
-			return loopFrom(resp.Request.Context()).wait
-		},
-		PrepareRetry: func(req *http.Request) error { // http.Client adds cookies to it
-			req.Header = loopFrom(req.Context()).ownCookies()
-			return nil
-		},
-	}
-	if logger != nil {
-		client.ResponseLogHook = func(_ retryablehttp.Logger, resp *http.Response) {
-			ctx := resp.Request.Context()
-			loopFrom(ctx).log(ctx, logger)
-		}
-	}
-	return client
-}
-
-// run makes the attempts. go-retryablehttp drives the loop: attempts.RoundTrip sets
-// l.last, CheckRetry calls plan, which sets l.again and l.wait, Backoff returns l.wait,
-// and PrepareRetry resets the cookies.
-func (l *requestLoop) run(ctx context.Context) {
-	req, err := l.newRequest(ctx)
-	if err != nil {
-		l.last = attempt{err: err, class: classNotSent}
-		return
-	}
-	resp, err := l.client.retrying.Do(req) // the body was read and closed by the attempt
-	if resp != nil {
-		_ = resp.Body.Close()
-	}
-	switch {
-	case l.attempts == 0:
-		l.last = attempt{err: err, class: classNotSent}
-	case l.again: // the context ended during the wait
-		l.stopped = err
-	}
-	if l.last.class != classSucceeded {
-		l.recall()
-	}
-}
-
-func (l *requestLoop) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
+// requestHeader returns the header of a request. The key provider may fail.
+func (c *call) requestHeader(ctx context.Context, isWrite bool) (http.Header, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	key, err := l.key(ctx)
-	if err != nil {
-		return nil, err
+	header := maps.Clone(c.header)
+	if isWrite {
+		header["Content-Type"] = header["Accept"]
 	}
-	l.header = maps.Clone(l.callConfig.header)
-	if l.client.keyProvider != nil {
-		l.header["Authorization"] = []string{"Bearer " + key}
+	if c.client.keyProvider != nil {
+		key, err := c.key(ctx)
+		if err != nil {
+			return nil, err
+		}
+		header["Authorization"] = []string{"Bearer " + key}
 	}
-	if l.isWrite() {
-		l.header["Content-Type"] = l.header["Accept"]
-	}
-	target := l.baseURL + l.path
-	if len(l.query) > 0 {
-		target += "?" + l.query.Encode()
-	}
-	var body any // a typed nil would count as a body
-	if l.body != nil {
-		body = l.body
-	}
-	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, loopKey{}, l), l.method, target, body)
-	if err == nil {
-		req.Header = l.ownCookies()
-		req.Host = "" // http.Client would copy the URL; the attempt sets it
-	}
-	return req, err
-}
-
-// ownCookies is the header that http.Client adds its jar's cookies to; the others are
-// set by the attempt.
-func (l *requestLoop) ownCookies() http.Header {
-	header := http.Header{}
-	if own := l.header.Get("Cookie"); own != "" {
-		header.Set("Cookie", own)
-	}
-	return header
-}
-
-// keep makes a the last attempt.
-func (l *requestLoop) keep(a attempt) {
-	l.longest, l.again = max(l.longest, time.Since(a.began)), false
-	if l.last.status != 0 {
-		l.answered = new(l.last)
-	}
-	l.last = a
-}
-
-// recall returns to the last response if the attempt after it timed out: it says more.
-func (l *requestLoop) recall() {
-	timedOut := errors.Is(l.last.err, context.DeadlineExceeded) || errors.Is(l.last.err, context.Canceled)
-	if timedOut && l.last.status == 0 && l.last.class != classAmbiguous && l.answered != nil {
-		l.stopped = cmp.Or(l.stopped, l.last.err)
-		l.last = *l.answered
-	}
+	return header, nil
 }
 
 // meta describes the last attempt.
-func (l *requestLoop) meta() callMeta {
+func (c *call) meta(op Operation, l *transport.Loop) callMeta {
 	return callMeta{ResponseMeta{
-		Operation:  l.request.operation,
-		StatusCode: l.last.status,
-		Header:     l.last.header,
-		TraceID:    l.last.traceID,
-		Attempts:   l.attempts,
-		RetryAfter: l.last.retryAfter,
-		Duration:   time.Since(l.started),
-	}, l.last.class, l.longest}
+		Operation:  op,
+		StatusCode: l.Status,
+		Header:     l.Header,
+		TraceID:    l.TraceID,
+		Attempts:   l.Attempts,
+		RetryAfter: l.RetryAfter,
+		Duration:   time.Since(c.started),
+	}, l.Class, l.Longest}
+}
+
+// failure is the error of a request that did not succeed.
+func (c *call) failure(meta callMeta, l *transport.Loop) error {
+	refused, isRefusal := errors.AsType[*ClerkErrors](l.Refusal)
+	err, summary := l.Err, ""
+	if isRefusal {
+		refused.ResponseMeta, refused.class, refused.Body = meta.ResponseMeta, l.Class, l.Body
+		if l.IsDocumented() {
+			return refused
+		}
+		err, summary = refused, refused.summary()
+	}
+	if l.Stopped != nil {
+		err = errors.Join(err, l.Stopped)
+	}
+	return &SDKError{ResponseMeta: meta.ResponseMeta, Message: l.Describe(summary, c.retry.Backoff.MaxElapsedTime), Err: err, Body: l.Body, class: l.Class}
+}
+
+// isDocumented reports whether a status is an error of the operation in Clerk's OpenAPI
+// document or, for Delete, its reference.
+func isDocumented(operation string, status int) bool {
+	switch Operation(operation) {
+	case OperationCreate, OperationBulkCreate:
+		return status == 400 || status == 422
+	case OperationRevoke, OperationDelete:
+		return status == 400 || status == 404
+	}
+	return false
 }
 
 // A RequestInfo says which call a request belongs to.
@@ -358,9 +280,23 @@ type RequestInfo struct {
 // URL, whose query may contain an address. The second result is false for other
 // requests.
 func RequestInfoFromContext(ctx context.Context) (RequestInfo, bool) {
-	l := loopFrom(ctx)
-	if l == nil {
+	r, attempt := transport.FromContext(ctx)
+	if r == nil {
 		return RequestInfo{}, false
 	}
-	return RequestInfo{Operation: l.request.operation, Route: l.route(), Attempt: l.attempts}, true
+	return RequestInfo{Operation: Operation(r.Operation), Route: r.Route(), Attempt: attempt}, true
 }
+
+type class = transport.Class
+
+const (
+	classNone        = transport.NoClass
+	classSucceeded   = transport.Succeeded
+	classRefused     = transport.Refused
+	classRateLimited = transport.RateLimited
+	classNotSent     = transport.NotSent
+	classAmbiguous   = transport.Ambiguous
+	classFailed      = transport.Failed
+)
+
+func isRefusal(status int) bool { return transport.IsRefusal(status) }

@@ -55,7 +55,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 const (
@@ -89,7 +90,7 @@ type Client struct {
 // secretKey and [WithSecretKeyFunc].
 func NewClient(secretKey string, opts ...Option) (*Client, error) {
 	cfg := clientConfig{
-		http:             &http.Client{Transport: newTransport()},
+		http:             &http.Client{Transport: transport.Default()},
 		maxResponseBytes: defaultMaxResponseBytes,
 		skew:             new(clockSkew),
 	}
@@ -97,7 +98,7 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 	cfg.header = http.Header{
 		"Accept": {"application/json"}, "User-Agent": {"clerk-go/" + Version}, "Clerk-Api-Version": {APIVersion},
 	}
-	cfg.retry, _ = RetryConfig{}.withDefaults()
+	_ = cfg.setRetry(RetryConfig{})
 	if secretKey != "" {
 		if err := checkSecretKey(secretKey); err != nil {
 			return nil, invalid("", err)
@@ -124,7 +125,9 @@ func newClient(cfg clientConfig, opts []Option) (*Client, error) {
 	if err := cfg.checkBaseURL(); err != nil {
 		return nil, invalid("", err)
 	}
-	cfg.retrying = newRetryingClient(cfg.http.Jar, cfg.logger)
+	cfg.transport = transport.New(transport.Config{
+		HTTP: cfg.http, MaxBytes: cfg.maxResponseBytes, Refusal: parseErrors, IsDocumented: isDocumented, Logger: cfg.logger,
+	})
 	config := func() *clientConfig { return &cfg }
 	return &Client{Invitations: &InvitationsService{config}, config: config}, nil
 }
@@ -157,24 +160,4 @@ func checkSecretKey(key string) error {
 		return nil
 	}
 	return &InputError{Field: "secret key", Problem: problem}
-}
-
-// These find a dead HTTP/2 connection, whose peer has vanished without closing it,
-// within 10 seconds, so that the next attempt uses a new one.
-const (
-	pingAfter   = 5 * time.Second // without a frame from the server
-	pingTimeout = 5 * time.Second
-)
-
-// newTransport returns the library's own transport: the standard library's default
-// settings, all idle connections available to one host, and HTTP/2 health checks.
-func newTransport() http.RoundTripper {
-	std, ok := http.DefaultTransport.(*http.Transport)
-	if !ok { // the program has replaced it
-		return http.DefaultTransport
-	}
-	own := std.Clone()
-	own.MaxIdleConnsPerHost = own.MaxIdleConns
-	own.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: pingTimeout}
-	return own
 }

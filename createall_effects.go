@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // An effect is what a failure means for a run.
@@ -26,7 +27,7 @@ func effectOf(failure error) (effect, Outcome) {
 	_, isReadable := errors.AsType[*ClerkErrors](failure)
 	isAboutItems := slices.Contains(aboutItems, meta.StatusCode)
 	isExplained := isReadable && isAboutItems || hasCode(failure, CodeNotAllowedAccess)
-	passes := meta.StatusCode == http.StatusTooManyRequests || errors.Is(failure, errCutOff) || hasCode(failure, CodeConflict, CodeResourceLocked)
+	passes := meta.StatusCode == http.StatusTooManyRequests || errors.Is(failure, transport.ErrCutOff) || hasCode(failure, CodeConflict, CodeResourceLocked)
 	switch {
 	case errors.Is(failure, ErrUnauthorized), lookupEnds(failure) != nil, hasCode(failure, instanceCodes...):
 		return endsRun, 0
@@ -42,7 +43,7 @@ func effectOf(failure error) (effect, Outcome) {
 		return rejectsItems, OutcomeUserExists
 	case isDefinite(failure), isAboutItems:
 		return rejectsItems, OutcomeRejected
-	case class == classNotSent && isTransient(failure):
+	case class == classNotSent && !transport.IsUntrusted(failure) && !errors.Is(failure, errUnusableKey):
 		return mayPass, 0
 	case class == classRefused:
 		return unexplained, 0

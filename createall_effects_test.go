@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // TestEffectOf has a row for each kind of failure that a run may meet.
@@ -41,7 +42,7 @@ func TestEffectOf(t *testing.T) {
 		"404 without an envelope":                {wrapped(classRefused, 404, nil), unexplained, 0},
 		"a conflict":                             {wrapped(classRefused, 409, code(CodeConflict)), mayPass, 0},
 		"a locked resource":                      {wrapped(classRefused, 409, code(CodeResourceLocked)), mayPass, 0},
-		"a refusal that is cut off":              {wrapped(classRefused, 422, errCutOff), mayPass, 0},
+		"a refusal that is cut off":              {wrapped(classRefused, 422, transport.ErrCutOff), mayPass, 0},
 		"a rate limit":                           {wrapped(classRateLimited, 429, nil), mayPass, 0},
 		"a failed connection":                    {wrapped(classNotSent, 0, &net.OpError{Op: "dial", Err: errors.New("refused")}), mayPass, 0},
 		"an untrusted certificate":               {wrapped(classNotSent, 0, &tls.CertificateVerificationError{}), endsRun, 0},

@@ -1,12 +1,9 @@
 package clerk_test
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"log/slog"
 	"math"
 	"net/http"
 	"runtime"
@@ -100,56 +97,49 @@ func TestDuplicateOfAcceptedOrOlder(t *testing.T) {
 // TestInputErrorsNameTheField has each input be invalid.
 func TestInputErrorsNameTheField(t *testing.T) {
 	l := newLife(t)
-	invs := l.client.Invitations
-	ctx := t.Context()
-	run := func(err error) error { return err }
-	list := func(req clerk.ListInvitationsRequest, opts ...clerk.CallOption) error {
-		_, err := invs.List(ctx, req, opts...)
-		return err
-	}
-	create := func(req clerk.CreateInvitationRequest, opts ...clerk.CallOption) error {
-		_, err := invs.Create(ctx, req, opts...)
-		return err
-	}
-	bulk := func(reqs ...clerk.CreateInvitationRequest) error { _, err := invs.BulkCreate(ctx, reqs); return err }
+	invs, ctx := l.client.Invitations, t.Context()
+	valid := clerk.CreateInvitationRequest{EmailAddress: address}
+	invalid := clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{"a": math.NaN()}}
+	failure := func(_ any, err error) error { return err }
 	all := func(opts ...clerk.AllOption) error {
 		for _, err := range invs.All(ctx, clerk.ListInvitationsRequest{}, opts...) {
 			return err
 		}
 		return nil
 	}
-	run2 := func(_ any, err error) error { return err }
-	newErr := func(key string, opts ...clerk.Option) error { _, err := clerk.NewClient(key, opts...); return err }
-	for field, err := range map[string]error{
-		"email_address":             run(create(clerk.CreateInvitationRequest{})),
-		"public_metadata":           create(clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{"a": math.NaN()}}),
-		"limit":                     list(clerk.ListInvitationsRequest{Limit: -1}),
-		"offset":                    list(clerk.ListInvitationsRequest{Offset: -1}),
-		"requests":                  bulk(),
-		"requests[1].email_address": bulk(clerk.CreateInvitationRequest{EmailAddress: address}, clerk.CreateInvitationRequest{}),
-		"WithPrefetch":              all(clerk.WithPrefetch(-1)),
-		"WithResponse":              create(clerk.CreateInvitationRequest{EmailAddress: address}, clerk.WithResponse(nil)),
-		"WithAttemptTimeout":        create(clerk.CreateInvitationRequest{EmailAddress: address}, clerk.WithAttemptTimeout(-1)),
-		"option":                    create(clerk.CreateInvitationRequest{EmailAddress: address}, nil),
-		"secret key":                newErr("pk_test_dummy"),
-		"WithBaseURL":               newErr(testKey, clerk.WithBaseURL("http://example.com")),
-		"WithHTTPClient":            newErr(testKey, clerk.WithHTTPClient(nil)),
-		"WithRetry":                 newErr(testKey, clerk.WithRetry(clerk.RetryConfig{Strategy: "always"})),
-		"WithHeader":                newErr(testKey, clerk.WithHeader("Authorization", "x")),
-		"WithAppName":               newErr(testKey, clerk.WithAppName("")),
+	for _, test := range []struct {
+		field string
+		err   error
+	}{
+		{"email_address", failure(invs.Create(ctx, clerk.CreateInvitationRequest{}))},
+		{"email_address", failure(invs.FindPending(ctx, " "))},
+		{"public_metadata", failure(invs.Create(ctx, invalid))},
+		{"public_metadata", failure(invs.Resend(ctx, testID, invalid))},
+		{"limit", failure(invs.List(ctx, clerk.ListInvitationsRequest{Limit: -1}))},
+		{"offset", failure(invs.List(ctx, clerk.ListInvitationsRequest{Offset: -1}))},
+		{"requests", failure(invs.BulkCreate(ctx, nil))},
+		{"requests[1].email_address", failure(invs.BulkCreate(ctx, []clerk.CreateInvitationRequest{valid, {}}))},
+		{"invitation_id", failure(invs.Get(ctx, ""))},
+		{"invitation_id", failure(invs.Revoke(ctx, "../users"))},
+		{"invitation_id", failure(invs.Delete(ctx, ""))},
+		{"invitation_id", failure(invs.Resend(ctx, "a/b", valid))},
+		{"WithPrefetch", all(clerk.WithPrefetch(-1))},
+		{"WithResponse", failure(invs.Create(ctx, valid, clerk.WithResponse(nil)))},
+		{"WithAttemptTimeout", failure(invs.Create(ctx, valid, clerk.WithAttemptTimeout(-1)))},
+		{"option", failure(invs.Create(ctx, valid, nil))},
+		{"secret key", failure(clerk.NewClient("pk_test_dummy"))},
+		{"WithBaseURL", failure(clerk.NewClient(testKey, clerk.WithBaseURL("http://example.com")))},
+		{"WithHTTPClient", failure(clerk.NewClient(testKey, clerk.WithHTTPClient(nil)))},
+		{"WithRetry", failure(clerk.NewClient(testKey, clerk.WithRetry(clerk.RetryConfig{Strategy: "always"})))},
+		{"WithHeader", failure(clerk.NewClient(testKey, clerk.WithHeader("Authorization", "x")))},
+		{"WithAppName", failure(clerk.NewClient(testKey, clerk.WithAppName("")))},
+		{"WithMaxResponseBytes", failure(l.client.With(clerk.WithMaxResponseBytes(0)))},
 	} {
-		t.Run(field, func(t *testing.T) {
-			require.ErrorIs(t, err, clerk.ErrInvalidRequest)
-			require.Equal(t, field, asError[*clerk.InputError](t, err).Field)
-			require.NotEmpty(t, asError[*clerk.InputError](t, err).Problem)
-		})
-	}
-	for name, err := range map[string]error{
-		"Get": run2(invs.Get(ctx, "")), "Revoke": run2(invs.Revoke(ctx, "../users")), "Delete": run2(invs.Delete(ctx, "")),
-		"Resend": run2(invs.Resend(ctx, "a/b", clerk.CreateInvitationRequest{})), "FindPending": run2(invs.FindPending(ctx, " ")),
-	} {
-		require.ErrorIs(t, err, clerk.ErrInvalidRequest, name)
-		require.NotEmpty(t, asError[*clerk.InputError](t, err).Field, name)
+		require.ErrorIs(t, test.err, clerk.ErrInvalidRequest, test.field)
+		require.NotErrorIs(t, test.err, clerk.ErrNotSent, "calling again would not help")
+		input := asError[*clerk.InputError](t, test.err)
+		require.Equal(t, test.field, input.Field)
+		require.NotEmpty(t, input.Problem)
 	}
 	require.Empty(t, l.fake.Requests())
 }
@@ -171,36 +161,6 @@ func TestNonsenseKeyIsNoInvalidRequest(t *testing.T) {
 				require.NotContains(t, err.Error(), "nonsense")
 			})
 		}
-	}
-}
-
-// TestModelsLogAsGroups logs each model as slog's handlers do.
-func TestModelsLogAsGroups(t *testing.T) {
-	inv := *pending()
-	result := clerk.CreateResult{Index: 3, Request: clerk.CreateInvitationRequest{EmailAddress: address}, Outcome: clerk.OutcomeCreated, Invitation: &inv}
-	for name, test := range map[string]struct {
-		value any
-		keys  []string
-	}{
-		"invitation":         {inv, []string{"id", "status"}},
-		"invitation pointer": {&inv, []string{"id", "status"}},
-		"request":            {clerk.CreateInvitationRequest{EmailAddress: address}, []string{"ignore_existing"}},
-		"list":               {clerk.InvitationList{Data: []clerk.Invitation{inv}, TotalCount: 1}, []string{"count", "total_count"}},
-		"result":             {result, []string{"index", "outcome"}},
-		"result pointer":     {&result, []string{"index", "outcome"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var text, asJSON bytes.Buffer
-			slog.New(slog.NewJSONHandler(&asJSON, nil)).Info("m", "v", test.value)
-			slog.New(slog.NewTextHandler(&text, nil)).Info("m", "v", test.value)
-			var record struct{ V map[string]any }
-			require.NoError(t, json.Unmarshal(asJSON.Bytes(), &record))
-			for _, key := range test.keys {
-				require.Contains(t, record.V, key)
-				require.Contains(t, text.String(), " v."+key+"=")
-			}
-			requireNoSecrets(t, name, asJSON.String()+text.String())
-		})
 	}
 }
 

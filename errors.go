@@ -296,7 +296,7 @@ func (e SDKError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil 
 func (e ClerkError) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
 // parseErrors reads Clerk's error envelope. It returns nil if body is none.
-func parseErrors(body []byte) (errs *ClerkErrors, traceID string) {
+func parseErrors(body []byte) (traceID string, refusal error) {
 	var envelope struct {
 		Errors  []ClerkError    `json:"errors"`
 		Meta    json.RawMessage `json:"meta"`
@@ -305,9 +305,9 @@ func parseErrors(body []byte) (errs *ClerkErrors, traceID string) {
 	isJSON := json.Unmarshal(body, &envelope) == nil
 	isEmpty := func(one ClerkError) bool { return one.Code == "" && one.Message == "" }
 	if !isJSON || len(envelope.Errors) == 0 || slices.ContainsFunc(envelope.Errors, isEmpty) {
-		return nil, ""
+		return "", nil
 	}
-	return &ClerkErrors{Errors: envelope.Errors, Meta: envelope.Meta}, envelope.TraceID
+	return envelope.TraceID, &ClerkErrors{Errors: envelope.Errors, Meta: envelope.Meta}
 }
 
 // An InputError says which field of a request, or which option, is invalid. It matches

@@ -30,29 +30,6 @@ func TestMetaFromErrorReturnsMetaOfEitherType(t *testing.T) {
 	}
 }
 
-func TestInputErrorNamesTheField(t *testing.T) {
-	client := newClient(t, answering(reply(500, ``)))
-	service, ctx := client.Invitations, t.Context()
-	_, create := service.Create(ctx, clerk.CreateInvitationRequest{})
-	_, bulk := service.BulkCreate(ctx, []clerk.CreateInvitationRequest{{EmailAddress: address}, {}})
-	_, list := service.List(ctx, clerk.ListInvitationsRequest{Limit: -1})
-	_, revoke := service.Revoke(ctx, "")
-	_, find := service.FindPending(ctx, " ")
-	_, resend := service.Resend(ctx, testID, clerk.CreateInvitationRequest{PublicMetadata: map[string]any{"c": make(chan int)}})
-	_, option := client.With(clerk.WithMaxResponseBytes(0))
-	for field, err := range map[string]error{
-		"email_address": create, "requests[1].email_address": bulk, "limit": list, "invitation_id": revoke,
-		"public_metadata": resend, "WithMaxResponseBytes": option,
-	} {
-		input, ok := errors.AsType[*clerk.InputError](err)
-		require.True(t, ok, field)
-		require.Equal(t, field, input.Field)
-		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
-		require.NotErrorIs(t, err, clerk.ErrNotSent, "calling again would not help")
-	}
-	require.ErrorIs(t, find, clerk.ErrInvalidRequest)
-}
-
 func TestTransportLearnsOperationRouteAndAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen []clerk.RequestInfo

@@ -2,6 +2,7 @@ package clerk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // An Option configures a [Client], in [NewClient] or [Client.With].
@@ -47,7 +48,7 @@ type clientConfig struct {
 	callConfig // the defaults of its calls
 
 	http             *http.Client // of the caller, or the library's own
-	retrying         *retryablehttp.Client
+	transport        *transport.Client
 	staticKey        string                                // empty if there is a keyProvider
 	keyProvider      func(context.Context) (string, error) // nil for none
 	maxResponseBytes int64
@@ -58,13 +59,14 @@ type clientConfig struct {
 // callConfig is the configuration of one call.
 type callConfig struct {
 	baseURL        string
-	allowHTTP      bool          // also to a host that is not loopback
-	header         http.Header   // of every request; never changed in place: clients share it
-	retry          RetryConfig   // with its defaults
-	attemptTimeout time.Duration // 0 for the default
-	response       *ResponseMeta // nil if the caller does not ask
-	prefetch       int           // pages that All requests ahead
-	keepLimits     bool          // a 429 of a write is not retried: the caller has a limiter
+	header         http.Header                     // of every request; never changed in place: clients share it
+	retry          RetryConfig                     // with its defaults
+	backoff        func(attempt int) time.Duration // of retry
+	attemptTimeout time.Duration                   // 0 for the default
+	response       *ResponseMeta                   // nil if the caller does not ask
+	prefetch       int                             // pages that All requests ahead
+	allowHTTP      bool                            // also to a host that is not loopback
+	keepLimits     bool                            // a 429 of a write is not retried: the caller has a limiter
 }
 
 const (
@@ -91,6 +93,8 @@ func (o callOption) applyToAll(c *callConfig) error                 { return o(c
 func (o allOption) applyToAll(c *callConfig) error                  { return o(c) }
 func (o createAllOption) applyToCreateAll(c *createAllConfig) error { return o(c) }
 
+var errUnusableKey = errors.New("the secret key function returned an unusable key")
+
 // applyAll applies options, none of which may be nil.
 func applyAll[O comparable](opts []O, apply func(O) error) error {
 	for _, opt := range opts {
@@ -107,10 +111,7 @@ func applyAll[O comparable](opts []O, apply func(O) error) error {
 // WithRetry sets how calls are retried. A zero field means the library's default, also
 // if the client has another setting; see [RetryConfig].
 func WithRetry(retry RetryConfig) SharedOption {
-	return sharedOption(func(c *callConfig) (err error) {
-		c.retry, err = retry.withDefaults()
-		return err
-	})
+	return sharedOption(func(c *callConfig) error { return c.setRetry(retry) })
 }
 
 // WithAttemptTimeout limits one attempt, from connecting to the last byte of the

@@ -1,15 +1,11 @@
 package clerk
 
 import (
-	"cmp"
-	"context"
-	"errors"
 	"math"
 	"math/rand/v2"
-	"net/http"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // A RetryConfig says how a call is retried. The zero RetryConfig is the default.
@@ -89,6 +85,13 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
+// setRetry sets how the call is retried.
+func (c *callConfig) setRetry(retry RetryConfig) (err error) {
+	c.retry, err = retry.withDefaults()
+	c.backoff = c.retry.Backoff.wait
+	return err
+}
+
 // interval returns the longest wait after an attempt, counted from 1.
 func (b BackoffStrategy) interval(attempt int) time.Duration {
 	grown := float64(b.InitialInterval) * math.Pow(b.Exponent, float64(attempt-1))
@@ -103,103 +106,38 @@ func (b BackoffStrategy) wait(attempt int) time.Duration {
 	return 1 + rand.N(max(1, b.interval(attempt))) //nolint:gosec // jitter is no secret
 }
 
-// plan decides whether there is another attempt, and how long to wait before it.
-func (l *requestLoop) plan(ctx context.Context) bool {
-	l.again, l.wait = false, 0
-	if !l.retries() {
-		return false
-	}
-	if l.stopped = l.ended(ctx); l.stopped != nil {
-		if errors.Is(l.last.err, l.stopped) {
-			l.stopped = nil
-		}
-		return false
-	}
-	l.wait = cmp.Or(l.last.retryAfter, l.retry.Backoff.wait(l.attempts))
-	l.again = l.fits(ctx, l.wait)
-	return l.again
-}
-
-// end is the call's deadline or the caller's, whichever is earlier; zero for none.
-func (l *requestLoop) end(ctx context.Context) time.Time {
-	callers, ok := ctx.Deadline()
-	if !ok || !l.deadline.IsZero() && l.deadline.Before(callers) {
-		return l.deadline
-	}
-	return callers
-}
-
-// fits reports whether an attempt after a wait has a chance to end in time. A write that
-// does not end in time has an unknown outcome, so it needs twice as long as the longest
-// attempt so far.
-func (l *requestLoop) fits(ctx context.Context, wait time.Duration) bool {
-	end := l.end(ctx)
-	if end.IsZero() {
-		return true
-	}
-	if l.isWrite() {
-		wait = max(wait, wait+2*l.longest) // unless it overflows
-	}
-	return wait < time.Until(end)
-}
-
-// ended returns why there is no time left; nil if there is.
-func (l *requestLoop) ended(ctx context.Context) error {
-	end := l.end(ctx)
-	if err := ctx.Err(); err != nil || end.IsZero() || time.Now().Before(end) {
-		return err
-	}
-	return context.DeadlineExceeded
-}
-
-// retries reports whether the last attempt may be followed by another one, time
-// permitting. A write is retried only if it was certainly not carried out; what an
-// ambiguous one did is looked up instead.
-func (l *requestLoop) retries() bool {
-	a := &l.last
+// attemptLimit is how long an attempt may take.
+func (c *call) attemptLimit(isWrite bool) time.Duration {
+	limit := c.attemptTimeout
 	switch {
-	case l.retry.Strategy == RetryNone:
-		return false
-	case a.class == classRateLimited:
-		return !l.isWrite() || !l.keepLimits
-	case a.class == classRefused:
-		return !l.isWrite() && a.header.Get("Retry-After") != ""
-	case a.class == classNotSent, a.class == classFailed && a.status < 300:
-		return *l.retry.RetryConnectionErrors && isTransient(a.err)
-	case a.class == classFailed:
-		return a.status >= 500 || a.header.Get("Retry-After") != "" && a.status >= 400
+	case limit > 0:
+	case isWrite && c.retry.Strategy != RetryNone:
+		limit = defaultWriteTimeout
+	default:
+		limit = defaultAttemptTimeout
 	}
-	return false
+	if c.lookup {
+		limit = min(limit, lookupTimeout)
+	}
+	if t := c.client.http.Timeout; t > 0 {
+		limit = min(limit, t)
+	}
+	return limit
 }
 
-// retryAfter returns how long the header asks to wait; 0 if it does not ask. A date is
-// relative to the header's Date if it has one, as the server's clock may differ.
-func retryAfter(header http.Header) time.Duration {
-	now, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		now = time.Now()
+// policy says how the requests of the call are retried. A write that is looked up
+// afterwards uses at most two thirds of the time until the caller's deadline and, unless
+// WithAttemptTimeout is given, until MaxElapsedTime.
+func (c *call) policy(isWrite bool) transport.Policy {
+	retry := c.retry.Strategy != RetryNone
+	return transport.Policy{
+		Retry:                 retry,
+		RetryConnectionErrors: *c.retry.RetryConnectionErrors,
+		RetryRateLimits:       !c.keepLimits,
+		LeaveTime:             retry && isWrite,
+		LeaveCallTime:         retry && isWrite && c.attemptTimeout == 0,
+		Backoff:               c.backoff,
+		AttemptTimeout:        c.attemptLimit(isWrite),
+		Deadline:              c.deadline,
 	}
-	return parseRetryAfter(header.Get("Retry-After"), now)
-}
-
-// parseRetryAfter reads seconds or an HTTP date (RFC 9110, 10.2.3), and rounds fractions
-// of a second up. It returns 0 for anything else and for the past, and the longest
-// Duration for what does not fit.
-func parseRetryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	if date, err := http.ParseTime(value); err == nil {
-		return max(0, date.Sub(now))
-	}
-	if value == "" || strings.Trim(value, "0123456789.") != "" {
-		return 0
-	}
-	seconds, err := strconv.ParseFloat(value, 64)
-	seconds = math.Ceil(seconds)
-	switch {
-	case err != nil && !errors.Is(err, strconv.ErrRange):
-		return 0
-	case seconds > math.MaxInt64/1e9:
-		return math.MaxInt64
-	}
-	return time.Duration(seconds) * time.Second
 }

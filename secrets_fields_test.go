@@ -3,7 +3,6 @@ package clerk_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -87,23 +86,4 @@ func TestNilPointersAreLogged(t *testing.T) {
 		require.NotContains(t, b.String(), "PANIC", "%T", value)
 		require.NotPanics(t, func() { _ = fmt.Sprintf("%v %+v %s", value, value, value) })
 	}
-}
-
-// TestModelsAreLoggedAsGroups, so that a query can select by their fields.
-func TestModelsAreLoggedAsGroups(t *testing.T) {
-	var b bytes.Buffer
-	logger := slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
-			return slog.Attr{}
-		}
-		return a
-	}}))
-	inv := *pending()
-	logger.Info("m", "invitation", inv)
-	logger.Info("m", "request", clerk.CreateInvitationRequest{EmailAddress: address, ExpiresInDays: 7})
-	logger.Info("m", "result", clerk.CreateResult{Index: 3, Outcome: clerk.OutcomeRejected, Err: errors.New("for " + address)})
-	require.Equal(t, "invitation.id="+testID+" invitation.status=pending invitation.created_at=2026-10-05T23:39:50.601Z"+
-		" invitation.expires_at=2026-11-04T23:39:50.599Z\n"+
-		"request.ignore_existing=false request.expires_in_days=7\n"+
-		`result.index=3 result.outcome=rejected result.error="for [redacted]"`+"\n", b.String())
 }

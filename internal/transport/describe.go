@@ -1,0 +1,100 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/redact"
+)
+
+// IsDocumented reports whether the response is a refusal with a documented status.
+func (l *Loop) IsDocumented() bool {
+	return l.Refusal != nil && l.Class == Refused && l.client.IsDocumented(l.request.Operation, l.Status)
+}
+
+// Describe says on one line what failed. refusal is the text of the refusal, empty
+// without one. maxElapsed is the time of the call until Policy.Deadline.
+func (l *Loop) Describe(refusal string, maxElapsed time.Duration) string {
+	var text string
+	switch {
+	case refusal != "":
+		text = refusal
+	case l.Class == NotSent:
+		text = "nothing sent: " + l.reason(l.Err, maxElapsed)
+	case l.Status == 0:
+		text = "no response: " + l.reason(l.Err, maxElapsed)
+	case IsSuccess(l.Status):
+		text = "unusable response (" + l.shape() + "): " + l.reason(l.Err, maxElapsed)
+	case l.Status >= 300 && l.Status < 400:
+		text = "redirect" + l.redirectHost() + " refused: requests go to the base URL only"
+	default:
+		text = http.StatusText(l.Status) + " (no Clerk error, but " + l.shape() + ")"
+	}
+	if l.Stopped != nil {
+		text += "; stopped before another attempt: " + l.reason(l.Stopped, maxElapsed)
+	}
+	return strings.TrimSpace(text)
+}
+
+// reason is the text of an error. A deadline's own text does not say whose it was.
+func (l *Loop) reason(err error, maxElapsed time.Duration) string {
+	timedOut, p := errors.Is(err, context.DeadlineExceeded), &l.request.Policy
+	switch {
+	case timedOut && !l.began.IsZero() && l.Stopped == nil && time.Since(l.began) >= p.AttemptTimeout:
+		return "the attempt took longer than " + p.AttemptTimeout.String()
+	case timedOut && !p.Deadline.IsZero() && !time.Now().Before(p.Deadline):
+		return "the call took longer than MaxElapsedTime, " + maxElapsed.String()
+	}
+	return redact.Line(err.Error())
+}
+
+func (a *Attempt) redirectHost() string {
+	location, err := url.Parse(a.Header.Get("Location"))
+	if err != nil || location.Host == "" {
+		return ""
+	}
+	return " to " + redact.Line(location.Host)
+}
+
+// shape is what can be shown of a body that is not understood.
+func (a *Attempt) shape() string {
+	if a.size == 0 {
+		return "an empty body"
+	}
+	return fmt.Sprintf("%s, %d bytes", redact.Line(cmp.Or(a.contentType(), "no content type")), a.size)
+}
+
+// log writes the attempt's record. It has the operation and the route, but no address,
+// query or body.
+func (l *Loop) log(ctx context.Context, logger *slog.Logger) {
+	level := slog.LevelWarn
+	if l.Class == Succeeded || l.IsDocumented() {
+		level = slog.LevelDebug
+	}
+	attrs := []slog.Attr{
+		slog.String("operation", l.request.Operation),
+		slog.String("route", l.request.Route()),
+		slog.Int("attempt", l.Attempts),
+		slog.Duration("duration", time.Since(l.began)),
+	}
+	if l.Status != 0 {
+		attrs = append(attrs, slog.Int("status", l.Status))
+	}
+	if l.again {
+		attrs = append(attrs, slog.Duration("wait", l.wait))
+	}
+	if l.TraceID != "" {
+		attrs = append(attrs, slog.String("trace_id", l.TraceID))
+	}
+	if l.Err != nil {
+		attrs = append(attrs, slog.String("error", redact.Line(l.Err.Error())))
+	}
+	logger.LogAttrs(ctx, level, "clerk request", attrs...)
+}

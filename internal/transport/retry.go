@@ -1,0 +1,117 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (r *Request) isWrite() bool { return r.Method != http.MethodGet }
+
+// plan decides whether there is another attempt, and how long to wait before it.
+func (l *Loop) plan(ctx context.Context) bool {
+	l.again, l.wait = false, 0
+	if !l.retries() {
+		return false
+	}
+	if l.Stopped = l.ended(ctx); l.Stopped != nil {
+		if errors.Is(l.Err, l.Stopped) {
+			l.Stopped = nil
+		}
+		return false
+	}
+	l.wait = cmp.Or(l.RetryAfter, l.request.Policy.Backoff(l.Attempts))
+	l.again = l.fits(ctx, l.wait)
+	return l.again
+}
+
+// end is the call's deadline or the caller's, whichever is earlier; zero for none.
+func (l *Loop) end(ctx context.Context) time.Time {
+	own := l.request.Policy.Deadline
+	callers, ok := ctx.Deadline()
+	if !ok || !own.IsZero() && own.Before(callers) {
+		return own
+	}
+	return callers
+}
+
+// fits reports whether an attempt after a wait has a chance to end in time. A write that
+// does not end in time has an unknown outcome, so it needs twice as long as the longest
+// attempt so far.
+func (l *Loop) fits(ctx context.Context, wait time.Duration) bool {
+	end := l.end(ctx)
+	if end.IsZero() {
+		return true
+	}
+	if l.request.isWrite() {
+		wait = max(wait, wait+2*l.Longest) // unless it overflows
+	}
+	return wait < time.Until(end)
+}
+
+// ended returns why there is no time left; nil if there is.
+func (l *Loop) ended(ctx context.Context) error {
+	end := l.end(ctx)
+	if err := ctx.Err(); err != nil || end.IsZero() || time.Now().Before(end) {
+		return err
+	}
+	return context.DeadlineExceeded
+}
+
+// retries reports whether the last attempt may be followed by another one, time
+// permitting. A write is retried only if it was certainly not carried out; what an
+// ambiguous one did is looked up instead.
+func (l *Loop) retries() bool {
+	p := &l.request.Policy
+	asked := l.Header.Get("Retry-After") != ""
+	switch {
+	case !p.Retry:
+		return false
+	case l.Class == RateLimited:
+		return !l.request.isWrite() || p.RetryRateLimits
+	case l.Class == Refused:
+		return !l.request.isWrite() && asked
+	case l.Class == NotSent, l.Class == Failed && l.Status < 300:
+		return p.RetryConnectionErrors && !l.unusable && !IsUntrusted(l.Err)
+	case l.Class == Failed:
+		return l.Status >= 500 || asked && l.Status >= 400
+	}
+	return false
+}
+
+// retryAfter returns how long the header asks to wait; 0 if it does not ask. A date is
+// relative to the header's Date if it has one, as the server's clock may differ.
+func retryAfter(header http.Header) time.Duration {
+	now, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return parseRetryAfter(header.Get("Retry-After"), now)
+}
+
+// parseRetryAfter reads seconds or an HTTP date (RFC 9110, 10.2.3), and rounds fractions
+// of a second up. It returns 0 for anything else and for the past, and the longest
+// Duration for what does not fit.
+func parseRetryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	if date, err := http.ParseTime(value); err == nil {
+		return max(0, date.Sub(now))
+	}
+	if value == "" || strings.Trim(value, "0123456789.") != "" {
+		return 0
+	}
+	seconds, err := strconv.ParseFloat(value, 64)
+	seconds = math.Ceil(seconds)
+	switch {
+	case err != nil && !errors.Is(err, strconv.ErrRange):
+		return 0
+	case seconds > math.MaxInt64/1e9:
+		return math.MaxInt64
+	}
+	return time.Duration(seconds) * time.Second
+}

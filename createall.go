@@ -174,9 +174,6 @@ type Budget struct {
 
 var defaultBudget = Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}
 
-// perWindow returns how many invitations fit into a window.
-func (b Budget) perWindow() int { return b.BulkCreates*MaxBulkInvitations + b.Creates }
-
 // createAllConfig is the configuration of one run of CreateAll.
 type createAllConfig struct {
 	callConfig

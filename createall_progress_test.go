@@ -101,3 +101,21 @@ func TestEstimateEndAgreesWithTheWaitForOthers(t *testing.T) {
 		require.Equal(t, n, last.Created)
 	})
 }
+
+// TestCreateAllTellsWhyItWaitsForOneRequest has one request always fail, so that in the
+// end the run waits only to send that one again.
+func TestCreateAllTellsWhyItWaitsForOneRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		waits := 0
+		results, err := createAll(t, newLife(t).failingGuest(t, reply(500, ``)), guests(20), clerk.WithProgress(func(p clerk.Progress) {
+			if time.Until(p.WaitUntil) > time.Minute {
+				waits++
+				require.Empty(t, p.WaitFor)
+				require.ErrorIs(t, p.Cause, clerk.ErrOutcomeUnknown)
+			}
+		}))
+		require.NoError(t, err)
+		require.Equal(t, clerk.OutcomeUnknown, results[13].Outcome)
+		require.Equal(t, 4, waits)
+	})
+}

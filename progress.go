@@ -48,7 +48,7 @@ func (p Progress) Done() int {
 // skipped, none fails, and nobody else uses the limits. For a resumed run it is too late
 // until the addresses that were invited before have passed.
 func (p Progress) EstimateEnd(total int) time.Time {
-	rest, each := total-p.Done()-p.available, p.budget.perWindow()
+	rest, each := total-p.Done()-p.available, p.budget.BulkCreates*MaxBulkInvitations+p.budget.Creates
 	if rest <= 0 || each == 0 {
 		return p.at
 	}

@@ -1,7 +1,8 @@
 // Package queue decides what to send next, of items that can be sent singly or in batches.
 // When a batch is refused for one of its items, and nobody says which, it is bisected.
-// When it fails for a reason that may pass, its items are sent again, in the end alone and
-// with longer and longer waits, so that they do not hold up the others.
+// When it fails for a reason that may pass, its items are sent again. If that fails, too,
+// they are parked and sent in smaller batches and in the end alone, with longer and longer
+// waits, in turn with the others, which they do not hold up.
 package queue
 
 import (
@@ -27,8 +28,8 @@ const (
 	// outageFailures is how many failures in a row are taken for an outage, after whose
 	// end parked items are sent in full batches again.
 	outageFailures = 10
-	// stuckFailures is how many failures in a row are no chance, unless an item fails that
-	// failed before while others succeeded.
+	// stuckFailures is how many failures in a row, of items that never failed while others
+	// succeeded, mean that most likely every request fails.
 	stuckFailures = 5
 )
 
@@ -40,8 +41,8 @@ type Item[T any] struct {
 	// in one batch, as they were part of the same request.
 	AmbiguousSince time.Time
 
-	failures      int // without an explanation
-	alone         int // of these, as the only item of a batch
+	failures      int // those not sent do not count
+	alone         int // as the only item of a batch
 	firstFailed   time.Time
 	settledBefore int // items that were settled when it first failed
 	settledAtLast int // and when it last failed
@@ -69,14 +70,16 @@ const (
 	fromParked
 )
 
-// A Reason is why a batch failed.
+// A Reason is why a batch failed, as far as the queue tells reasons apart.
 type Reason uint8
 
-// The reasons that the queue tells apart.
 const (
+	// OtherReason may be about an item.
 	OtherReason Reason = iota
-	NotSent            // it is not about the items
-	RateLimited        // it is about an item only if others get through
+	// NotSent is not about the items.
+	NotSent
+	// RateLimited is about an item only if others get through.
+	RateLimited
 )
 
 // A Queue has the items that are not carried out yet. One batch is sent at a time.
@@ -116,7 +119,7 @@ func (q *Queue[T]) Release() []T {
 // IsEmpty reports whether there is nothing to send, now or later.
 func (q *Queue[T]) IsEmpty() bool { return len(q.ready)+len(q.bisecting)+len(q.parked) == 0 }
 
-// IsFull reports whether more items would not be sent next.
+// IsFull reports whether there is enough to send before more items are added.
 func (q *Queue[T]) IsFull(now time.Time) bool {
 	parked := 0
 	for _, group := range q.parked {
@@ -217,9 +220,9 @@ func (q *Queue[T]) unpark() {
 	q.ready = slices.Concat(back, q.ready)
 }
 
-// Refused records that a batch was refused for a reason in its items. rest are those
-// without a result, which are sent again. If no item was blamed, one of rest is the
-// reason, and they are bisected.
+// Refused records that a batch was refused for a reason in its items. The only item of a
+// batch is the reason. Otherwise, rest are the items without a result, which are sent
+// again. If no item was blamed, one of rest is the reason, and they are bisected.
 func (q *Queue[T]) Refused(b Batch[T], rest []*Item[T], blamed bool) {
 	q.settle(b)
 	switch {

@@ -240,3 +240,22 @@ func TestRefusalOfABulkBlamesNobodyElse(t *testing.T) {
 		})
 	}
 }
+
+// TestCreateAllClaimsItsPartOfABulkNextToADuplicate has a bulk be carried out in part and
+// fail, and its retry be refused for that part, which is not listed yet, and for an
+// invitation of others.
+func TestCreateAllClaimsItsPartOfABulkNextToADuplicate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		others := l.invite(t, guest(1))
+		both := `{"errors":[{"code":"duplicate_record","message":"m","meta":{"email_addresses":["guest0@example.com","guest1@example.com"]}}]}`
+		transport := lagging(partial(l.fake, func(n int, _ []string) (int, httpmock.Responder) {
+			return 2 - n, []httpmock.Responder{1: reply(500, ``), 2: reply(400, both)}[n]
+		}), 3*time.Second)
+		results, err := createAll(t, clientThrough(t, l.fake, transport), guests(2), clerk.WithSkipNone())
+		require.NoError(t, err)
+		require.Equal(t, []clerk.Outcome{clerk.OutcomeCreated, clerk.OutcomeAlreadyInvited}, outcomes(results))
+		require.Equal(t, others.ID, results[1].Existing.ID)
+		require.Len(t, l.fake.Invitations(), 2)
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -192,4 +193,26 @@ func TestCreateAllDoesNotClaimInvitationsOfOthers(t *testing.T) {
 		const created = clerk.OutcomeCreated
 		require.Equal(t, []clerk.Outcome{created, created, created, clerk.OutcomeAlreadyInvited}, outcomes(results))
 	})
+}
+
+// TestCreateAllDoesNotClaimInvitationsOfOthersAfterNothingWasSent has the first request be
+// refused for its limit, or not be sent, and somebody else invite the address meanwhile.
+func TestCreateAllDoesNotClaimInvitationsOfOthersAfterNothingWasSent(t *testing.T) {
+	for name, failure := range map[string]httpmock.Responder{"limited": reply(429, ``, "Retry-After", "60"), "not sent": failing(errDial)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				start := time.Now()
+				client := l.failingWrites(t, 1, failure, func() bool { return time.Since(start) < 50*time.Second })
+				time.AfterFunc(30*time.Second, func() {
+					_, err := l.client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: guest(0)})
+					assertNoError(t, err)
+				})
+				results, err := createAll(t, client, guests(1))
+				require.NoError(t, err)
+				require.Equal(t, []clerk.Outcome{clerk.OutcomeAlreadyInvited}, outcomes(results))
+				require.Equal(t, l.fake.Invitations()[0].ID, results[0].Existing.ID)
+			})
+		})
+	}
 }

@@ -49,8 +49,8 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 func (r *run) listExisting(ctx context.Context, since time.Time) error {
 	var req ListInvitationsRequest
 	var meta callMeta
-	c := r.call.perPage()
-	c.prefetch = listAhead
+	c := *r.call
+	c.deadline, c.prefetch = time.Time{}, listAhead // each page has all of the call's time
 	if !since.IsZero() {
 		req.OrderBy, c.prefetch = OrderByCreatedAtDesc, 0
 	}

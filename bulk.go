@@ -35,14 +35,12 @@ func newBulk(reqs []CreateInvitationRequest) *bulk {
 
 // creation is the write that creates what is missing.
 func (b *bulk) creation() write[[]Invitation] {
-	duplicates := slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting })
 	return write[[]Invitation]{
-		send:         b.send,
-		lookup:       b.lookup,
-		isOwnRefusal: isDuplicate,
-		duplicates:   duplicates,
-		inParts:      len(b.reqs) > 1,
-		thorough:     duplicates,
+		send:       b.send,
+		find:       b.find,
+		ownRefusal: ErrDuplicateInvitation,
+		duplicates: slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
+		inParts:    len(b.reqs) > 1,
 	}
 }
 
@@ -88,13 +86,13 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error
 	return b.result(), meta, nil
 }
 
-// lookup finds what was created, on one page for all requests.
-func (b *bulk) lookup(ctx context.Context, l *lookups, failure error) ([]Invitation, finding, error) {
-	about := duplicateAddresses(failure)
+// find finds what was created, on one page for all requests.
+func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, finding, error) {
+	about := duplicateAddresses(l.failure)
 	for _, status := range l.statuses() {
 		invs, err := l.list(ctx, ListInvitationsRequest{Status: status})
 		if err != nil {
-			return nil, lookupFailed, err
+			return nil, foundNothing, err
 		}
 		if b.claim(invs, l, about) {
 			return nil, foundUnclear, nil
@@ -103,7 +101,7 @@ func (b *bulk) lookup(ctx context.Context, l *lookups, failure error) ([]Invitat
 			return b.result(), foundAll, nil
 		}
 	}
-	if isDuplicate(failure) && l.ambiguous {
+	if l.ambiguous && isRefusedAs(l.failure, ErrDuplicateInvitation) {
 		return b.explain(ctx, l, about)
 	}
 	if len(b.created) > 0 {
@@ -115,68 +113,62 @@ func (b *bulk) lookup(ctx context.Context, l *lookups, failure error) ([]Invitat
 // claim records as created what is the call's own work: one invitation for each missing
 // request. If no earlier request was ambiguous, the addresses that a refusal is about
 // are the work of others. It reports whether it is unclear whose work an invitation is.
-func (b *bulk) claim(invs []Invitation, l *lookups, about []string) (unclear bool) {
+func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool) {
 	taken := map[string]bool{}
 	for _, inv := range b.created {
 		taken[inv.ID] = true
 	}
 	for _, index := range b.missing() {
 		address := b.reqs[index].EmailAddress
-		if !l.ambiguous && slices.ContainsFunc(about, func(other string) bool { return sameAddress(address, other) }) {
+		if !l.ambiguous && hasAddress(about, address) {
 			continue
 		}
 		for _, inv := range invs {
 			if taken[inv.ID] || !sameAddress(inv.EmailAddress, address) {
 				continue
 			}
-			if l.isOwn(inv.CreatedAt) {
+			whose := l.whose(inv.CreatedAt)
+			if whose == foundAll {
 				b.created[index], taken[inv.ID] = inv, true
 				break
 			}
-			unclear = unclear || l.isUnclear(inv.CreatedAt)
+			unclear = unclear || whose == foundUnclear
 		}
 	}
 	return unclear
 }
 
 // duplicateAddresses returns the addresses that a refusal says have an invitation already.
-func duplicateAddresses(failure error) []string {
+func duplicateAddresses(failure error) (about []string) {
 	refused, ok := errors.AsType[*ClerkErrors](failure)
-	if !ok || !isDuplicate(failure) {
-		return nil
-	}
-	var about []string
-	for _, one := range refused.Errors {
-		about = append(about, one.EmailAddresses()...)
+	if ok && isRefusedAs(failure, ErrDuplicateInvitation) {
+		for _, one := range refused.Errors {
+			about = append(about, one.EmailAddresses()...)
+		}
 	}
 	return about
 }
 
+func hasAddress(addresses []string, address string) bool {
+	return slices.ContainsFunc(addresses, func(other string) bool { return sameAddress(other, address) })
+}
+
 // explain looks for the invitations that a refusal is about, address by address, as they
 // may be old. If the refusal names none, it may be about any that is missing.
-func (b *bulk) explain(ctx context.Context, l *lookups, about []string) ([]Invitation, finding, error) {
-	if about == nil {
-		for _, index := range b.missing() {
-			about = append(about, b.reqs[index].EmailAddress)
-		}
-	}
-	result := foundPart
-	for _, address := range about {
-		if b.hasCreated(address) {
+func (b *bulk) explain(ctx context.Context, l *lookup, about []string) ([]Invitation, finding, error) {
+	explained := foundPart
+	for _, index := range b.missing() {
+		address := b.reqs[index].EmailAddress
+		if about != nil && !hasAddress(about, address) {
 			continue
 		}
 		_, found, err := l.created(ctx, address, "")
 		if err != nil || found != foundNothing && found != foundAll {
 			return nil, found, err
 		}
-		result = foundNothing // not listed yet: look again
+		explained = foundNothing // not listed yet: look again
 	}
-	return nil, result, nil
-}
-
-// hasCreated reports whether all requests for an address are created.
-func (b *bulk) hasCreated(address string) bool {
-	return !slices.ContainsFunc(b.missing(), func(index int) bool { return sameAddress(b.reqs[index].EmailAddress, address) })
+	return nil, explained, nil
 }
 
 // partly turns a refusal into an unknown outcome if a part was created.
@@ -184,8 +176,7 @@ func (b *bulk) partly(err error) error {
 	if err == nil || len(b.created) == 0 || errors.Is(err, ErrOutcomeUnknown) {
 		return err
 	}
-	e := wrapping(err)
+	e := wrap(err, fmt.Sprintf("%d of %d created, and then: ", len(b.created), len(b.reqs)), nil)
 	e.class = classAmbiguous
-	e.Message = fmt.Sprintf("%d of %d created, and then: %s", len(b.created), len(b.reqs), e.Message)
 	return e
 }

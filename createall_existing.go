@@ -96,10 +96,10 @@ func (r *run) findInvitation(ctx context.Context, it item, refusal error) (*Invi
 		c := *r.call
 		c.restart()
 		c.deadline = c.started.Add(2 * graceTime)
-		w := encodedCreation(&it.request, it.body, nil, "")
+		w := creation(&it.request, it.body, nil, "")
 		w.mayRetry = func() bool { return false }
 		a := &ambiguity{firstSent: it.firstSent, failedAt: time.Now(), failure: refusal}
-		inv, _, err := reconcileLoop(ctx, &reconciliation[*Invitation]{call: &c, write: w, ambiguity: a, failure: refusal})
+		inv, _, err := reconcile(ctx, &c, w, a)
 		if sdk, ok := errors.AsType[*SDKError](err); err == nil || ok && sdk.lookup != nil {
 			return inv, nil, err
 		}

@@ -6,35 +6,42 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
 var errNoDate = errors.New("clerk: the response has no valid Date header")
 
-// lookups lists invitations to find out what a write did.
-type lookups struct {
-	call  *call
-	since time.Time // when the write was first sent, by our clock
-	meta  callMeta  // of the last list
+// A lookup lists invitations to find out what a write's requests have done.
+type lookup struct {
+	call    *call
+	since   time.Time // when the write was first sent, by our clock
+	failure error     // of the write's last request
+	meta    callMeta  // of the last response
 
 	ambiguous bool // an earlier request may have been carried out
-	decisive  bool // the write may be retried if this lookup finds nothing
+	settled   bool // what the requests have done would be listed
+	decisive  bool // the write may be retried if nothing is found
 
 	// By Clerk's clock, what was created before unclear is not this call's work, and what
 	// was created at own or later is.
 	unclear, own UnixMilli
 }
 
-// isOwn reports whether an invitation that was created, or updated, at a time is this
-// call's work.
-func (l *lookups) isOwn(at UnixMilli) bool { return at >= l.own }
-
-// isUnclear reports whether it may be.
-func (l *lookups) isUnclear(at UnixMilli) bool { return at >= l.unclear && at < l.own }
+// whose says whether what was created, or updated, at a time is this call's work.
+func (l *lookup) whose(at UnixMilli) finding {
+	switch {
+	case at >= l.own:
+		return foundAll
+	case at >= l.unclear:
+		return foundUnclear
+	}
+	return foundOther
+}
 
 // list returns the invitations that match req, newest first. Without a query it stops at
 // those that are older than the call.
-func (l *lookups) list(ctx context.Context, req ListInvitationsRequest) ([]Invitation, error) {
+func (l *lookup) list(ctx context.Context, req ListInvitationsRequest) ([]Invitation, error) {
 	req.OrderBy, req.Limit = OrderByCreatedAtDesc, MaxListLimit
 	var invs []Invitation
 	for {
@@ -67,13 +74,13 @@ func isNewestFirst(page []Invitation) bool {
 
 // setTimes converts the start of the call to Clerk's clock: the time of the response
 // less what has passed since.
-func (l *lookups) setTimes(meta callMeta) error {
+func (l *lookup) setTimes(meta callMeta) error {
 	date, err := http.ParseTime(meta.Header.Get("Date"))
 	if err != nil {
 		return errNoDate
 	}
 	start := date.Add(-time.Since(l.since) - maxClockSkew)
-	skew := l.call.client.skew.get()
+	skew := time.Duration(l.call.client.skew.Load())
 	l.unclear, l.own = UnixMilli(start.Add(-skew).UnixMilli()), UnixMilli(start.Add(skew).UnixMilli())
 	return nil
 }
@@ -83,7 +90,7 @@ var allStatuses = []InvitationStatus{"", InvitationStatusRevoked}
 
 // statuses returns what to list for created invitations. That somebody else has revoked
 // one already matters only before a retry.
-func (l *lookups) statuses() []InvitationStatus {
+func (l *lookup) statuses() []InvitationStatus {
 	if l.ambiguous && l.decisive {
 		return allStatuses
 	}
@@ -92,55 +99,79 @@ func (l *lookups) statuses() []InvitationStatus {
 
 // created finds the invitation that a Create may have created for an address, other
 // than one that is known to be older.
-func (l *lookups) created(ctx context.Context, address, older string) (*Invitation, finding, error) {
+func (l *lookup) created(ctx context.Context, address, older string) (*Invitation, finding, error) {
 	found := foundNothing
 	for _, status := range l.statuses() {
 		invs, err := l.list(ctx, ListInvitationsRequest{Query: address, Status: status})
 		if err != nil {
-			return nil, lookupFailed, err
+			return nil, found, err
 		}
 		for _, inv := range invs {
-			switch {
-			case !sameAddress(inv.EmailAddress, address) || inv.ID == older:
-			case l.isOwn(inv.CreatedAt):
-				return &inv, foundAll, nil
-			case l.isUnclear(inv.CreatedAt):
-				found = foundUnclear
-			case found == foundUnclear || inv.Status == InvitationStatusRevoked:
-			case inv.Status == InvitationStatusPending:
-				found = foundOther
-			case found == foundNothing:
-				found = foundOlder
+			if !sameAddress(inv.EmailAddress, address) || inv.ID == older {
+				continue
 			}
+			one := l.whose(inv.CreatedAt)
+			switch {
+			case one == foundAll:
+				return &inv, one, nil
+			case one == foundOther && inv.Status == InvitationStatusRevoked:
+				one = foundNothing // no reason for a refusal
+			case one == foundOther && inv.Status != InvitationStatusPending:
+				one = foundOlder
+			}
+			found = max(found, one)
 		}
 	}
 	return nil, found, nil
 }
 
 // revoked finds out whether a Revoke was carried out.
-func (l *lookups) revoked(ctx context.Context, id string) (*Invitation, finding, error) {
+func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, finding, error) {
 	invs, err := l.list(ctx, ListInvitationsRequest{Query: id, Status: InvitationStatusRevoked})
 	for _, inv := range invs {
-		switch {
-		case inv.ID != id:
-		case l.isOwn(inv.UpdatedAt):
-			return &inv, foundAll, nil
-		case l.isUnclear(inv.UpdatedAt):
-			return nil, foundUnclear, nil
-		default:
-			return nil, foundOther, nil
+		if inv.ID == id {
+			return &inv, l.whose(inv.UpdatedAt), nil
 		}
 	}
 	return nil, foundNothing, err
 }
 
-// deleted finds out whether an invitation is gone.
-func (l *lookups) deleted(ctx context.Context, id string) (*DeletedObject, finding, error) {
+// deleted finds out whether an invitation is gone. A refusal with ErrNotFound says so: an
+// earlier request has deleted it.
+func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, finding, error) {
+	gone := &DeletedObject{Object: "invitation", ID: id, Deleted: true}
+	if isRefusedAs(l.failure, ErrNotFound) {
+		return gone, foundAll, nil
+	}
 	for _, status := range allStatuses {
 		invs, err := l.list(ctx, ListInvitationsRequest{Query: id, Status: status})
 		if err != nil || slices.ContainsFunc(invs, func(inv Invitation) bool { return inv.ID == id }) {
 			return nil, foundNothing, err
 		}
 	}
-	return &DeletedObject{Object: "invitation", ID: id, Deleted: true}, foundAll, nil
+	return gone, foundAll, nil
+}
+
+// maxClockSkew is how far the clocks of Clerk's servers may normally differ.
+const maxClockSkew = time.Second
+
+// A clockSkew is how far the clock that stamps invitations is off the one that stamps
+// responses, beyond what is normal, in nanoseconds, as last seen in the response to a create.
+type clockSkew struct{ atomic.Int64 }
+
+// measure compares the two stamps of a create that took so long.
+func (s *clockSkew) measure(meta callMeta, created UnixMilli) {
+	stamp := meta.Header.Get("Date")
+	if stamp == "" || created == 0 {
+		return
+	}
+	if date, err := http.ParseTime(stamp); err == nil {
+		ahead := created.Time().Sub(date)
+		behind := time.Second - ahead - meta.longest // Date has whole seconds
+		skew := max(ahead, behind)
+		if skew <= maxClockSkew {
+			skew = 0
+		}
+		s.Store(int64(skew))
+	}
 }

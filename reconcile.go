@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -29,31 +28,32 @@ const (
 // A write is an operation whose outcome can be looked up.
 type write[T any] struct {
 	// send makes the request, or the part of it that is still missing.
-	send func(context.Context, *call) (T, callMeta, error)
-	// lookup finds what the call's requests have done, after the last one failed.
-	lookup func(ctx context.Context, l *lookups, failure error) (T, finding, error)
-	// isOwnRefusal reports whether an earlier request of the same call may be the reason
-	// for a refusal.
-	isOwnRefusal func(error) bool
+	send sender[T]
+	// find looks up what the call's requests have done.
+	find func(context.Context, *lookup) (T, finding, error)
+	// ownRefusal is the refusal whose reason may be an earlier request of the same call.
+	ownRefusal error
 	// duplicates says that Clerk would carry out a retry a second time.
 	duplicates bool
 	// inParts says that a refused request may have been carried out in part. It is looked
-	// up once, or if thorough is set, until its work would show.
-	inParts, thorough bool
+	// up once, or if duplicates is set, until its work would show.
+	inParts bool
 	// mayRetry is asked before a retry; nil means always.
 	mayRetry func() bool
 }
 
-// A finding is the result of a lookup.
+type sender[T any] func(context.Context, *call) (T, callMeta, error)
+
+// A finding is the result of a lookup. Of two findings the greater one decides.
 type finding uint8
 
 const (
 	foundNothing finding = iota // of this call's work
 	foundPart                   // of this call's work
-	foundAll                    // of this call's work
+	foundOlder                  // an accepted or expired one, which may explain a refusal
 	foundOther                  // a pending invitation of others, which explains a refusal
-	foundOlder                  // an accepted or expired one, which may explain it
 	foundUnclear                // this call's work or that of others: the clocks differ
+	foundAll                    // of this call's work
 	lookupFailed
 	lookupRefused // and would be again: a bad key, or responses without a date
 )
@@ -64,7 +64,7 @@ type situation struct {
 	ownRefusal bool    // it was refused, and an earlier request may be the reason
 	definite   bool    // it was refused for a reason that no earlier request can be
 	ambiguous  bool    // an earlier request may have been carried out
-	thorough   bool    // also without one, the write's work is looked for until settled
+	inParts    bool    // a refused request may have been carried out in part
 	duplicates bool    // Clerk would carry out a retry a second time
 	found      finding // by the last lookup
 	settled    bool    // the write's work would have been found
@@ -99,10 +99,10 @@ func decide(s situation) decision {
 	case s.found == lookupRefused:
 		return reportUnknown
 	case refused && (!s.ambiguous || s.definite):
-		if s.settled || !s.thorough {
-			return returnFailure
+		if s.inParts && s.duplicates && !s.settled {
+			return again // the part would be duplicated, and may show later
 		}
-		return again // a bulk, perhaps created in part
+		return returnFailure
 	case s.ownRefusal && (s.found == foundOther || s.found == foundOlder && s.settled):
 		return returnFailure
 	case s.found == foundUnclear:
@@ -133,24 +133,23 @@ func (a *ambiguity) grace() time.Duration {
 	return graceTime
 }
 
-// A reconciliation is the state of the loop that finds out what a write did.
+// A reconciliation finds out what a write did, and retries it.
 type reconciliation[T any] struct {
-	*call
-	write[T]
-	*ambiguity
+	call      *call
+	write     write[T]
+	ambiguity *ambiguity
 
-	failure     error    // of the last request
-	meta        callMeta // of the last request
-	lookupsDone int      // since the last request
-
-	untilLookup, untilWrite time.Duration
+	failure error    // of the last request
+	meta    callMeta // of the last request
+	lookups int      // since the last request
 }
 
 // reconcile carries out a write until its outcome is known, or time is up. If a is not
 // nil, it continues from there, and records there how far it got.
 func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T, callMeta, error) {
 	if a != nil && a.failure != nil {
-		return reconcileLoop(ctx, &reconciliation[T]{call: c, write: w, ambiguity: a, failure: a.failure})
+		r := &reconciliation[T]{call: c, write: w, ambiguity: a, failure: a.failure}
+		return r.run(ctx)
 	}
 	started := time.Now()
 	result, meta, err := w.send(ctx, c)
@@ -162,78 +161,71 @@ func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T
 	}
 	a.firstSent = started
 	r := &reconciliation[T]{call: c, write: w, ambiguity: a}
-	if r.record(meta, err); !r.isOpen() {
+	r.record(meta, err)
+	isPartial := w.inParts && classOf(err) == classRefused
+	if c.retry.Strategy == RetryNone || a.failure == nil && !isPartial {
 		return result, meta, err
 	}
-	return reconcileLoop(ctx, r)
+	return r.run(ctx)
 }
 
-// reconcileLoop looks up what a write did, and retries it, until that is known.
-func reconcileLoop[T any](ctx context.Context, r *reconciliation[T]) (T, callMeta, error) {
-	if !r.deadline.IsZero() {
+// record notes that the write failed.
+func (r *reconciliation[T]) record(meta callMeta, failure error) {
+	r.meta, r.failure, r.lookups = meta, failure, 0
+	a := r.ambiguity
+	a.writes, a.failedAt = a.writes+1, time.Now()
+	if errors.Is(failure, ErrOutcomeUnknown) {
+		a.failure = failure
+	}
+}
+
+// run looks up what the requests have done, and retries the write, until that is known.
+func (r *reconciliation[T]) run(ctx context.Context) (T, callMeta, error) {
+	if !r.call.deadline.IsZero() {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, r.deadline)
+		ctx, cancel = context.WithDeadline(ctx, r.call.deadline)
 		defer cancel()
 	}
-	l := &lookups{call: r.call, since: r.firstSent}
-	for {
-		began := time.Now()
-		if err := ctxErr(ctx); err != nil {
-			return *new(T), r.meta, unknownOutcome(r.failure, nil, err)
-		}
-		result, found, lookupErr := r.runLookup(ctx, l)
-		switch decide(r.situation(ctx, found, lookupErr, began)) {
+	for ctxErr(ctx) == nil {
+		l := r.newLookup()
+		result, found, err := r.lookUp(ctx, l)
+		untilLookup, untilWrite := r.waits(err)
+		switch decide(r.situation(ctx, l, found, untilLookup, untilWrite)) {
 		case returnResult:
 			return result, l.meta, nil
 		case returnFailure:
 			return *new(T), r.meta, r.failure
 		case reportUnknown:
-			failure := r.failure
-			if a := r.ambiguity.failure; a != nil && (r.isOwnRefusal(failure) || classOf(failure) == classNotSent) {
-				failure = a // what was refused or not sent is only the retry
-			}
-			unknown := unknownOutcome(failure, lookupErr, ctxErr(ctx))
-			if r.ambiguity.failure == nil { // a refused bulk, perhaps created in part
-				r.ambiguity.failure = unknown
-			}
-			return *new(T), r.meta, unknown
+			return *new(T), r.meta, r.unknown(ctx, err)
 		case lookUpAgain:
-			_ = sleep(ctx, r.untilLookup) // an end of ctx ends the next lookup
+			_ = sleep(ctx, untilLookup) // an end of ctx ends the loop
 		case retryWrite:
-			if sleep(ctx, r.untilWrite) != nil {
+			if sleep(ctx, untilWrite) != nil {
 				continue
 			}
-			result, meta, err := r.send(ctx, r.call)
+			result, meta, err := r.write.send(ctx, r.call)
 			if err == nil {
 				return result, meta, nil
 			}
 			r.record(meta, err)
 		}
 	}
+	return *new(T), r.meta, r.unknown(ctx, nil)
 }
 
-// record notes that the write failed.
-func (r *reconciliation[T]) record(meta callMeta, failure error) {
-	r.meta, r.failure = meta, failure
-	r.writes, r.lookupsDone, r.failedAt = r.writes+1, 0, time.Now()
-	if errors.Is(failure, ErrOutcomeUnknown) {
-		r.ambiguity.failure = failure
-	}
+func (r *reconciliation[T]) newLookup() *lookup {
+	a := r.ambiguity
+	l := &lookup{call: r.call, since: a.firstSent, failure: r.failure, meta: r.meta, ambiguous: a.failure != nil}
+	l.settled = time.Since(a.failedAt) >= a.grace()
+	l.decisive = l.settled || !r.write.duplicates
+	return l
 }
 
-// isOpen reports whether the first failure of the write is to be looked up.
-func (r *reconciliation[T]) isOpen() bool {
-	isRefusedBulk := r.inParts && classOf(r.failure) == classRefused
-	return r.retry.Strategy != RetryNone && (isRefusedBulk || errors.Is(r.failure, ErrOutcomeUnknown))
-}
-
-// runLookup looks up what the requests have done.
-func (r *reconciliation[T]) runLookup(ctx context.Context, l *lookups) (T, finding, error) {
-	r.call.lookup, r.lookupsDone = true, r.lookupsDone+1
-	l.meta, l.ambiguous = r.meta, r.ambiguity.failure != nil
-	l.decisive = !r.duplicates || time.Since(r.failedAt) >= r.grace()
+func (r *reconciliation[T]) lookUp(ctx context.Context, l *lookup) (T, finding, error) {
+	r.lookups++
+	r.call.lookup = true
 	defer func() { r.call.lookup = false }()
-	result, found, err := r.write.lookup(ctx, l, r.failure)
+	result, found, err := r.write.find(ctx, l)
 	switch {
 	case errors.Is(err, ErrUnauthorized), errors.Is(err, errNoDate):
 		found = lookupRefused
@@ -243,40 +235,62 @@ func (r *reconciliation[T]) runLookup(ctx context.Context, l *lookups) (T, findi
 	return result, found, err
 }
 
-// situation describes what is known after a lookup, and sets the waits that may follow.
-func (r *reconciliation[T]) situation(ctx context.Context, found finding, lookupErr error, began time.Time) situation {
-	now, class, ownRefusal := time.Now(), classOf(r.failure), r.isOwnRefusal(r.failure)
-	s := situation{
-		class: class, ownRefusal: ownRefusal, found: found, thorough: r.thorough, duplicates: r.duplicates,
-		definite:  class == classRefused && !ownRefusal && isDefinite(r.failure),
-		ambiguous: r.ambiguity.failure != nil,
-		settled:   began.Sub(r.failedAt) >= r.grace(),
-		mayRetry: (r.mayRetry == nil || r.mayRetry()) && (r.meta.StatusCode != 0 || *r.retry.RetryConnectionErrors) &&
-			!errors.Is(r.failure, errMismatch), // a retry would get the same response
-	}
+// waits returns how long to wait before another lookup, and before a retry of the write.
+func (r *reconciliation[T]) waits(lookupErr error) (lookup, write time.Duration) {
+	since, backoff := time.Since(r.ambiguity.failedAt), r.call.retry.Backoff
 	var asked time.Duration // by Retry-After; that of a 429 is about other requests
 	if r.meta.StatusCode != http.StatusTooManyRequests {
-		asked = r.meta.RetryAfter - now.Sub(r.failedAt)
+		asked = r.meta.RetryAfter - since
 	}
-	r.untilWrite = max(0, asked, r.retry.Backoff.wait(r.writes)-now.Sub(r.failedAt))
-	r.untilLookup = r.retry.Backoff.wait(r.lookupsDone)
-	if rest := r.failedAt.Add(r.grace()).Sub(now); rest > 0 {
-		r.untilLookup = min(r.untilLookup, rest) // the lookup that decides comes without delay
+	write = max(0, asked, backoff.wait(r.ambiguity.writes)-since)
+	lookup = backoff.wait(r.lookups)
+	if rest := r.ambiguity.grace() - since; rest > 0 {
+		lookup = min(lookup, rest) // the lookup that decides comes without delay
 	}
-	r.untilLookup = max(r.untilLookup, asked)
+	lookup = max(lookup, asked)
 	if m := metaOf(lookupErr); m != nil {
-		r.untilLookup = max(r.untilLookup, m.RetryAfter)
+		lookup = max(lookup, m.RetryAfter)
 	}
+	return lookup, write
+}
+
+// situation describes what is known after a lookup.
+func (r *reconciliation[T]) situation(ctx context.Context, l *lookup, found finding, untilLookup, untilWrite time.Duration) situation {
+	w, class, ownRefusal := &r.write, classOf(r.failure), isRefusedAs(r.failure, r.write.ownRefusal)
 	left := time.Duration(math.MaxInt64)
 	if deadline, ok := ctx.Deadline(); ok {
-		left = deadline.Sub(now)
+		left = time.Until(deadline)
 	}
-	if class == classRefused && !s.ambiguous { // most likely nothing was carried out
-		left = min(left, r.failedAt.Add(2*graceTime).Sub(now))
+	if class == classRefused && !l.ambiguous { // most likely nothing was carried out
+		left = min(left, time.Until(r.ambiguity.failedAt.Add(2*graceTime)))
 	}
-	s.lookupFits = ctx.Err() == nil && r.untilLookup < left
-	s.writeFits = ctx.Err() == nil && r.untilWrite+2*r.meta.longest < left
-	return s
+	return situation{
+		class: class, ownRefusal: ownRefusal, definite: class == classRefused && !ownRefusal && isDefinite(r.failure),
+		ambiguous: l.ambiguous, inParts: w.inParts, duplicates: w.duplicates, found: found, settled: l.settled,
+		mayRetry: (w.mayRetry == nil || w.mayRetry()) && (r.meta.StatusCode != 0 || *r.call.retry.RetryConnectionErrors) &&
+			!errors.Is(r.failure, errMismatch), // a retry would get the same response
+		writeFits:  ctx.Err() == nil && untilWrite+2*r.meta.longest < left,
+		lookupFits: ctx.Err() == nil && untilLookup < left,
+	}
+}
+
+// unknown is the error of a call that could not find out what its write did, after a
+// lookup's error or at the end of ctx.
+func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error {
+	failure, a := r.failure, r.ambiguity
+	if a.failure != nil && (isRefusedAs(failure, r.write.ownRefusal) || classOf(failure) == classNotSent) {
+		failure = a.failure // what was refused or not sent is only the retry
+	}
+	unknown := unknownOutcome(failure, lookupErr, ctxErr(ctx))
+	if a.failure == nil { // a refused bulk, perhaps created in part
+		a.failure = unknown
+	}
+	return unknown
+}
+
+// isRefusedAs reports whether a failure is a refusal that matches a sentinel.
+func isRefusedAs(failure, sentinel error) bool {
+	return classOf(failure) == classRefused && errors.Is(failure, sentinel)
 }
 
 // isDefinite reports whether a refusal is final for the request: it is documented, or
@@ -292,26 +306,27 @@ func unknownOutcome(failure, lookup, ended error) error {
 	if lookup == nil && ended == nil && classOf(failure) == classAmbiguous {
 		return failure
 	}
-	e := wrapping(failure)
+	e := wrap(failure, "", ended)
 	e.class, e.lookup = classAmbiguous, lookup
-	if ended != nil {
-		e.Err = errors.Join(failure, ended)
-	}
 	if lookup != nil {
 		e.Message += "; looking it up: " + strings.TrimPrefix(lookup.Error(), "clerk: ")
 	}
 	return e
 }
 
-// wrapping returns an error around another one of this package, which says the same. It
-// has no class.
-func wrapping(err error) *SDKError {
+// wrap returns an error around another one of this package, which says the same after a
+// prefix, and also matches what is not nil of also. It has no class.
+func wrap(err error, prefix string, also error) *SDKError {
 	e := &SDKError{Err: err}
+	if also != nil {
+		e.Err = errors.Join(err, also)
+	}
 	if sdk, ok := errors.AsType[*SDKError](err); ok {
 		e.ResponseMeta, e.Message, e.Body = sdk.ResponseMeta, sdk.Message, sdk.Body
 	} else if refused, ok := errors.AsType[*ClerkErrors](err); ok {
 		e.ResponseMeta, e.Message, e.Body = refused.ResponseMeta, refused.summary(), refused.Body
 	}
+	e.Message = prefix + e.Message
 	return e
 }
 
@@ -323,45 +338,11 @@ func ctxErr(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// sleep waits for d, or until ctx ends, and then returns its error.
+// sleep waits for d, or until ctx ends, and returns its error.
 func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
+	case <-time.After(d):
 	}
+	return ctx.Err()
 }
-
-// maxClockSkew is how far the clocks of Clerk's servers may normally differ.
-const maxClockSkew = time.Second
-
-// A clockSkew is how far the clock that stamps invitations is off the one that stamps
-// responses, beyond what is normal, as last seen in the response to a create.
-type clockSkew struct{ nanoseconds atomic.Int64 }
-
-// measure compares the two stamps of a create that took so long.
-func (s *clockSkew) measure(meta callMeta, created UnixMilli) {
-	stamp := meta.Header.Get("Date")
-	if stamp == "" || created == 0 {
-		return
-	}
-	date, err := http.ParseTime(stamp)
-	if err != nil {
-		return
-	}
-	ahead := created.Time().Sub(date)
-	behind := date.Add(time.Second).Sub(created.Time()) - meta.longest // Date has whole seconds
-	skew := max(ahead, behind)
-	if skew <= maxClockSkew {
-		skew = 0
-	}
-	s.nanoseconds.Store(int64(skew))
-}
-
-func (s *clockSkew) get() time.Duration { return time.Duration(s.nanoseconds.Load()) }

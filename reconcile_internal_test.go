@@ -29,12 +29,12 @@ func TestDecide(t *testing.T) {
 		"a refusal, and part is found":                   {s{class: classRefused, found: foundPart}, returnFailure},
 		"a refusal, and the lookup fails":                {s{class: classRefused, found: lookupFailed}, lookUpAgain},
 		"a duplicate, and nothing is found":              {s{class: classRefused, ownRefusal: true}, returnFailure},
-		"a refusal, thorough, before its work shows":     {s{class: classRefused, thorough: true, duplicates: true}, lookUpAgain},
-		"a refusal, thorough, settled":                   {s{class: classRefused, thorough: true, settled: true}, returnFailure},
-		"a refusal, thorough, and the lookup fails":      {s{class: classRefused, thorough: true, found: lookupFailed}, lookUpAgain},
-		"a refusal, thorough, and lookups will not work": {s{class: classRefused, thorough: true, found: lookupRefused}, reportUnknown},
-		"a refusal, thorough, and part is found":         {s{class: classRefused, thorough: true, found: foundPart}, lookUpAgain},
-		"a refusal, thorough, and the clocks differ":     {s{class: classRefused, thorough: true, found: foundUnclear}, lookUpAgain},
+		"a refusal, thorough, before its work shows":     {s{class: classRefused, inParts: true, duplicates: true}, lookUpAgain},
+		"a refusal, thorough, settled":                   {s{class: classRefused, inParts: true, duplicates: true, settled: true}, returnFailure},
+		"a refusal, thorough, and the lookup fails":      {s{class: classRefused, inParts: true, duplicates: true, found: lookupFailed}, lookUpAgain},
+		"a refusal, thorough, and lookups will not work": {s{class: classRefused, inParts: true, duplicates: true, found: lookupRefused}, reportUnknown},
+		"a refusal, thorough, and part is found":         {s{class: classRefused, inParts: true, duplicates: true, found: foundPart}, lookUpAgain},
+		"a refusal, thorough, and the clocks differ":     {s{class: classRefused, inParts: true, duplicates: true, found: foundUnclear}, lookUpAgain},
 
 		// A refusal after an ambiguous request.
 		"a definite refusal of a retry": {s{class: classRefused, ambiguous: true, definite: true}, returnFailure},
@@ -104,7 +104,7 @@ func TestDecideNeverRetriesWithoutALookup(t *testing.T) {
 			for bits := range flags {
 				on := func(bit int) bool { return bits&(1<<bit) != 0 }
 				s := situation{
-					class: c, found: found, ownRefusal: on(0), definite: on(1), ambiguous: on(2), thorough: on(3), duplicates: on(4), settled: on(5),
+					class: c, found: found, ownRefusal: on(0), definite: on(1), ambiguous: on(2), inParts: on(3), duplicates: on(4), settled: on(5),
 					mayRetry: on(6), writeFits: on(7), lookupFits: true,
 				}
 				if decide(s) != retryWrite {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
 // A bulk is a BulkCreate, of which parts may have been created.
@@ -87,27 +89,27 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error
 }
 
 // find finds what was created, on one page for all requests.
-func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, finding, error) {
+func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Finding, error) {
 	about := duplicateAddresses(l.failure)
 	for _, status := range l.statuses() {
 		invs, err := l.list(ctx, ListInvitationsRequest{Status: status})
 		if err != nil {
-			return nil, foundNothing, err
+			return nil, decide.FoundNothing, err
 		}
 		if b.claim(invs, l, about) {
-			return nil, foundUnclear, nil
+			return nil, decide.FoundUnclear, nil
 		}
 		if len(b.created) == len(b.reqs) {
-			return b.result(), foundAll, nil
+			return b.result(), decide.FoundAll, nil
 		}
 	}
 	if l.ambiguous && isRefusedAs(l.failure, ErrDuplicateInvitation) {
 		return b.explain(ctx, l, about)
 	}
 	if len(b.created) > 0 {
-		return nil, foundPart, nil
+		return nil, decide.FoundPart, nil
 	}
-	return nil, foundNothing, nil
+	return nil, decide.FoundNothing, nil
 }
 
 // claim records as created what is the call's own work: one invitation for each missing
@@ -128,11 +130,11 @@ func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool
 				continue
 			}
 			whose := l.whose(inv.CreatedAt)
-			if whose == foundAll {
+			if whose == decide.FoundAll {
 				b.created[index], taken[inv.ID] = inv, true
 				break
 			}
-			unclear = unclear || whose == foundUnclear
+			unclear = unclear || whose == decide.FoundUnclear
 		}
 	}
 	return unclear
@@ -155,18 +157,18 @@ func hasAddress(addresses []string, address string) bool {
 
 // explain looks for the invitations that a refusal is about, address by address, as they
 // may be old. If the refusal names none, it may be about any that is missing.
-func (b *bulk) explain(ctx context.Context, l *lookup, about []string) ([]Invitation, finding, error) {
-	explained := foundPart
+func (b *bulk) explain(ctx context.Context, l *lookup, about []string) ([]Invitation, decide.Finding, error) {
+	explained := decide.FoundPart
 	for _, index := range b.missing() {
 		address := b.reqs[index].EmailAddress
 		if about != nil && !hasAddress(about, address) {
 			continue
 		}
 		_, found, err := l.created(ctx, address, "")
-		if err != nil || found != foundNothing && found != foundAll {
+		if err != nil || found != decide.FoundNothing && found != decide.FoundAll {
 			return nil, found, err
 		}
-		explained = foundNothing // not listed yet: look again
+		explained = decide.FoundNothing // not listed yet: look again
 	}
 	return nil, explained, nil
 }

@@ -56,6 +56,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 )
 
 const (
@@ -91,7 +93,7 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 	cfg := clientConfig{
 		http:             &http.Client{Transport: newTransport()},
 		maxResponseBytes: defaultMaxResponseBytes,
-		skew:             new(clockSkew),
+		skew:             new(clock.Skew),
 	}
 	cfg.baseURL = DefaultBaseURL
 	cfg.header = http.Header{

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 )
 
 // loadExisting lists the existing invitations before the first request. Before the first
@@ -31,7 +33,7 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 		}
 		r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = now.Add(wait), "", nil
 		r.reportProgress()
-		if err := sleep(ctx, wait); err != nil {
+		if err := clock.Sleep(ctx, wait); err != nil {
 			return err
 		}
 		r.progress.WaitUntil = time.Time{}

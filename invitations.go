@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
 // An Operation is an operation of Clerk's API, by its name in Clerk's OpenAPI document.
@@ -62,12 +64,12 @@ func creation(req *CreateInvitationRequest, body []byte, invalid error, older st
 				}
 				return inv, err
 			})
-			if err == nil {
-				c.client.skew.measure(meta, inv.CreatedAt)
+			if err == nil && inv.CreatedAt != 0 {
+				c.client.skew.Measure(meta.Header, inv.CreatedAt.Time(), meta.longest)
 			}
 			return inv, meta, err
 		},
-		find: func(ctx context.Context, l *lookup) (*Invitation, finding, error) {
+		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
 			return l.created(ctx, address, older)
 		},
 		ownRefusal: ErrDuplicateInvitation,
@@ -119,7 +121,7 @@ func revocation(id string) write[*Invitation] {
 	r := request{operation: OperationRevoke, method: http.MethodPost, path: "/revoke"}
 	return write[*Invitation]{
 		send: sendByID(id, r, decodeInvitation, func(inv *Invitation) string { return inv.ID }),
-		find: func(ctx context.Context, l *lookup) (*Invitation, finding, error) {
+		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
 			return l.revoked(ctx, id)
 		},
 		ownRefusal: ErrAlreadyRevoked,
@@ -159,7 +161,7 @@ func deletion(id string) write[*DeletedObject] {
 	r := request{operation: OperationDelete, method: http.MethodDelete}
 	return write[*DeletedObject]{
 		send: sendByID(id, r, decodeDeleted, func(deleted *DeletedObject) string { return deleted.ID }),
-		find: func(ctx context.Context, l *lookup) (*DeletedObject, finding, error) {
+		find: func(ctx context.Context, l *lookup) (*DeletedObject, decide.Finding, error) {
 			return l.deleted(ctx, id)
 		},
 		ownRefusal: ErrNotFound,

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"sync/atomic"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/clock"
+	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
 var errNoDate = errors.New("clerk: the response has no valid Date header")
@@ -23,20 +25,23 @@ type lookup struct {
 	settled   bool // what the requests have done would be listed
 	decisive  bool // the write may be retried if nothing is found
 
+	found decide.Finding
+	err   error // why nothing was looked up
+
 	// By Clerk's clock, what was created before unclear is not this call's work, and what
 	// was created at own or later is.
 	unclear, own UnixMilli
 }
 
 // whose says whether what was created, or updated, at a time is this call's work.
-func (l *lookup) whose(at UnixMilli) finding {
+func (l *lookup) whose(at UnixMilli) decide.Finding {
 	switch {
 	case at >= l.own:
-		return foundAll
+		return decide.FoundAll
 	case at >= l.unclear:
-		return foundUnclear
+		return decide.FoundUnclear
 	}
-	return foundOther
+	return decide.FoundOther
 }
 
 // list returns the invitations that match req, newest first. Without a query it stops at
@@ -79,8 +84,8 @@ func (l *lookup) setTimes(meta callMeta) error {
 	if err != nil {
 		return errNoDate
 	}
-	start := date.Add(-time.Since(l.since) - maxClockSkew)
-	skew := time.Duration(l.call.client.skew.Load())
+	start := date.Add(-time.Since(l.since) - clock.MaxSkew)
+	skew := l.call.client.skew.Get()
 	l.unclear, l.own = UnixMilli(start.Add(-skew).UnixMilli()), UnixMilli(start.Add(skew).UnixMilli())
 	return nil
 }
@@ -99,8 +104,8 @@ func (l *lookup) statuses() []InvitationStatus {
 
 // created finds the invitation that a Create may have created for an address, other
 // than one that is known to be older.
-func (l *lookup) created(ctx context.Context, address, older string) (*Invitation, finding, error) {
-	found := foundNothing
+func (l *lookup) created(ctx context.Context, address, older string) (*Invitation, decide.Finding, error) {
+	found := decide.FoundNothing
 	for _, status := range l.statuses() {
 		invs, err := l.list(ctx, ListInvitationsRequest{Query: address, Status: status})
 		if err != nil {
@@ -112,12 +117,12 @@ func (l *lookup) created(ctx context.Context, address, older string) (*Invitatio
 			}
 			one := l.whose(inv.CreatedAt)
 			switch {
-			case one == foundAll:
+			case one == decide.FoundAll:
 				return &inv, one, nil
-			case one == foundOther && inv.Status == InvitationStatusRevoked:
-				one = foundNothing // no reason for a refusal
-			case one == foundOther && inv.Status != InvitationStatusPending:
-				one = foundOlder
+			case one == decide.FoundOther && inv.Status == InvitationStatusRevoked:
+				one = decide.FoundNothing // no reason for a refusal
+			case one == decide.FoundOther && inv.Status != InvitationStatusPending:
+				one = decide.FoundOlder
 			}
 			found = max(found, one)
 		}
@@ -126,52 +131,28 @@ func (l *lookup) created(ctx context.Context, address, older string) (*Invitatio
 }
 
 // revoked finds out whether a Revoke was carried out.
-func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, finding, error) {
+func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, decide.Finding, error) {
 	invs, err := l.list(ctx, ListInvitationsRequest{Query: id, Status: InvitationStatusRevoked})
 	for _, inv := range invs {
 		if inv.ID == id {
 			return &inv, l.whose(inv.UpdatedAt), nil
 		}
 	}
-	return nil, foundNothing, err
+	return nil, decide.FoundNothing, err
 }
 
 // deleted finds out whether an invitation is gone. A refusal with ErrNotFound says so: an
 // earlier request has deleted it.
-func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, finding, error) {
+func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, decide.Finding, error) {
 	gone := &DeletedObject{Object: "invitation", ID: id, Deleted: true}
 	if isRefusedAs(l.failure, ErrNotFound) {
-		return gone, foundAll, nil
+		return gone, decide.FoundAll, nil
 	}
 	for _, status := range allStatuses {
 		invs, err := l.list(ctx, ListInvitationsRequest{Query: id, Status: status})
 		if err != nil || slices.ContainsFunc(invs, func(inv Invitation) bool { return inv.ID == id }) {
-			return nil, foundNothing, err
+			return nil, decide.FoundNothing, err
 		}
 	}
-	return gone, foundAll, nil
-}
-
-// maxClockSkew is how far the clocks of Clerk's servers may normally differ.
-const maxClockSkew = time.Second
-
-// A clockSkew is how far the clock that stamps invitations is off the one that stamps
-// responses, beyond what is normal, in nanoseconds, as last seen in the response to a create.
-type clockSkew struct{ atomic.Int64 }
-
-// measure compares the two stamps of a create that took so long.
-func (s *clockSkew) measure(meta callMeta, created UnixMilli) {
-	stamp := meta.Header.Get("Date")
-	if stamp == "" || created == 0 {
-		return
-	}
-	if date, err := http.ParseTime(stamp); err == nil {
-		ahead := created.Time().Sub(date)
-		behind := time.Second - ahead - meta.longest // Date has whole seconds
-		skew := max(ahead, behind)
-		if skew <= maxClockSkew {
-			skew = 0
-		}
-		s.Store(int64(skew))
-	}
+	return gone, decide.FoundAll, nil
 }

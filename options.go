@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 )
 
 // An Option configures a [Client], in [NewClient] or [Client.With].
@@ -52,7 +54,7 @@ type clientConfig struct {
 	keyProvider      func(context.Context) (string, error) // nil for none
 	maxResponseBytes int64
 	logger           *slog.Logger // nil for none
-	skew             *clockSkew   // shared with derived clients
+	skew             *clock.Skew  // shared with derived clients
 }
 
 // callConfig is the configuration of one call.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/async"
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 )
 
@@ -187,7 +188,7 @@ func (p *pager) requestAhead(ctx context.Context) {
 		p.limiter.Count(now.Add(wait))
 		c := *p.call
 		p.ahead = append(p.ahead, async.Go(func() page {
-			_ = sleep(ctx, wait) // an end of ctx ends the request, too
+			_ = clock.Sleep(ctx, wait) // an end of ctx ends the request, too
 			return getPage(ctx, c, req)
 		}))
 		p.request.Offset += p.request.Limit

@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/clock"
+	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
 // After an ambiguous failure of a write, the library looks up what the write did, and
@@ -30,7 +33,7 @@ type write[T any] struct {
 	// send makes the request, or the part of it that is still missing.
 	send sender[T]
 	// find looks up what the call's requests have done.
-	find func(context.Context, *lookup) (T, finding, error)
+	find func(context.Context, *lookup) (T, decide.Finding, error)
 	// ownRefusal is the refusal whose reason may be an earlier request of the same call.
 	ownRefusal error
 	// duplicates says that Clerk would carry out a retry a second time.
@@ -43,79 +46,6 @@ type write[T any] struct {
 }
 
 type sender[T any] func(context.Context, *call) (T, callMeta, error)
-
-// A finding is the result of a lookup. Of two findings the greater one decides.
-type finding uint8
-
-const (
-	foundNothing finding = iota // of this call's work
-	foundPart                   // of this call's work
-	foundOlder                  // an accepted or expired one, which may explain a refusal
-	foundOther                  // a pending invitation of others, which explains a refusal
-	foundUnclear                // this call's work or that of others: the clocks differ
-	foundAll                    // of this call's work
-	lookupFailed
-	lookupRefused // and would be again: a bad key, or responses without a date
-)
-
-// A situation is what decide depends on.
-type situation struct {
-	class      class   // of the write's last attempt
-	ownRefusal bool    // it was refused, and an earlier request may be the reason
-	definite   bool    // it was refused for a reason that no earlier request can be
-	ambiguous  bool    // an earlier request may have been carried out
-	inParts    bool    // a refused request may have been carried out in part
-	duplicates bool    // Clerk would carry out a retry a second time
-	found      finding // by the last lookup
-	settled    bool    // the write's work would have been found
-	mayRetry   bool    // the configuration and the limits permit it
-	writeFits  bool    // there is time for another attempt of the write
-	lookupFits bool    // there is time for another lookup
-}
-
-// A decision is what to do after a lookup.
-type decision uint8
-
-const (
-	reportUnknown decision = iota
-	returnResult
-	returnFailure
-	retryWrite
-	lookUpAgain
-)
-
-// decide returns what to do after a lookup.
-func decide(s situation) decision {
-	again := reportUnknown
-	if s.lookupFits {
-		again = lookUpAgain
-	}
-	refused := s.class == classRefused
-	switch {
-	case s.found == foundAll:
-		return returnResult
-	case s.found == lookupFailed:
-		return again
-	case s.found == lookupRefused:
-		return reportUnknown
-	case refused && (!s.ambiguous || s.definite):
-		if s.inParts && s.duplicates && !s.settled {
-			return again // the part would be duplicated, and may show later
-		}
-		return returnFailure
-	case s.ownRefusal && (s.found == foundOther || s.found == foundOlder && s.settled):
-		return returnFailure
-	case s.found == foundUnclear:
-		return reportUnknown
-	case s.ownRefusal && s.found != foundPart:
-		return again // the reason for the refusal may show later
-	case !refused && s.class != classAmbiguous, !s.mayRetry:
-		return reportUnknown
-	case (s.settled || !s.duplicates) && s.writeFits:
-		return retryWrite
-	}
-	return again
-}
 
 // An ambiguity is the state of a write whose outcome is unknown.
 type ambiguity struct {
@@ -186,21 +116,20 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, callMeta, error) {
 		ctx, cancel = context.WithDeadline(ctx, r.call.deadline)
 		defer cancel()
 	}
-	for ctxErr(ctx) == nil {
-		l := r.newLookup()
-		result, found, err := r.lookUp(ctx, l)
-		untilLookup, untilWrite := r.waits(err)
-		switch decide(r.situation(ctx, l, found, untilLookup, untilWrite)) {
-		case returnResult:
+	for clock.Err(ctx) == nil {
+		result, l := r.lookUp(ctx)
+		untilLookup, untilWrite := r.waits(l)
+		switch decide.Next(r.situation(ctx, l, untilLookup, untilWrite)) {
+		case decide.ReturnResult:
 			return result, l.meta, nil
-		case returnFailure:
+		case decide.ReturnFailure:
 			return *new(T), r.meta, r.failure
-		case reportUnknown:
-			return *new(T), r.meta, r.unknown(ctx, err)
-		case lookUpAgain:
-			_ = sleep(ctx, untilLookup) // an end of ctx ends the loop
-		case retryWrite:
-			if sleep(ctx, untilWrite) != nil {
+		case decide.ReportUnknown:
+			return *new(T), r.meta, r.unknown(ctx, l.err)
+		case decide.LookUpAgain:
+			_ = clock.Sleep(ctx, untilLookup) // an end of ctx ends the loop
+		case decide.RetryWrite:
+			if clock.Sleep(ctx, untilWrite) != nil {
 				continue
 			}
 			result, meta, err := r.write.send(ctx, r.call)
@@ -213,30 +142,27 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, callMeta, error) {
 	return *new(T), r.meta, r.unknown(ctx, nil)
 }
 
-func (r *reconciliation[T]) newLookup() *lookup {
-	a := r.ambiguity
-	l := &lookup{call: r.call, since: a.firstSent, failure: r.failure, meta: r.meta, ambiguous: a.failure != nil}
+// lookUp looks up what the requests have done.
+func (r *reconciliation[T]) lookUp(ctx context.Context) (T, *lookup) {
+	a, l := r.ambiguity, &lookup{call: r.call, since: r.ambiguity.firstSent, failure: r.failure, meta: r.meta}
+	l.ambiguous = a.failure != nil
 	l.settled = time.Since(a.failedAt) >= a.grace()
 	l.decisive = l.settled || !r.write.duplicates
-	return l
-}
-
-func (r *reconciliation[T]) lookUp(ctx context.Context, l *lookup) (T, finding, error) {
-	r.lookups++
-	r.call.lookup = true
+	r.call.lookup, r.lookups = true, r.lookups+1
 	defer func() { r.call.lookup = false }()
-	result, found, err := r.write.find(ctx, l)
+	var result T
+	result, l.found, l.err = r.write.find(ctx, l)
 	switch {
-	case errors.Is(err, ErrUnauthorized), errors.Is(err, errNoDate):
-		found = lookupRefused
-	case err != nil:
-		found = lookupFailed
+	case errors.Is(l.err, ErrUnauthorized), errors.Is(l.err, errNoDate):
+		l.found = decide.LookupRefused
+	case l.err != nil:
+		l.found = decide.LookupFailed
 	}
-	return result, found, err
+	return result, l
 }
 
 // waits returns how long to wait before another lookup, and before a retry of the write.
-func (r *reconciliation[T]) waits(lookupErr error) (lookup, write time.Duration) {
+func (r *reconciliation[T]) waits(l *lookup) (lookup, write time.Duration) {
 	since, backoff := time.Since(r.ambiguity.failedAt), r.call.retry.Backoff
 	var asked time.Duration // by Retry-After; that of a 429 is about other requests
 	if r.meta.StatusCode != http.StatusTooManyRequests {
@@ -247,31 +173,46 @@ func (r *reconciliation[T]) waits(lookupErr error) (lookup, write time.Duration)
 	if rest := r.ambiguity.grace() - since; rest > 0 {
 		lookup = min(lookup, rest) // the lookup that decides comes without delay
 	}
-	lookup = max(lookup, asked)
-	if m := metaOf(lookupErr); m != nil {
+	if m := metaOf(l.err); m != nil {
 		lookup = max(lookup, m.RetryAfter)
 	}
-	return lookup, write
+	return max(lookup, asked), write
 }
 
 // situation describes what is known after a lookup.
-func (r *reconciliation[T]) situation(ctx context.Context, l *lookup, found finding, untilLookup, untilWrite time.Duration) situation {
-	w, class, ownRefusal := &r.write, classOf(r.failure), isRefusedAs(r.failure, r.write.ownRefusal)
+func (r *reconciliation[T]) situation(ctx context.Context, l *lookup, untilLookup, untilWrite time.Duration) decide.Situation {
+	w, last := &r.write, failureOf(r.failure, r.write.ownRefusal)
 	left := time.Duration(math.MaxInt64)
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
 	}
-	if class == classRefused && !l.ambiguous { // most likely nothing was carried out
+	if last >= decide.Refused && !l.ambiguous { // most likely nothing was carried out
 		left = min(left, time.Until(r.ambiguity.failedAt.Add(2*graceTime)))
 	}
-	return situation{
-		class: class, ownRefusal: ownRefusal, definite: class == classRefused && !ownRefusal && isDefinite(r.failure),
-		ambiguous: l.ambiguous, inParts: w.inParts, duplicates: w.duplicates, found: found, settled: l.settled,
-		mayRetry: (w.mayRetry == nil || w.mayRetry()) && (r.meta.StatusCode != 0 || *r.call.retry.RetryConnectionErrors) &&
+	return decide.Situation{
+		Last: last, Ambiguous: l.ambiguous, InParts: w.inParts, Duplicates: w.duplicates, Found: l.found, Settled: l.settled,
+		MayRetry: (w.mayRetry == nil || w.mayRetry()) && (r.meta.StatusCode != 0 || *r.call.retry.RetryConnectionErrors) &&
 			!errors.Is(r.failure, errMismatch), // a retry would get the same response
-		writeFits:  ctx.Err() == nil && untilWrite+2*r.meta.longest < left,
-		lookupFits: ctx.Err() == nil && untilLookup < left,
+		WriteFits:  ctx.Err() == nil && untilWrite+2*r.meta.longest < left,
+		LookupFits: ctx.Err() == nil && untilLookup < left,
 	}
+}
+
+// failureOf says what a failure means for its write, whose earlier requests may be the
+// reason for a refusal that matches own.
+func failureOf(failure, own error) decide.Failure {
+	class := classOf(failure)
+	switch {
+	case class == classAmbiguous:
+		return decide.OutcomeUnknown
+	case class != classRefused:
+		return decide.NotCarriedOut
+	case errors.Is(failure, own):
+		return decide.RefusedForOwn
+	case isDefinite(failure):
+		return decide.RefusedForGood
+	}
+	return decide.Refused
 }
 
 // unknown is the error of a call that could not find out what its write did, after a
@@ -281,7 +222,7 @@ func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error 
 	if a.failure != nil && (isRefusedAs(failure, r.write.ownRefusal) || classOf(failure) == classNotSent) {
 		failure = a.failure // what was refused or not sent is only the retry
 	}
-	unknown := unknownOutcome(failure, lookupErr, ctxErr(ctx))
+	unknown := unknownOutcome(failure, lookupErr, clock.Err(ctx))
 	if a.failure == nil { // a refused bulk, perhaps created in part
 		a.failure = unknown
 	}
@@ -328,21 +269,4 @@ func wrap(err error, prefix string, also error) *SDKError {
 	}
 	e.Message = prefix + e.Message
 	return e
-}
-
-// ctxErr is ctx.Err, and no later than the deadline.
-func ctxErr(ctx context.Context) error {
-	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
-		return context.DeadlineExceeded
-	}
-	return ctx.Err()
-}
-
-// sleep waits for d, or until ctx ends, and returns its error.
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-	return ctx.Err()
 }

@@ -14,25 +14,22 @@ import (
 type bulk struct {
 	reqs    []CreateInvitationRequest
 	bodies  [][]byte           // the requests' JSON
-	err     error              // why they cannot be sent
 	created map[int]Invitation // by index in reqs, as far as lookups have found
 }
 
-func newBulk(reqs []CreateInvitationRequest) *bulk {
-	b := &bulk{reqs: reqs, created: map[int]Invitation{}}
+func newBulk(reqs []CreateInvitationRequest) (*bulk, error) {
 	if n := len(reqs); n == 0 || n > MaxBulkInvitations {
-		b.err = &InputError{"requests", fmt.Sprintf("has %d elements; a bulk has 1 to %d", n, MaxBulkInvitations)}
-		return b
+		return nil, &InputError{"requests", fmt.Sprintf("has %d elements; a bulk has 1 to %d", n, MaxBulkInvitations)}
 	}
+	b := &bulk{reqs: reqs, created: map[int]Invitation{}}
 	for i, req := range reqs {
 		body, err := req.encode()
 		if input, ok := errors.AsType[*InputError](err); ok {
-			b.err = &InputError{fmt.Sprintf("requests[%d].%s", i, input.Field), input.Problem}
-			return b
+			return nil, &InputError{fmt.Sprintf("requests[%d].%s", i, input.Field), input.Problem}
 		}
 		b.bodies = append(b.bodies, body)
 	}
-	return b
+	return b, nil
 }
 
 // creation is the write that creates what is missing.
@@ -68,10 +65,8 @@ func (b *bulk) result() []Invitation {
 // send creates what is missing.
 func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error) {
 	missing := b.missing()
-	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk", err: b.err}
-	if b.err == nil {
-		r.body = joinBulk(b.bodies, missing)
-	}
+	body := joinBulk(b.bodies, missing)
+	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk", body: body}
 	invs, meta, err := do(ctx, c, r, func(body []byte) ([]Invitation, error) {
 		invs, err := decodeInvitations(body)
 		if err == nil && len(invs) != len(missing) {
@@ -90,9 +85,9 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error
 
 // find finds what was created, on one page for all requests.
 func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Finding, error) {
-	about := duplicateAddresses(l.failure)
-	for _, status := range l.statuses() {
-		invs, err := l.list(ctx, ListInvitationsRequest{Status: status})
+	about := duplicateAddresses(l)
+	for _, status := range l.statuses {
+		invs, err := l.list(ctx, "", status)
 		if err != nil {
 			return nil, decide.FoundNothing, err
 		}
@@ -103,7 +98,7 @@ func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Findin
 			return b.result(), decide.FoundAll, nil
 		}
 	}
-	if l.ambiguous && isRefusedAs(l.failure, ErrDuplicateInvitation) {
+	if l.ambiguous && l.last == decide.RefusedForOwn {
 		return b.explain(ctx, l, about)
 	}
 	if len(b.created) > 0 {
@@ -141,9 +136,9 @@ func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool
 }
 
 // duplicateAddresses returns the addresses that a refusal says have an invitation already.
-func duplicateAddresses(failure error) (about []string) {
-	refused, ok := errors.AsType[*ClerkErrors](failure)
-	if ok && isRefusedAs(failure, ErrDuplicateInvitation) {
+func duplicateAddresses(l *lookup) (about []string) {
+	refused, ok := errors.AsType[*ClerkErrors](l.failure)
+	if ok && l.last == decide.RefusedForOwn {
 		for _, one := range refused.Errors {
 			about = append(about, one.EmailAddresses()...)
 		}

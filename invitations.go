@@ -99,7 +99,10 @@ func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*Invita
 // created, or it cannot tell, the error is [ErrOutcomeUnknown], which wraps the refusal.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
 	return runCall(s, OperationBulkCreate, opts, func(c *call) ([]Invitation, callMeta, error) {
-		b := newBulk(reqs)
+		b, err := newBulk(reqs)
+		if err != nil {
+			return nil, callMeta{}, invalid(OperationBulkCreate, err)
+		}
 		invs, meta, err := reconcile(ctx, c, b.creation(), nil)
 		return invs, meta, b.partly(err)
 	})

@@ -141,6 +141,7 @@ type page struct {
 	err      error
 	meta     callMeta
 	attempts int
+	reached  bool
 }
 
 // next returns the next page.
@@ -159,6 +160,7 @@ func (p *pager) next(ctx context.Context, last *callMeta) ([]Invitation, error) 
 	}
 	*last = got.meta
 	p.call.attempts += got.attempts
+	p.call.reached = p.call.reached || got.reached
 	if got.err != nil {
 		return nil, got.err
 	}
@@ -202,7 +204,7 @@ func getPage(ctx context.Context, c call, req ListInvitationsRequest) page {
 	}
 	got := page{offset: req.Offset}
 	got.list, got.meta, got.err = listPage(ctx, &c, req)
-	got.attempts = c.attempts
+	got.attempts, got.reached = c.attempts, c.reached
 	return got
 }
 

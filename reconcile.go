@@ -3,7 +3,6 @@ package clerk
 import (
 	"context"
 	"errors"
-	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -144,10 +143,14 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, callMeta, error) {
 
 // lookUp looks up what the requests have done.
 func (r *reconciliation[T]) lookUp(ctx context.Context) (T, *lookup) {
-	a, l := r.ambiguity, &lookup{call: r.call, since: r.ambiguity.firstSent, failure: r.failure, meta: r.meta}
-	l.ambiguous = a.failure != nil
-	l.settled = time.Since(a.failedAt) >= a.grace()
-	l.decisive = l.settled || !r.write.duplicates
+	a := r.ambiguity
+	l := &lookup{
+		call: r.call, since: a.firstSent, failure: r.failure, last: failureOf(r.failure, r.write.ownRefusal), ambiguous: a.failure != nil,
+		settled: time.Since(a.failedAt) >= a.grace(), statuses: allStatuses[:1], meta: r.meta,
+	}
+	if l.ambiguous && (l.settled || !r.write.duplicates) { // a retry is next
+		l.statuses = allStatuses // also what somebody else has revoked already
+	}
 	r.call.lookup, r.lookups = true, r.lookups+1
 	defer func() { r.call.lookup = false }()
 	var result T
@@ -181,20 +184,16 @@ func (r *reconciliation[T]) waits(l *lookup) (lookup, write time.Duration) {
 
 // situation describes what is known after a lookup.
 func (r *reconciliation[T]) situation(ctx context.Context, l *lookup, untilLookup, untilWrite time.Duration) decide.Situation {
-	w, last := &r.write, failureOf(r.failure, r.write.ownRefusal)
-	left := time.Duration(math.MaxInt64)
-	if deadline, ok := ctx.Deadline(); ok {
-		left = time.Until(deadline)
-	}
-	if last >= decide.Refused && !l.ambiguous { // most likely nothing was carried out
+	w, left := &r.write, clock.Left(ctx)
+	if l.last >= decide.Refused && !l.ambiguous { // most likely nothing was carried out
 		left = min(left, time.Until(r.ambiguity.failedAt.Add(2*graceTime)))
 	}
 	return decide.Situation{
-		Last: last, Ambiguous: l.ambiguous, InParts: w.inParts, Duplicates: w.duplicates, Found: l.found, Settled: l.settled,
+		Last: l.last, Ambiguous: l.ambiguous, InParts: w.inParts, Duplicates: w.duplicates, Found: l.found, Settled: l.settled,
 		MayRetry: (w.mayRetry == nil || w.mayRetry()) && (r.meta.StatusCode != 0 || *r.call.retry.RetryConnectionErrors) &&
 			!errors.Is(r.failure, errMismatch), // a retry would get the same response
-		WriteFits:  ctx.Err() == nil && untilWrite+2*r.meta.longest < left,
-		LookupFits: ctx.Err() == nil && untilLookup < left,
+		WriteFits:  untilWrite+2*r.meta.longest < left,
+		LookupFits: untilLookup < left,
 	}
 }
 
@@ -219,7 +218,7 @@ func failureOf(failure, own error) decide.Failure {
 // lookup's error or at the end of ctx.
 func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error {
 	failure, a := r.failure, r.ambiguity
-	if a.failure != nil && (isRefusedAs(failure, r.write.ownRefusal) || classOf(failure) == classNotSent) {
+	if a.failure != nil && (failureOf(failure, r.write.ownRefusal) == decide.RefusedForOwn || classOf(failure) == classNotSent) {
 		failure = a.failure // what was refused or not sent is only the retry
 	}
 	unknown := unknownOutcome(failure, lookupErr, clock.Err(ctx))
@@ -227,11 +226,6 @@ func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error 
 		a.failure = unknown
 	}
 	return unknown
-}
-
-// isRefusedAs reports whether a failure is a refusal that matches a sentinel.
-func isRefusedAs(failure, sentinel error) bool {
-	return classOf(failure) == classRefused && errors.Is(failure, sentinel)
 }
 
 // isDefinite reports whether a refusal is final for the request: it is documented, or

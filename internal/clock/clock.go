@@ -3,6 +3,7 @@ package clock
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -25,15 +26,25 @@ func Err(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// MaxSkew is how far the clocks of a server may normally differ.
-const MaxSkew = time.Second
+// Left returns how long it is until ctx's deadline: 0 if ctx has ended, and the longest
+// Duration if it has no deadline.
+func Left(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	switch {
+	case ctx.Err() != nil:
+		return 0
+	case !ok:
+		return math.MaxInt64
+	}
+	return max(0, time.Until(deadline))
+}
+
+// normalSkew is how far the clocks of a server may normally differ.
+const normalSkew = time.Second
 
 // A Skew is how far the clock that stamps objects is off the one that stamps responses,
 // beyond what is normal, as last measured. It is safe for concurrent use.
 type Skew struct{ nanoseconds atomic.Int64 }
-
-// Get returns the skew; 0 if it is normal, or not measured.
-func (s *Skew) Get() time.Duration { return time.Duration(s.nanoseconds.Load()) }
 
 // Measure compares the Date of a response with the stamp of an object that was created
 // by its request, which took so long at most. A response without a Date changes nothing.
@@ -49,8 +60,17 @@ func (s *Skew) Measure(header http.Header, created time.Time, took time.Duration
 	ahead := created.Sub(date)
 	behind := time.Second - ahead - took // a Date has whole seconds
 	skew := max(ahead, behind)
-	if skew <= MaxSkew {
+	if skew <= normalSkew {
 		skew = 0
 	}
 	s.nanoseconds.Store(int64(skew))
+}
+
+// Started converts a time since by our clock to the clock that stamps objects, given the
+// header of a response that has just come. What was stamped before earliest is older, and
+// what was stamped at latest or later is newer. It is false if the header has no date.
+func (s *Skew) Started(header http.Header, since time.Time) (earliest, latest time.Time, ok bool) {
+	date, err := http.ParseTime(header.Get("Date"))
+	started, skew := date.Add(-time.Since(since)-normalSkew), time.Duration(s.nanoseconds.Load())
+	return started.Add(-skew), started.Add(skew), err == nil
 }

@@ -2,6 +2,7 @@ package clock_test
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -55,8 +56,30 @@ func TestErrIsNoLaterThanTheDeadline(t *testing.T) {
 	})
 }
 
+func TestLeftIsUntilTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		require.Equal(t, time.Duration(math.MaxInt64), clock.Left(t.Context()))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		require.Equal(t, time.Minute, clock.Left(ctx))
+		time.Sleep(time.Second)
+		require.Equal(t, 59*time.Second, clock.Left(ctx))
+		cancel()
+		require.Zero(t, clock.Left(ctx), "it has ended")
+		require.Zero(t, clock.Left(lateContext{t.Context(), time.Now().Add(-time.Second)}))
+	})
+}
+
+// skewOf returns what a skew is measured as.
+func skewOf(t *testing.T, skew *clock.Skew) time.Duration {
+	t.Helper()
+	earliest, latest, ok := skew.Started(http.Header{"Date": {date.Format(http.TimeFormat)}}, time.Now())
+	require.True(t, ok)
+	return latest.Sub(earliest) / 2
+}
+
+var date = time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
+
 func TestSkewIsWhatIsBeyondNormal(t *testing.T) {
-	date := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		created time.Duration // after date
 		took    time.Duration
@@ -73,19 +96,41 @@ func TestSkewIsWhatIsBeyondNormal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var skew clock.Skew
 			skew.Measure(http.Header{"Date": {date.Format(http.TimeFormat)}}, date.Add(test.created), test.took)
-			require.Equal(t, test.want, skew.Get())
+			require.Equal(t, test.want, skewOf(t, &skew))
 		})
 	}
 }
 
 func TestSkewIsOfTheLastResponseWithADate(t *testing.T) {
 	var skew clock.Skew
-	date := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
 	header := http.Header{"Date": {date.Format(http.TimeFormat)}}
 	skew.Measure(header, date.Add(time.Minute), 0)
 	skew.Measure(http.Header{}, date, 0)
 	skew.Measure(http.Header{"Date": {"tomorrow"}}, date, 0)
-	require.Equal(t, time.Minute, skew.Get())
+	require.Equal(t, time.Minute, skewOf(t, &skew))
 	skew.Measure(header, date, 0)
-	require.Zero(t, skew.Get())
+	require.Zero(t, skewOf(t, &skew))
+}
+
+func TestStartedIsByTheServersClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		header := http.Header{"Date": {date.Format(http.TimeFormat)}}
+		var skew clock.Skew
+		since := time.Now()
+		time.Sleep(10 * time.Second)
+		earliest, latest, ok := skew.Started(header, since)
+		require.True(t, ok)
+		require.Equal(t, date.Add(-11*time.Second), earliest, "10 seconds ago, and a second for the clocks' difference")
+		require.Equal(t, earliest, latest)
+
+		skew.Measure(header, date.Add(time.Minute), 0)
+		earliest, latest, _ = skew.Started(header, since)
+		require.Equal(t, date.Add(-71*time.Second), earliest)
+		require.Equal(t, date.Add(49*time.Second), latest)
+
+		for _, header := range []http.Header{nil, {"Date": {"tomorrow"}}} {
+			_, _, ok = skew.Started(header, since)
+			require.False(t, ok)
+		}
+	})
 }

@@ -98,7 +98,7 @@ func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Findin
 			return b.result(), decide.FoundAll, nil
 		}
 	}
-	if l.ambiguous && l.last == decide.RefusedForOwn {
+	if l.known.Ambiguous && l.known.Last == decide.RefusedForOwn {
 		return b.explain(ctx, l, about)
 	}
 	if len(b.created) > 0 {
@@ -117,7 +117,7 @@ func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool
 	}
 	for _, index := range b.missing() {
 		address := b.reqs[index].EmailAddress
-		if !l.ambiguous && hasAddress(about, address) {
+		if !l.known.Ambiguous && hasAddress(about, address) {
 			continue
 		}
 		for _, inv := range invs {
@@ -138,7 +138,7 @@ func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool
 // duplicateAddresses returns the addresses that a refusal says have an invitation already.
 func duplicateAddresses(l *lookup) (about []string) {
 	refused, ok := errors.AsType[*ClerkErrors](l.failure)
-	if ok && l.last == decide.RefusedForOwn {
+	if ok && l.known.Last == decide.RefusedForOwn {
 		for _, one := range refused.Errors {
 			about = append(about, one.EmailAddresses()...)
 		}

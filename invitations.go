@@ -186,7 +186,7 @@ func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts 
 func (c *call) get(ctx context.Context, id string) (inv *Invitation, meta callMeta, err error) {
 	for _, status := range allStatuses {
 		inv, meta, err = c.find(ctx, ListInvitationsRequest{Query: id, Status: status}, func(inv Invitation) bool { return inv.ID == id })
-		if err == nil || !errors.Is(err, ErrNotFound) {
+		if !errors.Is(err, ErrNotFound) {
 			break
 		}
 	}

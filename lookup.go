@@ -14,17 +14,13 @@ var errNoDate = errors.New("clerk: the response has no valid Date header")
 
 // A lookup lists invitations to find out what a write's requests have done.
 type lookup struct {
-	call      *call
-	since     time.Time          // when the write was first sent, by our clock
-	failure   error              // of the write's last request
-	last      decide.Failure     // the same
-	ambiguous bool               // an earlier request may have been carried out
-	settled   bool               // what the requests have done would be listed
-	statuses  []InvitationStatus // to list for created invitations
-
-	meta  callMeta // of the last response
-	found decide.Finding
-	err   error // why nothing was looked up
+	call     *call
+	since    time.Time          // when the write was first sent, by our clock
+	failure  error              // of the write's last request
+	statuses []InvitationStatus // to list for created invitations
+	known    decide.Situation   // as far as it is known
+	meta     callMeta           // of the last response
+	err      error              // why nothing was looked up
 
 	// By Clerk's clock, what was created before unclear is not this call's work, and what
 	// was created at own or later is.
@@ -55,18 +51,15 @@ func (l *lookup) list(ctx context.Context, query string, status InvitationStatus
 			return nil, err
 		}
 		invs = append(invs, page...)
-		if query == "" && isNewestFirst(page) && page[len(page)-1].CreatedAt < l.unclear {
+		oldest := page[len(page)-1].CreatedAt
+		if query == "" && oldest < l.unclear && slices.IsSortedFunc(page, newestFirst) { // as asked
 			break
 		}
 	}
 	return invs, l.setTimes() // an empty list has no page
 }
 
-// isNewestFirst reports whether the server may have heeded the order.
-func isNewestFirst(page []Invitation) bool {
-	newestFirst := func(a, b Invitation) int { return cmp.Compare(b.CreatedAt, a.CreatedAt) }
-	return slices.IsSortedFunc(page, newestFirst)
-}
+func newestFirst(a, b Invitation) int { return cmp.Compare(b.CreatedAt, a.CreatedAt) }
 
 // setTimes converts the start of the call to Clerk's clock.
 func (l *lookup) setTimes() error {
@@ -121,7 +114,7 @@ func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, decide.Fi
 // so: an earlier request has deleted it.
 func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, decide.Finding, error) {
 	gone := &DeletedObject{Object: "invitation", ID: id, Deleted: true}
-	if l.last == decide.RefusedForOwn {
+	if l.known.Last == decide.RefusedForOwn {
 		return gone, decide.FoundAll, nil
 	}
 	for _, status := range allStatuses {

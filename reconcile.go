@@ -27,24 +27,21 @@ const (
 	lookupTimeout = 3 * time.Second
 )
 
-// A write is an operation whose outcome can be looked up.
+// A write is an operation whose outcome can be looked up. Also a refusal is, if it may
+// have been carried out in part: once or, if it duplicates, until a part would show.
 type write[T any] struct {
-	// send makes the request, or the part of it that is still missing.
-	send sender[T]
-	// find looks up what the call's requests have done.
-	find func(context.Context, *lookup) (T, decide.Finding, error)
-	// ownRefusal is the refusal whose reason may be an earlier request of the same call.
-	ownRefusal error
-	// duplicates says that Clerk would carry out a retry a second time.
-	duplicates bool
-	// inParts says that a refused request may have been carried out in part. It is looked
-	// up once, or if duplicates is set, until its work would show.
-	inParts bool
-	// mayRetry is asked before a retry; nil means always.
-	mayRetry func() bool
+	send       sender[T]   // makes the request, or the part of it that is still missing
+	find       finder[T]   // looks up what the call's requests have done
+	ownRefusal error       // whose reason may be an earlier request of the same call
+	duplicates bool        // Clerk would carry out a retry a second time
+	inParts    bool        // a refused request may have been carried out in part
+	mayRetry   func() bool // is asked before a retry; nil means always
 }
 
-type sender[T any] func(context.Context, *call) (T, callMeta, error)
+type (
+	sender[T any] func(context.Context, *call) (T, callMeta, error)
+	finder[T any] func(context.Context, *lookup) (T, decide.Finding, error)
+)
 
 // An ambiguity is the state of a write whose outcome is unknown.
 type ambiguity struct {
@@ -143,23 +140,24 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, callMeta, error) {
 
 // lookUp looks up what the requests have done.
 func (r *reconciliation[T]) lookUp(ctx context.Context) (T, *lookup) {
-	a := r.ambiguity
-	l := &lookup{
-		call: r.call, since: a.firstSent, failure: r.failure, last: failureOf(r.failure, r.write.ownRefusal), ambiguous: a.failure != nil,
-		settled: time.Since(a.failedAt) >= a.grace(), statuses: allStatuses[:1], meta: r.meta,
+	a, w := r.ambiguity, &r.write
+	l := &lookup{call: r.call, since: a.firstSent, failure: r.failure, statuses: allStatuses[:1], meta: r.meta}
+	l.known = decide.Situation{
+		Last: failureOf(r.failure, w.ownRefusal), Ambiguous: a.failure != nil,
+		InParts: w.inParts, Duplicates: w.duplicates, Settled: time.Since(a.failedAt) >= a.grace(),
 	}
-	if l.ambiguous && (l.settled || !r.write.duplicates) { // a retry is next
+	if l.known.Ambiguous && (l.known.Settled || !w.duplicates) { // a retry may be next
 		l.statuses = allStatuses // also what somebody else has revoked already
 	}
 	r.call.lookup, r.lookups = true, r.lookups+1
 	defer func() { r.call.lookup = false }()
 	var result T
-	result, l.found, l.err = r.write.find(ctx, l)
+	result, l.known.Found, l.err = w.find(ctx, l)
 	switch {
 	case errors.Is(l.err, ErrUnauthorized), errors.Is(l.err, errNoDate):
-		l.found = decide.LookupRefused
+		l.known.Found = decide.LookupRefused
 	case l.err != nil:
-		l.found = decide.LookupFailed
+		l.known.Found = decide.LookupFailed
 	}
 	return result, l
 }
@@ -182,19 +180,18 @@ func (r *reconciliation[T]) waits(l *lookup) (lookup, write time.Duration) {
 	return max(lookup, asked), write
 }
 
-// situation describes what is known after a lookup.
+// situation is what is known after a lookup.
 func (r *reconciliation[T]) situation(ctx context.Context, l *lookup, untilLookup, untilWrite time.Duration) decide.Situation {
-	w, left := &r.write, clock.Left(ctx)
-	if l.last >= decide.Refused && !l.ambiguous { // most likely nothing was carried out
+	s, left, mayRetry := l.known, clock.Left(ctx), r.write.mayRetry
+	if s.Last >= decide.Refused && !s.Ambiguous { // most likely nothing was carried out
 		left = min(left, time.Until(r.ambiguity.failedAt.Add(2*graceTime)))
 	}
-	return decide.Situation{
-		Last: l.last, Ambiguous: l.ambiguous, InParts: w.inParts, Duplicates: w.duplicates, Found: l.found, Settled: l.settled,
-		MayRetry: (w.mayRetry == nil || w.mayRetry()) && (r.meta.StatusCode != 0 || *r.call.retry.RetryConnectionErrors) &&
-			!errors.Is(r.failure, errMismatch), // a retry would get the same response
-		WriteFits:  untilWrite+2*r.meta.longest < left,
-		LookupFits: untilLookup < left,
-	}
+	s.LookupFits = untilLookup < left
+	s.WriteFits = untilWrite+2*r.meta.longest < left
+	s.MayRetry = (mayRetry == nil || mayRetry()) &&
+		(r.meta.StatusCode != 0 || *r.call.retry.RetryConnectionErrors) &&
+		!errors.Is(r.failure, errMismatch) // a retry would get the same response
+	return s
 }
 
 // failureOf says what a failure means for its write, whose earlier requests may be the
@@ -228,13 +225,6 @@ func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error 
 	return unknown
 }
 
-// isDefinite reports whether a refusal is final for the request: it is documented, or
-// its code says so.
-func isDefinite(failure error) bool {
-	_, isSDK := errors.AsType[*SDKError](failure)
-	return !isSDK || hasCode(failure, CodeNotAllowedAccess)
-}
-
 // unknownOutcome is the error of a call that could not find out what its write did. It
 // includes the lookup's error only as text, so that errors.Is does not match it.
 func unknownOutcome(failure, lookup, ended error) error {
@@ -246,21 +236,5 @@ func unknownOutcome(failure, lookup, ended error) error {
 	if lookup != nil {
 		e.Message += "; looking it up: " + strings.TrimPrefix(lookup.Error(), "clerk: ")
 	}
-	return e
-}
-
-// wrap returns an error around another one of this package, which says the same after a
-// prefix, and also matches what is not nil of also. It has no class.
-func wrap(err error, prefix string, also error) *SDKError {
-	e := &SDKError{Err: err}
-	if also != nil {
-		e.Err = errors.Join(err, also)
-	}
-	if sdk, ok := errors.AsType[*SDKError](err); ok {
-		e.ResponseMeta, e.Message, e.Body = sdk.ResponseMeta, sdk.Message, sdk.Body
-	} else if refused, ok := errors.AsType[*ClerkErrors](err); ok {
-		e.ResponseMeta, e.Message, e.Body = refused.ResponseMeta, refused.summary(), refused.Body
-	}
-	e.Message = prefix + e.Message
 	return e
 }

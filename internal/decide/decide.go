@@ -5,17 +5,13 @@ package decide
 // A Failure says what the failure of a write's last request means for the write.
 type Failure uint8
 
+// The failures.
 const (
-	// OutcomeUnknown: the request may have been carried out.
-	OutcomeUnknown Failure = iota
-	// NotCarriedOut: it was not, for a reason that is not in the request.
-	NotCarriedOut
-	// Refused: it was not, for an undocumented reason.
-	Refused
-	// RefusedForOwn: it was not, and an earlier request of the write may be the reason.
-	RefusedForOwn
-	// RefusedForGood: it was not, for a reason that no earlier request can be.
-	RefusedForGood
+	OutcomeUnknown Failure = iota // it may have been carried out
+	NotCarriedOut                 // for a reason that is not in the request
+	Refused                       // for an undocumented reason
+	RefusedForOwn                 // perhaps for an earlier request of the same write
+	RefusedForGood                // for a reason that no earlier request can be
 )
 
 // A Finding is the result of a lookup. Of two findings the greater one counts.

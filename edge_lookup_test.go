@@ -160,3 +160,58 @@ func TestUnknownAfterKeyFunctionFails(t *testing.T) {
 		})
 	}
 }
+
+// TestCancelAfterOwnRefusalReportsFirstFailure has the retry refused as a duplicate, and
+// the call canceled before a lookup shows of what.
+func TestCancelAfterOwnRefusalReportsFirstFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		writes := 0
+		mock := answering(func(req *http.Request) (*http.Response, error) {
+			if writes++; writes == 1 {
+				return reply(502, ``)(req)
+			}
+			cancel()
+			return reply(400, duplicateJSON)(req)
+		})
+		mock.RegisterResponder(http.MethodGet, invitationsURL, func(req *http.Request) (*http.Response, error) {
+			return reply(200, `[]`, "Date", time.Now().UTC().Format(http.TimeFormat))(req)
+		})
+		err := calls[clerk.OperationCreate](ctx, newClient(t, mock))
+		require.Equal(t, 2, writes)
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, clerk.ErrDuplicateInvitation, "it may be the call's own")
+		require.Equal(t, 502, asSDKError(t, err).StatusCode)
+	})
+}
+
+// TestLookupReadsShortPages has a server send bare arrays of 10, and others create 25
+// invitations after the call's own, whose response is lost.
+func TestLookupReadsShortPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		writes := 0
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet {
+				query := req.URL.Query()
+				query.Del("paginated")
+				query.Set("limit", "10")
+				req.URL.RawQuery = query.Encode()
+				return l.fake.RoundTrip(req)
+			}
+			writes++
+			if _, err := l.fake.RoundTrip(req); err != nil {
+				return nil, err
+			}
+			for i := range 25 {
+				time.Sleep(time.Millisecond)
+				_, err := l.client.Invitations.Create(req.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(i)})
+				require.NoError(t, err)
+			}
+			return nil, errReset
+		}))
+		require.NoError(t, calls[clerk.OperationBulkCreate](t.Context(), client))
+		require.Equal(t, 1, writes)
+	})
+}

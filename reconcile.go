@@ -115,7 +115,7 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, callMeta, error) {
 	for clock.Err(ctx) == nil {
 		result, l := r.lookUp(ctx)
 		untilLookup, untilWrite := r.waits(l)
-		switch decide.Next(r.situation(ctx, l, untilLookup, untilWrite)) {
+		switch decide.Next(r.situation(l, clock.Left(ctx), untilLookup, untilWrite)) {
 		case decide.ReturnResult:
 			return result, l.meta, nil
 		case decide.ReturnFailure:
@@ -180,9 +180,9 @@ func (r *reconciliation[T]) waits(l *lookup) (lookup, write time.Duration) {
 	return max(lookup, asked), write
 }
 
-// situation is what is known after a lookup.
-func (r *reconciliation[T]) situation(ctx context.Context, l *lookup, untilLookup, untilWrite time.Duration) decide.Situation {
-	s, left, mayRetry := l.known, clock.Left(ctx), r.write.mayRetry
+// situation is what is known after a lookup, with so much time left.
+func (r *reconciliation[T]) situation(l *lookup, left, untilLookup, untilWrite time.Duration) decide.Situation {
+	s, mayRetry := l.known, r.write.mayRetry
 	if s.Last >= decide.Refused && !s.Ambiguous { // most likely nothing was carried out
 		left = min(left, time.Until(r.ambiguity.failedAt.Add(2*graceTime)))
 	}
@@ -215,7 +215,8 @@ func failureOf(failure, own error) decide.Failure {
 // lookup's error or at the end of ctx.
 func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error {
 	failure, a := r.failure, r.ambiguity
-	if a.failure != nil && (failureOf(failure, r.write.ownRefusal) == decide.RefusedForOwn || classOf(failure) == classNotSent) {
+	last := failureOf(failure, r.write.ownRefusal)
+	if a.failure != nil && (last == decide.RefusedForOwn || classOf(failure) == classNotSent) {
 		failure = a.failure // what was refused or not sent is only the retry
 	}
 	unknown := unknownOutcome(failure, lookupErr, clock.Err(ctx))

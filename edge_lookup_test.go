@@ -215,3 +215,20 @@ func TestLookupReadsShortPages(t *testing.T) {
 		require.Equal(t, 1, writes)
 	})
 }
+
+// TestEndlessRetryAfterIsNotWaitedFor has a write fail ambiguously after a while, and ask
+// to wait for longer than a Duration can say.
+func TestEndlessRetryAfterIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		slow := func(req *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return reply(503, ``, "Retry-After", "99999999999999999999")(req)
+		}
+		start := time.Now()
+		err := calls[clerk.OperationCreate](t.Context(), clientThrough(t, l.fake, failingOn(l.fake, http.MethodPost, "", slow)))
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Second, time.Since(start))
+	})
+}

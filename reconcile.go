@@ -187,7 +187,7 @@ func (r *reconciliation[T]) situation(l *lookup, left, untilLookup, untilWrite t
 		left = min(left, time.Until(r.ambiguity.failedAt.Add(2*graceTime)))
 	}
 	s.LookupFits = untilLookup < left
-	s.WriteFits = untilWrite+2*r.meta.longest < left
+	s.WriteFits = untilWrite < left-2*r.meta.longest // adding to untilWrite may overflow
 	s.MayRetry = (mayRetry == nil || mayRetry()) &&
 		(r.meta.StatusCode != 0 || *r.call.retry.RetryConnectionErrors) &&
 		!errors.Is(r.failure, errMismatch) // a retry would get the same response

@@ -84,16 +84,16 @@ func (l *lookup) created(ctx context.Context, address, older string) (*Invitatio
 			if !sameAddress(inv.EmailAddress, address) || inv.ID == older {
 				continue
 			}
-			one := l.whose(inv.CreatedAt)
+			whose := l.whose(inv.CreatedAt)
 			switch {
-			case one == decide.FoundAll:
-				return &inv, one, nil
-			case one == decide.FoundOther && inv.Status == InvitationStatusRevoked:
-				one = decide.FoundNothing // no reason for a refusal
-			case one == decide.FoundOther && inv.Status != InvitationStatusPending:
-				one = decide.FoundOlder
+			case whose == decide.FoundAll:
+				return &inv, whose, nil
+			case whose == decide.FoundOther && inv.Status == InvitationStatusRevoked:
+				whose = decide.FoundNothing // no reason for a refusal
+			case whose == decide.FoundOther && inv.Status != InvitationStatusPending:
+				whose = decide.FoundOlder
 			}
-			found = max(found, one)
+			found = max(found, whose)
 		}
 	}
 	return nil, found, nil

@@ -232,3 +232,65 @@ func TestEndlessRetryAfterIsNotWaitedFor(t *testing.T) {
 		require.Equal(t, time.Second, time.Since(start))
 	})
 }
+
+// TestOlderInvitationExplainsADuplicate has a retry refused as a duplicate while the
+// address has an older invitation. Only a pending one is certainly the reason: the call's
+// own may show later than an accepted one, and Clerk ignores revoked ones.
+func TestOlderInvitationExplainsADuplicate(t *testing.T) {
+	for status, test := range map[clerk.InvitationStatus]struct {
+		want     error
+		from, to time.Duration
+	}{
+		clerk.InvitationStatusPending:  {clerk.ErrDuplicateInvitation, 0, 4 * time.Second},
+		clerk.InvitationStatusAccepted: {clerk.ErrDuplicateInvitation, 5 * time.Second, 10 * time.Second},
+		clerk.InvitationStatusExpired:  {clerk.ErrDuplicateInvitation, 5 * time.Second, 10 * time.Second},
+		clerk.InvitationStatusRevoked:  {clerk.ErrOutcomeUnknown, 10 * time.Second, time.Minute},
+	} {
+		t.Run(string(status), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				require.NoError(t, l.fake.Expire(l.invite(t, address).ID)) // still older
+				old := l.invite(t, address)
+				var err error
+				switch status {
+				case clerk.InvitationStatusAccepted:
+					err = l.fake.Accept(old.ID)
+				case clerk.InvitationStatusExpired:
+					err = l.fake.Expire(old.ID)
+				case clerk.InvitationStatusRevoked:
+					require.NoError(t, l.fake.Delete(l.fake.Invitations()[0].ID))
+					err = l.fake.Revoke(old.ID)
+				}
+				require.NoError(t, err)
+				time.Sleep(time.Hour)
+				writes := 0
+				transport := failingOn(l.fake, http.MethodPost, "", func(req *http.Request) (*http.Response, error) {
+					if writes++; writes == 1 {
+						return reply(502, ``)(req)
+					}
+					return reply(400, duplicateJSON)(req)
+				})
+				start := time.Now()
+				err = calls[clerk.OperationCreate](t.Context(), clientThrough(t, l.fake, transport))
+				require.ErrorIs(t, err, test.want)
+				require.Equal(t, test.want == clerk.ErrOutcomeUnknown, errors.Is(err, clerk.ErrOutcomeUnknown))
+				require.GreaterOrEqual(t, time.Since(start), test.from)
+				require.LessOrEqual(t, time.Since(start), test.to)
+				require.Equal(t, 2, writes)
+			})
+		})
+	}
+}
+
+// TestDeleteTrustsNotFoundMoreThanLists has the retry of a Delete refused, and lists that
+// have the invitation for good.
+func TestDeleteTrustsNotFoundMoreThanLists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mock := answering(reply(502, ``), reply(404, `{"errors":[{"code":"resource_not_found"}]}`))
+		mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, `[`+pendingJSON+`]`, "Date", time.Now().UTC().Format(http.TimeFormat)))
+		start := time.Now()
+		require.NoError(t, calls[clerk.OperationDelete](t.Context(), newClient(t, mock)))
+		require.LessOrEqual(t, time.Since(start), 2*time.Second)
+		require.Equal(t, 2, sent(mock, clerk.OperationDelete))
+	})
+}

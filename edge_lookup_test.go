@@ -135,29 +135,35 @@ func TestUnknownMatchesNothingElse(t *testing.T) {
 	}
 }
 
-// TestUnknownAfterKeyFunctionFails has the key function fail once the write was sent.
+// TestUnknownAfterKeyFunctionFails has the key function fail once the write was sent: for
+// the lookup, or for the retry after it.
 func TestUnknownAfterKeyFunctionFails(t *testing.T) {
 	for name, fail := range map[string]func() (string, error){
 		"an error": func() (string, error) { return "", errors.New("vault is sealed") },
 		"nonsense": func() (string, error) { return "pk_test_dummy", nil },
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				n := 0
-				client, err := clerk.NewClient("", clerk.WithHTTPClient(&http.Client{Transport: answering(reply(500, ``))}),
-					clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
-						if n++; n == 1 {
-							return testKey, nil
-						}
-						return fail()
-					}))
-				require.NoError(t, err)
-				_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
-				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
-				require.NotErrorIs(t, err, clerk.ErrNotSent)
-				require.NotErrorIs(t, err, clerk.ErrInvalidRequest)
+		for _, keys := range []int{1, 3} { // a lookup lists the revoked ones, too
+			t.Run(fmt.Sprint(name, "/", keys), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					n := 0
+					mock := answering(reply(500, ``))
+					mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, `[]`, "Date", time.Now().UTC().Format(http.TimeFormat)))
+					client, err := clerk.NewClient("", clerk.WithHTTPClient(&http.Client{Transport: mock}),
+						clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
+							if n++; n <= keys {
+								return testKey, nil
+							}
+							return fail()
+						}))
+					require.NoError(t, err)
+					_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+					require.NotErrorIs(t, err, clerk.ErrNotSent)
+					require.NotErrorIs(t, err, clerk.ErrInvalidRequest)
+					require.Equal(t, keys, mock.GetTotalCallCount())
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -293,4 +299,78 @@ func TestDeleteTrustsNotFoundMoreThanLists(t *testing.T) {
 		require.LessOrEqual(t, time.Since(start), 2*time.Second)
 		require.Equal(t, 2, sent(mock, clerk.OperationDelete))
 	})
+}
+
+// TestRateLimitDelaysNoLookup has a retry be rate limited for an hour, and one lookup
+// fail: the next one finds the invitation of the first request.
+func TestRateLimitDelaysNoLookup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		writes, lists := 0, 0
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet {
+				switch lists++; lists {
+				case 1, 2: // the pending ones, and the revoked ones
+					return reply(200, `[]`, "Date", time.Now().UTC().Format(http.TimeFormat))(req)
+				case 3:
+					return unusable["200 of HTML"](req)
+				}
+				return l.fake.RoundTrip(req)
+			}
+			if writes++; writes > 1 {
+				return reply(429, ``, "Retry-After", "3600")(req)
+			}
+			if _, err := l.fake.RoundTrip(req); err != nil {
+				return nil, err
+			}
+			return reply(502, ``)(req)
+		}))
+		inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+		require.NoError(t, err)
+		require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
+		require.Equal(t, 2, writes)
+	})
+}
+
+// TestRefusedBulkIsNotLookedUpForLong has lookups fail for good after a refusal: most
+// likely nothing was created.
+func TestRefusedBulkIsNotLookedUpForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mock := answering(refusals["422"])
+		mock.RegisterResponder(http.MethodGet, invitationsURL, unusable["200 of HTML"])
+		start := time.Now()
+		_, err := newClient(t, mock).Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{{EmailAddress: guest(0)}, {EmailAddress: guest(1)}})
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.LessOrEqual(t, time.Since(start), 10*time.Second)
+	})
+}
+
+// TestResponseAboutSomethingElseIsNotRetried has each write get a response that is about
+// something else: a retry would get it, too.
+func TestResponseAboutSomethingElseIsNotRetried(t *testing.T) {
+	for op, call := range calls {
+		if op == clerk.OperationList {
+			continue
+		}
+		t.Run(string(op), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				body := map[clerk.Operation]string{
+					clerk.OperationBulkCreate: `[]`, clerk.OperationDelete: `{"object":"invitation","id":"inv_2","deleted":true}`,
+				}[op]
+				if body == "" {
+					body = `{"object":"invitation","id":"inv_2","email_address":"other@example.com"}`
+				}
+				list := `[]`
+				if op == clerk.OperationDelete {
+					list = `[` + pendingJSON + `]`
+				}
+				mock := answering(reply(200, body))
+				mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, list, "Date", time.Now().UTC().Format(http.TimeFormat)))
+				err := call(t.Context(), newClient(t, mock))
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				require.ErrorContains(t, err, "the response is about something else")
+				require.Equal(t, 1, sent(mock, op))
+			})
+		})
+	}
 }

@@ -40,6 +40,19 @@ func TestGraceIsLongerAfterATimeout(t *testing.T) {
 	require.Equal(t, graceAfterTimeout, (&ambiguity{failure: timedOut}).grace())
 }
 
+func TestLookupsComeOftenAgainAfterEachRequest(t *testing.T) {
+	retry, err := RetryConfig{}.withDefaults()
+	require.NoError(t, err)
+	r := &reconciliation[int]{call: &call{}, ambiguity: &ambiguity{}, lookups: 20}
+	r.call.retry = retry
+	r.record(callMeta{}, &SDKError{class: classAmbiguous})
+	require.Equal(t, 1, r.ambiguity.writes)
+	for range 100 { // the waits are random
+		wait, _ := r.waits(&lookup{})
+		require.LessOrEqual(t, wait, retry.Backoff.InitialInterval)
+	}
+}
+
 func TestIsDefinite(t *testing.T) {
 	notAllowed := &ClerkErrors{Errors: []ClerkError{{Code: CodeNotAllowedAccess}}}
 	require.True(t, isDefinite(&ClerkErrors{Errors: []ClerkError{{Code: CodeFormParamMissing}}}), "documented")

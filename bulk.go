@@ -101,10 +101,7 @@ func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Findin
 	if l.known.Ambiguous && l.known.Last == decide.RefusedForOwn {
 		return b.explain(ctx, l, about)
 	}
-	if len(b.created) > 0 {
-		return nil, decide.FoundPart, nil
-	}
-	return nil, decide.FoundNothing, nil
+	return nil, decide.FoundNothing, nil // or a part
 }
 
 // claim records as created what is the call's own work: one invitation for each missing

@@ -17,16 +17,16 @@ const (
 // A Finding is the result of a lookup. Of two findings the greater one counts.
 type Finding uint8
 
-// The findings. Those without a subject are of the write's own work.
+// The findings: the write's own work, or that of others.
 const (
-	FoundNothing Finding = iota
-	FoundPart
-	FoundOlder   // of others, which may explain a refusal
-	FoundOther   // of others, which explains a refusal
-	FoundUnclear // own or of others: the clocks differ
-	FoundAll
-	LookupFailed
-	LookupRefused // and would be again
+	FoundNothing  Finding = iota // or a part of the own work that explains no refusal
+	FoundPart                    // of the own work, which explains a refusal
+	FoundOlder                   // work of others, which may explain a refusal
+	FoundOther                   // work of others, which explains a refusal
+	FoundUnclear                 // own work or that of others: the clocks differ
+	FoundAll                     // of the own work
+	LookupFailed                 // and may succeed later
+	LookupRefused                // and would be again
 )
 
 // A Situation is what a decision depends on.

@@ -279,7 +279,7 @@ func TestOlderInvitationExplainsADuplicate(t *testing.T) {
 				start := time.Now()
 				err = calls[clerk.OperationCreate](t.Context(), clientThrough(t, l.fake, transport))
 				require.ErrorIs(t, err, test.want)
-				require.Equal(t, test.want == clerk.ErrOutcomeUnknown, errors.Is(err, clerk.ErrOutcomeUnknown))
+				require.Equal(t, errors.Is(test.want, clerk.ErrOutcomeUnknown), errors.Is(err, clerk.ErrOutcomeUnknown))
 				require.GreaterOrEqual(t, time.Since(start), test.from)
 				require.LessOrEqual(t, time.Since(start), test.to)
 				require.Equal(t, 2, writes)

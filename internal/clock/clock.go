@@ -58,7 +58,7 @@ func (s *Skew) Measure(header http.Header, created time.Time, took time.Duration
 		return
 	}
 	ahead := created.Sub(date)
-	behind := time.Second - ahead - took // a Date has whole seconds
+	behind := date.Add(time.Second).Sub(created) - took // a Date has whole seconds
 	skew := max(ahead, behind)
 	if skew <= normalSkew {
 		skew = 0

@@ -187,15 +187,20 @@ func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, 
 		Err:    err,
 		Policy: c.policy(r.isWrite()),
 	})
-	c.attempts += l.Attempts
-	c.reached = c.reached || l.Status > 0 && l.Status < 500
 	meta := c.meta(r.operation, l)
+	c.count(meta)
 	meta.isDevelopment = strings.HasPrefix(header.Get("Authorization"), "Bearer sk_test_")
 	if l.Class != transport.Succeeded {
 		return *new(T), meta, c.failure(meta, l)
 	}
 	value, _ := l.Value.(T)
 	return value, meta, nil
+}
+
+// count adds a request to those of the call.
+func (c *call) count(m callMeta) {
+	c.attempts += m.Attempts
+	c.reached = c.reached || m.StatusCode > 0 && m.StatusCode < 500
 }
 
 // requestHeader returns the header of a request. The key provider may fail.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 )
 
 // loadExisting lists the existing invitations before the first request. Before the first
@@ -31,7 +33,7 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 		}
 		r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = now.Add(wait), "", nil
 		r.reportProgress()
-		if err := sleep(ctx, wait); err != nil {
+		if err := clock.Sleep(ctx, wait); err != nil {
 			return err
 		}
 		r.progress.WaitUntil = time.Time{}
@@ -96,10 +98,10 @@ func (r *run) findInvitation(ctx context.Context, it item, refusal error) (*Invi
 		c := *r.call
 		c.restart()
 		c.deadline = c.started.Add(2 * graceTime)
-		w := encodedCreation(&it.request, it.body, nil, "")
+		w := creation(&it.request, it.body, nil, "")
 		w.mayRetry = func() bool { return false }
 		a := &ambiguity{firstSent: it.firstSent, failedAt: time.Now(), failure: refusal}
-		inv, _, err := reconcileLoop(ctx, &reconciliation[*Invitation]{call: &c, write: w, ambiguity: a, failure: refusal})
+		inv, _, err := reconcile(ctx, &c, w, a)
 		if sdk, ok := errors.AsType[*SDKError](err); err == nil || ok && sdk.lookup != nil {
 			return inv, nil, err
 		}

@@ -93,12 +93,9 @@ func (r *run) ended(err error) error {
 	if r.stopped {
 		return err
 	}
-	e := wrapping(err)
+	e := wrap(err, "", lookupEnds(err))
 	if e.Message == "" { // the error is not of this package
 		e.Message = "the run was stopped: " + redact.Line(err.Error())
-	}
-	if lookup := lookupEnds(err); lookup != nil {
-		e.Err = errors.Join(err, lookup)
 	}
 	if slices.ContainsFunc(r.queue.all(), func(it item) bool { return it.ambiguity.failure != nil }) || errors.Is(err, ErrOutcomeUnknown) {
 		e.class = classAmbiguous

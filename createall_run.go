@@ -243,7 +243,7 @@ func (r *run) write(ctx context.Context, items []item, a *ambiguity, l *limiter.
 	c.restart()
 	defer func() { r.reached = r.reached || c.reached }()
 	if l == r.creates {
-		w := limited(r, l, mayRetry, encodedCreation(&items[0].request, items[0].body, nil, ""))
+		w := limited(r, l, mayRetry, creation(&items[0].request, items[0].body, nil, ""))
 		inv, _, err := reconcile(ctx, &c, w, a)
 		if err != nil {
 			return nil, err

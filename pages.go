@@ -78,7 +78,7 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *call
 		previous := map[string]bool{}
 		for got, err := range c.list(req).Pages(ctx, req.Offset, req.Limit) {
 			*last = got.meta
-			c.attempts += got.meta.Attempts
+			c.count(got.meta)
 			if err != nil {
 				yield(nil, err)
 				return

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/async"
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 )
 
 // A Page is a part of a list.
@@ -81,10 +82,7 @@ func (l List[P]) start(ctx context.Context, offset int, wait time.Duration) func
 		err  error
 	}
 	done := async.Go(func() (r result) {
-		select {
-		case <-ctx.Done(): // it ends the request, too
-		case <-time.After(wait):
-		}
+		_ = clock.Sleep(ctx, wait) // an end of ctx ends the request, too
 		r.page, r.err = l.Get(ctx, offset)
 		return r
 	})

@@ -212,7 +212,7 @@ func TestReconciliationKeepsMaxElapsedTime(t *testing.T) {
 // with others' new invitations.
 func TestLookupEndsWhenPagesAreTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := &listing{ids: func() []string { return ids(clerk.MaxListLimit) }, sameForEver: true}
+		server := &listing{ids: func() []string { return ids(5 * clerk.MaxListLimit) }, sameForEver: true}
 		mock := answering(reply(502, ``))
 		var first, further int
 		mock.RegisterResponder(http.MethodGet, invitationsURL, func(req *http.Request) (*http.Response, error) {

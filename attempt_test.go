@@ -44,9 +44,9 @@ func TestUnexpectedResponses(t *testing.T) {
 		"two values":                   {200, "application/json", list + list, every, "the response is not a"},
 		"fields of other types":        {200, "application/json", `{"id":{},"data":5}`, every, "the response is not a"},
 		"deep nesting":                 {200, "application/json", strings.Repeat("[", 100_000), every, "the response is not a"},
-		"a list of null":               {200, "application/json", `[null]`, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "element 0 has no id"},
+		"a list of null":               {200, "application/json", `[null]`, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "element 0: it has no id"},
 		"a total of what is not there": {200, "application/json", `{"total_count":5}`, []clerk.Operation{clerk.OperationList}, "it has no data"},
-		"data of null":                 {200, "application/json", `{"data":[null]}`, []clerk.Operation{clerk.OperationList}, "element 0 has no id"},
+		"data of null":                 {200, "application/json", `{"data":[null]}`, []clerk.Operation{clerk.OperationList}, "element 0: it has no id"},
 		"an object for a list":         {200, "application/json", invitation, []clerk.Operation{clerk.OperationList, clerk.OperationBulkCreate}, "the response is not a list of invitations"},
 		"a list for an object":         {200, "application/json", "[" + invitation + "]", []clerk.Operation{clerk.OperationCreate, clerk.OperationRevoke}, "the response is not an invitation"},
 		"a page for an array":          {200, "application/json", list, []clerk.Operation{clerk.OperationBulkCreate}, "the response is not a list of invitations"},
@@ -159,7 +159,7 @@ func TestInvalidStatusIsAmbiguous(t *testing.T) {
 func TestLargeInvalidArraysAreRejectedEarly(t *testing.T) {
 	for element, text := range map[string]string{
 		`0`:          "element 0",
-		`{}`:         "element 0 has no id",
+		`{}`:         "element 0: it has no id",
 		`{"id":"x"}`: "it has more than 100000",
 	} {
 		for _, format := range []string{`[%s]`, `{"total_count":1,"data":[%s]}`} {

@@ -6,43 +6,40 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
 // A bulk is a BulkCreate, of which parts may have been created.
 type bulk struct {
 	reqs    []CreateInvitationRequest
 	bodies  [][]byte           // the requests' JSON
-	err     error              // why they cannot be sent
 	created map[int]Invitation // by index in reqs, as far as lookups have found
 }
 
-func newBulk(reqs []CreateInvitationRequest) *bulk {
-	b := &bulk{reqs: reqs, created: map[int]Invitation{}}
+func newBulk(reqs []CreateInvitationRequest) (*bulk, error) {
 	if n := len(reqs); n == 0 || n > MaxBulkInvitations {
-		b.err = &InputError{"requests", fmt.Sprintf("has %d elements; a bulk has 1 to %d", n, MaxBulkInvitations)}
-		return b
+		return nil, &InputError{"requests", fmt.Sprintf("has %d elements; a bulk has 1 to %d", n, MaxBulkInvitations)}
 	}
+	b := &bulk{reqs: reqs, created: map[int]Invitation{}}
 	for i, req := range reqs {
 		body, err := req.encode()
 		if input, ok := errors.AsType[*InputError](err); ok {
-			b.err = &InputError{fmt.Sprintf("requests[%d].%s", i, input.Field), input.Problem}
-			return b
+			return nil, &InputError{fmt.Sprintf("requests[%d].%s", i, input.Field), input.Problem}
 		}
 		b.bodies = append(b.bodies, body)
 	}
-	return b
+	return b, nil
 }
 
 // creation is the write that creates what is missing.
 func (b *bulk) creation() write[[]Invitation] {
-	duplicates := slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting })
 	return write[[]Invitation]{
-		send:         b.send,
-		lookup:       b.lookup,
-		isOwnRefusal: isDuplicate,
-		duplicates:   duplicates,
-		inParts:      len(b.reqs) > 1,
-		thorough:     duplicates,
+		send:       b.send,
+		find:       b.find,
+		ownRefusal: ErrDuplicateInvitation,
+		duplicates: slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
+		inParts:    len(b.reqs) > 1,
 	}
 }
 
@@ -68,10 +65,8 @@ func (b *bulk) result() []Invitation {
 // send creates what is missing.
 func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error) {
 	missing := b.missing()
-	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk", err: b.err}
-	if b.err == nil {
-		r.body = joinBulk(b.bodies, missing)
-	}
+	body := joinBulk(b.bodies, missing)
+	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk", body: body}
 	invs, meta, err := do(ctx, c, r, func(body []byte) ([]Invitation, error) {
 		invs, err := decodeInvitations(body)
 		if err == nil && len(invs) != len(missing) {
@@ -88,95 +83,86 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error
 	return b.result(), meta, nil
 }
 
-// lookup finds what was created, on one page for all requests.
-func (b *bulk) lookup(ctx context.Context, l *lookups, failure error) ([]Invitation, finding, error) {
-	about := duplicateAddresses(failure)
-	for _, status := range l.statuses() {
-		invs, err := l.list(ctx, ListInvitationsRequest{Status: status})
+// find finds what was created, on one page for all requests.
+func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Finding, error) {
+	about := duplicateAddresses(l)
+	for _, status := range l.statuses {
+		invs, err := l.list(ctx, "", status)
 		if err != nil {
-			return nil, lookupFailed, err
+			return nil, decide.FoundNothing, err
 		}
 		if b.claim(invs, l, about) {
-			return nil, foundUnclear, nil
+			return nil, decide.FoundUnclear, nil
 		}
 		if len(b.created) == len(b.reqs) {
-			return b.result(), foundAll, nil
+			return b.result(), decide.FoundAll, nil
 		}
 	}
-	if isDuplicate(failure) && l.ambiguous {
+	if l.known.Ambiguous && l.known.Last == decide.RefusedForOwn {
 		return b.explain(ctx, l, about)
 	}
-	if len(b.created) > 0 {
-		return nil, foundPart, nil
-	}
-	return nil, foundNothing, nil
+	return nil, decide.FoundNothing, nil // or a part
 }
 
 // claim records as created what is the call's own work: one invitation for each missing
 // request. If no earlier request was ambiguous, the addresses that a refusal is about
 // are the work of others. It reports whether it is unclear whose work an invitation is.
-func (b *bulk) claim(invs []Invitation, l *lookups, about []string) (unclear bool) {
+func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool) {
 	taken := map[string]bool{}
 	for _, inv := range b.created {
 		taken[inv.ID] = true
 	}
 	for _, index := range b.missing() {
 		address := b.reqs[index].EmailAddress
-		if !l.ambiguous && slices.ContainsFunc(about, func(other string) bool { return sameAddress(address, other) }) {
+		if !l.known.Ambiguous && hasAddress(about, address) {
 			continue
 		}
 		for _, inv := range invs {
 			if taken[inv.ID] || !sameAddress(inv.EmailAddress, address) {
 				continue
 			}
-			if l.isOwn(inv.CreatedAt) {
+			whose := l.whose(inv.CreatedAt)
+			if whose == decide.FoundAll {
 				b.created[index], taken[inv.ID] = inv, true
 				break
 			}
-			unclear = unclear || l.isUnclear(inv.CreatedAt)
+			unclear = unclear || whose == decide.FoundUnclear
 		}
 	}
 	return unclear
 }
 
 // duplicateAddresses returns the addresses that a refusal says have an invitation already.
-func duplicateAddresses(failure error) []string {
-	refused, ok := errors.AsType[*ClerkErrors](failure)
-	if !ok || !isDuplicate(failure) {
-		return nil
-	}
-	var about []string
-	for _, one := range refused.Errors {
-		about = append(about, one.EmailAddresses()...)
+func duplicateAddresses(l *lookup) (about []string) {
+	refused, ok := errors.AsType[*ClerkErrors](l.failure)
+	if ok && l.known.Last == decide.RefusedForOwn {
+		for _, one := range refused.Errors {
+			about = append(about, one.EmailAddresses()...)
+		}
 	}
 	return about
 }
 
+func hasAddress(addresses []string, address string) bool {
+	return slices.ContainsFunc(addresses, func(other string) bool { return sameAddress(other, address) })
+}
+
 // explain looks for the invitations that a refusal is about, address by address, as they
 // may be old. If the refusal names none, it may be about any that is missing.
-func (b *bulk) explain(ctx context.Context, l *lookups, about []string) ([]Invitation, finding, error) {
-	if about == nil {
-		for _, index := range b.missing() {
-			about = append(about, b.reqs[index].EmailAddress)
-		}
-	}
-	result := foundPart
-	for _, address := range about {
-		if b.hasCreated(address) {
+func (b *bulk) explain(ctx context.Context, l *lookup, about []string) ([]Invitation, decide.Finding, error) {
+	explained := decide.FoundPart
+	for _, index := range b.missing() {
+		address := b.reqs[index].EmailAddress
+		if about != nil && !hasAddress(about, address) {
 			continue
 		}
 		_, found, err := l.created(ctx, address, "")
-		if err != nil || found != foundNothing && found != foundAll {
+		if err != nil || found != decide.FoundNothing && found != decide.FoundAll {
 			return nil, found, err
 		}
-		result = foundNothing // not listed yet: look again
+		explained = decide.FoundNothing // not listed yet: look again
 	}
-	return nil, result, nil
-}
-
-// hasCreated reports whether all requests for an address are created.
-func (b *bulk) hasCreated(address string) bool {
-	return !slices.ContainsFunc(b.missing(), func(index int) bool { return sameAddress(b.reqs[index].EmailAddress, address) })
+	return nil, explained, nil
 }
 
 // partly turns a refusal into an unknown outcome if a part was created.
@@ -184,8 +170,7 @@ func (b *bulk) partly(err error) error {
 	if err == nil || len(b.created) == 0 || errors.Is(err, ErrOutcomeUnknown) {
 		return err
 	}
-	e := wrapping(err)
+	e := wrap(err, fmt.Sprintf("%d of %d created, and then: ", len(b.created), len(b.reqs)), nil)
 	e.class = classAmbiguous
-	e.Message = fmt.Sprintf("%d of %d created, and then: %s", len(b.created), len(b.reqs), e.Message)
 	return e
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/require"
@@ -97,4 +98,27 @@ func TestBulkWithAnAddressTwiceReturnsBothInvitations(t *testing.T) {
 		require.ElementsMatch(t, l.fake.Invitations(), invs)
 		require.Equal(t, 1, l.got(clerk.OperationBulkCreate))
 	})
+}
+
+// TestBulkIsNotDuplicatedWhenClocksDiffer has a bulk fail after it was carried out, and
+// the clocks of Clerk's servers be so far apart that its work cannot be told from older.
+func TestBulkIsNotDuplicatedWhenClocksDiffer(t *testing.T) {
+	for _, by := range []time.Duration{-time.Minute, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			client := clientThrough(t, l.fake, dated(l.fake, by))
+			_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+			require.NoError(t, err)
+			l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultErrorAfter)
+			invs, err := client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{
+				{EmailAddress: guest(0), IgnoreExisting: true}, {EmailAddress: guest(1), IgnoreExisting: true},
+			})
+			require.Len(t, l.fake.Invitations(), 3, "duplicated")
+			if err == nil {
+				require.Equal(t, l.fake.Invitations()[1:], invs)
+			} else {
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+			}
+		})
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/async"
@@ -61,12 +62,13 @@ func (r *request) url(base string) string {
 	return base + r.path + "?" + r.query.Encode()
 }
 
-// A callMeta is what do returns beside its l.
+// A callMeta is what do returns beside its result.
 type callMeta struct {
 	ResponseMeta
 
-	class   class         // of the last attempt
-	longest time.Duration // attempt
+	class         class         // of the last attempt
+	longest       time.Duration // attempt
+	isDevelopment bool          // the key is one of a development instance
 }
 
 // A call is one call of a public method. It may make several requests, which share its
@@ -81,7 +83,6 @@ type call struct {
 	attempts  int       // of all requests so far
 	lookup    bool      // its requests look up what a write did
 	reached   bool      // a response came that is not a 5xx
-	pageBound bool      // each page of a list has all of the call's time
 }
 
 // begin starts a call, without options.
@@ -100,23 +101,21 @@ func (c *call) restart() {
 	}
 }
 
-// beginCall starts a call with the caller's options.
-func (s *InvitationsService) beginCall(op Operation, opts []CallOption) (*call, error) {
-	c := s.begin(op)
+// configure applies the caller's options to a call.
+func configure[O comparable](c *call, opts []O, apply func(O, *callConfig) error) error {
 	if len(opts) == 0 {
-		return c, nil
+		return nil
 	}
-	err := applyAll(opts, func(o CallOption) error { return o.applyToCall(&c.callConfig) })
-	if err != nil {
-		return c, invalid(op, err)
+	if err := applyAll(opts, func(o O) error { return apply(o, &c.callConfig) }); err != nil {
+		return invalid(c.operation, err)
 	}
-	return c, c.configured()
+	return c.configured()
 }
 
 // runCall starts a call with the caller's options, makes its requests with f, and ends it.
 func runCall[T any](s *InvitationsService, op Operation, opts []CallOption, f func(*call) (T, callMeta, error)) (T, error) {
-	c, err := s.beginCall(op, opts)
-	if err != nil {
+	c := s.begin(op)
+	if err := configure(c, opts, CallOption.applyToCall); err != nil {
 		return *new(T), c.finish(callMeta{}, err)
 	}
 	result, meta, err := f(c)
@@ -148,12 +147,8 @@ func (c *call) finish(meta callMeta, err error) error {
 	return err
 }
 
-// key returns the current secret key. It does not wait for a provider that ignores its
-// context.
+// key asks the key provider. It does not wait for one that ignores its context.
 func (c *call) key(ctx context.Context) (string, error) {
-	if c.client.keyProvider == nil {
-		return c.client.staticKey, nil
-	}
 	limit := c.deadline
 	if limit.IsZero() {
 		limit = time.Now().Add(c.attemptLimit(false))
@@ -192,14 +187,20 @@ func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, 
 		Err:    err,
 		Policy: c.policy(r.isWrite()),
 	})
-	c.attempts += l.Attempts
-	c.reached = c.reached || l.Status > 0 && l.Status < 500
 	meta := c.meta(r.operation, l)
+	c.count(meta)
+	meta.isDevelopment = strings.HasPrefix(header.Get("Authorization"), "Bearer sk_test_")
 	if l.Class != transport.Succeeded {
 		return *new(T), meta, c.failure(meta, l)
 	}
 	value, _ := l.Value.(T)
 	return value, meta, nil
+}
+
+// count adds a request to those of the call.
+func (c *call) count(m callMeta) {
+	c.attempts += m.Attempts
+	c.reached = c.reached || m.StatusCode > 0 && m.StatusCode < 500
 }
 
 // requestHeader returns the header of a request. The key provider may fail.
@@ -223,7 +224,7 @@ func (c *call) requestHeader(ctx context.Context, isWrite bool) (http.Header, er
 
 // meta describes the last attempt.
 func (c *call) meta(op Operation, l *transport.Loop) callMeta {
-	return callMeta{ResponseMeta{
+	return callMeta{ResponseMeta: ResponseMeta{
 		Operation:  op,
 		StatusCode: l.Status,
 		Header:     l.Header,
@@ -231,7 +232,7 @@ func (c *call) meta(op Operation, l *transport.Loop) callMeta {
 		Attempts:   l.Attempts,
 		RetryAfter: l.RetryAfter,
 		Duration:   time.Since(c.started),
-	}, l.Class, l.Longest}
+	}, class: l.Class, longest: l.Longest}
 }
 
 // failure is the error of a request that did not succeed.

@@ -56,6 +56,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -92,7 +93,7 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 	cfg := clientConfig{
 		http:             &http.Client{Transport: transport.Default()},
 		maxResponseBytes: defaultMaxResponseBytes,
-		skew:             new(clockSkew),
+		skew:             new(clock.Skew),
 	}
 	cfg.baseURL = DefaultBaseURL
 	cfg.header = http.Header{

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 )
 
 // listAhead is how many pages of existing invitations a run requests at a time.
@@ -33,7 +34,7 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 	if err := r.beginWait(ctx, complete, "", nil); err != nil {
 		return err
 	}
-	if err := sleep(ctx, time.Until(complete)); err != nil {
+	if err := clock.Sleep(ctx, time.Until(complete)); err != nil {
 		return err
 	}
 	r.relisted = true
@@ -44,18 +45,18 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 func (r *run) listExisting(ctx context.Context) error {
 	var req ListInvitationsRequest
 	var meta callMeta
-	c, since := r.call.perPage(), UnixMilli(r.config.skipSince.UnixMilli())
-	c.prefetch = listAhead
+	c, since := *r.call, UnixMilli(r.config.skipSince.UnixMilli())
+	c.deadline, c.prefetch = time.Time{}, listAhead // each page has all of the call's time
 	if r.relisted || !r.config.skipSince.IsZero() {
 		req.OrderBy, c.prefetch = OrderByCreatedAtDesc, 0
 	}
-	first := &lookups{call: c, since: r.listedAt.Add(-2 * graceTime)}
 	for page, err := range c.pages(ctx, req, &meta) {
 		if err != nil {
 			return err
 		}
-		if r.relisted && first.setTimes(meta) == nil { // otherwise everything is recent
-			since = max(since, first.unclear)
+		recent, _, ok := c.client.skew.Started(meta.Header, r.listedAt.Add(-2*graceTime))
+		if r.relisted && ok { // otherwise everything is recent
+			since = max(since, UnixMilli(recent.UnixMilli()))
 		}
 		for _, inv := range page {
 			if inv.CreatedAt < since {
@@ -92,7 +93,7 @@ func (r *run) findInvitation(ctx context.Context, it *item, refusal error) Creat
 	if !since.IsZero() {
 		c := r.newCall()
 		c.deadline = c.started.Add(2 * graceTime)
-		w := encodedCreation(&it.request, it.body, nil, "")
+		w := creation(&it.request, it.body, nil, "")
 		w.mayRetry = func() bool { return false }
 		inv, _, err := reconcile(ctx, c, w, &ambiguity{firstSent: since, failedAt: time.Now(), failure: refusal})
 		if err == nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/async"
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
@@ -106,7 +107,7 @@ func (r *run) gather(ctx context.Context) error {
 			}
 		}
 		if enough {
-			_ = sleep(ctx, wait) // an end of ctx ends the loop
+			_ = clock.Sleep(ctx, wait) // an end of ctx ends the loop
 		} else if err := r.pull(ctx, wait); err != nil {
 			return err
 		}
@@ -245,12 +246,9 @@ func (r *run) reportProgress(waitUntil time.Time, waitFor Operation, cause error
 // ended is the error of a run that ended early. It says whether the outcome of a request
 // is unknown.
 func (r *run) ended(err error) error {
-	e := wrapping(err)
+	e := wrap(err, "", lookupEnds(err))
 	if e.Message == "" { // the error is not of this package
 		e.Message = "the run was stopped: " + redact.Line(err.Error())
-	}
-	if lookup := lookupEnds(err); lookup != nil {
-		e.Err = errors.Join(err, lookup)
 	}
 	if r.queue.HasAmbiguous() || errors.Is(err, ErrOutcomeUnknown) {
 		e.class = classAmbiguous

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
 )
 
 // send sends the next batch, and records the result.
 func (r *run) send(ctx context.Context) error {
-	longer, cancel := withGrace(ctx, r.call.attemptLimit(false))
+	longer, cancel := clock.WithGrace(ctx, r.call.attemptLimit(false))
 	defer cancel()
 	now := time.Now()
 	b := r.queue.Next(now, r.creates.Left(now), r.bulks.Left(now))
@@ -44,13 +45,6 @@ func (r *run) send(ctx context.Context) error {
 	return nil
 }
 
-// withGrace returns a context that ends some time after ctx.
-func withGrace(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
-	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
-	return longer, func() { stop(); cancel() }
-}
-
 // newCall returns a copy of the call that has all of its time.
 func (r *run) newCall() *call {
 	c := *r.call
@@ -69,7 +63,7 @@ func (r *run) write(ctx context.Context, b queue.Batch[item], mayRetry func() bo
 	}
 	if b.Single {
 		it := &b.Items[0].Value
-		inv, _, err := reconcile(ctx, c, counted(encodedCreation(&it.request, it.body, nil, ""), r.creates, mayRetry), &last)
+		inv, _, err := reconcile(ctx, c, counted(creation(&it.request, it.body, nil, ""), r.creates, mayRetry), &last)
 		if err == nil {
 			created[0] = *inv
 		}

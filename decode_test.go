@@ -3,7 +3,6 @@ package clerk
 import (
 	"bytes"
 	"encoding/json"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -18,30 +17,21 @@ var full = Invitation{
 	Revoked: true, Status: InvitationStatusRevoked, URL: "/ticket", ExpiresAt: 3, CreatedAt: 1, UpdatedAt: 2,
 }
 
-// oddInvitations is what a response may hold in place of an invitation. Every Go
-// version reads it alike: a nil want is an error.
+// oddInvitations is what a response may hold in place of an invitation: a nil want is an
+// error. internal/jsonbody tests what any value may be.
 var oddInvitations = []struct {
 	name, wire string
 	want       *Invitation
 }{
 	{"all fields", fullJSON, &full},
-	{"white space", " {\n\t\"id\" :\r\n\"inv_1\" } ", &Invitation{ID: "inv_1"}},
 	{"names in another case", strings.NewReplacer(`"id"`, `"Id"`, `"email_address"`, `"EMAIL_ADDRESS"`, `"url"`, `"Url"`).Replace(fullJSON), &full},
-	{"names folded beyond ASCII", `{"id":"inv_1","ſtatus":"pending"}`, &Invitation{ID: "inv_1", Status: InvitationStatusPending}},
 	{"names without underscores", `{"id":"inv_1","emailaddress":"ada@example.com","EmailAddress":"ada@example.com"}`, &Invitation{ID: "inv_1"}},
-	{"a name with escapes", `{"\u0069d":"inv_1"}`, &Invitation{ID: "inv_1"}},
 	{"names twice", `{"id":"inv_0","id":"inv_1","public_metadata":{"a":1},"public_metadata":{"b":2}}`, &Invitation{ID: "inv_1", PublicMetadata: json.RawMessage(`{"b":2}`)}},
-	{"a name in two cases", `{"ID":"inv_1","id":"inv_0","Id":"inv_1"}`, &Invitation{ID: "inv_1"}},
-	{"a null after a value", `{"id":"inv_1","id":null,"created_at":5,"created_at":null,"revoked":true,"revoked":null}`, &Invitation{ID: "inv_1", CreatedAt: 5, Revoked: true}},
 	{"unknown fields", `{"new":{"a":[1,{"b":null}],"a":2},"id":"inv_1","newer":1e999,"newest":"\ud800"}`, &Invitation{ID: "inv_1"}},
 	{"nulls", `{"id":"inv_1","object":null,"email_address":null,"public_metadata":null,"status":null,"revoked":null,"url":null,"expires_at":null,"created_at":null,"updated_at":null}`, &Invitation{ID: "inv_1", PublicMetadata: json.RawMessage("null")}},
 	{"metadata as it came", `{"id":"inv_1","public_metadata": {"a": 1, "a":"<\u00e9>","n":12345678901234567890} }`, &Invitation{ID: "inv_1", PublicMetadata: json.RawMessage(`{"a": 1, "a":"<\u00e9>","n":12345678901234567890}`)}},
 	{"metadata that is no object", `{"id":"inv_1","public_metadata":7}`, &Invitation{ID: "inv_1", PublicMetadata: json.RawMessage("7")}},
-	{"metadata with invalid UTF-8", `{"id":"inv_1","public_metadata":"` + "\xff" + `"}`, &Invitation{ID: "inv_1", PublicMetadata: json.RawMessage("\"\xff\"")}},
 	{"metadata nested deeply", `{"id":"inv_1","public_metadata":` + nested(5000) + `}`, &Invitation{ID: "inv_1", PublicMetadata: json.RawMessage(nested(5000))}},
-	{"invalid UTF-8", "{\"id\":\"inv_\xff\",\"st\xfftus\":1}", &Invitation{ID: "inv_\ufffd"}},
-	{"half a surrogate pair", `{"id":"inv_\ud800","url":"\udc00\ud83d\ude00"}`, &Invitation{ID: "inv_\ufffd", URL: "\ufffd😀"}},
-	{"escapes", `{"id":"\"\\\/\b\f\n\r\t\u0041"}`, &Invitation{ID: "\"\\/\b\f\n\r\tA"}},
 	{"times at their limits", `{"id":"inv_1","expires_at":-0,"created_at":9223372036854775807,"updated_at":-9223372036854775808}`, &Invitation{ID: "inv_1", CreatedAt: 9223372036854775807, UpdatedAt: -9223372036854775808}},
 
 	{"null", `null`, nil},
@@ -59,26 +49,7 @@ var oddInvitations = []struct {
 	{"a time with a fraction", `{"id":"inv_1","created_at":1.0}`, nil},
 	{"a time with an exponent", `{"id":"inv_1","created_at":1e3}`, nil},
 	{"a time that is too large", `{"id":"inv_1","created_at":9223372036854775808}`, nil},
-	{"a wrong type, then a right one", `{"id":"inv_1","created_at":"1","created_at":1}`, nil},
-	{"a leading zero", `{"id":"inv_1","created_at":01}`, nil},
-	{"a plus sign", `{"id":"inv_1","created_at":+1}`, nil},
-	{"NaN", `{"id":"inv_1","created_at":NaN}`, nil},
-	{"a control character in a string", "{\"id\":\"inv_\n\"}", nil},
-	{"an unknown escape", `{"id":"inv_\x"}`, nil},
-	{"single quotes", `{'id':'inv_1'}`, nil},
-	{"a name without quotes", `{id:"inv_1"}`, nil},
-	{"a name that is a number", `{"id":"inv_1",1:2}`, nil},
-	{"no colon", `{"id" "inv_1"}`, nil},
-	{"no comma", `{"id":"inv_1" "url":""}`, nil},
-	{"a comma too many", `{"id":"inv_1",}`, nil},
-	{"a comma first", `{,"id":"inv_1"}`, nil},
-	{"a comment", `{"id":"inv_1"/**/}`, nil},
-	{"the wrong end", `{"id":"inv_1"]`, nil},
 	{"no end", `{"id":"inv_1"`, nil},
-	{"no end of a string", `{"id":"inv_1`, nil},
-	{"a syntax error in an unknown field", `{"id":"inv_1","new":[1,]}`, nil},
-	{"an unknown field nested too deeply", `{"id":"inv_1","new":` + nested(10_001) + `}`, nil},
-	{"a byte order mark", "\ufeff" + fullJSON, nil},
 	{"nothing", ``, nil},
 	{"HTML", `<html>`, nil},
 }
@@ -145,74 +116,23 @@ func TestDecodeList(t *testing.T) {
 		want       *InvitationList
 	}{
 		{"array", `[` + inv + `]`, &InvitationList{one, -1}},
-		{"empty array", " \r\n\t[ ] \n", &InvitationList{none, -1}},
+		{"empty array", `[]`, &InvitationList{none, -1}},
 		{"envelope", `{"data":[` + inv + `],"total_count":7}`, &InvitationList{one, 7}},
-		{"envelope in another order", ` { "total_count" : 7 , "data" : [ ` + inv + ` ] } `, &InvitationList{one, 7}},
 		{"empty envelope", `{"data":[],"total_count":0}`, &InvitationList{none, 0}},
 		{"data alone", `{"data":[` + inv + `]}`, &InvitationList{one, -1}},
 		{"total_count alone", `{"total_count":0}`, &InvitationList{nil, 0}},
-		{"null data of none", `{"data":null,"total_count":0}`, &InvitationList{nil, 0}},
-		{"null total_count", `{"data":[],"total_count":null}`, &InvitationList{none, -1}},
-		{"negative total_count", `{"data":[],"total_count":-5}`, &InvitationList{none, -1}},
-		{"unknown fields", `{"a":{"data":1},"data":[],"b":[[]],"c":"\ud800","d":1e999,"total_count":0}`, &InvitationList{none, 0}},
-		{"escaped name", `{"d\u0061ta":[` + inv + `]}`, &InvitationList{one, -1}},
-		{"data twice", `{"data":[` + inv + `,` + inv + `],"data":[` + inv + `]}`, &InvitationList{one, -1}},
-		{"total_count twice", `{"data":[],"total_count":1,"total_count":2}`, &InvitationList{none, 2}},
-		{"null total_count second", `{"data":[],"total_count":1,"total_count":null}`, &InvitationList{none, 1}},
-		{"invalid UTF-8 in a name", "{\"d\xffta\":1,\"data\":[]}", &InvitationList{none, -1}},
-		{"deep unknown field", `{"data":[],"a":` + nested(5000) + `}`, &InvitationList{none, -1}},
 
-		{"names in another case", `{"Data":[],"Total_Count":0}`, nil},
 		{"no data of some", `{"total_count":1}`, nil},
-		{"null data of some", `{"data":null,"total_count":1}`, nil},
-		{"null data alone", `{"data":null}`, nil},
-		{"neither", `{"total_count":-1}`, nil},
-		{"empty object", `{}`, nil},
 		{"null", `null`, nil},
 		{"nothing", ``, nil},
-		{"white space", " \n", nil},
-		{"string", `"[]"`, nil},
-		{"number", `5`, nil},
-		{"true", `true`, nil},
-		{"data that is an object", `{"data":` + inv + `}`, nil},
-		{"data that is a number", `{"data":5,"total_count":0}`, nil},
-		{"total_count that is a string", `{"data":[],"total_count":"0"}`, nil},
-		{"total_count with a fraction", `{"data":[],"total_count":0.5}`, nil},
-		{"total_count that is too large", `{"data":[],"total_count":9223372036854775808}`, nil},
-		{"element that is null", `[null]`, nil},
-		{"element that is an array", `[[]]`, nil},
 		{"element without an id", `[` + inv + `,{}]`, nil},
-		{"data broken off", `{"data":[` + inv, nil},
-		{"array broken off", `[` + inv + `,`, nil},
-		{"envelope broken off", `{"data":[]`, nil},
-		{"no comma in the array", `[` + inv + inv + `]`, nil},
-		{"comma at the array's end", `[` + inv + `,]`, nil},
-		{"comma at the array's beginning", `[,` + inv + `]`, nil},
-		{"comma alone", `[,]`, nil},
-		{"comma at the object's end", `{"data":[],}`, nil},
-		{"colon for a comma", `{"data":[]:"total_count":0}`, nil},
-		{"no colon", `{"data"[]}`, nil},
-		{"no value", `{"data"}`, nil},
-		{"name that is a number", `{1:[],"data":[]}`, nil},
-		{"array with the object's end", `[` + inv + `}`, nil},
-		{"object with the array's end", `{"data":[]]`, nil},
-		{"unknown field too deep", `{"data":[],"a":` + nested(10_001) + `}`, nil},
-		{"arrays too deep", strings.Repeat("[", 100_000), nil},
-		{"byte order mark", "\ufeff[]", nil},
+		{"something after the list", `[]{}`, nil},
 		{"HTML", `<html>`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			list, err := decodeList([]byte(test.wire))
 			require.Equal(t, test.want, list)
 			requireRefused(t, test.want == nil, err, errNoInvitations)
-			if test.want == nil {
-				return
-			}
-			for _, garbage := range []string{"x", "[]", "{", "}", "]", ",", "\x00", "null"} {
-				list, err = decodeList([]byte(test.wire + garbage))
-				require.Nil(t, list, garbage)
-				require.ErrorIs(t, err, errNoInvitations, garbage)
-			}
 		})
 	}
 }
@@ -223,17 +143,6 @@ func TestDecodeInvitationsRefusesEnvelopeAndNull(t *testing.T) {
 		require.ErrorIs(t, err, errNoInvitations, wire)
 		require.Nil(t, invs)
 	}
-}
-
-func TestDecodeListLimitsInvitations(t *testing.T) {
-	wire := []byte("[" + strings.Repeat(`{"id":"i"},`, maxInvitations-1) + `{"id":"i"}]`)
-	list, err := decodeList(wire)
-	require.NoError(t, err)
-	require.Len(t, list.Data, maxInvitations)
-
-	list, err = decodeList(append([]byte(`[{"id":"i"},`), wire[1:]...))
-	require.EqualError(t, err, "the response is not a list of invitations: it has more than "+strconv.Itoa(maxInvitations))
-	require.Nil(t, list)
 }
 
 // TestDecodeErrorsSayWhere has the errors name the element, and show nothing of it.
@@ -284,16 +193,28 @@ func TestDecodedMetadataIsNotShared(t *testing.T) {
 	require.Equal(t, full, invs[1])
 }
 
-// FuzzInvitation reads a body alone and as the one element of an array. The two ways of
-// decoding have to come to the same.
+// FuzzInvitation reads a body alone and as the one element of an array, and as
+// encoding/json does. All have the same result.
 func FuzzInvitation(f *testing.F) {
 	for _, seed := range oddInvitations {
 		if len(seed.wire) < 1000 {
 			f.Add([]byte(seed.wire))
 		}
 	}
+	for _, seed := range []string{
+		`{"\u0069D":"\ud800\n","id":null,"new":[1,{"a":1e9,"a":-0}]} `, "{\"id\":\"\xff\",\"\xff\":1}", `{"id":"1",}`, `{"id":"1","revoked":1,"status":`,
+	} {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		inv, err := decodeInvitation(body)
+		var plain Invitation
+		if plainErr := json.Unmarshal(body, &plain); plainErr != nil || plain.ID == "" {
+			require.Error(t, err)
+		} else {
+			require.NoError(t, err)
+			require.Equal(t, plain, *inv)
+		}
 		invs, arrayErr := decodeInvitations(append(append([]byte("["), body...), ']'))
 		if arrayErr == nil && len(invs) != 1 {
 			require.ErrorIs(t, err, errNoInvitation, "the body is a list's inside")

@@ -135,27 +135,241 @@ func TestUnknownMatchesNothingElse(t *testing.T) {
 	}
 }
 
-// TestUnknownAfterKeyFunctionFails has the key function fail once the write was sent.
+// TestUnknownAfterKeyFunctionFails has the key function fail once the write was sent: for
+// the lookup, or for the retry after it.
 func TestUnknownAfterKeyFunctionFails(t *testing.T) {
 	for name, fail := range map[string]func() (string, error){
 		"an error": func() (string, error) { return "", errors.New("vault is sealed") },
 		"nonsense": func() (string, error) { return "pk_test_dummy", nil },
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				n := 0
-				client, err := clerk.NewClient("", clerk.WithHTTPClient(&http.Client{Transport: answering(reply(500, ``))}),
-					clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
-						if n++; n == 1 {
-							return testKey, nil
-						}
-						return fail()
-					}))
+		for _, keys := range []int{1, 3} { // a lookup lists the revoked ones, too
+			t.Run(fmt.Sprint(name, "/", keys), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					n := 0
+					mock := answering(reply(500, ``))
+					mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, `[]`, "Date", time.Now().UTC().Format(http.TimeFormat)))
+					client, err := clerk.NewClient("", clerk.WithHTTPClient(&http.Client{Transport: mock}),
+						clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
+							if n++; n <= keys {
+								return testKey, nil
+							}
+							return fail()
+						}))
+					require.NoError(t, err)
+					_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+					require.NotErrorIs(t, err, clerk.ErrNotSent)
+					require.NotErrorIs(t, err, clerk.ErrInvalidRequest)
+					require.Equal(t, keys, mock.GetTotalCallCount())
+				})
+			})
+		}
+	}
+}
+
+// TestCancelAfterOwnRefusalReportsFirstFailure has the retry refused as a duplicate, and
+// the call canceled before a lookup shows of what.
+func TestCancelAfterOwnRefusalReportsFirstFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		writes := 0
+		mock := answering(func(req *http.Request) (*http.Response, error) {
+			if writes++; writes == 1 {
+				return reply(502, ``)(req)
+			}
+			cancel()
+			return reply(400, duplicateJSON)(req)
+		})
+		mock.RegisterResponder(http.MethodGet, invitationsURL, func(req *http.Request) (*http.Response, error) {
+			return reply(200, `[]`, "Date", time.Now().UTC().Format(http.TimeFormat))(req)
+		})
+		err := calls[clerk.OperationCreate](ctx, newClient(t, mock))
+		require.Equal(t, 2, writes)
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, clerk.ErrDuplicateInvitation, "it may be the call's own")
+		require.Equal(t, 502, asSDKError(t, err).StatusCode)
+	})
+}
+
+// TestLookupReadsShortPages has a server send bare arrays of 10, and others create 25
+// invitations after the call's own, whose response is lost.
+func TestLookupReadsShortPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		writes := 0
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet {
+				query := req.URL.Query()
+				query.Del("paginated")
+				query.Set("limit", "10")
+				req.URL.RawQuery = query.Encode()
+				return l.fake.RoundTrip(req)
+			}
+			writes++
+			if _, err := l.fake.RoundTrip(req); err != nil {
+				return nil, err
+			}
+			for i := range 25 {
+				time.Sleep(time.Millisecond)
+				_, err := l.client.Invitations.Create(req.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(i)})
 				require.NoError(t, err)
-				_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+			}
+			return nil, errReset
+		}))
+		require.NoError(t, calls[clerk.OperationBulkCreate](t.Context(), client))
+		require.Equal(t, 1, writes)
+	})
+}
+
+// TestEndlessRetryAfterIsNotWaitedFor has a write fail ambiguously after a while, and ask
+// to wait for longer than a Duration can say.
+func TestEndlessRetryAfterIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		slow := func(req *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return reply(503, ``, "Retry-After", "99999999999999999999")(req)
+		}
+		start := time.Now()
+		err := calls[clerk.OperationCreate](t.Context(), clientThrough(t, l.fake, failingOn(l.fake, http.MethodPost, "", slow)))
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Second, time.Since(start))
+	})
+}
+
+// TestOlderInvitationExplainsADuplicate has a retry refused as a duplicate while the
+// address has an older invitation. Only a pending one is certainly the reason: the call's
+// own may show later than an accepted one, and Clerk ignores revoked ones.
+func TestOlderInvitationExplainsADuplicate(t *testing.T) {
+	for status, test := range map[clerk.InvitationStatus]struct {
+		want     error
+		from, to time.Duration
+	}{
+		clerk.InvitationStatusPending:  {clerk.ErrDuplicateInvitation, 0, 4 * time.Second},
+		clerk.InvitationStatusAccepted: {clerk.ErrDuplicateInvitation, 5 * time.Second, 10 * time.Second},
+		clerk.InvitationStatusExpired:  {clerk.ErrDuplicateInvitation, 5 * time.Second, 10 * time.Second},
+		clerk.InvitationStatusRevoked:  {clerk.ErrOutcomeUnknown, 10 * time.Second, time.Minute},
+	} {
+		t.Run(string(status), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				require.NoError(t, l.fake.Expire(l.invite(t, address).ID)) // still older
+				old := l.invite(t, address)
+				var err error
+				switch status {
+				case clerk.InvitationStatusAccepted:
+					err = l.fake.Accept(old.ID)
+				case clerk.InvitationStatusExpired:
+					err = l.fake.Expire(old.ID)
+				case clerk.InvitationStatusRevoked:
+					require.NoError(t, l.fake.Delete(l.fake.Invitations()[0].ID))
+					err = l.fake.Revoke(old.ID)
+				}
+				require.NoError(t, err)
+				time.Sleep(time.Hour)
+				writes := 0
+				transport := failingOn(l.fake, http.MethodPost, "", func(req *http.Request) (*http.Response, error) {
+					if writes++; writes == 1 {
+						return reply(502, ``)(req)
+					}
+					return reply(400, duplicateJSON)(req)
+				})
+				start := time.Now()
+				err = calls[clerk.OperationCreate](t.Context(), clientThrough(t, l.fake, transport))
+				require.ErrorIs(t, err, test.want)
+				require.Equal(t, errors.Is(test.want, clerk.ErrOutcomeUnknown), errors.Is(err, clerk.ErrOutcomeUnknown))
+				require.GreaterOrEqual(t, time.Since(start), test.from)
+				require.LessOrEqual(t, time.Since(start), test.to)
+				require.Equal(t, 2, writes)
+			})
+		})
+	}
+}
+
+// TestDeleteTrustsNotFoundMoreThanLists has the retry of a Delete refused, and lists that
+// have the invitation for good.
+func TestDeleteTrustsNotFoundMoreThanLists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mock := answering(reply(502, ``), reply(404, `{"errors":[{"code":"resource_not_found"}]}`))
+		mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, `[`+pendingJSON+`]`, "Date", time.Now().UTC().Format(http.TimeFormat)))
+		start := time.Now()
+		require.NoError(t, calls[clerk.OperationDelete](t.Context(), newClient(t, mock)))
+		require.LessOrEqual(t, time.Since(start), 2*time.Second)
+		require.Equal(t, 2, sent(mock, clerk.OperationDelete))
+	})
+}
+
+// TestRateLimitDelaysNoLookup has a retry be rate limited for an hour, and one lookup
+// fail: the next one finds the invitation of the first request.
+func TestRateLimitDelaysNoLookup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		writes, lists := 0, 0
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet {
+				switch lists++; lists {
+				case 1, 2: // the pending ones, and the revoked ones
+					return reply(200, `[]`, "Date", time.Now().UTC().Format(http.TimeFormat))(req)
+				case 3:
+					return unusable["200 of HTML"](req)
+				}
+				return l.fake.RoundTrip(req)
+			}
+			if writes++; writes > 1 {
+				return reply(429, ``, "Retry-After", "3600")(req)
+			}
+			if _, err := l.fake.RoundTrip(req); err != nil {
+				return nil, err
+			}
+			return reply(502, ``)(req)
+		}))
+		inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+		require.NoError(t, err)
+		require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
+		require.Equal(t, 2, writes)
+	})
+}
+
+// TestRefusedBulkIsNotLookedUpForLong has lookups fail for good after a refusal: most
+// likely nothing was created.
+func TestRefusedBulkIsNotLookedUpForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mock := answering(refusals["422"])
+		mock.RegisterResponder(http.MethodGet, invitationsURL, unusable["200 of HTML"])
+		start := time.Now()
+		_, err := newClient(t, mock).Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{{EmailAddress: guest(0)}, {EmailAddress: guest(1)}})
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.LessOrEqual(t, time.Since(start), 10*time.Second)
+	})
+}
+
+// TestResponseAboutSomethingElseIsNotRetried has each write get a response that is about
+// something else: a retry would get it, too.
+func TestResponseAboutSomethingElseIsNotRetried(t *testing.T) {
+	for op, call := range calls {
+		if op == clerk.OperationList {
+			continue
+		}
+		t.Run(string(op), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				body := map[clerk.Operation]string{
+					clerk.OperationBulkCreate: `[]`, clerk.OperationDelete: `{"object":"invitation","id":"inv_2","deleted":true}`,
+				}[op]
+				if body == "" {
+					body = `{"object":"invitation","id":"inv_2","email_address":"other@example.com"}`
+				}
+				list := `[]`
+				if op == clerk.OperationDelete {
+					list = `[` + pendingJSON + `]`
+				}
+				mock := answering(reply(200, body))
+				mock.RegisterResponder(http.MethodGet, invitationsURL, reply(200, list, "Date", time.Now().UTC().Format(http.TimeFormat)))
+				err := call(t.Context(), newClient(t, mock))
 				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
-				require.NotErrorIs(t, err, clerk.ErrNotSent)
-				require.NotErrorIs(t, err, clerk.ErrInvalidRequest)
+				require.ErrorContains(t, err, "the response is about something else")
+				require.Equal(t, 1, sent(mock, op))
 			})
 		})
 	}

@@ -206,6 +206,13 @@ func hasCode(err error, codes ...ErrorCode) bool {
 	return ok && slices.ContainsFunc(refused.Errors, func(one ClerkError) bool { return slices.Contains(codes, one.Code) })
 }
 
+// isDefinite reports whether a refusal is final for the request: it is documented, or
+// its code says so.
+func isDefinite(failure error) bool {
+	_, isSDK := errors.AsType[*SDKError](failure)
+	return !isSDK || hasCode(failure, CodeNotAllowedAccess)
+}
+
 // SDKError is any failure other than a documented refusal: an undocumented status, a
 // response that is unreadable or too large, a failed connection, an ended context, an
 // invalid request.
@@ -330,4 +337,20 @@ func (e *InputError) Is(target error) bool { return target == ErrInvalidRequest 
 // invalid is the error of a call that sent nothing because of its input.
 func invalid(op Operation, err error) error {
 	return &SDKError{ResponseMeta: ResponseMeta{Operation: op}, Message: err.Error(), Err: err}
+}
+
+// wrap returns an error around another one of this package, which says the same after a
+// prefix, and also matches what is not nil of also. It has no class.
+func wrap(err error, prefix string, also error) *SDKError {
+	e := &SDKError{Err: err}
+	if also != nil {
+		e.Err = errors.Join(err, also)
+	}
+	if sdk, ok := errors.AsType[*SDKError](err); ok {
+		e.ResponseMeta, e.Message, e.Body = sdk.ResponseMeta, sdk.Message, sdk.Body
+	} else if refused, ok := errors.AsType[*ClerkErrors](err); ok {
+		e.ResponseMeta, e.Message, e.Body = refused.ResponseMeta, refused.summary(), refused.Body
+	}
+	e.Message = prefix + e.Message
+	return e
 }

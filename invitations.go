@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
 // An Operation is an operation of Clerk's API, by its name in Clerk's OpenAPI document.
@@ -44,17 +46,13 @@ func (s InvitationsService) Format(f fmt.State, _ rune) {
 // have been created: FindPending finds out later.
 func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
 	return runCall(s, OperationCreate, opts, func(c *call) (*Invitation, callMeta, error) {
-		return reconcile(ctx, c, creation(req, ""), nil)
+		body, err := req.encode()
+		return reconcile(ctx, c, creation(&req, body, err, ""), nil)
 	})
 }
 
 // creation is the write that creates one invitation, next to an older one that is known.
-func creation(req CreateInvitationRequest, older string) write[*Invitation] {
-	body, err := req.encode()
-	return encodedCreation(&req, body, err, older)
-}
-
-func encodedCreation(req *CreateInvitationRequest, body []byte, invalid error, older string) write[*Invitation] {
+func creation(req *CreateInvitationRequest, body []byte, invalid error, older string) write[*Invitation] {
 	address := req.EmailAddress
 	return write[*Invitation]{
 		send: func(ctx context.Context, c *call) (*Invitation, callMeta, error) {
@@ -66,24 +64,17 @@ func encodedCreation(req *CreateInvitationRequest, body []byte, invalid error, o
 				}
 				return inv, err
 			})
-			if err == nil {
-				c.client.skew.measure(meta, inv.CreatedAt)
+			if err == nil && inv.CreatedAt != 0 {
+				c.client.skew.Measure(meta.Header, inv.CreatedAt.Time(), meta.longest)
 			}
 			return inv, meta, err
 		},
-		lookup: func(ctx context.Context, l *lookups, _ error) (*Invitation, finding, error) {
+		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
 			return l.created(ctx, address, older)
 		},
-		isOwnRefusal: isDuplicate,
-		duplicates:   req.IgnoreExisting,
+		ownRefusal: ErrDuplicateInvitation,
+		duplicates: req.IgnoreExisting,
 	}
-}
-
-func isDuplicate(failure error) bool { return isRefusedAs(failure, ErrDuplicateInvitation) }
-
-// isRefusedAs reports whether a failure is a refusal that matches a sentinel.
-func isRefusedAs(failure, sentinel error) bool {
-	return classOf(failure) == classRefused && errors.Is(failure, sentinel)
 }
 
 // List returns one page of invitations. For all pages, use [InvitationsService.All].
@@ -108,7 +99,10 @@ func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*Invita
 // created, or it cannot tell, the error is [ErrOutcomeUnknown], which wraps the refusal.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
 	return runCall(s, OperationBulkCreate, opts, func(c *call) ([]Invitation, callMeta, error) {
-		b := newBulk(reqs)
+		b, err := newBulk(reqs)
+		if err != nil {
+			return nil, callMeta{}, invalid(OperationBulkCreate, err)
+		}
 		invs, meta, err := reconcile(ctx, c, b.creation(), nil)
 		return invs, meta, b.partly(err)
 	})
@@ -127,24 +121,29 @@ func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, op
 }
 
 func revocation(id string) write[*Invitation] {
-	r := request{
-		operation: OperationRevoke, method: http.MethodPost, err: checkID(id),
-		path: "/invitations/" + url.PathEscape(id) + "/revoke", template: "/invitations/{invitation_id}/revoke",
-	}
+	r := request{operation: OperationRevoke, method: http.MethodPost, path: "/revoke"}
 	return write[*Invitation]{
-		send: func(ctx context.Context, c *call) (*Invitation, callMeta, error) {
-			return do(ctx, c, r, func(body []byte) (*Invitation, error) {
-				inv, err := decodeInvitation(body)
-				if err == nil && inv.ID != id {
-					err = fmt.Errorf("%w: another invitation", errMismatch)
-				}
-				return inv, err
-			})
-		},
-		lookup: func(ctx context.Context, l *lookups, _ error) (*Invitation, finding, error) {
+		send: sendByID(id, r, decodeInvitation, func(inv *Invitation) string { return inv.ID }),
+		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
 			return l.revoked(ctx, id)
 		},
-		isOwnRefusal: func(failure error) bool { return isRefusedAs(failure, ErrAlreadyRevoked) },
+		ownRefusal: ErrAlreadyRevoked,
+	}
+}
+
+// sendByID returns the send of a write to one invitation. The path of r is below that of
+// the invitation, and the response has to be about it.
+func sendByID[T any](id string, r request, decode func([]byte) (T, error), idOf func(T) string) sender[T] {
+	r.template = "/invitations/{invitation_id}" + r.path
+	r.path, r.err = "/invitations/"+url.PathEscape(id)+r.path, checkID(id)
+	return func(ctx context.Context, c *call) (T, callMeta, error) {
+		return do(ctx, c, r, func(body []byte) (T, error) {
+			result, err := decode(body)
+			if err == nil && idOf(result) != id {
+				err = fmt.Errorf("%w: another invitation", errMismatch)
+			}
+			return result, err
+		})
 	}
 }
 
@@ -162,27 +161,13 @@ func (s *InvitationsService) Delete(ctx context.Context, invitationID string, op
 }
 
 func deletion(id string) write[*DeletedObject] {
-	r := request{
-		operation: OperationDelete, method: http.MethodDelete, err: checkID(id),
-		path: "/invitations/" + url.PathEscape(id), template: "/invitations/{invitation_id}",
-	}
+	r := request{operation: OperationDelete, method: http.MethodDelete}
 	return write[*DeletedObject]{
-		send: func(ctx context.Context, c *call) (*DeletedObject, callMeta, error) {
-			return do(ctx, c, r, func(body []byte) (*DeletedObject, error) {
-				deleted, err := decodeDeleted(body)
-				if err == nil && deleted.ID != id {
-					err = fmt.Errorf("%w: another invitation", errMismatch)
-				}
-				return deleted, err
-			})
-		},
-		lookup: func(ctx context.Context, l *lookups, failure error) (*DeletedObject, finding, error) {
-			if isRefusedAs(failure, ErrNotFound) { // an earlier request has deleted it
-				return &DeletedObject{Object: "invitation", ID: id, Deleted: true}, foundAll, nil
-			}
+		send: sendByID(id, r, decodeDeleted, func(deleted *DeletedObject) string { return deleted.ID }),
+		find: func(ctx context.Context, l *lookup) (*DeletedObject, decide.Finding, error) {
 			return l.deleted(ctx, id)
 		},
-		isOwnRefusal: func(failure error) bool { return isRefusedAs(failure, ErrNotFound) },
+		ownRefusal: ErrNotFound,
 	}
 }
 
@@ -201,7 +186,7 @@ func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts 
 func (c *call) get(ctx context.Context, id string) (inv *Invitation, meta callMeta, err error) {
 	for _, status := range allStatuses {
 		inv, meta, err = c.find(ctx, ListInvitationsRequest{Query: id, Status: status}, func(inv Invitation) bool { return inv.ID == id })
-		if err == nil || !errors.Is(err, ErrNotFound) {
+		if !errors.Is(err, ErrNotFound) {
 			break
 		}
 	}
@@ -272,16 +257,14 @@ func (c *call) resend(ctx context.Context, id string, req CreateInvitationReques
 	if req, err = likeOld(req, old); err != nil {
 		return nil, meta, invalid(OperationCreate, err)
 	}
-	inv, meta, err := reconcile(ctx, c, creation(req, old.ID), nil)
+	body, err := req.encode()
+	inv, meta, err := reconcile(ctx, c, creation(&req, body, err, old.ID), nil)
 	if err != nil || old.Status != InvitationStatusPending {
 		return inv, meta, err
 	}
 	_, meta, err = reconcile(ctx, c, revocation(id), nil)
 	if err != nil && !errors.Is(err, ErrAlreadyRevoked) {
-		e := wrapping(err)
-		e.Err = errors.Join(ErrOldNotRevoked, err)
-		e.Message = "created " + inv.ID + ", but did not revoke the old invitation: " + e.Message
-		return inv, meta, e
+		return inv, meta, wrap(err, "created "+inv.ID+", but did not revoke the old invitation: ", ErrOldNotRevoked)
 	}
 	return inv, meta, nil
 }

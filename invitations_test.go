@@ -331,3 +331,26 @@ func TestInvitationLifecycle(t *testing.T) {
 		}
 	}
 }
+
+// TestCreateWithoutTimeMeasuresNoClock has a response without created_at, which must not
+// count as a clock that is decades behind.
+func TestCreateWithoutTimeMeasuresNoClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		first := true
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if first {
+				first = false
+				date := time.Now().UTC().Format(http.TimeFormat)
+				return reply(200, `{"id":"inv_1","email_address":"a@example.com"}`, "Date", date)(req)
+			}
+			return l.fake.RoundTrip(req)
+		}))
+		_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "a@example.com"})
+		require.NoError(t, err)
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultErrorAfter)
+		inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+		require.NoError(t, err)
+		require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
+	})
+}

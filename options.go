@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -53,7 +54,7 @@ type clientConfig struct {
 	keyProvider      func(context.Context) (string, error) // nil for none
 	maxResponseBytes int64
 	logger           *slog.Logger // nil for none
-	skew             *clockSkew   // shared with derived clients
+	skew             *clock.Skew  // shared with derived clients
 }
 
 // callConfig is the configuration of one call.

@@ -3,14 +3,12 @@ package clerk
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/clerk-invitations/clerk-go/internal/async"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
+	"github.com/clerk-invitations/clerk-go/internal/paging"
 )
 
 // All lists every invitation that req selects, page by page, starting at req.Offset.
@@ -26,19 +24,23 @@ import (
 // skipped: collect the ids first. In another order than oldest first, a new invitation
 // shifts the others back; one that appears on two adjacent pages is yielded once.
 func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest, opts ...AllOption) iter.Seq2[Invitation, error] {
-	c, err := s.beginAll(opts)
+	c := s.begin(OperationList)
+	err := configure(c, opts, AllOption.applyToAll)
 	return func(yield func(Invitation, error) bool) {
 		if err != nil {
 			yield(Invitation{}, c.finish(callMeta{}, err))
 			return
 		}
-		var last callMeta
-		for page, err := range c.perPage().pages(ctx, req, &last) {
+		each, last := *c, callMeta{}
+		each.deadline = time.Time{} // each page has all of the call's time
+		for page, err := range each.pages(ctx, req, &last) {
+			if c.response != nil {
+				*c.response = last.ResponseMeta
+			}
 			if err != nil {
-				yield(Invitation{}, c.finishPage(last, err))
+				yield(Invitation{}, err)
 				return
 			}
-			_ = c.finishPage(last, nil)
 			for _, inv := range page {
 				if !yield(inv, nil) {
 					return
@@ -46,30 +48,6 @@ func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest
 			}
 		}
 	}
-}
-
-func (s *InvitationsService) beginAll(opts []AllOption) (*call, error) {
-	c := s.begin(OperationList)
-	if err := applyAll(opts, func(o AllOption) error { return o.applyToAll(&c.callConfig) }); err != nil {
-		return c, invalid(OperationList, err)
-	}
-	return c, c.configured()
-}
-
-// perPage gives each page all of the call's time.
-func (c *call) perPage() *call {
-	each := *c
-	each.deadline = time.Time{}
-	each.pageBound = true
-	return &each
-}
-
-// finishPage reports the response to one page.
-func (c *call) finishPage(meta callMeta, err error) error {
-	if c.response != nil {
-		*c.response = meta.ResponseMeta
-	}
-	return err
 }
 
 // WithPrefetch makes All request up to that many pages ahead of the loop, concurrently,
@@ -90,27 +68,23 @@ func WithPrefetch(pages int) AllOption {
 }
 
 // pages returns the pages of a list, each without the invitations that the previous page
-// also has. It sets *last to the metadata of each page.
+// also has. It sets *last to the metadata of each page. If the call has no deadline, each
+// page has all of the call's time.
 func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *callMeta) iter.Seq2[[]Invitation, error] {
 	req.Paginated = nil
 	req.Limit = cmp.Or(req.Limit, MaxListLimit)
 	req.OrderBy = cmp.Or(req.OrderBy, OrderByCreatedAt)
 	return func(yield func([]Invitation, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel() // ends the requests made ahead
-		p := &pager{call: c, request: req, end: req.Offset + 1 /* to request the first page */, prefetch: c.prefetch}
-		if req.OrderBy != OrderByCreatedAt {
-			p.prefetch = min(p.prefetch, 1)
-		}
 		previous := map[string]bool{}
-		for p.request.Offset < p.end || len(p.ahead) > 0 {
-			invs, err := p.next(ctx, last)
+		for got, err := range c.list(req).Pages(ctx, req.Offset, req.Limit) {
+			*last = got.meta
+			c.count(got.meta)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 			current := map[string]bool{}
-			invs = slices.DeleteFunc(invs, func(inv Invitation) bool {
+			invs := slices.DeleteFunc(got.list.Data, func(inv Invitation) bool {
 				known := previous[inv.ID] || current[inv.ID]
 				current[inv.ID] = true
 				return known
@@ -123,94 +97,39 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *call
 	}
 }
 
-// A pager requests pages.
-type pager struct {
-	call     *call
-	request  ListInvitationsRequest      // the next one
-	prefetch int                         // pages to request ahead
-	end      int                         // where the list ends, as far as is known
-	ahead    []<-chan async.Result[page] // requested already, in order
-	limiter  *limiter.Limiter            // of what is requested ahead
-}
-
-// A page is the result of a request.
+// A page is the response to one request.
 type page struct {
-	offset   int
-	list     *InvitationList
-	err      error
-	meta     callMeta
-	attempts int
+	list *InvitationList
+	meta callMeta
 }
 
-// next returns the next page.
-func (p *pager) next(ctx context.Context, last *callMeta) ([]Invitation, error) {
-	var got page
-	if len(p.ahead) > 0 {
-		done := <-p.ahead[0]
-		p.ahead = p.ahead[1:]
-		var err error
-		if got, err = done.Get(); err != nil {
-			return nil, fmt.Errorf("a page requested ahead: %w", err)
+func (p page) Size() (n, total int) { return len(p.list.Data), p.list.TotalCount }
+
+// list returns a list whose pages are requested with copies of the call. It leaves a tenth
+// of Clerk's limits to requests that are not made ahead.
+func (c call) list(req ListInvitationsRequest) paging.List[page] {
+	l := paging.List[page]{Ahead: c.prefetch}
+	if req.OrderBy != OrderByCreatedAt {
+		l.Ahead = min(l.Ahead, 1)
+	}
+	l.Get = func(ctx context.Context, offset int) (got page, err error) {
+		c, req := c, req
+		req.Offset = offset
+		if c.deadline.IsZero() {
+			c.restart()
 		}
-	} else {
-		got = getPage(ctx, *p.call, p.request)
-		p.request.Offset += p.request.Limit
+		got.list, got.meta, err = listPage(ctx, &c, req)
+		return got, err
 	}
-	*last = got.meta
-	p.call.attempts += got.attempts
-	if got.err != nil {
-		return nil, got.err
+	production, development := limiter.New(900, 10*time.Second), limiter.New(90, 10*time.Second)
+	l.Wait = func(last page) time.Duration {
+		ahead, now := production, time.Now()
+		if last.meta.isDevelopment {
+			ahead = development
+		}
+		wait := ahead.Wait(now)
+		ahead.Count(now.Add(wait))
+		return wait
 	}
-	n := len(got.list.Data)
-	reached := got.offset + n
-	p.end = got.list.TotalCount
-	if p.end < 0 && n > 0 { // unknown
-		p.end = reached + 1
-	}
-	if n != p.request.Limit { // the next page is not where it was expected
-		p.ahead, p.request.Offset = nil, reached
-		p.request.Limit = min(max(1, n), MaxListLimit)
-	}
-	p.requestAhead(ctx)
-	return got.list.Data, nil
-}
-
-// requestAhead starts the requests for the pages to come.
-func (p *pager) requestAhead(ctx context.Context) {
-	if p.prefetch > 0 && p.limiter == nil {
-		key, _ := p.call.key(ctx) // an error is the next request's, too
-		p.limiter = newListLimiter(key)
-	}
-	for len(p.ahead) < p.prefetch && p.request.Offset < p.end {
-		req, now := p.request, time.Now()
-		wait := p.limiter.Wait(now)
-		p.limiter.Count(now.Add(wait))
-		c := *p.call
-		p.ahead = append(p.ahead, async.Go(func() page {
-			_ = sleep(ctx, wait) // an end of ctx ends the request, too
-			return getPage(ctx, c, req)
-		}))
-		p.request.Offset += p.request.Limit
-	}
-}
-
-// getPage requests one page, with a copy of the call.
-func getPage(ctx context.Context, c call, req ListInvitationsRequest) page {
-	if c.attempts = 0; c.pageBound {
-		c.restart()
-	}
-	got := page{offset: req.Offset}
-	got.list, got.meta, got.err = listPage(ctx, &c, req)
-	got.attempts = c.attempts
-	return got
-}
-
-// newListLimiter leaves a tenth of the requests that Clerk allows to others (its "Rate
-// limits" page). Development instances have a lower limit, and keys with sk_test_.
-func newListLimiter(secretKey string) *limiter.Limiter {
-	limit := 900
-	if strings.HasPrefix(secretKey, "sk_test_") {
-		limit = 90
-	}
-	return limiter.New(limit, 10*time.Second)
+	return l
 }

@@ -80,6 +80,52 @@ func TestAllYieldsEachInvitationOnce(t *testing.T) {
 	}
 }
 
+func TestAllYieldsAnInvitationOnceIfAPageRepeatsIt(t *testing.T) {
+	server := &listing{ids: func() []string { return []string{"inv_0", "inv_1", "inv_0"} }}
+	got := collect(t, newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}))
+	require.Len(t, got, 2)
+	require.Equal(t, "inv_0", got[0].ID)
+	require.Equal(t, "inv_1", got[1].ID)
+}
+
+// TestAllGivesEachPageAllOfTheTime has a loop that takes longer than MaxElapsedTime. All
+// pages of FindPending have to be found within it.
+func TestAllGivesEachPageAllOfTheTime(t *testing.T) {
+	for _, pages := range []int{0, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			server := &listing{ids: func() []string { return ids(30) }}
+			for _, err := range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(pages)) {
+				require.NoError(t, err)
+				time.Sleep(time.Minute)
+			}
+			require.Len(t, server.queries, 3)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		client := newClient(t, answering(reply(200, `{"data":[`+pendingJSON+`],"total_count":2}`), reply(503, ``)))
+		var start time.Time
+		var last error
+		for _, last = range client.Invitations.All(ctx, clerk.ListInvitationsRequest{}) {
+			if last == nil {
+				time.Sleep(time.Minute)
+				start = time.Now()
+			}
+		}
+		require.Equal(t, 503, asSDKError(t, last).StatusCode)
+		require.LessOrEqual(t, time.Since(start), time.Minute)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		over := &link{next: &listing{ids: func() []string { return ids(5000) }}, delay: 14 * time.Second}
+		start := time.Now()
+		_, err := newClient(t, over).Invitations.FindPending(t.Context(), address)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Minute, time.Since(start))
+		require.Equal(t, 5, over.sent)
+	})
+}
+
 func TestAllEndsWhenAPageIsTheSameAgain(t *testing.T) {
 	// This server ignores limit and offset.
 	mock := answering(reply(200, "["+pendingJSON+"]"))

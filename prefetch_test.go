@@ -1,8 +1,10 @@
 package clerk_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +71,37 @@ func TestPrefetchKeepsTheRateLimits(t *testing.T) {
 			require.Equal(t, want.took, time.Since(start))
 			require.Zero(t, l.status(429))
 			require.Len(t, l.fake.Requests(), before+500)
+		})
+	}
+}
+
+// TestPrefetchLeavesATenthOfTheLimit has the key of each page decide what the limit is. The
+// provider is asked for it once a page.
+func TestPrefetchLeavesATenthOfTheLimit(t *testing.T) {
+	for _, test := range []struct {
+		key   string
+		pages int // the first one does not count
+		took  time.Duration
+	}{
+		{"sk_test_dummy", 1 + 90, 0},
+		{"sk_test_dummy", 1 + 91, 10 * time.Second},
+		{"sk_dummy", 1 + 900, 0},
+		{"sk_dummy", 1 + 901, 10 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			have := ids(test.pages)
+			var asked atomic.Int32
+			client := newClient(t, &listing{ids: func() []string { return have }}, clerk.WithSecretKeyFunc(func(ctx context.Context) (string, error) {
+				asked.Add(1)
+				if _, ok := ctx.Deadline(); !ok {
+					t.Error("it has no deadline")
+				}
+				return test.key, nil
+			}))
+			start := time.Now()
+			require.Len(t, collect(t, client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 1}, clerk.WithPrefetch(1))), test.pages)
+			require.Equal(t, test.took, time.Since(start))
+			require.EqualValues(t, test.pages, asked.Load())
 		})
 	}
 }

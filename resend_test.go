@@ -64,3 +64,18 @@ func TestResendCreatesThenRevokes(t *testing.T) {
 		require.Len(t, l.fake.Invitations(), 4)
 	})
 }
+
+// TestResendKnowsTheOldInvitation has a Resend right after the Create, whose own create
+// fails: the old invitation must not be taken for the new one, and revoked.
+func TestResendKnowsTheOldInvitation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		old, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+		require.NoError(t, err)
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultErrorBefore)
+		inv, err := l.client.Invitations.Resend(t.Context(), old.ID, clerk.CreateInvitationRequest{})
+		require.NoError(t, err)
+		require.NotEqual(t, old.ID, inv.ID)
+		require.Equal(t, clerk.InvitationStatusPending, l.fake.Invitations()[1].Status)
+	})
+}

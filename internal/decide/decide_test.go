@@ -1,0 +1,122 @@
+package decide_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/internal/decide"
+)
+
+// TestNext has a row for each case of Next. Unless a row says otherwise, the
+// configuration and the limits permit a retry, and there is time for it and for a lookup.
+func TestNext(t *testing.T) {
+	type s = decide.Situation
+	for name, test := range map[string]struct {
+		situation decide.Situation
+		want      decide.Decision
+	}{
+		// The call's own work is found.
+		"all is found after an ambiguous failure": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
+		"all is found after a refused retry":      {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
+		"all is found after a definite refusal":   {s{Last: decide.RefusedForGood, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
+		"all is found after a rate limit":         {s{Last: decide.NotCarriedOut, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
+
+		// A refusal of the first request, which may have been carried out in part.
+		"a refusal, and nothing is found":                   {s{Last: decide.Refused}, decide.ReturnFailure},
+		"a refusal, and part is found":                      {s{Last: decide.Refused, Found: decide.FoundPart}, decide.ReturnFailure},
+		"a refusal, and the lookup fails":                   {s{Last: decide.Refused, Found: decide.LookupFailed}, decide.LookUpAgain},
+		"a duplicate, and nothing is found":                 {s{Last: decide.RefusedForOwn}, decide.ReturnFailure},
+		"a refusal of a bulk, before its work shows":        {s{Last: decide.Refused, InParts: true, Duplicates: true}, decide.LookUpAgain},
+		"a refusal of a bulk, but Clerk refuses duplicates": {s{Last: decide.Refused, InParts: true}, decide.ReturnFailure},
+		"a definite refusal of a retried bulk":              {s{Last: decide.RefusedForGood, Ambiguous: true, InParts: true, Duplicates: true}, decide.LookUpAgain},
+		"a definite refusal of a retry, duplicates":         {s{Last: decide.RefusedForGood, Ambiguous: true, Duplicates: true}, decide.ReturnFailure},
+		"a refusal of a bulk, settled":                      {s{Last: decide.Refused, InParts: true, Duplicates: true, Settled: true}, decide.ReturnFailure},
+		"a refusal of a bulk, and the lookup fails":         {s{Last: decide.Refused, InParts: true, Duplicates: true, Found: decide.LookupFailed}, decide.LookUpAgain},
+		"a refusal of a bulk, and lookups will not work":    {s{Last: decide.Refused, InParts: true, Duplicates: true, Found: decide.LookupRefused}, decide.ReportUnknown},
+		"a refusal of a bulk, and part is found":            {s{Last: decide.Refused, InParts: true, Duplicates: true, Found: decide.FoundPart}, decide.LookUpAgain},
+		"a refusal of a bulk, and the clocks differ":        {s{Last: decide.Refused, InParts: true, Duplicates: true, Found: decide.FoundUnclear}, decide.LookUpAgain},
+
+		// A refusal after an ambiguous request.
+		"a definite refusal of a retry": {s{Last: decide.RefusedForGood, Ambiguous: true}, decide.ReturnFailure},
+		"an undocumented refusal of a retry": {
+			s{Last: decide.Refused, Ambiguous: true, Settled: true, Found: decide.FoundPart}, decide.RetryWrite,
+		},
+		"a duplicate that others' pending invitation explains": {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundOther}, decide.ReturnFailure},
+		"a duplicate that an older one explains, too early":    {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundOlder}, decide.LookUpAgain},
+		"a duplicate that an older one explains, settled":      {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundOlder, Settled: true}, decide.ReturnFailure},
+		"a duplicate that nothing explains yet":                {s{Last: decide.RefusedForOwn, Ambiguous: true}, decide.LookUpAgain},
+		"a duplicate that nothing explains, settled":           {s{Last: decide.RefusedForOwn, Ambiguous: true, Settled: true}, decide.LookUpAgain},
+		"a duplicate that the found part explains":             {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundPart}, decide.RetryWrite},
+		"a duplicate, and the clocks differ":                   {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundUnclear, Settled: true}, decide.ReportUnknown},
+
+		// Lookups without a result.
+		"the lookup fails": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.LookupFailed}, decide.LookUpAgain},
+		"the lookup fails, and would be allowed to retry": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.LookupFailed}, decide.LookUpAgain},
+		"the clocks differ":     {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.FoundUnclear}, decide.ReportUnknown},
+		"lookups will not work": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.LookupRefused}, decide.ReportUnknown},
+
+		// The write can be retried.
+		"nothing is found, and Clerk refuses duplicates": {s{Last: decide.OutcomeUnknown, Ambiguous: true}, decide.RetryWrite},
+		"part is found, and Clerk refuses duplicates":    {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundPart}, decide.RetryWrite},
+		"nothing is found, but Clerk accepts duplicates": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Duplicates: true}, decide.LookUpAgain},
+		"part is found, but Clerk accepts duplicates":    {s{Last: decide.OutcomeUnknown, Ambiguous: true, Duplicates: true, Found: decide.FoundPart}, decide.LookUpAgain},
+		"nothing is found, duplicates, settled":          {s{Last: decide.OutcomeUnknown, Ambiguous: true, Duplicates: true, Settled: true}, decide.RetryWrite},
+		"others' invitation is found":                    {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundOther}, decide.RetryWrite},
+		"others' invitation is found, duplicates":        {s{Last: decide.OutcomeUnknown, Ambiguous: true, Duplicates: true, Found: decide.FoundOther}, decide.LookUpAgain},
+
+		// The retry was not carried out, but an earlier request may have been.
+		"a retry is not carried out": {s{Last: decide.NotCarriedOut, Ambiguous: true, Settled: true}, decide.ReportUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := test.situation
+			s.MayRetry, s.WriteFits, s.LookupFits = true, true, true
+			require.Equal(t, test.want, decide.Next(s))
+
+			s.LookupFits = false
+			want := test.want
+			if want == decide.LookUpAgain {
+				want = decide.ReportUnknown
+			}
+			require.Equal(t, want, decide.Next(s), "no time for a lookup")
+
+			s.LookupFits, s.WriteFits = true, false
+			if want = test.want; want == decide.RetryWrite {
+				want = decide.LookUpAgain
+			}
+			require.Equal(t, want, decide.Next(s), "no time for the write")
+
+			s.WriteFits, s.MayRetry = true, false
+			got := decide.Next(s)
+			require.NotEqual(t, decide.RetryWrite, got, "no retry is permitted")
+			if test.want == decide.ReturnResult || test.want == decide.ReturnFailure {
+				require.Equal(t, test.want, got)
+			}
+		})
+	}
+}
+
+// TestNextNeverRetriesWithoutALookup goes through all situations.
+func TestNextNeverRetriesWithoutALookup(t *testing.T) {
+	retries, flags := 0, 1<<6
+	for last := decide.OutcomeUnknown; last <= decide.RefusedForGood; last++ {
+		for found := decide.FoundNothing; found <= decide.LookupRefused; found++ {
+			for bits := range flags {
+				on := func(bit int) bool { return bits&(1<<bit) != 0 }
+				s := decide.Situation{
+					Last: last, Found: found, Ambiguous: on(0), InParts: on(1), Duplicates: on(2), Settled: on(3),
+					MayRetry: on(4), WriteFits: on(5), LookupFits: true,
+				}
+				if decide.Next(s) != decide.RetryWrite {
+					continue
+				}
+				retries++
+				require.True(t, s.MayRetry && s.WriteFits, s)
+				require.True(t, s.Settled || !s.Duplicates, "Clerk would create a duplicate: %+v", s)
+				require.NotContains(t, []decide.Finding{decide.FoundAll, decide.FoundUnclear, decide.LookupFailed, decide.LookupRefused}, s.Found, s)
+				require.NotContains(t, []decide.Failure{decide.NotCarriedOut, decide.RefusedForGood}, s.Last, s)
+			}
+		}
+	}
+	require.Positive(t, retries)
+}

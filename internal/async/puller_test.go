@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,34 +80,34 @@ func TestPullerTellsGoexitAndPanics(t *testing.T) {
 
 // TestPullerCloseStopsTheIterator has the iterator wait in its yield, or block.
 func TestPullerCloseStopsTheIterator(t *testing.T) {
-	stopped := false
+	var stopped atomic.Bool
 	numbers := func(yield func(int) bool) {
 		for yield(7) {
 		}
-		stopped = true
+		stopped.Store(true)
 	}
 	p := async.NewPuller(numbers)
 	_, _, err := p.Next(t.Context(), forever)
 	require.NoError(t, err)
 	p.Close()
-	require.True(t, stopped)
+	require.True(t, stopped.Load())
 
 	for name, blocked := range map[string]func(func(int) bool){
 		"stops":  func(yield func(int) bool) { time.Sleep(time.Minute); numbers(yield) },
 		"panics": func(yield func(int) bool) { time.Sleep(time.Minute); numbers(yield); panic("nobody is left") },
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			stopped = false
+			stopped.Store(false)
 			p := async.NewPuller(blocked)
 			_, _, err := p.Next(t.Context(), time.Second)
 			require.NoError(t, err)
 			start := time.Now()
 			p.Close()
 			require.Zero(t, time.Since(start), name)
-			require.False(t, stopped, name)
+			require.False(t, stopped.Load(), name)
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			require.True(t, stopped, name)
+			require.True(t, stopped.Load(), name)
 		})
 	}
 }

@@ -27,7 +27,8 @@ func effectOf(failure error) (effect, Outcome) {
 	_, isReadable := errors.AsType[*ClerkErrors](failure)
 	isAboutItems := slices.Contains(aboutItems, meta.StatusCode)
 	isExplained := isReadable && isAboutItems || hasCode(failure, CodeNotAllowedAccess)
-	passes := meta.StatusCode == http.StatusTooManyRequests || errors.Is(failure, transport.ErrCutOff) || hasCode(failure, CodeConflict, CodeResourceLocked)
+	passes := meta.StatusCode == http.StatusTooManyRequests || errors.Is(failure, transport.ErrCutOff) ||
+		hasCode(failure, CodeConflict, CodeResourceLocked)
 	switch {
 	case errors.Is(failure, ErrUnauthorized), lookupEnds(failure) != nil, hasCode(failure, instanceCodes...):
 		return endsRun, 0

@@ -106,8 +106,8 @@ func (r *run) findInvitation(ctx context.Context, it *item, refusal error) Creat
 	result := CreateResult{Outcome: OutcomeAlreadyInvited}
 	address := it.request.EmailAddress
 	newest := ListInvitationsRequest{Query: address, OrderBy: OrderByCreatedAtDesc} // not the revoked ones
-	inv, _, err := r.newCall().find(ctx, newest, func(inv Invitation) bool { return sameAddress(inv.EmailAddress, address) })
-	if err == nil {
+	isSame := func(inv Invitation) bool { return sameAddress(inv.EmailAddress, address) }
+	if inv, _, err := r.newCall().find(ctx, newest, isSame); err == nil {
 		result.Existing = &ExistingInvitation{inv.ID, inv.Status}
 	}
 	return result

@@ -47,13 +47,17 @@ type item struct {
 	firstSent time.Time // in an earlier one that may have created it; zero if there is none
 }
 
-// A queued is an item in the queue.
-type queued = queue.Item[item]
+type (
+	queued = queue.Item[item] // an item in the queue
+	batch  = queue.Batch[item]
+)
 
 // errStopped ends a run whose loop was left.
 var errStopped = errors.New("clerk: the loop was left")
 
-func newRun(c *call, cfg createAllConfig, requests iter.Seq[CreateInvitationRequest], yield func(CreateResult, error) bool) *run {
+func newRun(
+	c *call, cfg createAllConfig, requests iter.Seq[CreateInvitationRequest], yield func(CreateResult, error) bool,
+) *run {
 	b := cfg.budget
 	return &run{
 		call: c, config: cfg, puller: async.NewPuller(requests), yield: yield,

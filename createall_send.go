@@ -54,7 +54,7 @@ func (r *run) newCall() *call {
 
 // write sends a batch until its outcome is known, or there is no more time for now. It
 // returns what was created, by index in the batch, and the state of the requests.
-func (r *run) write(ctx context.Context, b queue.Batch[item], mayRetry func() bool) (map[int]Invitation, ambiguity, error) {
+func (r *run) write(ctx context.Context, b batch, mayRetry func() bool) (map[int]Invitation, ambiguity, error) {
 	c, created := r.newCall(), map[int]Invitation{}
 	defer func() { r.call.reached = c.reached }()
 	var last ambiguity
@@ -112,7 +112,7 @@ func reorder(invs []Invitation, items []*queued) {
 }
 
 // handleFailure records the failure of a batch, of which the rest was not created.
-func (r *run) handleFailure(ctx context.Context, b queue.Batch[item], rest []*queued, last ambiguity, failure error) error {
+func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last ambiguity, failure error) error {
 	reason := map[class]queue.Reason{classNotSent: queue.NotSent, classRateLimited: queue.RateLimited}[classOf(failure)]
 	if reason != queue.OtherReason { // it cannot have created anything
 		last = ambiguity{failedAt: last.failedAt}
@@ -152,7 +152,7 @@ func (r *run) handleFailure(ctx context.Context, b queue.Batch[item], rest []*qu
 
 // reject reports the items that a refusal names, or the only one, and has the rest sent
 // again.
-func (r *run) reject(ctx context.Context, b queue.Batch[item], rest []*queued, outcome Outcome, refusal error) error {
+func (r *run) reject(ctx context.Context, b batch, rest []*queued, outcome Outcome, refusal error) error {
 	about := named(refusal)
 	if len(b.Items) == 1 {
 		about = map[addresses.Key]Outcome{b.Items[0].Value.key: outcome}

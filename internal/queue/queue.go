@@ -125,7 +125,8 @@ func (q *Queue[T]) IsFull(now time.Time) bool {
 	for _, group := range q.parked {
 		parked += len(group.items)
 	}
-	return len(q.bisecting) > 0 || len(q.ready) >= q.max || len(q.held) >= maxHeld || parked >= maxParked || q.nextParked(now) >= 0
+	isMuch := len(q.ready) >= q.max || len(q.held) >= maxHeld || parked >= maxParked
+	return isMuch || len(q.bisecting) > 0 || q.nextParked(now) >= 0
 }
 
 // nextParked returns the index of the parked group that is to be sent next; -1 if it is

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // A bulk is a BulkCreate, of which parts may have been created.
@@ -171,6 +172,6 @@ func (b *bulk) partly(err error) error {
 		return err
 	}
 	e := wrap(err, fmt.Sprintf("%d of %d created, and then: ", len(b.created), len(b.reqs)), nil)
-	e.class = classAmbiguous
+	e.class = transport.Ambiguous
 	return e
 }

@@ -66,9 +66,9 @@ func (r *request) url(base string) string {
 type callMeta struct {
 	ResponseMeta
 
-	class         class         // of the last attempt
-	longest       time.Duration // attempt
-	isDevelopment bool          // the key is one of a development instance
+	class         transport.Class // of the last attempt
+	longest       time.Duration   // attempt
+	isDevelopment bool            // the key is one of a development instance
 }
 
 // A call is one call of a public method. It may make several requests, which share its
@@ -287,17 +287,3 @@ func RequestInfoFromContext(ctx context.Context) (RequestInfo, bool) {
 	}
 	return RequestInfo{Operation: Operation(r.Operation), Route: r.Route(), Attempt: attempt}, true
 }
-
-type class = transport.Class
-
-const (
-	classNone        = transport.NoClass
-	classSucceeded   = transport.Succeeded
-	classRefused     = transport.Refused
-	classRateLimited = transport.RateLimited
-	classNotSent     = transport.NotSent
-	classAmbiguous   = transport.Ambiguous
-	classFailed      = transport.Failed
-)
-
-func isRefusal(status int) bool { return transport.IsRefusal(status) }

@@ -34,9 +34,9 @@ func effectOf(failure error) (effect, Outcome) {
 		return endsRun, 0
 	case passes:
 		return mayPass, 0
-	case class == classAmbiguous && isRefusal(meta.StatusCode) && !isExplained:
+	case class == transport.Ambiguous && transport.IsRefusal(meta.StatusCode) && !isExplained:
 		return endsRun, 0 // the retry was refused with an undocumented status, and would be again
-	case class == classAmbiguous:
+	case class == transport.Ambiguous:
 		return mayPass, 0
 	case errors.Is(failure, ErrDuplicateInvitation):
 		return rejectsItems, OutcomeAlreadyInvited
@@ -44,9 +44,9 @@ func effectOf(failure error) (effect, Outcome) {
 		return rejectsItems, OutcomeUserExists
 	case isDefinite(failure), isAboutItems:
 		return rejectsItems, OutcomeRejected
-	case class == classNotSent && !transport.IsUntrusted(failure) && !errors.Is(failure, errUnusableKey):
+	case class == transport.NotSent && !transport.IsUntrusted(failure) && !errors.Is(failure, errUnusableKey):
 		return mayPass, 0
-	case class == classRefused:
+	case class == transport.Refused:
 		return unexplained, 0
 	}
 	return endsRun, 0
@@ -75,7 +75,7 @@ func named(refusal error) map[addresses.Key]Outcome {
 	about := map[addresses.Key]Outcome{}
 	if refused, ok := errors.AsType[*ClerkErrors](refusal); ok {
 		for _, one := range refused.Errors {
-			_, outcome := effectOf(&ClerkErrors{Errors: []ClerkError{one}, class: classRefused})
+			_, outcome := effectOf(&ClerkErrors{Errors: []ClerkError{one}, class: transport.Refused})
 			for _, address := range one.EmailAddresses() {
 				about[addresses.KeyOf(address)] = outcome
 			}

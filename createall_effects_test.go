@@ -15,10 +15,10 @@ import (
 // TestEffectOf has a row for each kind of failure that a run may meet.
 func TestEffectOf(t *testing.T) {
 	code := func(c ErrorCode) *ClerkErrors {
-		return &ClerkErrors{Errors: []ClerkError{{Code: c}}, class: classRefused}
+		return &ClerkErrors{Errors: []ClerkError{{Code: c}}, class: transport.Refused}
 	}
 	// wrapped is an error that is not Clerk's documented one, about a response with a status.
-	wrapped := func(c class, status int, err error) error {
+	wrapped := func(c transport.Class, status int, err error) error {
 		return &SDKError{ResponseMeta: ResponseMeta{StatusCode: status}, class: c, Err: err}
 	}
 	for name, test := range map[string]struct {
@@ -27,39 +27,39 @@ func TestEffectOf(t *testing.T) {
 		outcome Outcome
 	}{
 		"duplicate_record":                       {code(CodeDuplicateRecord), rejectsItems, OutcomeAlreadyInvited},
-		"duplicate_record, another status":       {wrapped(classRefused, 409, code(CodeDuplicateRecord)), rejectsItems, OutcomeAlreadyInvited},
+		"duplicate_record, another status":       {wrapped(transport.Refused, 409, code(CodeDuplicateRecord)), rejectsItems, OutcomeAlreadyInvited},
 		"form_identifier_exists":                 {code(CodeFormIdentifierExists), rejectsItems, OutcomeUserExists},
 		"another documented refusal":             {code("something_new"), rejectsItems, OutcomeRejected},
-		"not_allowed_access":                     {wrapped(classRefused, 403, code(CodeNotAllowedAccess)), rejectsItems, OutcomeRejected},
-		"400 without an envelope":                {wrapped(classRefused, 400, nil), rejectsItems, OutcomeRejected},
-		"413":                                    {wrapped(classRefused, 413, nil), rejectsItems, OutcomeRejected},
-		"422 without an envelope":                {wrapped(classRefused, 422, nil), rejectsItems, OutcomeRejected},
-		"an invalid key":                         {wrapped(classRefused, 401, nil), endsRun, 0},
-		"quota_exceeded":                         {wrapped(classRefused, 403, code(CodeQuotaExceeded)), endsRun, 0},
+		"not_allowed_access":                     {wrapped(transport.Refused, 403, code(CodeNotAllowedAccess)), rejectsItems, OutcomeRejected},
+		"400 without an envelope":                {wrapped(transport.Refused, 400, nil), rejectsItems, OutcomeRejected},
+		"413":                                    {wrapped(transport.Refused, 413, nil), rejectsItems, OutcomeRejected},
+		"422 without an envelope":                {wrapped(transport.Refused, 422, nil), rejectsItems, OutcomeRejected},
+		"an invalid key":                         {wrapped(transport.Refused, 401, nil), endsRun, 0},
+		"quota_exceeded":                         {wrapped(transport.Refused, 403, code(CodeQuotaExceeded)), endsRun, 0},
 		"user_quota_exceeded":                    {code(CodeUserQuotaExceeded), endsRun, 0},
 		"dev_monthly_email_limit_exceeded":       {code(CodeDevMonthlyEmailLimitExceeded), endsRun, 0},
-		"403 without an envelope":                {wrapped(classRefused, 403, nil), unexplained, 0},
-		"404 without an envelope":                {wrapped(classRefused, 404, nil), unexplained, 0},
-		"a conflict":                             {wrapped(classRefused, 409, code(CodeConflict)), mayPass, 0},
-		"a locked resource":                      {wrapped(classRefused, 409, code(CodeResourceLocked)), mayPass, 0},
-		"a refusal that is cut off":              {wrapped(classRefused, 422, transport.ErrCutOff), mayPass, 0},
-		"a rate limit":                           {wrapped(classRateLimited, 429, nil), mayPass, 0},
-		"a failed connection":                    {wrapped(classNotSent, 0, &net.OpError{Op: "dial", Err: errors.New("refused")}), mayPass, 0},
-		"an untrusted certificate":               {wrapped(classNotSent, 0, &tls.CertificateVerificationError{}), endsRun, 0},
-		"an unusable key":                        {wrapped(classNotSent, 0, errUnusableKey), endsRun, 0},
-		"an ambiguous failure":                   {wrapped(classAmbiguous, 502, nil), mayPass, 0},
-		"an ambiguous failure, no response":      {wrapped(classAmbiguous, 0, errors.New("reset")), mayPass, 0},
-		"ambiguous, and then a rate limit":       {wrapped(classAmbiguous, 429, nil), mayPass, 0},
-		"ambiguous, and then a conflict":         {wrapped(classAmbiguous, 409, code(CodeConflict)), mayPass, 0},
-		"ambiguous, and then a refusal":          {wrapped(classAmbiguous, 422, code(CodeDuplicateRecord)), mayPass, 0},
-		"ambiguous, and then an invalid key":     {wrapped(classAmbiguous, 401, nil), endsRun, 0},
-		"ambiguous, and then a quota":            {wrapped(classAmbiguous, 403, code(CodeQuotaExceeded)), endsRun, 0},
-		"ambiguous, and then not_allowed_access": {wrapped(classAmbiguous, 403, code(CodeNotAllowedAccess)), mayPass, 0},
-		"ambiguous, and then 403":                {wrapped(classAmbiguous, 403, nil), endsRun, 0},
-		"ambiguous, and then 422":                {wrapped(classAmbiguous, 422, nil), endsRun, 0},
-		"a lookup with an invalid key":           {&SDKError{class: classAmbiguous, lookup: wrapped(classRefused, 401, nil)}, endsRun, 0},
-		"lookups without a date":                 {&SDKError{class: classAmbiguous, lookup: errNoDate}, endsRun, 0},
-		"a lookup that failed for the moment":    {&SDKError{class: classAmbiguous, lookup: wrapped(classFailed, 503, nil)}, mayPass, 0},
+		"403 without an envelope":                {wrapped(transport.Refused, 403, nil), unexplained, 0},
+		"404 without an envelope":                {wrapped(transport.Refused, 404, nil), unexplained, 0},
+		"a conflict":                             {wrapped(transport.Refused, 409, code(CodeConflict)), mayPass, 0},
+		"a locked resource":                      {wrapped(transport.Refused, 409, code(CodeResourceLocked)), mayPass, 0},
+		"a refusal that is cut off":              {wrapped(transport.Refused, 422, transport.ErrCutOff), mayPass, 0},
+		"a rate limit":                           {wrapped(transport.RateLimited, 429, nil), mayPass, 0},
+		"a failed connection":                    {wrapped(transport.NotSent, 0, &net.OpError{Op: "dial", Err: errors.New("refused")}), mayPass, 0},
+		"an untrusted certificate":               {wrapped(transport.NotSent, 0, &tls.CertificateVerificationError{}), endsRun, 0},
+		"an unusable key":                        {wrapped(transport.NotSent, 0, errUnusableKey), endsRun, 0},
+		"an ambiguous failure":                   {wrapped(transport.Ambiguous, 502, nil), mayPass, 0},
+		"an ambiguous failure, no response":      {wrapped(transport.Ambiguous, 0, errors.New("reset")), mayPass, 0},
+		"ambiguous, and then a rate limit":       {wrapped(transport.Ambiguous, 429, nil), mayPass, 0},
+		"ambiguous, and then a conflict":         {wrapped(transport.Ambiguous, 409, code(CodeConflict)), mayPass, 0},
+		"ambiguous, and then a refusal":          {wrapped(transport.Ambiguous, 422, code(CodeDuplicateRecord)), mayPass, 0},
+		"ambiguous, and then an invalid key":     {wrapped(transport.Ambiguous, 401, nil), endsRun, 0},
+		"ambiguous, and then a quota":            {wrapped(transport.Ambiguous, 403, code(CodeQuotaExceeded)), endsRun, 0},
+		"ambiguous, and then not_allowed_access": {wrapped(transport.Ambiguous, 403, code(CodeNotAllowedAccess)), mayPass, 0},
+		"ambiguous, and then 403":                {wrapped(transport.Ambiguous, 403, nil), endsRun, 0},
+		"ambiguous, and then 422":                {wrapped(transport.Ambiguous, 422, nil), endsRun, 0},
+		"a lookup with an invalid key":           {&SDKError{class: transport.Ambiguous, lookup: wrapped(transport.Refused, 401, nil)}, endsRun, 0},
+		"lookups without a date":                 {&SDKError{class: transport.Ambiguous, lookup: errNoDate}, endsRun, 0},
+		"a lookup that failed for the moment":    {&SDKError{class: transport.Ambiguous, lookup: wrapped(transport.Failed, 503, nil)}, mayPass, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			effect, outcome := effectOf(test.failure)

@@ -13,6 +13,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // batchLinger is how long a run waits for the iterator to fill a bulk.
@@ -183,7 +184,7 @@ func (r *run) enqueue(next item) error {
 		return nil
 	case result.Outcome == OutcomeUnknown:
 		result.Err = &SDKError{
-			ResponseMeta: ResponseMeta{Operation: OperationCreate}, class: classAmbiguous,
+			ResponseMeta: ResponseMeta{Operation: OperationCreate}, class: transport.Ambiguous,
 			Message: "an earlier request has the address, and its outcome is unknown",
 		}
 	}
@@ -255,7 +256,7 @@ func (r *run) ended(err error) error {
 		e.Message = "the run was stopped: " + redact.Line(err.Error())
 	}
 	if r.queue.HasAmbiguous() || errors.Is(err, ErrOutcomeUnknown) {
-		e.class = classAmbiguous
+		e.class = transport.Ambiguous
 	}
 	return e
 }

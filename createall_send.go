@@ -12,6 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // send sends the next batch, and records the result.
@@ -89,9 +90,9 @@ func counted[T any](w write[T], l *limiter.Limiter, mayRetry func() bool) write[
 	w.send = func(ctx context.Context, c *call) (T, callMeta, error) {
 		result, meta, err := send(ctx, c)
 		switch meta.class {
-		case classRateLimited:
+		case transport.RateLimited:
 			l.Penalize(time.Now(), meta.RetryAfter)
-		case classNotSent:
+		case transport.NotSent:
 		default:
 			l.Count(time.Now())
 		}
@@ -113,7 +114,7 @@ func reorder(invs []Invitation, items []*queued) {
 
 // handleFailure records the failure of a batch, of which the rest was not created.
 func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last ambiguity, failure error) error {
-	reason := map[class]queue.Reason{classNotSent: queue.NotSent, classRateLimited: queue.RateLimited}[classOf(failure)]
+	reason := map[transport.Class]queue.Reason{transport.NotSent: queue.NotSent, transport.RateLimited: queue.RateLimited}[classOf(failure)]
 	if reason != queue.OtherReason { // it cannot have created anything
 		last = ambiguity{failedAt: last.failedAt}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/redact"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // Sentinels for [errors.Is]. Those that stand for a code of Clerk's match the code with
@@ -63,9 +64,9 @@ var sentinels = map[ErrorCode]error{
 }
 
 // is reports whether the class or the status alone makes an error a target.
-func (m *ResponseMeta) is(target error, c class) bool {
-	return target == ErrOutcomeUnknown && c == classAmbiguous ||
-		target == ErrNotSent && c == classNotSent ||
+func (m *ResponseMeta) is(target error, c transport.Class) bool {
+	return target == ErrOutcomeUnknown && c == transport.Ambiguous ||
+		target == ErrNotSent && c == transport.NotSent ||
 		target == ErrUnauthorized && m.StatusCode == http.StatusUnauthorized ||
 		target == ErrRateLimited && m.StatusCode == http.StatusTooManyRequests
 }
@@ -91,14 +92,14 @@ func metaOf(err error) *ResponseMeta {
 }
 
 // classOf returns the class of the attempt that an error is about.
-func classOf(err error) class {
+func classOf(err error) transport.Class {
 	if sdk, ok := errors.AsType[*SDKError](err); ok {
 		return sdk.class
 	}
 	if refused, ok := errors.AsType[*ClerkErrors](err); ok {
 		return refused.class
 	}
-	return classNone
+	return transport.NoClass
 }
 
 // ClerkErrors is Clerk's documented refusal of a request: status 400 or 422 of Create
@@ -115,7 +116,7 @@ type ClerkErrors struct {
 	// Body is the response's body, at most 64 KiB. It may contain addresses.
 	Body []byte
 
-	class class // of the attempt
+	class transport.Class // of the attempt
 }
 
 // A ClerkError is one error in a response.
@@ -227,8 +228,8 @@ type SDKError struct {
 	// Body is the last response's body, at most 64 KiB. It may contain addresses.
 	Body []byte
 
-	class  class // of the last attempt, or of the call
-	lookup error // why the outcome could not be looked up; not part of the error's chain
+	class  transport.Class // of the last attempt, or of the call
+	lookup error           // why the outcome could not be looked up; not part of the error's chain
 }
 
 // Error returns one line without addresses: operation, status, what failed and trace

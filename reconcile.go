@@ -9,6 +9,7 @@ import (
 
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // After an ambiguous failure of a write, the library looks up what the write did, and
@@ -88,7 +89,7 @@ func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T
 	a.firstSent = started
 	r := &reconciliation[T]{call: c, write: w, ambiguity: a}
 	r.record(meta, err)
-	isPartial := w.inParts && classOf(err) == classRefused
+	isPartial := w.inParts && classOf(err) == transport.Refused
 	if c.retry.Strategy == RetryNone || a.failure == nil && !isPartial {
 		return result, meta, err
 	}
@@ -199,9 +200,9 @@ func (r *reconciliation[T]) situation(l *lookup, left, untilLookup, untilWrite t
 func failureOf(failure, own error) decide.Failure {
 	class := classOf(failure)
 	switch {
-	case class == classAmbiguous:
+	case class == transport.Ambiguous:
 		return decide.OutcomeUnknown
-	case class != classRefused:
+	case class != transport.Refused:
 		return decide.NotCarriedOut
 	case errors.Is(failure, own):
 		return decide.RefusedForOwn
@@ -216,7 +217,7 @@ func failureOf(failure, own error) decide.Failure {
 func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error {
 	failure, a := r.failure, r.ambiguity
 	last := failureOf(failure, r.write.ownRefusal)
-	if a.failure != nil && (last == decide.RefusedForOwn || classOf(failure) == classNotSent) {
+	if a.failure != nil && (last == decide.RefusedForOwn || classOf(failure) == transport.NotSent) {
 		failure = a.failure // what was refused or not sent is only the retry
 	}
 	unknown := unknownOutcome(failure, lookupErr, clock.Err(ctx))
@@ -229,11 +230,11 @@ func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error 
 // unknownOutcome is the error of a call that could not find out what its write did. It
 // includes the lookup's error only as text, so that errors.Is does not match it.
 func unknownOutcome(failure, lookup, ended error) error {
-	if lookup == nil && ended == nil && classOf(failure) == classAmbiguous {
+	if lookup == nil && ended == nil && classOf(failure) == transport.Ambiguous {
 		return failure
 	}
 	e := wrap(failure, "", ended)
-	e.class, e.lookup = classAmbiguous, lookup
+	e.class, e.lookup = transport.Ambiguous, lookup
 	if lookup != nil {
 		e.Message += "; looking it up: " + strings.TrimPrefix(lookup.Error(), "clerk: ")
 	}

@@ -10,24 +10,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 func TestFailureOf(t *testing.T) {
-	duplicate := &ClerkErrors{Errors: []ClerkError{{Code: CodeDuplicateRecord}}, class: classRefused}
+	duplicate := &ClerkErrors{Errors: []ClerkError{{Code: CodeDuplicateRecord}}, class: transport.Refused}
 	for name, test := range map[string]struct {
 		failure error
 		want    decide.Failure
 	}{
-		"ambiguous":             {&SDKError{class: classAmbiguous}, decide.OutcomeUnknown},
-		"an ambiguous refusal":  {&SDKError{class: classAmbiguous, Err: duplicate}, decide.OutcomeUnknown},
-		"rate limited":          {&SDKError{class: classRateLimited}, decide.NotCarriedOut},
-		"not sent":              {&SDKError{class: classNotSent}, decide.NotCarriedOut},
+		"ambiguous":             {&SDKError{class: transport.Ambiguous}, decide.OutcomeUnknown},
+		"an ambiguous refusal":  {&SDKError{class: transport.Ambiguous, Err: duplicate}, decide.OutcomeUnknown},
+		"rate limited":          {&SDKError{class: transport.RateLimited}, decide.NotCarriedOut},
+		"not sent":              {&SDKError{class: transport.NotSent}, decide.NotCarriedOut},
 		"an invalid request":    {&SDKError{}, decide.NotCarriedOut},
 		"the own refusal":       {duplicate, decide.RefusedForOwn},
-		"the own refusal, 409":  {&SDKError{class: classRefused, Err: duplicate}, decide.RefusedForOwn},
-		"a documented refusal":  {&ClerkErrors{Errors: []ClerkError{{Code: CodeFormParamMissing}}, class: classRefused}, decide.RefusedForGood},
-		"an undocumented 403":   {&SDKError{ResponseMeta: ResponseMeta{StatusCode: 403}, class: classRefused}, decide.Refused},
-		"another own refusal's": {&ClerkErrors{Errors: []ClerkError{{Code: CodeInvitationAlreadyRevoked}}, class: classRefused}, decide.RefusedForGood},
+		"the own refusal, 409":  {&SDKError{class: transport.Refused, Err: duplicate}, decide.RefusedForOwn},
+		"a documented refusal":  {&ClerkErrors{Errors: []ClerkError{{Code: CodeFormParamMissing}}, class: transport.Refused}, decide.RefusedForGood},
+		"an undocumented 403":   {&SDKError{ResponseMeta: ResponseMeta{StatusCode: 403}, class: transport.Refused}, decide.Refused},
+		"another own refusal's": {&ClerkErrors{Errors: []ClerkError{{Code: CodeInvitationAlreadyRevoked}}, class: transport.Refused}, decide.RefusedForGood},
 	} {
 		require.Equal(t, test.want, failureOf(test.failure, ErrDuplicateInvitation), name)
 	}
@@ -45,7 +46,7 @@ func TestLookupsComeOftenAgainAfterEachRequest(t *testing.T) {
 	require.NoError(t, err)
 	r := &reconciliation[int]{call: &call{}, ambiguity: &ambiguity{}, lookups: 20}
 	r.call.retry = retry
-	r.record(callMeta{}, &SDKError{class: classAmbiguous})
+	r.record(callMeta{}, &SDKError{class: transport.Ambiguous})
 	require.Equal(t, 1, r.ambiguity.writes)
 	for range 100 { // the waits are random
 		wait, _ := r.waits(&lookup{})
@@ -61,10 +62,10 @@ func TestIsDefinite(t *testing.T) {
 }
 
 func TestUnknownOutcomeDescribesTheWrite(t *testing.T) {
-	failure := &SDKError{ResponseMeta: ResponseMeta{Operation: OperationCreate, StatusCode: 502}, Message: "Bad Gateway", class: classAmbiguous}
+	failure := &SDKError{ResponseMeta: ResponseMeta{Operation: OperationCreate, StatusCode: 502}, Message: "Bad Gateway", class: transport.Ambiguous}
 	require.Same(t, failure, unknownOutcome(failure, nil, nil), "it says all")
 
-	limited := &SDKError{ResponseMeta: ResponseMeta{Operation: OperationCreate, StatusCode: 429, RetryAfter: time.Hour}, class: classRateLimited}
+	limited := &SDKError{ResponseMeta: ResponseMeta{Operation: OperationCreate, StatusCode: 429, RetryAfter: time.Hour}, class: transport.RateLimited}
 	err := unknownOutcome(limited, nil, nil)
 	require.ErrorIs(t, err, ErrOutcomeUnknown)
 	require.ErrorIs(t, err, ErrRateLimited)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/async"
+	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -125,8 +126,8 @@ func runCall[T any](s *InvitationsService, op Operation, opts []CallOption, f fu
 // configured is called when options have changed the call's configuration.
 func (c *call) configured() error {
 	c.restart()
-	if err := c.checkBaseURL(); err != nil {
-		return invalid(c.operation, err)
+	if problem := check.Scheme(c.baseURL, c.allowHTTP); problem != "" {
+		return invalid(c.operation, &InputError{"WithBaseURL", problem})
 	}
 	return nil
 }
@@ -155,23 +156,14 @@ func (c *call) key(ctx context.Context) (string, error) {
 	}
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
-	type answer struct {
-		key string
-		err error
+	key, err := async.Wait(ctx, func() (string, error) { return c.client.keyProvider(ctx) })
+	if err != nil {
+		return "", fmt.Errorf("the secret key function failed: %w", err)
 	}
-	select {
-	case done := <-async.Go(func() (a answer) {
-		a.key, a.err = c.client.keyProvider(ctx)
-		return a
-	}):
-		a, err := done.Get()
-		if err != nil {
-			return "", fmt.Errorf("the secret key function: %w", err)
-		}
-		return a.key, a.err
-	case <-ctx.Done():
-		return "", fmt.Errorf("the secret key function: %w", ctx.Err())
+	if problem := check.SecretKey(key); problem != "" { // no InputError: the request is valid
+		return "", fmt.Errorf("%w: secret key %s", errUnusableKey, problem)
 	}
+	return key, nil
 }
 
 // do sends a request, retries it as the configuration says, and decodes the response.

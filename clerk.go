@@ -54,8 +54,8 @@ package clerk
 import (
 	"fmt"
 	"net/http"
-	"strings"
 
+	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
@@ -101,8 +101,8 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 	}
 	_ = cfg.setRetry(RetryConfig{})
 	if secretKey != "" {
-		if err := checkSecretKey(secretKey); err != nil {
-			return nil, invalid("", err)
+		if problem := check.SecretKey(secretKey); problem != "" {
+			return nil, invalid("", &InputError{"secret key", problem})
 		}
 		cfg.staticKey = secretKey
 		cfg.setHeader("Authorization", "Bearer "+secretKey)
@@ -123,8 +123,8 @@ func newClient(cfg clientConfig, opts []Option) (*Client, error) {
 	if cfg.staticKey == "" && cfg.keyProvider == nil {
 		return nil, invalid("", &InputError{Field: "secret key", Problem: "is empty"})
 	}
-	if err := cfg.checkBaseURL(); err != nil {
-		return nil, invalid("", err)
+	if problem := check.Scheme(cfg.baseURL, cfg.allowHTTP); problem != "" {
+		return nil, invalid("", &InputError{"WithBaseURL", problem})
 	}
 	cfg.transport = transport.New(transport.Config{
 		HTTP: cfg.http, MaxBytes: cfg.maxResponseBytes, Refusal: parseErrors, IsDocumented: isDocumented, Logger: cfg.logger,
@@ -142,23 +142,4 @@ func formatClient(s fmt.State, name string, config func() *clientConfig) {
 		baseURL = config().baseURL
 	}
 	_, _ = fmt.Fprintf(s, "clerk.%s{%s}", name, baseURL)
-}
-
-// checkSecretKey rejects a string that cannot be a secret key. Its error shows no part
-// of the key.
-func checkSecretKey(key string) error {
-	var problem string
-	switch {
-	case key == "":
-		problem = "is empty"
-	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		problem = "contains white space or another character that no key has"
-	case strings.HasPrefix(strings.ToLower(key), "pk_"):
-		problem = "is a publishable key (pk_...); a backend needs the secret key (sk_...)"
-	case !strings.HasPrefix(key, "sk_"):
-		problem = "does not begin with sk_"
-	default:
-		return nil
-	}
-	return &InputError{Field: "secret key", Problem: problem}
 }

@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -187,7 +188,7 @@ type createAllConfig struct {
 
 // WithBudget sets how many of Clerk's hourly requests the run uses.
 func WithBudget(budget Budget) CreateAllOption {
-	setDefault(&budget.Window, time.Hour)
+	budget.Window = cmp.Or(budget.Window, time.Hour)
 	return createAllOption(func(c *createAllConfig) error {
 		switch {
 		case budget.Creates < 0 || budget.BulkCreates < 0 || budget.Window < 0:

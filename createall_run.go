@@ -9,6 +9,7 @@ import (
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/async"
+	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
@@ -159,7 +160,7 @@ func (r *run) pull(ctx context.Context, wait time.Duration) error {
 // expires_in_days are from Clerk's OpenAPI document.
 func encodeItem(req CreateInvitationRequest) ([]byte, error) {
 	body, err := req.encode()
-	problem := addresses.Problem(req.EmailAddress)
+	problem := check.LikelyAddress(req.EmailAddress)
 	switch {
 	case err != nil:
 	case problem != "":

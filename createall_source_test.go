@@ -87,7 +87,7 @@ func TestCreateAllReportsSourceErrors(t *testing.T) {
 			_, _ = createAll(t, l.client, func(func(clerk.CreateInvitationRequest) bool) { panic(broken) })
 		})
 		results, err = createAll(t, l.client, func(func(clerk.CreateInvitationRequest) bool) { runtime.Goexit() })
-		require.ErrorContains(t, err, "the iterator of the requests: it called runtime.Goexit")
+		require.ErrorContains(t, err, "the iterator of the requests: a function called runtime.Goexit")
 		require.Empty(t, results)
 	})
 }

@@ -335,6 +335,14 @@ func (e *InputError) Error() string { return e.Field + " " + e.Problem }
 // Is matches [ErrInvalidRequest].
 func (e *InputError) Is(target error) bool { return target == ErrInvalidRequest }
 
+// inputError is an InputError, or nil if there is no problem.
+func inputError(field, problem string) error {
+	if problem == "" {
+		return nil
+	}
+	return &InputError{field, problem}
+}
+
 // invalid is the error of a call that sent nothing because of its input.
 func invalid(op Operation, err error) error {
 	return &SDKError{ResponseMeta: ResponseMeta{Operation: op}, Message: err.Error(), Err: err}

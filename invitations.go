@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
@@ -135,7 +136,7 @@ func revocation(id string) write[*Invitation] {
 // the invitation, and the response has to be about it.
 func sendByID[T any](id string, r request, decode func([]byte) (T, error), idOf func(T) string) sender[T] {
 	r.template = "/invitations/{invitation_id}" + r.path
-	r.path, r.err = "/invitations/"+url.PathEscape(id)+r.path, checkID(id)
+	r.path, r.err = "/invitations/"+url.PathEscape(id)+r.path, inputError("invitation_id", check.PathSegment(id))
 	return func(ctx context.Context, c *call) (T, callMeta, error) {
 		return do(ctx, c, r, func(body []byte) (T, error) {
 			result, err := decode(body)
@@ -176,7 +177,7 @@ func deletion(id string) write[*DeletedObject] {
 // exactly. If there is none, the error is [ErrNotFound].
 func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
 	return runCall(s, OperationList, opts, func(c *call) (*Invitation, callMeta, error) {
-		if err := checkID(invitationID); err != nil {
+		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {
 			return nil, callMeta{}, invalid(OperationList, err)
 		}
 		return c.get(ctx, invitationID)
@@ -198,7 +199,7 @@ func (c *call) get(ctx context.Context, id string) (inv *Invitation, meta callMe
 // the error is [ErrNotFound].
 func (s *InvitationsService) FindPending(ctx context.Context, emailAddress string, opts ...CallOption) (*Invitation, error) {
 	return runCall(s, OperationList, opts, func(c *call) (*Invitation, callMeta, error) {
-		if problem := addressProblem(emailAddress); problem != "" {
+		if problem := check.Address(emailAddress); problem != "" {
 			return nil, callMeta{}, invalid(OperationList, &InputError{"email_address", problem})
 		}
 		pending := ListInvitationsRequest{Query: emailAddress, Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
@@ -239,7 +240,7 @@ func (s *InvitationsService) Resend(ctx context.Context, invitationID string, re
 		probe := req // to reject it before any request
 		probe.EmailAddress = cmp.Or(req.EmailAddress, "of the old invitation")
 		_, err := probe.encode()
-		if err := cmp.Or(checkID(invitationID), err); err != nil {
+		if err := cmp.Or(inputError("invitation_id", check.PathSegment(invitationID)), err); err != nil {
 			return nil, callMeta{}, invalid(OperationCreate, err)
 		}
 		return c.resend(ctx, invitationID, req)

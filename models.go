@@ -9,9 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
@@ -175,7 +174,7 @@ func (r CreateInvitationRequest) LogValue() slog.Value {
 // encode returns the request's JSON. It rejects only what cannot be valid; whether a
 // value is allowed is Clerk's decision.
 func (r CreateInvitationRequest) encode() ([]byte, error) {
-	if problem := addressProblem(r.EmailAddress); problem != "" {
+	if problem := check.Address(r.EmailAddress); problem != "" {
 		return nil, &InputError{"email_address", problem}
 	}
 	body, err := json.Marshal(r)
@@ -183,16 +182,6 @@ func (r CreateInvitationRequest) encode() ([]byte, error) {
 		return nil, &InputError{"public_metadata", "cannot be encoded as JSON: " + redact.Line(err.Error())}
 	}
 	return body, nil
-}
-
-func addressProblem(address string) string {
-	switch {
-	case strings.TrimSpace(address) == "":
-		return "is empty"
-	case !utf8.ValidString(address): // JSON would change it
-		return "is not UTF-8"
-	}
-	return ""
 }
 
 // joinBulk returns the JSON array of some of the encoded requests.
@@ -318,26 +307,6 @@ type DeletedObject struct {
 	// Deleted is true.
 	Deleted bool `json:"deleted"`
 }
-
-// checkID rejects an id that would change the request's path.
-func checkID(id string) error {
-	var problem string
-	switch {
-	case id == "":
-		problem = "is empty"
-	case strings.ContainsFunc(id, isSpaceOrControl):
-		problem = "contains white space or a control character"
-	case strings.ContainsAny(id, "/?#%"):
-		problem = "contains one of / ? # %"
-	case strings.Trim(id, ".") == "":
-		problem = "consists of dots"
-	default:
-		return nil
-	}
-	return &InputError{"invitation_id", problem}
-}
-
-func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // sameAddress reports whether two addresses are equal without regard to case.
 func sameAddress(a, b string) bool {

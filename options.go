@@ -3,14 +3,12 @@ package clerk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
@@ -139,17 +137,8 @@ func WithAttemptTimeout(timeout time.Duration) SharedOption {
 // writes. Clerk-API-Version may be set.
 func WithHeader(name, value string) SharedOption {
 	return sharedOption(func(c *callConfig) error {
-		name := http.CanonicalHeaderKey(name)
-		switch {
-		case name == "" || strings.ContainsFunc(name, notToken):
-			return &InputError{"WithHeader", "has an invalid name"}
-		case reservedHeaders[name]:
-			return &InputError{"WithHeader", name + " is reserved"}
-		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
-			return &InputError{"WithHeader", name + " has a control character in its value"}
-		}
 		c.setHeader(name, value)
-		return nil
+		return inputError("WithHeader", check.Header(name, value))
 	})
 }
 
@@ -158,39 +147,15 @@ func (c *callConfig) setHeader(name, value string) {
 	c.header.Set(name, value)
 }
 
-var reservedHeaders = map[string]bool{
-	"Authorization": true, "Accept": true, "Accept-Encoding": true,
-	"Content-Type": true, "Content-Length": true, "Transfer-Encoding": true,
-	"Connection": true, "Upgrade": true, "Expect": true, "Host": true, "User-Agent": true,
-	"Idempotency-Key": true, "X-Idempotency-Key": true,
-}
-
-// notToken reports whether r is invalid in a header's name (RFC 9110, 5.6.2).
-func notToken(r rune) bool {
-	return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
-}
-
 // WithBaseURL sends requests to baseURL instead of [DefaultBaseURL]: to your proxy, or
 // to a fake. It includes the path above "/invitations", which is "/v1" for Clerk. The
 // secret key is sent there, so the scheme must be https, or http for a loopback
 // address. Credentials, a query and a fragment are invalid.
 func WithBaseURL(baseURL string) SharedOption {
 	return sharedOption(func(c *callConfig) error {
-		const field = "WithBaseURL"
-		u, err := url.Parse(baseURL)
-		switch {
-		case err != nil: // its text repeats the URL, which may contain a secret
-			return &InputError{field, "is not a URL"}
-		case u.User != nil:
-			return &InputError{field, "contains credentials"}
-		case u.RawQuery != "" || u.ForceQuery || strings.Contains(baseURL, "#"):
-			return &InputError{field, "has a query or a fragment"}
-		case u.Hostname() == "":
-			return &InputError{field, "has no host"}
-		}
-		u.Host = strings.ToLower(u.Host) // net/http's proxy rules know only "localhost"
-		c.baseURL = strings.TrimRight(u.String(), "/")
-		return nil
+		var problem string
+		c.baseURL, problem = check.BaseURL(baseURL)
+		return inputError("WithBaseURL", problem)
 	})
 }
 
@@ -202,20 +167,6 @@ func WithInsecurePlaintextHTTP() Option {
 		c.allowHTTP = true
 		return nil
 	})
-}
-
-// checkBaseURL rejects a scheme that would send the key unencrypted.
-func (c *callConfig) checkBaseURL() error {
-	u, err := url.Parse(c.baseURL)
-	if err == nil && (u.Scheme == "https" || u.Scheme == "http" && (c.allowHTTP || isLoopback(u.Hostname()))) {
-		return nil
-	}
-	return &InputError{"WithBaseURL", "is neither https nor http to a loopback address"}
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
 // WithHTTPClient sends requests through the transport and the cookie jar of client,
@@ -263,16 +214,7 @@ func WithSecretKeyFunc(provider func(ctx context.Context) (string, error)) Optio
 			return &InputError{"WithSecretKeyFunc", "is nil"}
 		}
 		c.staticKey = ""
-		c.keyProvider = func(ctx context.Context) (string, error) {
-			key, err := provider(ctx)
-			if err != nil {
-				return "", fmt.Errorf("the secret key function failed: %w", err)
-			}
-			if err := checkSecretKey(key); err != nil { // not wrapped: the request is valid
-				return "", fmt.Errorf("%w: %s", errUnusableKey, err.Error())
-			}
-			return key, nil
-		}
+		c.keyProvider = provider
 		return nil
 	})
 }

@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -68,21 +69,14 @@ func (c RetryConfig) withDefaults() (RetryConfig, error) {
 	case b.Exponent != 0 && !(b.Exponent >= 1) || math.IsInf(b.Exponent, 1):
 		return c, &InputError{"WithRetry", "has an exponent that is not a number of at least 1"}
 	}
-	setDefault(&c.Strategy, RetryBackoff)
-	setDefault(&b.InitialInterval, 500*time.Millisecond)
-	setDefault(&b.MaxInterval, time.Minute)
-	setDefault(&b.Exponent, 1.5)
-	setDefault(&b.MaxElapsedTime, time.Minute)
+	c.Strategy = cmp.Or(c.Strategy, RetryBackoff)
+	b.InitialInterval = cmp.Or(b.InitialInterval, 500*time.Millisecond)
+	b.MaxInterval = cmp.Or(b.MaxInterval, time.Minute)
+	b.Exponent = cmp.Or(b.Exponent, 1.5)
+	b.MaxElapsedTime = cmp.Or(b.MaxElapsedTime, time.Minute)
 	// A copy, for the caller may change its own.
 	c.RetryConnectionErrors = new(c.RetryConnectionErrors == nil || *c.RetryConnectionErrors)
 	return c, nil
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // setRetry sets how the call is retried.

@@ -1,5 +1,5 @@
-// Package addresses checks email addresses, and keeps what a program knows about each of
-// very many of them, in less than 96 bytes an address.
+// Package addresses keeps what a program knows about each of very many email addresses, in
+// less than 96 bytes an address.
 package addresses
 
 import (
@@ -7,25 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode"
 )
-
-// Problem returns what is wrong with an address, such as "has no @"; empty if nothing is.
-// It finds only what most likely is a mistake: what a valid address is, others decide.
-func Problem(address string) string {
-	at := strings.LastIndex(address, "@")
-	isQuoted := strings.HasPrefix(address, `"`)
-	isSpaceOrControl := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
-	switch {
-	case at < 0:
-		return "has no @"
-	case at == 0 || at == len(address)-1:
-		return "has nothing on one side of the @"
-	case !isQuoted && strings.ContainsFunc(address, isSpaceOrControl):
-		return "contains white space or a control character"
-	}
-	return ""
-}
 
 // A Key identifies an address without regard to case.
 type Key [16]byte

@@ -1,7 +1,9 @@
 package async_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"runtime"
 	"testing"
 
@@ -10,21 +12,33 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/async"
 )
 
-func TestGetReturnsTheValue(t *testing.T) {
-	result := <-async.Go(func() int { return 7 })
+func TestGetReturnsWhatTheFunctionDid(t *testing.T) {
+	result := <-async.Go(func() (int, error) { return 7, io.EOF })
 	value, err := result.Get()
-	require.NoError(t, err)
+	require.Equal(t, io.EOF, err)
 	require.Equal(t, 7, value)
 }
 
 func TestGetPanicsAsTheFunctionDid(t *testing.T) {
 	cause := errors.New("a cause")
-	result := <-async.Go(func() int { panic(cause) })
+	result := <-async.Go(func() (int, error) { panic(cause) })
 	require.PanicsWithError(t, "a cause", func() { _, _ = result.Get() })
 }
 
 func TestGetTellsGoexit(t *testing.T) {
-	result := <-async.Go(func() int { runtime.Goexit(); return 7 })
+	result := <-async.Go(func() (int, error) { runtime.Goexit(); return 7, nil })
 	_, err := result.Get()
-	require.EqualError(t, err, "it called runtime.Goexit")
+	require.EqualError(t, err, "a function called runtime.Goexit")
+}
+
+func TestWaitEndsWithTheFunctionOrTheContext(t *testing.T) {
+	value, err := async.Wait(t.Context(), func() (int, error) { return 7, io.EOF })
+	require.Equal(t, io.EOF, err)
+	require.Equal(t, 7, value)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	stop := make(chan int)
+	defer close(stop)
+	_, err = async.Wait(ctx, func() (int, error) { cancel(); return <-stop, nil })
+	require.Equal(t, context.Canceled, err)
 }

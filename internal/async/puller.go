@@ -32,9 +32,9 @@ func NewPuller[T any](values iter.Seq[T]) *Puller[T] {
 // that the iterator called runtime.Goexit; if it panicked, so does Next.
 func (p *Puller[T]) Next(ctx context.Context, d time.Duration) (value T, ok bool, err error) {
 	if p.pending == nil {
-		p.pending = Go(func() (got pulled[T]) {
+		p.pending = Go(func() (got pulled[T], err error) {
 			got.value, got.ok = p.next()
-			return got
+			return got, nil
 		})
 	}
 	timer := time.NewTimer(d)

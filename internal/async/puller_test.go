@@ -68,7 +68,7 @@ func TestPullerWaitsNoLongerThanAsked(t *testing.T) {
 func TestPullerTellsGoexitAndPanics(t *testing.T) {
 	p := async.NewPuller(func(func(int) bool) { runtime.Goexit() })
 	_, ok, err := p.Next(t.Context(), forever)
-	require.EqualError(t, err, "it called runtime.Goexit")
+	require.EqualError(t, err, "a function called runtime.Goexit")
 	require.False(t, ok)
 	require.True(t, p.Ended())
 	p.Close()

@@ -4,7 +4,6 @@ package paging
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"time"
 
@@ -77,21 +76,12 @@ func (l List[P]) Pages(ctx context.Context, offset, size int) iter.Seq2[P, error
 
 // start requests a page after a wait. The function returned waits for the result.
 func (l List[P]) start(ctx context.Context, offset int, wait time.Duration) func() (P, error) {
-	type result struct {
-		page P
-		err  error
-	}
-	done := async.Go(func() (r result) {
+	done := async.Go(func() (P, error) {
 		_ = clock.Sleep(ctx, wait) // an end of ctx ends the request, too
-		r.page, r.err = l.Get(ctx, offset)
-		return r
+		return l.Get(ctx, offset)
 	})
 	return func() (P, error) {
 		ended := <-done
-		r, err := ended.Get()
-		if err != nil {
-			r.err = fmt.Errorf("a page requested ahead: %w", err)
-		}
-		return r.page, r.err
+		return ended.Get()
 	}
 }

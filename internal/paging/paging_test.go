@@ -274,5 +274,5 @@ func TestPagesPanicsInTheLoop(t *testing.T) {
 	for _, err := range l.Pages(t.Context(), 0, 1) {
 		last = err
 	}
-	require.EqualError(t, last, "a page requested ahead: it called runtime.Goexit")
+	require.EqualError(t, last, "a function called runtime.Goexit")
 }

@@ -1,0 +1,131 @@
+package check_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/internal/check"
+)
+
+const (
+	isEmpty   = "is empty"
+	hasSpace  = "contains white space or a control character"
+	isPlain   = "is neither https nor http to a loopback address"
+	isStrange = "contains white space or another character that no key has"
+)
+
+func TestSecretKey(t *testing.T) {
+	for key, want := range map[string]string{
+		"sk_test_dummy":   "",
+		"sk_":             "",
+		"":                isEmpty,
+		"sk_test_dummy\n": isStrange,
+		"sk_test dummy":   isStrange,
+		"sk_tést":         isStrange,
+		"pk_test_dummy":   "is a publishable key (pk_...); a backend needs the secret key (sk_...)",
+		"PK_test_dummy":   "is a publishable key (pk_...); a backend needs the secret key (sk_...)",
+		"dummy":           "does not begin with sk_",
+	} {
+		require.Equal(t, want, check.SecretKey(key), key)
+	}
+}
+
+func TestPathSegment(t *testing.T) {
+	for id, want := range map[string]string{
+		"inv_1":     "",
+		"a.b":       "",
+		"":          isEmpty,
+		"inv 1":     hasSpace,
+		"inv_1\x00": hasSpace,
+		"a/b":       "contains one of / ? # %",
+		"a?b":       "contains one of / ? # %",
+		"a#b":       "contains one of / ? # %",
+		"a%2fb":     "contains one of / ? # %",
+		".":         "consists of dots",
+		"..":        "consists of dots",
+	} {
+		require.Equal(t, want, check.PathSegment(id), id)
+	}
+}
+
+func TestAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"ada@example.com": "", "nobody": "", "": isEmpty, "\t": isEmpty, "\xff@example.com": "is not UTF-8",
+	} {
+		require.Equal(t, want, check.Address(address), address)
+	}
+}
+
+func TestLikelyAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"ada@example.com":                 "",
+		"d@d@example.com":                 "",
+		`"ada lovelace"@example.com`:      "",
+		"":                                "has no @",
+		"nobody":                          "has no @",
+		"nobody@":                         "has nothing on one side of the @",
+		"@example.com":                    "has nothing on one side of the @",
+		"a b@example.com":                 hasSpace,
+		"b@example.com\r":                 hasSpace,
+		"b\u0085@example.com":             hasSpace,
+		" ada@example.com":                hasSpace,
+		"ada@example.com, bo@example.com": hasSpace,
+		"\xff@example.com":                "is not UTF-8",
+	} {
+		require.Equal(t, want, check.LikelyAddress(address), address)
+	}
+}
+
+func TestHeader(t *testing.T) {
+	for _, test := range []struct{ name, value, want string }{
+		{"X-Tenant", "acme\tcorp", ""},
+		{"Clerk-API-Version", "2026-05-12", ""},
+		{"", "a", "has an invalid name"},
+		{"a b", "a", "has an invalid name"},
+		{"a:", "a", "has an invalid name"},
+		{"authorization", "a", "Authorization is reserved"},
+		{"x-idempotency-key", "a", "X-Idempotency-Key is reserved"},
+		{"x-a", "a\r\nb", "X-A has a control character in its value"},
+		{"x-a", "\x7f", "X-A has a control character in its value"},
+	} {
+		require.Equal(t, test.want, check.Header(test.name, test.value), test.name)
+	}
+}
+
+func TestBaseURL(t *testing.T) {
+	for _, test := range []struct{ url, normal, problem string }{
+		{"https://API.example.com/v1//", "https://api.example.com/v1", ""},
+		{"ftp://example.com", "ftp://example.com", ""},
+		{":", "", "is not a URL"},
+		{"https://u:p@example.com", "", "contains credentials"},
+		{"https://example.com?", "", "has a query or a fragment"},
+		{"https://example.com?a", "", "has a query or a fragment"},
+		{"https://example.com#", "", "has a query or a fragment"},
+		{"https:///v1", "", "has no host"},
+		{"", "", "has no host"},
+	} {
+		normal, problem := check.BaseURL(test.url)
+		require.Equal(t, test.normal, normal, test.url)
+		require.Equal(t, test.problem, problem, test.url)
+	}
+}
+
+func TestScheme(t *testing.T) {
+	for _, test := range []struct {
+		url              string
+		loopback, anyone string // with plaintext for loopback addresses, and for any
+	}{
+		{"https://example.com", "", ""},
+		{"http://localhost:80/v1", "", ""},
+		{"http://127.3.2.1", "", ""},
+		{"http://[::ffff:127.0.0.1]", "", ""},
+		{"http://example.com", isPlain, ""},
+		{"http://localhost.example.com", isPlain, ""},
+		{"ftp://localhost", isPlain, isPlain},
+		{":", isPlain, isPlain},
+	} {
+		require.Equal(t, test.loopback, check.Scheme(test.url, false), test.url)
+		require.Equal(t, test.anyone, check.Scheme(test.url, true), test.url)
+	}
+}

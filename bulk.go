@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +67,11 @@ func (b *bulk) result() []Invitation {
 // send creates what is missing.
 func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error) {
 	missing := b.missing()
-	body := joinBulk(b.bodies, missing)
+	var bodies [][]byte
+	for _, index := range missing {
+		bodies = append(bodies, b.bodies[index])
+	}
+	body := slices.Concat([]byte("["), bytes.Join(bodies, []byte(",")), []byte("]"))
 	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk", body: body}
 	invs, meta, err := do(ctx, c, r, func(body []byte) ([]Invitation, error) {
 		invs, err := decodeInvitations(body)

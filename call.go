@@ -107,10 +107,8 @@ func configure[O comparable](c *call, opts []O, apply func(O, *callConfig) error
 	if len(opts) == 0 {
 		return nil
 	}
-	if err := applyAll(opts, func(o O) error { return apply(o, &c.callConfig) }); err != nil {
-		return invalid(c.operation, err)
-	}
-	return c.configured()
+	err := applyAll(opts, func(o O) error { return apply(o, &c.callConfig) })
+	return c.configured(err)
 }
 
 // runCall starts a call with the caller's options, makes its requests with f, and ends it.
@@ -123,11 +121,11 @@ func runCall[T any](s *InvitationsService, op Operation, opts []CallOption, f fu
 	return result, c.finish(meta, err)
 }
 
-// configured is called when options have changed the call's configuration.
-func (c *call) configured() error {
+// configured is called when options have changed the call's configuration, or failed to.
+func (c *call) configured(err error) error {
 	c.restart()
-	if problem := check.Scheme(c.baseURL, c.allowHTTP); problem != "" {
-		return invalid(c.operation, &InputError{"WithBaseURL", problem})
+	if err = cmp.Or(err, c.checkBaseURL()); err != nil {
+		return invalid(c.operation, err)
 	}
 	return nil
 }

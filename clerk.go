@@ -104,7 +104,6 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 		if problem := check.SecretKey(secretKey); problem != "" {
 			return nil, invalid("", &InputError{"secret key", problem})
 		}
-		cfg.staticKey = secretKey
 		cfg.setHeader("Authorization", "Bearer "+secretKey)
 	}
 	return newClient(cfg, opts)
@@ -120,11 +119,11 @@ func newClient(cfg clientConfig, opts []Option) (*Client, error) {
 	if err := applyAll(opts, func(o Option) error { return o.applyToClient(&cfg) }); err != nil {
 		return nil, invalid("", err)
 	}
-	if cfg.staticKey == "" && cfg.keyProvider == nil {
+	if cfg.keyProvider == nil && cfg.header["Authorization"] == nil {
 		return nil, invalid("", &InputError{Field: "secret key", Problem: "is empty"})
 	}
-	if problem := check.Scheme(cfg.baseURL, cfg.allowHTTP); problem != "" {
-		return nil, invalid("", &InputError{"WithBaseURL", problem})
+	if err := cfg.checkBaseURL(); err != nil {
+		return nil, invalid("", err)
 	}
 	cfg.transport = transport.New(transport.Config{
 		HTTP: cfg.http, MaxBytes: cfg.maxResponseBytes, Refusal: parseErrors, IsDocumented: isDocumented, Logger: cfg.logger,

@@ -55,16 +55,13 @@ func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[Cr
 
 func (s *InvitationsService) beginCreateAll(requests iter.Seq[CreateInvitationRequest], opts []CreateAllOption) (*call, createAllConfig, error) {
 	c := s.begin("")
-	cfg := createAllConfig{callConfig: c.callConfig, budget: defaultBudget, sourceError: func() error { return nil }}
-	if err := applyAll(opts, func(o CreateAllOption) error { return o.applyToCreateAll(&cfg) }); err != nil {
-		return nil, cfg, invalid("", err)
+	cfg := createAllConfig{callConfig: &c.callConfig, budget: defaultBudget, sourceError: func() error { return nil }}
+	err := applyAll(opts, func(o CreateAllOption) error { return o.applyToCreateAll(&cfg) })
+	if err == nil && requests == nil {
+		err = &InputError{"requests", "is nil"}
 	}
-	if requests == nil {
-		return nil, cfg, invalid("", &InputError{"requests", "is nil"})
-	}
-	c.callConfig = cfg.callConfig
 	c.retry.Strategy, c.retry.RetryConnectionErrors, c.keepLimits = RetryBackoff, new(true), true
-	return c, cfg, c.configured()
+	return c, cfg, c.configured(err)
 }
 
 // A CreateResult is the result of one request to CreateAll. Formatted by package fmt or
@@ -177,7 +174,7 @@ var defaultBudget = Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}
 
 // createAllConfig is the configuration of one run of CreateAll.
 type createAllConfig struct {
-	callConfig
+	*callConfig
 
 	budget      Budget
 	skipSince   time.Time

@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,15 +161,8 @@ func (r *run) pull(ctx context.Context, wait time.Duration) error {
 // expires_in_days are from Clerk's OpenAPI document.
 func encodeItem(req CreateInvitationRequest) ([]byte, error) {
 	body, err := req.encode()
-	problem := check.LikelyAddress(req.EmailAddress)
-	switch {
-	case err != nil:
-	case problem != "":
-		err = &InputError{"email_address", problem}
-	case req.ExpiresInDays < 0 || req.ExpiresInDays > 365:
-		err = &InputError{"expires_in_days", "is not from 1 to 365"}
-	}
-	return body, err
+	return body, cmp.Or(err, inputError("email_address", check.LikelyAddress(req.EmailAddress)),
+		inputError("expires_in_days", check.Between(req.ExpiresInDays, 1, 365)))
 }
 
 // enqueue queues an item, or reports it if its address is known.

@@ -186,6 +186,6 @@ func (r *run) backOff(failure error, failedAt time.Time) {
 		return
 	}
 	asked := min(meta.RetryAfter, 2*r.config.budget.Window) - time.Since(failedAt)
-	wait := max(asked, r.call.retry.Backoff.wait(r.queue.Streak()))
+	wait := max(asked, r.call.backoff(r.queue.Streak()))
 	r.pause, r.cause = time.Now().Add(wait), failure
 }

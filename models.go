@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -56,20 +57,11 @@ func (i Invitation) DecodePublicMetadata(v any) error {
 		return nil
 	}
 	if err := json.Unmarshal(i.PublicMetadata, v); err != nil {
-		return &metadataError{fmt.Sprintf("clerk: public_metadata of invitation %s does not fit into %T", i.ID, v), err}
+		// The text of err can contain values.
+		return redact.Error(fmt.Sprintf("clerk: public_metadata of invitation %s does not fit into %T", i.ID, v), err)
 	}
 	return nil
 }
-
-// A metadataError has a text without the metadata's values, which the texts of
-// encoding/json can contain.
-type metadataError struct {
-	text  string
-	cause error
-}
-
-func (e *metadataError) Error() string { return e.text }
-func (e *metadataError) Unwrap() error { return e.cause }
 
 // String returns the invitation without its ticket URL, address and metadata.
 func (i Invitation) String() string {
@@ -184,18 +176,6 @@ func (r CreateInvitationRequest) encode() ([]byte, error) {
 	return body, nil
 }
 
-// joinBulk returns the JSON array of some of the encoded requests.
-func joinBulk(bodies [][]byte, indices []int) []byte {
-	array := []byte("[")
-	for i, index := range indices {
-		if i > 0 {
-			array = append(array, ',')
-		}
-		array = append(array, bodies[index]...)
-	}
-	return append(array, ']')
-}
-
 // A TemplateSlug names the template of an invitation's email.
 type TemplateSlug string
 
@@ -242,13 +222,7 @@ func (r ListInvitationsRequest) LogValue() slog.Value {
 }
 
 func (r ListInvitationsRequest) check() error {
-	switch {
-	case r.Limit < 0:
-		return &InputError{"limit", "is negative"}
-	case r.Offset < 0:
-		return &InputError{"offset", "is negative"}
-	}
-	return nil
+	return cmp.Or(inputError("limit", check.NotNegative(r.Limit)), inputError("offset", check.NotNegative(r.Offset)))
 }
 
 func (r ListInvitationsRequest) values() url.Values {

@@ -48,7 +48,6 @@ type clientConfig struct {
 
 	http             *http.Client // of the caller, or the library's own
 	transport        *transport.Client
-	staticKey        string                                // empty if there is a keyProvider
 	keyProvider      func(context.Context) (string, error) // nil for none
 	maxResponseBytes int64
 	logger           *slog.Logger // nil for none
@@ -86,7 +85,7 @@ func (o clientOption) applyToClient(c *clientConfig) error          { return o(c
 func (o sharedOption) applyToClient(c *clientConfig) error          { return o(&c.callConfig) }
 func (o sharedOption) applyToCall(c *callConfig) error              { return o(c) }
 func (o sharedOption) applyToAll(c *callConfig) error               { return o(c) }
-func (o sharedOption) applyToCreateAll(c *createAllConfig) error    { return o(&c.callConfig) }
+func (o sharedOption) applyToCreateAll(c *createAllConfig) error    { return o(c.callConfig) }
 func (o callOption) applyToCall(c *callConfig) error                { return o(c) }
 func (o callOption) applyToAll(c *callConfig) error                 { return o(c) }
 func (o allOption) applyToAll(c *callConfig) error                  { return o(c) }
@@ -121,11 +120,8 @@ func WithRetry(retry RetryConfig) SharedOption {
 // until MaxElapsedTime.
 func WithAttemptTimeout(timeout time.Duration) SharedOption {
 	return sharedOption(func(c *callConfig) error {
-		if timeout <= 0 {
-			return &InputError{"WithAttemptTimeout", "is not positive"}
-		}
 		c.attemptTimeout = timeout
-		return nil
+		return inputError("WithAttemptTimeout", check.Positive(timeout))
 	})
 }
 
@@ -167,6 +163,11 @@ func WithInsecurePlaintextHTTP() Option {
 		c.allowHTTP = true
 		return nil
 	})
+}
+
+// checkBaseURL is called when all options are applied.
+func (c *callConfig) checkBaseURL() error {
+	return inputError("WithBaseURL", check.Scheme(c.baseURL, c.allowHTTP))
 }
 
 // WithHTTPClient sends requests through the transport and the cookie jar of client,
@@ -213,7 +214,6 @@ func WithSecretKeyFunc(provider func(ctx context.Context) (string, error)) Optio
 		if provider == nil {
 			return &InputError{"WithSecretKeyFunc", "is nil"}
 		}
-		c.staticKey = ""
 		c.keyProvider = provider
 		return nil
 	})
@@ -235,11 +235,8 @@ func WithAppName(name string) Option {
 // is an error. The default is 32 MiB.
 func WithMaxResponseBytes(n int64) Option {
 	return clientOption(func(c *clientConfig) error {
-		if n <= 0 {
-			return &InputError{"WithMaxResponseBytes", "is not positive"}
-		}
 		c.maxResponseBytes = n
-		return nil
+		return inputError("WithMaxResponseBytes", check.Positive(n))
 	})
 }
 

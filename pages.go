@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 	"github.com/clerk-invitations/clerk-go/internal/paging"
 )
@@ -59,11 +60,8 @@ func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest
 // instance (sk_test_...): nine tenths of Clerk's limit (its "Rate limits" page).
 func WithPrefetch(pages int) AllOption {
 	return allOption(func(c *callConfig) error {
-		if pages < 0 {
-			return &InputError{"WithPrefetch", "is negative"}
-		}
 		c.prefetch = pages
-		return nil
+		return inputError("WithPrefetch", check.NotNegative(pages))
 	})
 }
 
@@ -121,12 +119,9 @@ func (c call) list(req ListInvitationsRequest) paging.List[page] {
 		got.list, got.meta, err = listPage(ctx, &c, req)
 		return got, err
 	}
-	production, development := limiter.New(900, 10*time.Second), limiter.New(90, 10*time.Second)
+	limiters := map[bool]*limiter.Limiter{true: limiter.New(90, 10*time.Second), false: limiter.New(900, 10*time.Second)}
 	l.Wait = func(last page) time.Duration {
-		ahead, now := production, time.Now()
-		if last.meta.isDevelopment {
-			ahead = development
-		}
+		ahead, now := limiters[last.meta.isDevelopment], time.Now()
 		wait := ahead.Wait(now)
 		ahead.Count(now.Add(wait))
 		return wait

@@ -28,21 +28,17 @@ const (
 	lookupTimeout = 3 * time.Second
 )
 
-// A write is an operation whose outcome can be looked up. Also a refusal is, if it may
-// have been carried out in part: once or, if it duplicates, until a part would show.
+// A write is an operation whose outcome can be looked up.
 type write[T any] struct {
-	send       sender[T]   // makes the request, or the part of it that is still missing
-	find       finder[T]   // looks up what the call's requests have done
-	ownRefusal error       // whose reason may be an earlier request of the same call
-	duplicates bool        // Clerk would carry out a retry a second time
-	inParts    bool        // a refused request may have been carried out in part
-	mayRetry   func() bool // is asked before a retry; nil means always
+	send       sender[T]                                                 // of what is still missing
+	find       func(context.Context, *lookup) (T, decide.Finding, error) // what the call's requests have done
+	ownRefusal error                                                     // whose reason may be an earlier request of the call
+	duplicates bool                                                      // Clerk would carry out a retry a second time
+	inParts    bool                                                      // a refused request may have been carried out in part
+	mayRetry   func() bool                                               // is asked before a retry; nil means always
 }
 
-type (
-	sender[T any] func(context.Context, *call) (T, callMeta, error)
-	finder[T any] func(context.Context, *lookup) (T, decide.Finding, error)
-)
+type sender[T any] func(context.Context, *call) (T, callMeta, error)
 
 // An ambiguity is the state of a write whose outcome is unknown.
 type ambiguity struct {
@@ -165,13 +161,13 @@ func (r *reconciliation[T]) lookUp(ctx context.Context) (T, *lookup) {
 
 // waits returns how long to wait before another lookup, and before a retry of the write.
 func (r *reconciliation[T]) waits(l *lookup) (lookup, write time.Duration) {
-	since, backoff := time.Since(r.ambiguity.failedAt), r.call.retry.Backoff
+	since := time.Since(r.ambiguity.failedAt)
 	var asked time.Duration // by Retry-After; that of a 429 is about other requests
 	if r.meta.StatusCode != http.StatusTooManyRequests {
 		asked = r.meta.RetryAfter - since
 	}
-	write = max(0, asked, backoff.wait(r.ambiguity.writes)-since)
-	lookup = backoff.wait(r.lookups)
+	write = max(0, asked, r.call.backoff(r.ambiguity.writes)-since)
+	lookup = r.call.backoff(r.lookups)
 	if rest := r.ambiguity.grace() - since; rest > 0 {
 		lookup = min(lookup, rest) // the lookup that decides comes without delay
 	}

@@ -42,15 +42,13 @@ func TestGraceIsLongerAfterATimeout(t *testing.T) {
 }
 
 func TestLookupsComeOftenAgainAfterEachRequest(t *testing.T) {
-	retry, err := RetryConfig{}.withDefaults()
-	require.NoError(t, err)
 	r := &reconciliation[int]{call: &call{}, ambiguity: &ambiguity{}, lookups: 20}
-	r.call.retry = retry
+	require.NoError(t, r.call.setRetry(RetryConfig{}))
 	r.record(callMeta{}, &SDKError{class: transport.Ambiguous})
 	require.Equal(t, 1, r.ambiguity.writes)
 	for range 100 { // the waits are random
 		wait, _ := r.waits(&lookup{})
-		require.LessOrEqual(t, wait, retry.Backoff.InitialInterval)
+		require.LessOrEqual(t, wait, r.call.retry.Backoff.InitialInterval)
 	}
 }
 

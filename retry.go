@@ -58,57 +58,42 @@ type BackoffStrategy struct {
 	MaxElapsedTime time.Duration
 }
 
-// withDefaults sets zero fields, and rejects invalid ones.
-func (c RetryConfig) withDefaults() (RetryConfig, error) {
-	b := &c.Backoff
+// setRetry sets how the call is retried, with defaults for zero fields.
+func (c *callConfig) setRetry(retry RetryConfig) error {
+	b := &retry.Backoff
 	switch {
-	case c.Strategy != "" && c.Strategy != RetryBackoff && c.Strategy != RetryNone:
-		return c, &InputError{"WithRetry", "has an unknown strategy"}
+	case retry.Strategy != "" && retry.Strategy != RetryBackoff && retry.Strategy != RetryNone:
+		return &InputError{"WithRetry", "has an unknown strategy"}
 	case b.InitialInterval < 0 || b.MaxInterval < 0 || b.MaxElapsedTime < 0:
-		return c, &InputError{"WithRetry", "has a negative duration"}
+		return &InputError{"WithRetry", "has a negative duration"}
 	case b.Exponent != 0 && !(b.Exponent >= 1) || math.IsInf(b.Exponent, 1):
-		return c, &InputError{"WithRetry", "has an exponent that is not a number of at least 1"}
+		return &InputError{"WithRetry", "has an exponent that is not a number of at least 1"}
 	}
-	c.Strategy = cmp.Or(c.Strategy, RetryBackoff)
+	retry.Strategy = cmp.Or(retry.Strategy, RetryBackoff)
 	b.InitialInterval = cmp.Or(b.InitialInterval, 500*time.Millisecond)
 	b.MaxInterval = cmp.Or(b.MaxInterval, time.Minute)
 	b.Exponent = cmp.Or(b.Exponent, 1.5)
 	b.MaxElapsedTime = cmp.Or(b.MaxElapsedTime, time.Minute)
 	// A copy, for the caller may change its own.
-	c.RetryConnectionErrors = new(c.RetryConnectionErrors == nil || *c.RetryConnectionErrors)
-	return c, nil
+	retry.RetryConnectionErrors = new(retry.RetryConnectionErrors == nil || *retry.RetryConnectionErrors)
+	c.retry, c.backoff = retry, b.wait
+	return nil
 }
 
-// setRetry sets how the call is retried.
-func (c *callConfig) setRetry(retry RetryConfig) (err error) {
-	c.retry, err = retry.withDefaults()
-	c.backoff = c.retry.Backoff.wait
-	return err
-}
-
-// interval returns the longest wait after an attempt, counted from 1.
-func (b BackoffStrategy) interval(attempt int) time.Duration {
-	grown := float64(b.InitialInterval) * math.Pow(b.Exponent, float64(attempt-1))
-	if grown < float64(b.MaxInterval) {
-		return time.Duration(grown)
+// wait returns how long to wait after an attempt, counted from 1, with full jitter.
+func (b *BackoffStrategy) wait(attempt int) time.Duration {
+	interval := b.MaxInterval
+	if grown := float64(b.InitialInterval) * math.Pow(b.Exponent, float64(attempt-1)); grown < float64(interval) {
+		interval = time.Duration(grown)
 	}
-	return b.MaxInterval
-}
-
-// wait returns how long to wait after an attempt, with full jitter.
-func (b BackoffStrategy) wait(attempt int) time.Duration {
-	return 1 + rand.N(max(1, b.interval(attempt))) //nolint:gosec // jitter is no secret
+	return 1 + rand.N(max(1, interval)) //nolint:gosec // jitter is no secret
 }
 
 // attemptLimit is how long an attempt may take.
 func (c *call) attemptLimit(isWrite bool) time.Duration {
-	limit := c.attemptTimeout
-	switch {
-	case limit > 0:
-	case isWrite && c.retry.Strategy != RetryNone:
+	limit := cmp.Or(c.attemptTimeout, defaultAttemptTimeout)
+	if c.attemptTimeout == 0 && isWrite && c.retry.Strategy != RetryNone {
 		limit = defaultWriteTimeout
-	default:
-		limit = defaultAttemptTimeout
 	}
 	if c.lookup {
 		limit = min(limit, lookupTimeout)

@@ -3,10 +3,12 @@
 package check
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -129,4 +131,28 @@ func Scheme(baseURL string, plaintext bool) string {
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
+}
+
+// NotNegative checks that a number is 0 or more.
+func NotNegative[N int | int64 | time.Duration](n N) string {
+	if n < 0 {
+		return "is negative"
+	}
+	return ""
+}
+
+// Between checks that a number is in a range, or 0 for none.
+func Between(n, least, most int) string {
+	if n != 0 && (n < least || n > most) {
+		return fmt.Sprintf("is not from %d to %d", least, most)
+	}
+	return ""
+}
+
+// Positive checks that a number is more than 0.
+func Positive[N int | int64 | time.Duration](n N) string {
+	if n <= 0 {
+		return "is not positive"
+	}
+	return ""
 }

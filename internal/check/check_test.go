@@ -129,3 +129,12 @@ func TestScheme(t *testing.T) {
 		require.Equal(t, test.anyone, check.Scheme(test.url, true), test.url)
 	}
 }
+
+func TestNumbers(t *testing.T) {
+	for n, want := range map[int][2]string{-1: {"is negative", "is not positive"}, 0: {"", "is not positive"}, 1: {}} {
+		require.Equal(t, want, [2]string{check.NotNegative(n), check.Positive(n)}, n)
+	}
+	for n, want := range map[int]string{-1: "is not from 2 to 4", 0: "", 1: "is not from 2 to 4", 2: "", 4: "", 5: "is not from 2 to 4"} {
+		require.Equal(t, want, check.Between(n, 2, 4), n)
+	}
+}

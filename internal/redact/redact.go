@@ -45,3 +45,14 @@ func Line(text string) string {
 	}
 	return line
 }
+
+// Error returns an error that has a text of its own in place of its cause's.
+func Error(text string, cause error) error { return &textError{text, cause} }
+
+type textError struct {
+	text  string
+	cause error
+}
+
+func (e *textError) Error() string { return e.text }
+func (e *textError) Unwrap() error { return e.cause }

@@ -1,6 +1,7 @@
 package redact_test
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -26,4 +27,10 @@ func TestLineLeavesOutWhatMayBeSecret(t *testing.T) {
 
 func TestLineIsNotTooLong(t *testing.T) {
 	require.Equal(t, strings.Repeat("word ", 60)+"...", redact.Line(strings.Repeat("word ", 200)))
+}
+
+func TestErrorHidesTheTextOfItsCause(t *testing.T) {
+	err := redact.Error("unreadable", io.EOF)
+	require.EqualError(t, err, "unreadable")
+	require.ErrorIs(t, err, io.EOF)
 }

@@ -124,10 +124,7 @@ func runCall[T any](s *InvitationsService, op Operation, opts []CallOption, f fu
 // configured is called when options have changed the call's configuration, or failed to.
 func (c *call) configured(err error) error {
 	c.restart()
-	if err = cmp.Or(err, c.checkBaseURL()); err != nil {
-		return invalid(c.operation, err)
-	}
-	return nil
+	return cmp.Or(err, c.checkBaseURL())
 }
 
 // finish ends the call: its error and the caller's meta cover all of its requests.
@@ -136,8 +133,11 @@ func (c *call) finish(meta callMeta, err error) error {
 		return nil
 	}
 	m := &meta.ResponseMeta
-	if own := metaOf(err); own != nil {
-		m = own
+	if err != nil {
+		if metaOf(err) == nil { // an InputError
+			err = invalid(c.operation, err)
+		}
+		m = metaOf(err)
 	}
 	m.Operation, m.Attempts, m.Duration = c.operation, c.attempts, time.Since(c.started)
 	if c.response != nil {

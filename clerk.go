@@ -52,6 +52,7 @@
 package clerk
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 
@@ -116,13 +117,11 @@ func (c *Client) With(opts ...Option) (*Client, error) {
 }
 
 func newClient(cfg clientConfig, opts []Option) (*Client, error) {
-	if err := applyAll(opts, func(o Option) error { return o.applyToClient(&cfg) }); err != nil {
-		return nil, invalid("", err)
+	err := applyAll(opts, func(o Option) error { return o.applyToClient(&cfg) })
+	if err == nil && cfg.keyProvider == nil && cfg.header["Authorization"] == nil {
+		err = &InputError{"secret key", "is empty"}
 	}
-	if cfg.keyProvider == nil && cfg.header["Authorization"] == nil {
-		return nil, invalid("", &InputError{Field: "secret key", Problem: "is empty"})
-	}
-	if err := cfg.checkBaseURL(); err != nil {
+	if err = cmp.Or(err, cfg.checkBaseURL()); err != nil {
 		return nil, invalid("", err)
 	}
 	cfg.transport = transport.New(transport.Config{

@@ -43,7 +43,7 @@ func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[Cr
 	c, cfg, err := s.beginCreateAll(requests, opts)
 	return func(yield func(CreateResult, error) bool) {
 		if err != nil {
-			yield(CreateResult{}, err)
+			yield(CreateResult{}, invalid("", err))
 			return
 		}
 		r := newRun(c, cfg, requests, yield)

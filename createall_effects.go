@@ -25,7 +25,8 @@ func effectOf(failure error) (effect, Outcome) {
 	class := classOf(failure)
 	meta, _ := MetaFromError(failure)
 	_, isReadable := errors.AsType[*ClerkErrors](failure)
-	isAboutItems := slices.Contains(aboutItems, meta.StatusCode)
+	isAboutItems := slices.Contains( // also without Clerk's envelope
+		[]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, meta.StatusCode)
 	isExplained := isReadable && isAboutItems || hasCode(failure, CodeNotAllowedAccess)
 	passes := meta.StatusCode == http.StatusTooManyRequests || errors.Is(failure, transport.ErrCutOff) ||
 		hasCode(failure, CodeConflict, CodeResourceLocked)
@@ -65,10 +66,6 @@ func lookupEnds(failure error) error {
 var instanceCodes = []ErrorCode{
 	CodeAPIVersionInvalid, CodeDevMonthlyEmailLimitExceeded, CodeInvitationsNotSupported, CodeQuotaExceeded, CodeUserQuotaExceeded,
 }
-
-// aboutItems are the statuses that are about what was sent, also without Clerk's
-// envelope.
-var aboutItems = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
 
 // named returns the addresses that a refusal names, and the outcome of each.
 func named(refusal error) map[addresses.Key]Outcome {

@@ -93,7 +93,7 @@ func (r *run) findInvitation(ctx context.Context, it *item, refusal error) Creat
 	if !since.IsZero() {
 		c := r.newCall()
 		c.deadline = c.started.Add(2 * graceTime)
-		w := creation(&it.request, it.body, nil, "")
+		w := creation(&it.request, it.body)
 		w.mayRetry = func() bool { return false }
 		inv, _, err := reconcile(ctx, c, w, &ambiguity{firstSent: since, failedAt: time.Now(), failure: refusal})
 		if err == nil {

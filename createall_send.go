@@ -64,7 +64,7 @@ func (r *run) write(ctx context.Context, b batch, mayRetry func() bool) (map[int
 	}
 	if b.Single {
 		it := &b.Items[0].Value
-		inv, _, err := reconcile(ctx, c, counted(creation(&it.request, it.body, nil, ""), r.creates, mayRetry), &last)
+		inv, _, err := reconcile(ctx, c, counted(creation(&it.request, it.body), r.creates, mayRetry), &last)
 		if err == nil {
 			created[0] = *inv
 		}

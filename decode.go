@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -16,11 +17,7 @@ var (
 // decodeInvitation reads one invitation.
 func decodeInvitation(body []byte) (*Invitation, error) {
 	var inv Invitation
-	err := jsonbody.Unmarshal(body, &inv)
-	if err == nil {
-		err = hasID(&inv)
-	}
-	if err != nil {
+	if err := cmp.Or(jsonbody.Unmarshal(body, &inv), hasID(&inv)); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoInvitation, err)
 	}
 	return &inv, nil

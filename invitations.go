@@ -48,16 +48,19 @@ func (s InvitationsService) Format(f fmt.State, _ rune) {
 func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
 	return runCall(s, OperationCreate, opts, func(c *call) (*Invitation, callMeta, error) {
 		body, err := req.encode()
-		return reconcile(ctx, c, creation(&req, body, err, ""), nil)
+		if err != nil {
+			return nil, callMeta{}, err
+		}
+		return reconcile(ctx, c, creation(&req, body), nil)
 	})
 }
 
-// creation is the write that creates one invitation, next to an older one that is known.
-func creation(req *CreateInvitationRequest, body []byte, invalid error, older string) write[*Invitation] {
+// creation is the write that creates one invitation; body is the request's JSON.
+func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 	address := req.EmailAddress
 	return write[*Invitation]{
 		send: func(ctx context.Context, c *call) (*Invitation, callMeta, error) {
-			r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations", body: body, err: invalid}
+			r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations", body: body}
 			inv, meta, err := do(ctx, c, r, func(body []byte) (*Invitation, error) {
 				inv, err := decodeInvitation(body)
 				if err == nil && isOther(inv.EmailAddress, address) {
@@ -71,7 +74,7 @@ func creation(req *CreateInvitationRequest, body []byte, invalid error, older st
 			return inv, meta, err
 		},
 		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
-			return l.created(ctx, address, older)
+			return l.created(ctx, address, "")
 		},
 		ownRefusal: ErrDuplicateInvitation,
 		duplicates: req.IgnoreExisting,
@@ -102,7 +105,7 @@ func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvita
 	return runCall(s, OperationBulkCreate, opts, func(c *call) ([]Invitation, callMeta, error) {
 		b, err := newBulk(reqs)
 		if err != nil {
-			return nil, callMeta{}, invalid(OperationBulkCreate, err)
+			return nil, callMeta{}, err
 		}
 		invs, meta, err := reconcile(ctx, c, b.creation(), nil)
 		return invs, meta, b.partly(err)
@@ -178,7 +181,7 @@ func deletion(id string) write[*DeletedObject] {
 func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
 	return runCall(s, OperationList, opts, func(c *call) (*Invitation, callMeta, error) {
 		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {
-			return nil, callMeta{}, invalid(OperationList, err)
+			return nil, callMeta{}, err
 		}
 		return c.get(ctx, invitationID)
 	})
@@ -199,8 +202,8 @@ func (c *call) get(ctx context.Context, id string) (inv *Invitation, meta callMe
 // the error is [ErrNotFound].
 func (s *InvitationsService) FindPending(ctx context.Context, emailAddress string, opts ...CallOption) (*Invitation, error) {
 	return runCall(s, OperationList, opts, func(c *call) (*Invitation, callMeta, error) {
-		if problem := check.Address(emailAddress); problem != "" {
-			return nil, callMeta{}, invalid(OperationList, &InputError{"email_address", problem})
+		if err := inputError("email_address", check.Address(emailAddress)); err != nil {
+			return nil, callMeta{}, err
 		}
 		pending := ListInvitationsRequest{Query: emailAddress, Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
 		return c.find(ctx, pending, func(inv Invitation) bool {
@@ -241,7 +244,7 @@ func (s *InvitationsService) Resend(ctx context.Context, invitationID string, re
 		probe.EmailAddress = cmp.Or(req.EmailAddress, "of the old invitation")
 		_, err := probe.encode()
 		if err := cmp.Or(inputError("invitation_id", check.PathSegment(invitationID)), err); err != nil {
-			return nil, callMeta{}, invalid(OperationCreate, err)
+			return nil, callMeta{}, err
 		}
 		return c.resend(ctx, invitationID, req)
 	})
@@ -255,11 +258,16 @@ func (c *call) resend(ctx context.Context, id string, req CreateInvitationReques
 	if old.Status == InvitationStatusAccepted {
 		return nil, meta, &SDKError{ResponseMeta: meta.ResponseMeta, Message: "the invitation is already accepted", Err: ErrAlreadyAccepted}
 	}
-	if req, err = likeOld(req, old); err != nil {
-		return nil, meta, invalid(OperationCreate, err)
+	req, err = likeOld(req, old)
+	body, invalid := req.encode()
+	if err = cmp.Or(err, invalid); err != nil {
+		return nil, meta, err
 	}
-	body, err := req.encode()
-	inv, meta, err := reconcile(ctx, c, creation(&req, body, err, old.ID), nil)
+	w := creation(&req, body)
+	w.find = func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
+		return l.created(ctx, req.EmailAddress, id)
+	}
+	inv, meta, err := reconcile(ctx, c, w, nil)
 	if err != nil || old.Status != InvitationStatusPending {
 		return inv, meta, err
 	}

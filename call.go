@@ -187,6 +187,38 @@ func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, 
 	return value, meta, nil
 }
 
+// attemptLimit is how long an attempt may take.
+func (c *call) attemptLimit(isWrite bool) time.Duration {
+	limit := cmp.Or(c.attemptTimeout, defaultAttemptTimeout)
+	if c.attemptTimeout == 0 && isWrite && c.retry.Strategy != RetryNone {
+		limit = defaultWriteTimeout
+	}
+	if c.lookup {
+		limit = min(limit, lookupTimeout)
+	}
+	if t := c.client.http.Timeout; t > 0 {
+		limit = min(limit, t)
+	}
+	return limit
+}
+
+// policy says how the requests of the call are retried. A write that is looked up
+// afterwards uses at most two thirds of the time until the caller's deadline and, unless
+// WithAttemptTimeout is given, until MaxElapsedTime.
+func (c *call) policy(isWrite bool) transport.Policy {
+	retry := c.retry.Strategy != RetryNone
+	return transport.Policy{
+		Retry:                 retry,
+		RetryConnectionErrors: *c.retry.RetryConnectionErrors,
+		RetryRateLimits:       !c.keepLimits,
+		LeaveTime:             retry && isWrite,
+		LeaveCallTime:         retry && isWrite && c.attemptTimeout == 0,
+		Backoff:               c.backoff,
+		AttemptTimeout:        c.attemptLimit(isWrite),
+		Deadline:              c.deadline,
+	}
+}
+
 // count adds a request to those of the call.
 func (c *call) count(m callMeta) {
 	c.attempts += m.Attempts

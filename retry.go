@@ -5,8 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
-
-	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // A RetryConfig says how a call is retried. The zero RetryConfig is the default.
@@ -87,36 +85,4 @@ func (b *BackoffStrategy) wait(attempt int) time.Duration {
 		interval = time.Duration(grown)
 	}
 	return 1 + rand.N(max(1, interval)) //nolint:gosec // jitter is no secret
-}
-
-// attemptLimit is how long an attempt may take.
-func (c *call) attemptLimit(isWrite bool) time.Duration {
-	limit := cmp.Or(c.attemptTimeout, defaultAttemptTimeout)
-	if c.attemptTimeout == 0 && isWrite && c.retry.Strategy != RetryNone {
-		limit = defaultWriteTimeout
-	}
-	if c.lookup {
-		limit = min(limit, lookupTimeout)
-	}
-	if t := c.client.http.Timeout; t > 0 {
-		limit = min(limit, t)
-	}
-	return limit
-}
-
-// policy says how the requests of the call are retried. A write that is looked up
-// afterwards uses at most two thirds of the time until the caller's deadline and, unless
-// WithAttemptTimeout is given, until MaxElapsedTime.
-func (c *call) policy(isWrite bool) transport.Policy {
-	retry := c.retry.Strategy != RetryNone
-	return transport.Policy{
-		Retry:                 retry,
-		RetryConnectionErrors: *c.retry.RetryConnectionErrors,
-		RetryRateLimits:       !c.keepLimits,
-		LeaveTime:             retry && isWrite,
-		LeaveCallTime:         retry && isWrite && c.attemptTimeout == 0,
-		Backoff:               c.backoff,
-		AttemptTimeout:        c.attemptLimit(isWrite),
-		Deadline:              c.deadline,
-	}
 }

@@ -73,7 +73,7 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *call
 	req.Limit = cmp.Or(req.Limit, MaxListLimit)
 	req.OrderBy = cmp.Or(req.OrderBy, OrderByCreatedAt)
 	return func(yield func([]Invitation, error) bool) {
-		previous := map[string]bool{}
+		previous, total := map[string]bool{}, -1
 		for got, err := range c.list(req).Pages(ctx, req.Offset, req.Limit) {
 			*last = got.meta
 			c.count(got.meta)
@@ -87,10 +87,10 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *call
 				current[inv.ID] = true
 				return known
 			})
-			if len(invs) == 0 || !yield(invs, nil) {
+			if len(invs) == 0 && got.list.TotalCount <= total || len(invs) > 0 && !yield(invs, nil) {
 				return
 			}
-			previous = current
+			previous, total = current, got.list.TotalCount
 		}
 	}
 }

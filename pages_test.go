@@ -88,6 +88,22 @@ func TestAllYieldsAnInvitationOnceIfAPageRepeatsIt(t *testing.T) {
 	require.Equal(t, "inv_1", got[1].ID)
 }
 
+// TestAllContinuesAfterAPageOfRepeats has others create as many invitations as fit on a
+// page, newest first.
+func TestAllContinuesAfterAPageOfRepeats(t *testing.T) {
+	have := []string{"inv_4", "inv_3", "inv_2", "inv_1"}
+	server := &listing{ids: func() []string { return have }}
+	var got []string
+	for inv, err := range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 2, OrderBy: clerk.OrderByCreatedAtDesc}) {
+		require.NoError(t, err)
+		if got = append(got, inv.ID); len(got) == 2 {
+			have = append([]string{"inv_6", "inv_5"}, have...)
+		}
+	}
+	require.Equal(t, []string{"inv_4", "inv_3", "inv_2", "inv_1"}, got)
+	require.Len(t, server.queries, 3)
+}
+
 // TestAllGivesEachPageAllOfTheTime has a loop that takes longer than MaxElapsedTime. All
 // pages of FindPending have to be found within it.
 func TestAllGivesEachPageAllOfTheTime(t *testing.T) {

@@ -244,6 +244,21 @@ func TestRetryConnectionErrorsOffStillLooksUp(t *testing.T) {
 	})
 }
 
+// TestLookupsContinueWhereNoRetryIsPermitted has Clerk list the invitation late.
+func TestLookupsContinueWhereNoRetryIsPermitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+		late := lagging(l.fake, 3*time.Second)
+		client, err := l.client.With(clerk.WithHTTPClient(&http.Client{Transport: late}))
+		require.NoError(t, err)
+		off := clerk.WithRetry(clerk.RetryConfig{RetryConnectionErrors: new(false)})
+		inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address}, off)
+		require.NoError(t, err)
+		require.Equal(t, l.fake.Invitations(), []clerk.Invitation{*inv})
+	})
+}
+
 func TestRetryNoneLooksNothingUp(t *testing.T) {
 	for op, call := range calls {
 		if op == clerk.OperationList {

@@ -79,9 +79,9 @@ func Next(s Situation) Decision {
 		return ReportUnknown
 	case s.Last == RefusedForOwn && s.Found != FoundPart:
 		return again // the reason for the refusal may be listed later
-	case s.Last == NotCarriedOut, !s.MayRetry:
+	case s.Last == NotCarriedOut, !s.MayRetry && s.Settled:
 		return ReportUnknown
-	case (s.Settled || !s.Duplicates) && s.WriteFits:
+	case s.MayRetry && (s.Settled || !s.Duplicates) && s.WriteFits:
 		return RetryWrite
 	}
 	return again

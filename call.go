@@ -19,7 +19,8 @@ import (
 // A ResponseMeta describes the response to a call. Both error types embed it; see
 // [MetaFromError] and [WithResponse].
 type ResponseMeta struct {
-	// Operation is the operation that was called.
+	// Operation is the operation that was called: OperationList for Get and FindPending,
+	// OperationCreate for Resend.
 	Operation Operation
 	// StatusCode is the HTTP status of the last response; 0 if there was none.
 	StatusCode int
@@ -28,7 +29,7 @@ type ResponseMeta struct {
 	// TraceID identifies the request for Clerk's support. It comes from the header
 	// x-clerk-trace-id (as observed), or from the error's body; it may be empty.
 	TraceID string
-	// Attempts counts all requests of the call, including lookups.
+	// Attempts counts all requests of the call, including lookups; of a page, for All.
 	Attempts int
 	// RetryAfter is how long the last response asked to wait, from its Retry-After
 	// header; 0 if it did not ask.
@@ -132,16 +133,16 @@ func (c *call) finish(meta callMeta, err error) error {
 	if err == nil && c.response == nil {
 		return nil
 	}
-	m := &meta.ResponseMeta
-	if err != nil {
-		if metaOf(err) == nil { // an InputError
-			err = invalid(c.operation, err)
-		}
-		m = metaOf(err)
+	if err != nil && metaOf(err) == nil { // an InputError
+		err = invalid(c.operation, err)
 	}
-	m.Operation, m.Attempts, m.Duration = c.operation, c.attempts, time.Since(c.started)
+	for _, m := range []*ResponseMeta{&meta.ResponseMeta, metaOf(err)} {
+		if m != nil { // metaOf(nil) is nil
+			m.Operation, m.Attempts, m.Duration = c.operation, c.attempts, time.Since(c.started)
+		}
+	}
 	if c.response != nil {
-		*c.response = *m
+		*c.response = meta.ResponseMeta
 	}
 	return err
 }
@@ -167,7 +168,7 @@ func (c *call) key(ctx context.Context) (string, error) {
 // do sends a request, retries it as the configuration says, and decodes the response.
 func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, error)) (T, callMeta, error) {
 	if r.err != nil {
-		return *new(T), callMeta{}, invalid(r.operation, r.err)
+		return *new(T), callMeta{ResponseMeta: ResponseMeta{Operation: r.operation}}, invalid(r.operation, r.err)
 	}
 	header, err := c.requestHeader(ctx, r.isWrite())
 	l := c.client.transport.Do(ctx, transport.Request{
@@ -177,9 +178,12 @@ func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, 
 		Err:    err,
 		Policy: c.policy(r.isWrite()),
 	})
-	meta := c.meta(r.operation, l)
-	c.count(meta)
+	meta := callMeta{ResponseMeta: ResponseMeta{
+		Operation: r.operation, StatusCode: l.Status, Header: l.Header, TraceID: l.TraceID,
+		Attempts: l.Attempts, RetryAfter: l.RetryAfter, Duration: time.Since(c.started),
+	}, class: l.Class, longest: l.Longest}
 	meta.isDevelopment = strings.HasPrefix(header.Get("Authorization"), "Bearer sk_test_")
+	c.count(meta)
 	if l.Class != transport.Succeeded {
 		return *new(T), meta, c.failure(meta, l)
 	}
@@ -242,19 +246,6 @@ func (c *call) requestHeader(ctx context.Context, isWrite bool) (http.Header, er
 		header["Authorization"] = []string{"Bearer " + key}
 	}
 	return header, nil
-}
-
-// meta describes the last attempt.
-func (c *call) meta(op Operation, l *transport.Loop) callMeta {
-	return callMeta{ResponseMeta: ResponseMeta{
-		Operation:  op,
-		StatusCode: l.Status,
-		Header:     l.Header,
-		TraceID:    l.TraceID,
-		Attempts:   l.Attempts,
-		RetryAfter: l.RetryAfter,
-		Duration:   time.Since(c.started),
-	}, class: l.Class, longest: l.Longest}
 }
 
 // failure is the error of a request that did not succeed.

@@ -95,10 +95,9 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 		http:             &http.Client{Transport: transport.Default()},
 		maxResponseBytes: defaultMaxResponseBytes,
 		skew:             new(clock.Skew),
-	}
-	cfg.baseURL = DefaultBaseURL
-	cfg.header = http.Header{
-		"Accept": {"application/json"}, "User-Agent": {"clerk-go/" + Version}, "Clerk-Api-Version": {APIVersion},
+		callConfig: callConfig{baseURL: DefaultBaseURL, header: http.Header{
+			"Accept": {"application/json"}, "User-Agent": {"clerk-go/" + Version}, "Clerk-Api-Version": {APIVersion},
+		}},
 	}
 	_ = cfg.setRetry(RetryConfig{})
 	if secretKey != "" {
@@ -110,8 +109,8 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 	return newClient(cfg, opts)
 }
 
-// With returns a client that differs from c by the given options. The two share their
-// connections; c does not change.
+// With returns a client that differs from c by the given options. c does not change. The
+// two share their connections, unless WithHTTPClient is given.
 func (c *Client) With(opts ...Option) (*Client, error) {
 	return newClient(*c.config(), opts)
 }

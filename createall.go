@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
@@ -23,8 +24,8 @@ import (
 // again with the same requests; see [WithSkipSince] for requests with IgnoreExisting.
 // Two runs at the same time with the same addresses are not safe with IgnoreExisting.
 //
-// It reads requests as needed, in another goroutine, which also holds a few requests
-// that have no result yet. Do not modify a request after it was yielded.
+// It reads requests as needed, in another goroutine, a few ahead of their results. Do not
+// modify a request after it was yielded.
 //
 // When ctx ends, no further request is started. The one under way gets the attempt
 // timeout to finish, and its results are yielded before the error: to stop without
@@ -46,7 +47,7 @@ func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[Cr
 			yield(CreateResult{}, invalid("", err))
 			return
 		}
-		r := newRun(c, cfg, requests, yield)
+		r := newRun(new(*c), cfg, requests, yield)
 		if err := r.loop(ctx); err != nil && !errors.Is(err, errStopped) {
 			yield(CreateResult{}, r.ended(err))
 		}
@@ -79,8 +80,8 @@ type CreateResult struct {
 	// Existing is the invitation that the address has already, for OutcomeAlreadyInvited
 	// and OutcomeRepeated; nil if it is not known.
 	Existing *ExistingInvitation
-	// Err is the reason for OutcomeRejected and OutcomeUnknown, as Create would return it;
-	// nil for the others.
+	// Err is the reason for OutcomeRejected and OutcomeUnknown, the error of the operation
+	// that was called; nil for the others.
 	Err error
 }
 
@@ -179,7 +180,7 @@ type createAllConfig struct {
 	budget      Budget
 	skipSince   time.Time
 	skipNone    bool
-	sourceError func() error // nil for none
+	sourceError func() error
 	progress    []func(Progress)
 }
 
@@ -223,17 +224,8 @@ func WithSkipNone() CreateAllOption {
 // the run after the results of all requests.
 func WithSourceError(failure func() error) CreateAllOption {
 	return createAllOption(func(c *createAllConfig) error {
-		if failure == nil {
-			return &InputError{"WithSourceError", "is nil"}
-		}
-		c.sourceError = func() error {
-			err := failure()
-			if err == nil {
-				return nil
-			}
-			return &SDKError{Message: "reading the requests failed: " + redact.Line(err.Error()), Err: err}
-		}
-		return nil
+		c.sourceError = failure
+		return inputError("WithSourceError", check.NotNil(failure != nil))
 	})
 }
 
@@ -242,10 +234,7 @@ func WithSourceError(failure func() error) CreateAllOption {
 // Given several times, each report is called.
 func WithProgress(report func(Progress)) CreateAllOption {
 	return createAllOption(func(c *createAllConfig) error {
-		if report == nil {
-			return &InputError{"WithProgress", "is nil"}
-		}
 		c.progress = append(c.progress, report)
-		return nil
+		return inputError("WithProgress", check.NotNil(report != nil))
 	})
 }

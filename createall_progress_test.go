@@ -2,6 +2,7 @@ package clerk_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -117,5 +118,27 @@ func TestCreateAllTellsWhyItWaitsForOneRequest(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, clerk.OutcomeUnknown, results[13].Outcome)
 		require.Equal(t, 4, waits)
+	})
+}
+
+// TestCreateAllWaitsForTheLastFailure has one request fail once with 503, and be limited
+// ever after.
+func TestCreateAllWaitsForTheLastFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failures, waits := 0, 0
+		client := newLife(t).failingGuest(t, func(req *http.Request) (*http.Response, error) {
+			if failures++; failures == 1 {
+				return reply(503, ``)(req)
+			}
+			return reply(429, ``)(req)
+		})
+		_, err := createAll(t, client, guests(20), clerk.WithProgress(func(p clerk.Progress) {
+			if time.Until(p.WaitUntil) > time.Minute && p.WaitFor == "" {
+				waits++
+				require.ErrorIs(t, p.Cause, clerk.ErrRateLimited)
+			}
+		}))
+		require.NoError(t, err)
+		require.Positive(t, waits)
 	})
 }

@@ -36,7 +36,7 @@ type run struct {
 	listedAt time.Time // when the existing invitations were listed; zero before
 	relisted bool      // once more, for requests with IgnoreExisting
 	pause    time.Time // no request before
-	cause    error     // the failure that the pause is for
+	cause    error     // the last failure
 	progress Progress
 }
 
@@ -79,7 +79,10 @@ func (r *run) loop(ctx context.Context) error {
 			return err
 		}
 		if r.queue.IsEmpty() {
-			return r.config.sourceError()
+			if err := r.config.sourceError(); err != nil {
+				return &SDKError{Message: "reading the requests failed: " + redact.Line(err.Error()), Err: err}
+			}
+			return nil
 		}
 		if err := r.send(ctx); err != nil {
 			return err

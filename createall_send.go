@@ -181,11 +181,12 @@ func (r *run) reject(ctx context.Context, b batch, rest []*queued, outcome Outco
 
 // backOff has the run wait after a failure. After a rate limit, the limiter does.
 func (r *run) backOff(failure error, failedAt time.Time) {
+	r.cause = failure
 	meta, _ := MetaFromError(failure)
 	if meta.StatusCode == http.StatusTooManyRequests {
 		return
 	}
 	asked := min(meta.RetryAfter, 2*r.config.budget.Window) - time.Since(failedAt)
 	wait := max(asked, r.call.backoff(r.queue.Streak()))
-	r.pause, r.cause = time.Now().Add(wait), failure
+	r.pause = time.Now().Add(wait)
 }

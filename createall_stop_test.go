@@ -189,3 +189,31 @@ func TestCreateAllEndsOnAnOutageFromTheStart(t *testing.T) {
 		}
 	})
 }
+
+// TestCreateAllLoopsAreIndependent loops twice over one sequence. The second loop meets an
+// outage from its start.
+func TestCreateAllLoopsAreIndependent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, isDown := newLife(t), false
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if isDown {
+				return nil, errDial
+			}
+			return l.fake.RoundTrip(req)
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		results := client.Invitations.CreateAll(ctx, guests(1), clerk.WithSkipNone())
+		for _, err := range results {
+			require.NoError(t, err)
+		}
+		isDown = true
+		var last error
+		start := time.Now()
+		for _, err := range results {
+			last = err
+		}
+		require.ErrorIs(t, last, clerk.ErrNotSent)
+		require.Less(t, time.Since(start), 2*time.Minute)
+	})
+}

@@ -45,10 +45,11 @@ var (
 	// that may create a second invitation. Check later with FindPending or Get.
 	ErrOutcomeUnknown = errors.New("clerk: the outcome of the write is unknown")
 	// ErrOldNotRevoked: Resend has created the new invitation, but could not revoke the
-	// old one. Until it is revoked or expires, both links work.
+	// old one, so both links work. Test for it first: ErrNotSent, ErrOutcomeUnknown and
+	// others that match, too, are about the revocation.
 	ErrOldNotRevoked = errors.New("clerk: the old invitation was not revoked")
 	// ErrInvalidRequest: a request or an option is invalid. It was found before anything
-	// was sent. The error wraps an [*InputError] with the field.
+	// was changed. The error wraps an [*InputError] with the field.
 	ErrInvalidRequest = errors.New("clerk: invalid request")
 )
 
@@ -104,8 +105,8 @@ func classOf(err error) transport.Class {
 
 // ClerkErrors is Clerk's documented refusal of a request: status 400 or 422 of Create
 // and BulkCreate, 400 or 404 of Revoke and Delete. The request was not carried out; for
-// BulkCreate, the library has checked that no part of it was. Any other failure is an
-// [SDKError], which wraps a ClerkErrors if the response has one: to tell the two apart,
+// BulkCreate, the library has checked that no part of it was, except with RetryNone. Any
+// other failure is an [SDKError], which wraps a ClerkErrors if the response has one: to tell the two apart,
 // test for SDKError first.
 type ClerkErrors struct {
 	ResponseMeta
@@ -190,15 +191,8 @@ func (e *ClerkErrors) summary() string {
 
 // Is matches the sentinels of this package by code, and by status 401 and 429.
 func (e *ClerkErrors) Is(target error) bool {
-	if e == nil {
-		return false
-	}
-	for _, one := range e.Errors {
-		if sentinel := sentinels[one.Code]; sentinel != nil && sentinel == target {
-			return true
-		}
-	}
-	return e.is(target, e.class)
+	hasTarget := func(one ClerkError) bool { return sentinels[one.Code] == target }
+	return e != nil && target != nil && (e.is(target, e.class) || slices.ContainsFunc(e.Errors, hasTarget))
 }
 
 // hasCode reports whether err has one of Clerk's codes.

@@ -97,8 +97,8 @@ func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*Invita
 // 25 of these requests an hour (its "Rate limits" page).
 //
 // The result has an invitation for each request. Match them by address, as Clerk does
-// not document the order. A refusal is about the whole request; only
-// [ErrDuplicateInvitation] names addresses. Clerk does not document whether a bulk is
+// not document the order. A refusal is about the whole request;
+// [ClerkError.EmailAddresses] returns the addresses that it names, if any. Clerk does not document whether a bulk is
 // atomic, so the library lists what was created after a refusal. If only some were
 // created, or it cannot tell, the error is [ErrOutcomeUnknown], which wraps the refusal.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
@@ -205,9 +205,9 @@ func (s *InvitationsService) FindPending(ctx context.Context, emailAddress strin
 		if err := inputError("email_address", check.Address(emailAddress)); err != nil {
 			return nil, callMeta{}, err
 		}
-		pending := ListInvitationsRequest{Query: emailAddress, Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
+		pending := ListInvitationsRequest{Query: strings.TrimSpace(emailAddress), Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
 		return c.find(ctx, pending, func(inv Invitation) bool {
-			return inv.Status == InvitationStatusPending && strings.EqualFold(inv.EmailAddress, emailAddress)
+			return inv.Status == InvitationStatusPending && sameAddress(inv.EmailAddress, emailAddress)
 		})
 	})
 }

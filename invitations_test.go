@@ -274,7 +274,7 @@ func TestFindPendingReturnsTheNewest(t *testing.T) {
 			require.NoError(t, err)
 			time.Sleep(time.Hour)
 		}
-		inv, err := l.client.Invitations.FindPending(t.Context(), strings.ToUpper(address))
+		inv, err := l.client.Invitations.FindPending(t.Context(), " "+strings.ToUpper(address))
 		require.NoError(t, err)
 		require.Equal(t, last, inv)
 		_, err = l.client.Invitations.FindPending(t.Context(), " ")

@@ -101,3 +101,22 @@ func TestPlaintextHTTPNeedsAnOption(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+func TestWithResponseDescribesTheResponseOfANotFound(t *testing.T) {
+	var meta clerk.ResponseMeta
+	client := newClient(t, answering(reply(200, `[]`, "X-Clerk-Trace-Id", "abc")))
+	_, err := client.Invitations.FindPending(t.Context(), address, clerk.WithResponse(&meta))
+	require.ErrorIs(t, err, clerk.ErrNotFound)
+	require.Equal(t, 200, meta.StatusCode)
+	require.Equal(t, "abc", meta.TraceID)
+	require.Equal(t, 1, meta.Attempts)
+}
+
+func TestWithResponseNamesTheOperationOfAnInvalidRequest(t *testing.T) {
+	var meta clerk.ResponseMeta
+	client := newClient(t, answering(reply(500, ``)))
+	for _, err := range client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Offset: -1}, clerk.WithResponse(&meta)) {
+		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+	}
+	require.Equal(t, clerk.OperationList, meta.Operation)
+}

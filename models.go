@@ -226,21 +226,16 @@ func (r ListInvitationsRequest) check() error {
 }
 
 func (r ListInvitationsRequest) values() url.Values {
-	v := url.Values{}
-	set := func(name, value string) {
+	v := url.Values{"paginated": {strconv.FormatBool(r.Paginated == nil || *r.Paginated)}}
+	for name, value := range map[string]string{"status": string(r.Status), "query": r.Query, "order_by": string(r.OrderBy)} {
 		if value != "" {
 			v.Set(name, value)
 		}
 	}
-	set("status", string(r.Status))
-	set("query", r.Query)
-	set("order_by", string(r.OrderBy))
-	set("paginated", strconv.FormatBool(r.Paginated == nil || *r.Paginated))
-	if r.Limit > 0 {
-		set("limit", strconv.Itoa(r.Limit))
-	}
-	if r.Offset > 0 {
-		set("offset", strconv.Itoa(r.Offset))
+	for name, n := range map[string]int{"limit": r.Limit, "offset": r.Offset} {
+		if n > 0 {
+			v.Set(name, strconv.Itoa(n))
+		}
 	}
 	return v
 }

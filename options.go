@@ -211,11 +211,8 @@ func WithLogger(logger *slog.Logger) Option {
 // RetryNone, after the attempt timeout. The call does not wait longer.
 func WithSecretKeyFunc(provider func(ctx context.Context) (string, error)) Option {
 	return clientOption(func(c *clientConfig) error {
-		if provider == nil {
-			return &InputError{"WithSecretKeyFunc", "is nil"}
-		}
 		c.keyProvider = provider
-		return nil
+		return inputError("WithSecretKeyFunc", check.NotNil(provider != nil))
 	})
 }
 
@@ -244,10 +241,7 @@ func WithMaxResponseBytes(n int64) Option {
 // need a meta each. For All, it describes the last page's response.
 func WithResponse(meta *ResponseMeta) CallOption {
 	return callOption(func(c *callConfig) error {
-		if meta == nil {
-			return &InputError{"WithResponse", "is nil"}
-		}
 		c.response = meta
-		return nil
+		return inputError("WithResponse", check.NotNil(meta != nil))
 	})
 }

@@ -36,8 +36,8 @@ type RetryStrategy string
 const (
 	// RetryBackoff retries, with growing intervals.
 	RetryBackoff RetryStrategy = "backoff"
-	// RetryNone makes one request and no lookup. Only the attempt timeout and the caller's
-	// context limit the call.
+	// RetryNone makes each request once, and no lookup. Only the attempt timeout and the
+	// caller's context limit the call.
 	RetryNone RetryStrategy = "none"
 )
 

@@ -156,3 +156,11 @@ func Positive[N int | int64 | time.Duration](n N) string {
 	}
 	return ""
 }
+
+// NotNil checks that something is given.
+func NotNil(given bool) string {
+	if !given {
+		return "is nil"
+	}
+	return ""
+}

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClassify has a row for each kind of response: the class of a read, of a write, and of
-// a write that net/http has delivered twice.
+// TestClassify has a row for each kind of response: the class of a read, of a write, and
+// of a write that net/http has delivered twice.
 func TestClassify(t *testing.T) {
 	for _, test := range []struct {
 		status               int

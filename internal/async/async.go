@@ -1,6 +1,5 @@
 // Package async runs functions and iterators in other goroutines, so that the caller can
-// stop waiting for one that blocks. A panic is passed on to the goroutine that takes the
-// result.
+// stop waiting for one that blocks. A panic reaches the goroutine that takes the result.
 package async
 
 import (

@@ -1,6 +1,5 @@
-// Package check validates input. Its functions return what is wrong with it as a
-// predicate, such as "is empty", and "" if nothing is. They never quote the input, which
-// may be secret.
+// Package check validates input. Its functions return what is wrong with it, such as "is
+// empty", or "" if nothing is. They never quote the input, which may be secret.
 package check
 
 import (
@@ -46,8 +45,7 @@ func PathSegment(id string) string {
 
 func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
-// Address checks that an email address can be sent: it is neither blank nor invalid
-// UTF-8.
+// Address checks that an email address can be sent: it is valid UTF-8 and not blank.
 func Address(address string) string {
 	switch {
 	case strings.TrimSpace(address) == "":

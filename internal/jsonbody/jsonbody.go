@@ -37,9 +37,9 @@ type List[T any] struct {
 // Unmarshal decodes a body into v, as json.Unmarshal does.
 func Unmarshal(body []byte, v any) error { return unmarshal(body, v) }
 
-// ReadList decodes a body that is an array, or an object {"data": [...], "total_count":
-// n}. It fails at the first element that is not a T or that check rejects, and decodes no
-// others: a body full of "{}" would take up many times its size.
+// ReadList decodes a body that is an array or {"data": [...], "total_count": n}. It fails
+// at the first element that is not a T or that check rejects, and decodes no others: a
+// body full of "{}" would take up many times its size.
 func ReadList[T any](body []byte, check func(*T) error) (*List[T], error) {
 	r := &reader[T]{decoder: newDecoder(body), check: check, room: min(1+len(body)/usualSize, usualElements)}
 	list := &List[T]{TotalCount: -1}

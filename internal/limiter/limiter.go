@@ -1,5 +1,4 @@
-// Package limiter counts the requests of a client, so that it stays below the server's
-// rate limit.
+// Package limiter counts a client's requests, to keep them below a server's rate limit.
 package limiter
 
 import (
@@ -7,12 +6,11 @@ import (
 	"time"
 )
 
-// never is the wait for a request that a limit of 0 does not allow.
+// never is the wait if the limit is 0.
 const never = math.MaxInt64
 
-// A Limiter allows at most limit requests in any period of the length of window. That
-// also satisfies a server that counts in fixed windows. It is not safe for concurrent
-// use.
+// A Limiter allows at most limit requests in any period as long as window. That also
+// satisfies a server that counts in fixed windows. It is not safe for concurrent use.
 type Limiter struct {
 	limit    int
 	window   time.Duration
@@ -36,8 +34,8 @@ func (l *Limiter) Left(now time.Time) int {
 	return left
 }
 
-// Wait returns how long to wait before another request; the longest Duration if the limit
-// is 0.
+// Wait returns how long to wait before another request; the longest Duration for a limit
+// of 0.
 func (l *Limiter) Wait(now time.Time) time.Duration {
 	if l.limit == 0 {
 		return never

@@ -20,11 +20,11 @@ const (
 	// failuresTogether is how often items fail before they are parked, in two halves, as
 	// one of them may be the reason.
 	failuresTogether = 2
-	// failuresAlone is how often an item fails alone before it is given up, if others
-	// succeed.
+	// failuresAlone is how often an item fails alone, while others succeed, before it is
+	// given up.
 	failuresAlone = 5
-	// outagePatience is how long an item fails alone before it is given up, if no others
-	// succeed.
+	// outagePatience is how long an item fails alone, while no others succeed, before it is
+	// given up.
 	outagePatience = 24 * time.Hour
 	// outageFailures is how many failures in a row mean an outage. After its end, parked
 	// items are sent in full batches again.
@@ -108,8 +108,7 @@ func New[T any](maxBatch int) *Queue[T] { return &Queue[T]{max: maxBatch} }
 // Add adds an item with a value.
 func (q *Queue[T]) Add(value T) { q.ready = append(q.ready, &Item[T]{Value: value}) }
 
-// Hold keeps a value that must not be sent before the others have a result, until
-// Release.
+// Hold keeps a value until Release. It must not be sent before others have a result.
 func (q *Queue[T]) Hold(value T) { q.held = append(q.held, value) }
 
 // Release returns the held values and no longer holds them.
@@ -119,8 +118,7 @@ func (q *Queue[T]) Release() []T {
 	return held
 }
 
-// IsEmpty reports whether there is nothing to send, now or later. Held values do not
-// count.
+// IsEmpty reports whether the queue has no items. Held values do not count.
 func (q *Queue[T]) IsEmpty() bool { return len(q.ready)+len(q.bisecting)+len(q.parked) == 0 }
 
 // IsFull reports whether the caller should send a batch, or wait to, before it adds more.
@@ -228,7 +226,7 @@ func (q *Queue[T]) unpark() {
 }
 
 // Refused records that a batch was refused because of its items. rest are the items
-// without a result, which are sent again, unless the batch has only one. If no item was
+// without a result, which are sent again, unless the batch has no other. If no item was
 // blamed, one of rest is the reason, and they are bisected.
 func (q *Queue[T]) Refused(b Batch[T], rest []*Item[T], blamed bool) {
 	q.settle(b)
@@ -274,8 +272,7 @@ func (q *Queue[T]) park(items []*Item[T], after time.Time) {
 }
 
 // Failed records that a batch failed for a reason that may be temporary. rest are the
-// items without a result, which are sent again, except those it returns, which are given
-// up.
+// items without a result. They are sent again, except those it returns as given up.
 func (q *Queue[T]) Failed(b Batch[T], rest []*Item[T], why Reason, now time.Time) (givenUp []*Item[T]) {
 	q.streak++
 	if why != NotSent {

@@ -177,8 +177,7 @@ func (a *Attempt) contentType() string {
 	return mediaType
 }
 
-// attemptDeadline returns when an attempt that begins now must end, unless ctx ends
-// earlier.
+// attemptDeadline returns when an attempt that begins now must end, if not earlier by ctx.
 func (l *Loop) attemptDeadline(ctx context.Context) time.Time {
 	now, p := time.Now(), &l.request.Policy
 	limit := p.AttemptTimeout

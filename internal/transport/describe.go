@@ -44,8 +44,7 @@ func (l *Loop) Describe(refusal string, maxElapsed time.Duration) string {
 	return strings.TrimSpace(text)
 }
 
-// reason returns the text of an error. For a timeout, it names the limit that was
-// exceeded.
+// reason returns the text of an error. For a timeout, it names the exceeded limit.
 func (l *Loop) reason(err error, maxElapsed time.Duration) string {
 	timedOut, p := errors.Is(err, context.DeadlineExceeded), &l.request.Policy
 	switch {

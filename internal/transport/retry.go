@@ -30,8 +30,7 @@ func (l *Loop) plan(ctx context.Context) bool {
 	return l.again
 }
 
-// end returns the policy's deadline or the context's, whichever is earlier; zero for
-// none.
+// end returns the earlier one of the policy's and the context's deadline; zero for none.
 func (l *Loop) end(ctx context.Context) time.Time {
 	own := l.request.Policy.Deadline
 	callers, ok := ctx.Deadline()
@@ -66,8 +65,8 @@ func (l *Loop) ended(ctx context.Context) error {
 }
 
 // retries reports whether the policy allows another attempt, if there is time. A write is
-// retried only if it was certainly not carried out; what an ambiguous one did is looked
-// up.
+// retried only if it was certainly not carried out; the outcome of an
+// ambiguous one is looked up.
 func (l *Loop) retries() bool {
 	p := &l.request.Policy
 	asked := l.Header.Get("Retry-After") != ""

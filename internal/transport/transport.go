@@ -24,8 +24,7 @@ type Config struct {
 	// Refusal reads the body of a response whose status is 400 or higher. It returns the
 	// error in the body, nil if there is none, and a trace ID, which may be empty.
 	Refusal func(body []byte) (traceID string, refusal error)
-	// IsDocumented reports whether the API documents a status as an error of an
-	// operation.
+	// IsDocumented reports whether the API documents a status for an operation.
 	IsDocumented func(operation string, status int) bool
 	// Logger gets a record of each attempt; nil turns logging off.
 	Logger *slog.Logger
@@ -108,8 +107,8 @@ type Policy struct {
 	Deadline time.Time
 }
 
-// A Loop makes the attempts of one request. After it has ended, the embedded Attempt is
-// the last one or, if that timed out, may be the last one with a response.
+// A Loop makes the attempts of one request. When it has ended, the embedded Attempt is
+// the last one or, if that timed out and is not ambiguous, the last with a response.
 type Loop struct {
 	Attempt
 	// Value is what Decode returned.

@@ -68,10 +68,8 @@ func (l *Limiter) Renewal(now time.Time) time.Duration {
 // Count records a request, which ends the growth of Penalize's waits.
 func (l *Limiter) Count(at time.Time) {
 	l.refusals = 0
-	if len(l.times) == l.limit {
-		l.times = append(l.times[:0], l.times[1:]...)
-	}
 	l.times = append(l.times, at)
+	l.times = l.times[max(0, len(l.times)-l.limit):]
 }
 
 // Penalize records that the server refused a request and asked to wait for retryAfter,

@@ -17,16 +17,17 @@ func TestLimiterCountsRequestsInTheWindow(t *testing.T) {
 		wait    time.Duration
 		renewal time.Duration
 	}{
-		"no requests":          {3, nil, 3, 0, time.Hour},
-		"one":                  {3, []int{10}, 2, 0, 50 * time.Minute},
-		"all":                  {3, []int{30, 20, 10}, 0, 30 * time.Minute, 30 * time.Minute},
-		"all at once":          {3, []int{0, 0, 0}, 0, time.Hour, time.Hour},
-		"one is a window ago":  {3, []int{60, 20, 10}, 1, 0, 40 * time.Minute},
-		"one nearly is":        {3, []int{59, 20, 10}, 0, time.Minute, time.Minute},
-		"all are a window ago": {3, []int{90, 80, 70}, 3, 0, time.Hour},
-		"more than the limit":  {3, []int{70, 65, 50, 40, 30}, 0, 10 * time.Minute, 10 * time.Minute},
-		"a limit of 0":         {0, nil, 0, never, never},
-		"a limit of 1":         {1, []int{10}, 0, 50 * time.Minute, 50 * time.Minute},
+		"no requests":            {3, nil, 3, 0, time.Hour},
+		"one":                    {3, []int{10}, 2, 0, 50 * time.Minute},
+		"all":                    {3, []int{30, 20, 10}, 0, 30 * time.Minute, 30 * time.Minute},
+		"all at once":            {3, []int{0, 0, 0}, 0, time.Hour, time.Hour},
+		"one is a window ago":    {3, []int{60, 20, 10}, 1, 0, 40 * time.Minute},
+		"one nearly is":          {3, []int{59, 20, 10}, 0, time.Minute, time.Minute},
+		"all are a window ago":   {3, []int{90, 80, 70}, 3, 0, time.Hour},
+		"more than the limit":    {3, []int{70, 65, 50, 40, 30}, 0, 10 * time.Minute, 10 * time.Minute},
+		"a limit of 0":           {0, nil, 0, never, never},
+		"a limit of 0, exceeded": {0, []int{10}, 0, never, never},
+		"a limit of 1":           {1, []int{10}, 0, 50 * time.Minute, 50 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := Limiter{limit: test.limit, window: time.Hour}

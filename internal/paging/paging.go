@@ -83,8 +83,5 @@ func (l List[P]) start(ctx context.Context, offset int, wait time.Duration) func
 		_ = clock.Sleep(ctx, wait) // if ctx ends, Get returns its error
 		return l.Get(ctx, offset)
 	})
-	return func() (P, error) {
-		ended := <-done
-		return ended.Get()
-	}
+	return func() (P, error) { return (<-done).Get() }
 }

@@ -24,14 +24,14 @@ func TestMapReturnsEntries(t *testing.T) {
 	const clerksID = "inv_2x1234567890123456789012345"
 	require.Len(t, clerksID, 31)
 	for name, entry := range map[string]Entry{
-		"nothing":         {},
-		"a state":         {State: 6},
-		"pending":         {1, clerksID, "pending"},
-		"accepted":        {2, clerksID, "accepted"},
-		"a new status":    {255, clerksID, "new"},
-		"a short id":      {1, "inv_1", "pending"},
-		"a long id":       {1, clerksID + "6", "pending"},
-		"a long one, too": {1, strings.Repeat("x", 1000), "accepted"},
+		"nothing":        {},
+		"a state":        {State: 6},
+		"pending":        {1, clerksID, "pending"},
+		"accepted":       {2, clerksID, "accepted"},
+		"a new status":   {255, clerksID, "new"},
+		"a short id":     {1, "inv_1", "pending"},
+		"a long id":      {1, clerksID + "6", "pending"},
+		"a very long id": {1, strings.Repeat("x", 1000), "accepted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var m Map

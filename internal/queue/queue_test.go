@@ -116,11 +116,11 @@ func TestQueueNext(t *testing.T) {
 		"parked, alone":                          {queue{parked: groups{due("ab")}}, 90, 25, "ab", ""},
 		"parked, one":                            {queue{parked: groups{due("a")}}, 90, 25, "1a", ""},
 		"parked, by single requests":             {queue{parked: groups{due("ab")}}, 90, 0, "1a", "parked:b"},
-		"parked, in their turn":                  {queue{ready: newItems("a"), parked: groups{due("bc")}, parkedNext: true}, 90, 25, "bc", "ready:a"},
-		"parked, not in their turn":              {queue{ready: newItems("ab"), parked: groups{due("cd")}}, 90, 25, "ab", "parked:cd"},
+		"parked, when it is their turn":          {queue{ready: newItems("a"), parked: groups{due("bc")}, parkedNext: true}, 90, 25, "bc", "ready:a"},
+		"parked, when it is not their turn":      {queue{ready: newItems("ab"), parked: groups{due("cd")}}, 90, 25, "ab", "parked:cd"},
 		"parked, not due":                        {queue{ready: newItems("ab"), parked: groups{{newItems("cd"), later}}, parkedNext: true}, 90, 25, "ab", "parked:cd+1m0s"},
-		"the first that is due of parked":        {queue{parked: groups{{newItems("ab"), later}, due("cd"), due("ef")}}, 90, 25, "cd", "parked:ab+1m0s parked:ef"},
-		"parked, of two ambiguities": {
+		"the first parked group that is due":     {queue{parked: groups{{newItems("ab"), later}, due("cd"), due("ef")}}, 90, 25, "cd", "parked:ab+1m0s parked:ef"},
+		"parked, ambiguous and new": {
 			queue{parked: groups{{append(sentAt(now, newItems("ab")), newItems("c")...), now}}}, 90, 25, "ab", "parked:c",
 		},
 	} {
@@ -189,16 +189,16 @@ func TestQueueRefused(t *testing.T) {
 	}{
 		"one, and it is blamed":                  {sent{items: "a"}, "", true, "ready:z"},
 		"one of the bisecting":                   {sent{items: "a", others: "bc", from: fromBisecting}, "", true, "ready:bcz"},
-		"a batch without names":                  {sent{items: "abcd"}, "abcd", false, "bisecting:abcd ready:z"},
-		"a batch with names":                     {sent{items: "abcd"}, "acd", true, "ready:acdz"},
+		"a batch, none blamed":                   {sent{items: "abcd"}, "abcd", false, "bisecting:abcd ready:z"},
+		"a batch, one blamed":                    {sent{items: "abcd"}, "acd", true, "ready:acdz"},
 		"a batch, all blamed":                    {sent{items: "abcd"}, "", true, "ready:z"},
 		"a batch carried out in part":            {sent{items: "abcd"}, "cd", false, "bisecting:cd ready:z"},
 		"half of the bisecting":                  {sent{items: "ab", others: "cd", from: fromBisecting}, "ab", false, "bisecting:ab ready:cdz"},
-		"half of the bisecting, with names":      {sent{items: "ab", others: "cd", from: fromBisecting}, "b", true, "bisecting:bcd ready:z"},
+		"half of the bisecting, one blamed":      {sent{items: "ab", others: "cd", from: fromBisecting}, "b", true, "bisecting:bcd ready:z"},
 		"half of the bisecting, all blamed":      {sent{items: "ab", others: "cd", from: fromBisecting}, "", true, "bisecting:cd ready:z"},
 		"half of the bisecting, all carried out": {sent{items: "ab", others: "cd", from: fromBisecting}, "", false, "bisecting:cd ready:z"},
 		"a parked group":                         {sent{items: "ab", from: fromParked}, "ab", false, "bisecting:ab ready:z"},
-		"a parked group, with names":             {sent{items: "ab", from: fromParked}, "b", true, "ready:z parked:b"},
+		"a parked group, one blamed":             {sent{items: "ab", from: fromParked}, "b", true, "ready:z parked:b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := queue{ready: newItems("z"), streak: 3}
@@ -251,7 +251,7 @@ func TestQueueFailed(t *testing.T) {
 		"alone five times, others succeed":    {one, failedBefore(4, 4, newItems("a")), OtherReason, 1, now, "ready:z", "a"},
 		"alone five times, nobody succeeds":   {one, failedBefore(4, 4, newItems("a")), OtherReason, 0, now, "ready:z parked:a+15m0s", ""},
 		"alone for a day, nobody succeeds":    {one, failedBefore(9, 9, newItems("a")), OtherReason, 0, now.Add(outagePatience), "ready:z", "a"},
-		"alone for a day, but not so often":   {one, failedBefore(1, 1, newItems("a")), OtherReason, 0, now.Add(outagePatience), "ready:z parked:a+24h4m0s", ""},
+		"alone for a day, but only twice":     {one, failedBefore(1, 1, newItems("a")), OtherReason, 0, now.Add(outagePatience), "ready:z parked:a+24h4m0s", ""},
 		"alone and limited, others succeed":   {one, failedBefore(4, 4, newItems("a")), RateLimited, 1, now, "ready:z", "a"},
 		"alone of bisecting, the first time":  {sent{items: "a", others: "bc", from: fromBisecting}, newItems("a"), OtherReason, 0, now, "bisecting:abc ready:z", ""},
 		"alone of bisecting, the second time": {sent{items: "a", others: "bc", from: fromBisecting}, failedBefore(1, 0, newItems("a")), OtherReason, 0, now, "ready:bcz parked:a", ""},
@@ -284,12 +284,12 @@ func TestQueueCountsFailures(t *testing.T) {
 		othersSucceed bool
 		want          int
 	}{
-		"not sent":                             {NotSent, 0, true, 1},
-		"another reason":                       {OtherReason, 0, false, 2},
-		"rate limited, nobody succeeds":        {RateLimited, 0, false, 1},
-		"rate limited, others succeed":         {RateLimited, 0, true, 2},
-		"rate limited, nobody, and for long":   {RateLimited, outageFailures - 2, false, 1},
-		"rate limited, nobody, and for longer": {RateLimited, outageFailures - 1, false, 2},
+		"not sent":                        {NotSent, 0, true, 1},
+		"another reason":                  {OtherReason, 0, false, 2},
+		"rate limited, nobody succeeds":   {RateLimited, 0, false, 1},
+		"rate limited, others succeed":    {RateLimited, 0, true, 2},
+		"rate limited, not yet an outage": {RateLimited, outageFailures - 2, false, 1},
+		"rate limited, an outage":         {RateLimited, outageFailures - 1, false, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q, rest := queue{settled: 5}, newItems("ab")
@@ -313,18 +313,18 @@ func TestQueueIsFull(t *testing.T) {
 		queue queue
 		want  bool
 	}{
-		"nothing":                       {queue{}, false},
-		"less than a batch":             {queue{ready: many[:maxBatch-1]}, false},
-		"a batch":                       {queue{ready: many[:maxBatch]}, true},
-		"bisecting":                     {queue{bisecting: newItems("a")}, true},
-		"a few are held":                {queue{held: make([]rune, maxHeld-1)}, false},
-		"many are held":                 {queue{held: make([]rune, maxHeld)}, true},
-		"a few parked items":            {queue{parked: groups{{many[1:], later}}}, false},
-		"many parked items":             {queue{parked: groups{{many[:50], later}, {many[50:], later}}}, true},
-		"due parked items":              {queue{parked: groups{{newItems("a"), later}, {newItems("b"), now}}}, true},
-		"due parked items, in turn":     {queue{ready: newItems("a"), parked: groups{{newItems("b"), now}}, parkedNext: true}, true},
-		"due parked items, not in turn": {queue{ready: newItems("a"), parked: groups{{newItems("b"), now}}}, false},
-		"parked items, not due":         {queue{ready: newItems("a"), parked: groups{{newItems("b"), later}}, parkedNext: true}, false},
+		"nothing":                          {queue{}, false},
+		"less than a batch":                {queue{ready: many[:maxBatch-1]}, false},
+		"a batch":                          {queue{ready: many[:maxBatch]}, true},
+		"bisecting":                        {queue{bisecting: newItems("a")}, true},
+		"a few are held":                   {queue{held: make([]rune, maxHeld-1)}, false},
+		"many are held":                    {queue{held: make([]rune, maxHeld)}, true},
+		"a few parked items":               {queue{parked: groups{{many[1:], later}}}, false},
+		"many parked items":                {queue{parked: groups{{many[:50], later}, {many[50:], later}}}, true},
+		"due parked items":                 {queue{parked: groups{{newItems("a"), later}, {newItems("b"), now}}}, true},
+		"due parked items, their turn":     {queue{ready: newItems("a"), parked: groups{{newItems("b"), now}}, parkedNext: true}, true},
+		"due parked items, not their turn": {queue{ready: newItems("a"), parked: groups{{newItems("b"), now}}}, false},
+		"parked items, not due":            {queue{ready: newItems("a"), parked: groups{{newItems("b"), later}}, parkedNext: true}, false},
 	} {
 		test.queue.max = maxBatch
 		require.Equal(t, test.want, test.queue.IsFull(now), name)

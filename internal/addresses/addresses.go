@@ -25,7 +25,7 @@ type Entry struct {
 	State uint8
 	// ID may have any length, but one of more than 31 bytes takes more memory.
 	ID string
-	// Status is one of a few texts. A Map keeps 255 of them: any other becomes empty.
+	// Status is one of a few texts. A Map keeps the first 255; later ones become empty.
 	Status string
 }
 

@@ -65,7 +65,7 @@ func (l *Limiter) Renewal(now time.Time) time.Duration {
 	return max(l.window, l.until.Sub(now))
 }
 
-// Count records a request, which ends the growth of Penalize's waits.
+// Count records a request. It resets the growth of Penalize's waits.
 func (l *Limiter) Count(at time.Time) {
 	l.refusals = 0
 	l.times = append(l.times, at)

@@ -23,8 +23,8 @@ const (
 	// failuresAlone is how often an item fails alone, while others succeed, before it is
 	// given up.
 	failuresAlone = 5
-	// outagePatience is how long an item fails alone, while no others succeed, before it is
-	// given up.
+	// outagePatience is how long an item fails alone, while no others succeed, before it
+	// is given up.
 	outagePatience = 24 * time.Hour
 	// outageFailures is how many failures in a row mean an outage. After its end, parked
 	// items are sent in full batches again.
@@ -108,7 +108,7 @@ func New[T any](maxBatch int) *Queue[T] { return &Queue[T]{max: maxBatch} }
 // Add adds an item with a value.
 func (q *Queue[T]) Add(value T) { q.ready = append(q.ready, &Item[T]{Value: value}) }
 
-// Hold keeps a value until Release. It must not be sent before others have a result.
+// Hold keeps a value that must wait for the results of others. Release returns it.
 func (q *Queue[T]) Hold(value T) { q.held = append(q.held, value) }
 
 // Release returns the held values and no longer holds them.

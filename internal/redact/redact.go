@@ -1,4 +1,4 @@
-// Package redact removes secrets and personal data from text of other origin, such as a
+// Package redact removes secrets and personal data from untrusted text, such as a
 // server's error messages, so that it can be shown and logged.
 package redact
 

@@ -32,7 +32,7 @@ var (
 type Attempt struct {
 	// Class says what the result means for the operation.
 	Class    Class
-	unusable bool // a complete response came, and a retry would get it again
+	unusable bool // a complete response arrived, and a retry would get the same one
 
 	// Status and Header are those of the response; 0 and nil without one.
 	Status int
@@ -161,7 +161,7 @@ func (a *Attempt) read(ctx context.Context, resp *http.Response, l *Loop) (value
 	return value
 }
 
-// checkContentType rejects a response whose Content-Type is not JSON. None is accepted.
+// checkContentType rejects a Content-Type other than JSON. A missing one is accepted.
 func (a *Attempt) checkContentType() error {
 	if a.Header.Get("Content-Type") == "application/json" {
 		return nil
@@ -177,7 +177,8 @@ func (a *Attempt) contentType() string {
 	return mediaType
 }
 
-// attemptDeadline returns when an attempt that begins now must end, if not earlier by ctx.
+// attemptDeadline returns the deadline of an attempt that begins now. ctx may end
+// earlier.
 func (l *Loop) attemptDeadline(ctx context.Context) time.Time {
 	now, p := time.Now(), &l.request.Policy
 	limit := p.AttemptTimeout

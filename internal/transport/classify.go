@@ -29,7 +29,7 @@ const (
 type delivery uint8
 
 const (
-	deliveredNever delivery = iota // or certainly not processed by the server
+	deliveredNever delivery = iota // not sent, or certainly not processed by the server
 	deliveredOnce
 	deliveredAgain // net/http has retried it on another connection
 )

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each row has the class of a read, of a write, and of a write that net/http has sent again.
+// Each row has the class of a read, of a write, and of a write that net/http has sent
+// again.
 func TestClassify(t *testing.T) {
 	for _, test := range []struct {
 		status             int

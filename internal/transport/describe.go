@@ -21,7 +21,7 @@ func (l *Loop) IsDocumented() bool {
 }
 
 // Describe returns a line that says what failed. refusal is the text of l.Refusal, or
-// empty if there is none. maxElapsed is the time limit that Policy.Deadline stems from.
+// empty if there is none. maxElapsed is the time limit that set Policy.Deadline.
 func (l *Loop) Describe(refusal string, maxElapsed time.Duration) string {
 	var text string
 	switch {

@@ -92,7 +92,8 @@ type Policy struct {
 	Retry bool
 	// RetryConnectionErrors allows a retry after an attempt without a complete response.
 	RetryConnectionErrors bool
-	// RetryRateLimits allows a retry of a write after status 429.
+	// RetryRateLimits allows a retry of a write after status 429. Reads are retried
+	// anyway.
 	RetryRateLimits bool
 	// LeaveTime limits an attempt to two thirds of the time until the context's deadline,
 	// and LeaveCallTime to two thirds of the time until Deadline. The rest is left for
@@ -118,7 +119,7 @@ type Loop struct {
 	// Longest is the duration of the longest attempt.
 	Longest time.Duration
 	// Stopped is the error of the context or the deadline that prevented another attempt;
-	// nil if there was none to prevent.
+	// nil otherwise.
 	Stopped error
 
 	client   *Client

@@ -104,7 +104,7 @@ func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Findin
 			return b.result(), decide.FoundAll, nil
 		}
 	}
-	if l.known.Ambiguous && l.known.Last == decide.RefusedForOwn {
+	if l.known.Ambiguous && l.known.Last == decide.RefusedAsDone {
 		return b.explain(ctx, l, about)
 	}
 	return nil, decide.FoundNothing, nil // or a part
@@ -141,7 +141,7 @@ func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool
 // duplicateAddresses returns the addresses that a refusal says have an invitation already.
 func duplicateAddresses(l *lookup) (about []string) {
 	refused, ok := errors.AsType[*ClerkErrors](l.failure)
-	if ok && l.known.Last == decide.RefusedForOwn {
+	if ok && l.known.Last == decide.RefusedAsDone {
 		for _, one := range refused.Errors {
 			about = append(about, one.EmailAddresses()...)
 		}

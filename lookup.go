@@ -114,7 +114,7 @@ func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, decide.Fi
 // so: an earlier request has deleted it.
 func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, decide.Finding, error) {
 	gone := &DeletedObject{Object: "invitation", ID: id, Deleted: true}
-	if l.known.Last == decide.RefusedForOwn {
+	if l.known.Last == decide.RefusedAsDone {
 		return gone, decide.FoundAll, nil
 	}
 	for _, status := range allStatuses {

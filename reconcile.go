@@ -201,7 +201,7 @@ func failureOf(failure, own error) decide.Failure {
 	case class != transport.Refused:
 		return decide.NotCarriedOut
 	case errors.Is(failure, own):
-		return decide.RefusedForOwn
+		return decide.RefusedAsDone
 	case isDefinite(failure):
 		return decide.RefusedForGood
 	}
@@ -213,7 +213,7 @@ func failureOf(failure, own error) decide.Failure {
 func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error {
 	failure, a := r.failure, r.ambiguity
 	last := failureOf(failure, r.write.ownRefusal)
-	if a.failure != nil && (last == decide.RefusedForOwn || classOf(failure) == transport.NotSent) {
+	if a.failure != nil && (last == decide.RefusedAsDone || classOf(failure) == transport.NotSent) {
 		failure = a.failure // what was refused or not sent is only the retry
 	}
 	unknown := unknownOutcome(failure, lookupErr, clock.Err(ctx))

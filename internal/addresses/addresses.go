@@ -1,5 +1,5 @@
-// Package addresses keeps what a program knows about each of very many email addresses, in
-// less than 96 bytes an address.
+// Package addresses remembers a state, an ID and a status for each of millions of email
+// addresses, in less than 96 bytes per address.
 package addresses
 
 import (
@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// A Key identifies an address without regard to case.
+// A Key identifies an email address, without regard to case and white space around it. It
+// is half of a SHA-256 hash.
 type Key [16]byte
 
 // KeyOf returns the key of an address.
@@ -20,21 +21,22 @@ func KeyOf(address string) Key {
 
 // An Entry is what is known about an address.
 type Entry struct {
-	// State is a number of the caller's.
+	// State is a number that means something to the caller.
 	State uint8
-	// ID is best at most 31 bytes long: a longer one takes more memory.
+	// ID may have any length, but one of more than 31 bytes takes more memory.
 	ID string
-	// Status is one of a few texts. Of more than 255, the others are left out.
+	// Status is one of a few texts. A Map keeps the first 255; later ones become empty.
 	Status string
 }
 
-// A Map has an entry for each known address. The zero Map is empty.
+// A Map has an entry for each known address. The zero Map is empty and ready to use. It
+// is not safe for concurrent use.
 type Map struct {
 	index    map[Key]uint32
 	chunks   []*[chunkSize]slot
 	used     uint32
-	longIDs  map[uint32]string // that do not fit, by the number of their slot
-	statuses []string          // of which slots have the index
+	longIDs  map[uint32]string // IDs that do not fit into a slot, by the slot's number
+	statuses []string          // the first one is empty
 }
 
 const chunkSize = 1024
@@ -46,7 +48,7 @@ type slot struct {
 	id     [31]byte // padded with 0
 }
 
-// Get returns the entry of an address; false if it has none.
+// Get returns the entry of an address, and whether it has one.
 func (m *Map) Get(key Key) (Entry, bool) {
 	i, ok := m.index[key]
 	if !ok {
@@ -81,7 +83,8 @@ func (m *Map) Set(key Key, entry Entry) {
 	m.chunks[i/chunkSize][i%chunkSize] = packed
 }
 
-// indexOf returns the index of a status, which it adds if there is room.
+// indexOf returns the index of a status, and adds the status if there is room. Otherwise,
+// it is that of the empty status.
 func (m *Map) indexOf(status string) uint8 {
 	i := slices.Index(m.statuses, status)
 	if i < 0 && len(m.statuses) <= math.MaxUint8 {
@@ -91,6 +94,6 @@ func (m *Map) indexOf(status string) uint8 {
 	return uint8(max(0, i)) //nolint:gosec // there are at most 256
 }
 
-// Remove removes the entry of an address. Its memory is not used again: removals should be
-// few.
+// Remove removes the entry of an address. The memory is not reused, so removals should be
+// rare.
 func (m *Map) Remove(key Key) { delete(m.index, key) }

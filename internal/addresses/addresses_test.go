@@ -17,21 +17,21 @@ func TestKeyOfIgnoresCaseAndSpace(t *testing.T) {
 	for _, other := range []string{"", "ada@example.org", "ad@example.com", "a da@example.com", "ada@example.com."} {
 		require.NotEqual(t, key, KeyOf(other), other)
 	}
-	require.NotEqual(t, KeyOf("us@example.com"), KeyOf("uſ@example.com"), "they are equal only when folded")
+	require.NotEqual(t, KeyOf("us@example.com"), KeyOf("uſ@example.com"), "they are equal only by case folding")
 }
 
-func TestMapReturnsWhatWasSet(t *testing.T) {
+func TestMapReturnsEntries(t *testing.T) {
 	const clerksID = "inv_2x1234567890123456789012345"
 	require.Len(t, clerksID, 31)
 	for name, entry := range map[string]Entry{
-		"nothing":         {},
-		"a state":         {State: 6},
-		"pending":         {1, clerksID, "pending"},
-		"accepted":        {2, clerksID, "accepted"},
-		"a new status":    {255, clerksID, "new"},
-		"a short id":      {1, "inv_1", "pending"},
-		"a long id":       {1, clerksID + "6", "pending"},
-		"a long one, too": {1, strings.Repeat("x", 1000), "accepted"},
+		"nothing":        {},
+		"a state":        {State: 6},
+		"pending":        {1, clerksID, "pending"},
+		"accepted":       {2, clerksID, "accepted"},
+		"a new status":   {255, clerksID, "new"},
+		"a short id":     {1, "inv_1", "pending"},
+		"a long id":      {1, clerksID + "6", "pending"},
+		"a very long id": {1, strings.Repeat("x", 1000), "accepted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var m Map
@@ -46,7 +46,7 @@ func TestMapReturnsWhatWasSet(t *testing.T) {
 	}
 }
 
-func TestMapCanBeSetAgainAndRemoved(t *testing.T) {
+func TestMapReplacesAndRemovesEntries(t *testing.T) {
 	var m Map
 	key := KeyOf("ada@example.com")
 	_, ok := m.Get(key)
@@ -70,8 +70,8 @@ func TestMapCanBeSetAgainAndRemoved(t *testing.T) {
 	require.True(t, ok)
 }
 
-// TestMapKeepsManyApart fills more than one chunk.
-func TestMapKeepsManyApart(t *testing.T) {
+// The entries fill more than one chunk.
+func TestMapKeepsManyEntriesApart(t *testing.T) {
 	var m Map
 	const n = 2*chunkSize + 1
 	id := func(i int) string { return fmt.Sprint("inv_", i, strings.Repeat("x", i%40)) }
@@ -85,8 +85,7 @@ func TestMapKeepsManyApart(t *testing.T) {
 	}
 }
 
-// TestMapLeavesOutStatusesThatDoNotFit has many statuses.
-func TestMapLeavesOutStatusesThatDoNotFit(t *testing.T) {
+func TestMapDropsStatusesBeyond255(t *testing.T) {
 	var m Map
 	key := func(i int) Key { return KeyOf(fmt.Sprint(i, "@example.com")) }
 	for i := range 300 {
@@ -102,11 +101,11 @@ func TestMapLeavesOutStatusesThatDoNotFit(t *testing.T) {
 	}
 }
 
-// TestMapMemory measures what a map takes for each address with an id like Clerk's.
-func TestMapMemory(t *testing.T) {
+// The IDs are as long as Clerk's.
+func TestMapTakesLessThan96BytesPerAddress(t *testing.T) {
 	heap := func() int64 {
 		runtime.GC()
-		runtime.GC() // what has a finalizer is freed by the second
+		runtime.GC() // the second frees what has a finalizer
 		var stats runtime.MemStats
 		runtime.ReadMemStats(&stats)
 		return int64(stats.HeapAlloc)
@@ -121,7 +120,7 @@ func TestMapMemory(t *testing.T) {
 		}
 	}
 	runtime.KeepAlive(&m)
-	t.Log(most, "bytes an address")
+	t.Log(most, "bytes per address")
 	require.Less(t, most, int64(96))
-	require.Greater(t, most, int64(16), "or it has not measured")
+	require.Greater(t, most, int64(16), "the measurement is wrong")
 }

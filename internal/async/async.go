@@ -1,5 +1,5 @@
-// Package async calls functions and iterators of the caller in other goroutines. Their
-// panics reach the goroutine that takes the result.
+// Package async runs functions and iterators in other goroutines, so that the caller can
+// stop waiting for one that blocks. A panic reaches the goroutine that takes the result.
 package async
 
 import (
@@ -9,7 +9,7 @@ import (
 
 var errGoexit = errors.New("a function called runtime.Goexit")
 
-// A Result says how a function ended.
+// A Result is how a call ended: with values, a panic or runtime.Goexit.
 type Result[T any] struct {
 	value    T
 	err      error
@@ -17,7 +17,8 @@ type Result[T any] struct {
 	panicked any
 }
 
-// Go calls f in a goroutine. The channel gets its result.
+// Go calls f in a new goroutine and returns a channel that gets the Result. The channel
+// is buffered, so the Result need not be received.
 func Go[T any](f func() (T, error)) <-chan Result[T] {
 	done := make(chan Result[T], 1)
 	go func() {
@@ -32,8 +33,8 @@ func Go[T any](f func() (T, error)) <-chan Result[T] {
 	return done
 }
 
-// Get returns what the function did, or panics as it did. If it called runtime.Goexit, there
-// is an error.
+// Get returns the values that the function returned. If the function panicked, so does
+// Get; if it called runtime.Goexit, Get returns an error.
 func (r Result[T]) Get() (T, error) {
 	if r.panicked != nil {
 		panic(r.panicked)
@@ -44,8 +45,8 @@ func (r Result[T]) Get() (T, error) {
 	return r.value, r.err
 }
 
-// Wait calls f in a goroutine and returns what it returns, or ctx's error if ctx ends
-// before.
+// Wait calls f in a new goroutine and returns what Get returns. If ctx ends first, it
+// returns ctx's error and discards the result of f.
 func Wait[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	select {
 	case done := <-Go(f):

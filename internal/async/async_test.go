@@ -12,26 +12,26 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/async"
 )
 
-func TestGetReturnsWhatTheFunctionDid(t *testing.T) {
+func TestGetReturnsTheValuesOfTheFunction(t *testing.T) {
 	result := <-async.Go(func() (int, error) { return 7, io.EOF })
 	value, err := result.Get()
 	require.Equal(t, io.EOF, err)
 	require.Equal(t, 7, value)
 }
 
-func TestGetPanicsAsTheFunctionDid(t *testing.T) {
+func TestGetPanicsWhenTheFunctionPanicked(t *testing.T) {
 	cause := errors.New("a cause")
 	result := <-async.Go(func() (int, error) { panic(cause) })
 	require.PanicsWithError(t, "a cause", func() { _, _ = result.Get() })
 }
 
-func TestGetTellsGoexit(t *testing.T) {
+func TestGetReturnsAnErrorAfterGoexit(t *testing.T) {
 	result := <-async.Go(func() (int, error) { runtime.Goexit(); return 7, nil })
 	_, err := result.Get()
 	require.EqualError(t, err, "a function called runtime.Goexit")
 }
 
-func TestWaitEndsWithTheFunctionOrTheContext(t *testing.T) {
+func TestWaitReturnsWhenTheFunctionOrTheContextEnds(t *testing.T) {
 	value, err := async.Wait(t.Context(), func() (int, error) { return 7, io.EOF })
 	require.Equal(t, io.EOF, err)
 	require.Equal(t, 7, value)

@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// A Puller takes the values of an iterator one by one, in a goroutine, so that an
-// iterator that blocks does not hold up the caller.
+// A Puller is like iter.Pull, but runs the iterator in another goroutine, so that the
+// caller can stop waiting for one that blocks. It is not safe for concurrent use.
 type Puller[T any] struct {
 	next    func() (T, bool)
 	stop    func()
-	pending <-chan Result[pulled[T]] // nil if nothing is asked for
+	pending <-chan Result[pulled[T]] // the value being pulled; nil if there is none
 	ended   bool
 }
 
-// A pulled is what the iterator has yielded.
+// A pulled is what iter.Pull's next returns.
 type pulled[T any] struct {
 	value T
 	ok    bool // false at the end
 }
 
-// NewPuller returns a puller of an iterator, which does not start before Next.
+// NewPuller returns a Puller. The iterator starts with the first Next.
 func NewPuller[T any](values iter.Seq[T]) *Puller[T] {
 	next, stop := iter.Pull(values)
 	return &Puller[T]{next: next, stop: stop}
 }
 
-// Next returns the next value, or false if there is none within d, or before ctx ends, or
-// at the end of the iterator. Then another call waits for the same value. The error says
-// that the iterator called runtime.Goexit; if it panicked, so does Next.
+// Next returns the next value. ok is false at the end of the iterator, or if there is no
+// value within d or before ctx ends; another call waits for the same value then. If the
+// iterator panics, so does Next; if it calls runtime.Goexit, Next returns an error.
 func (p *Puller[T]) Next(ctx context.Context, d time.Duration) (value T, ok bool, err error) {
 	if p.pending == nil {
 		p.pending = Go(func() (got pulled[T], err error) {
@@ -66,7 +66,7 @@ func (p *Puller[T]) Close() {
 		p.stop()
 	default:
 		go func() {
-			defer func() { _ = recover() }() // there is nobody to tell
+			defer func() { _ = recover() }() // nobody is left to handle it
 			<-p.pending
 			p.stop()
 		}()

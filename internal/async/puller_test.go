@@ -16,10 +16,10 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/async"
 )
 
-// forever is longer than any of these tests takes.
+// forever is longer than any test here takes.
 const forever = math.MaxInt64
 
-func TestPullerReturnsTheValues(t *testing.T) {
+func TestPullerReturnsAllValues(t *testing.T) {
 	p := async.NewPuller(slices.Values([]int{7, 8}))
 	defer p.Close()
 	for _, want := range []int{7, 8} {
@@ -35,8 +35,7 @@ func TestPullerReturnsTheValues(t *testing.T) {
 	require.True(t, p.Ended())
 }
 
-// TestPullerWaitsNoLongerThanAsked has an iterator that takes its time.
-func TestPullerWaitsNoLongerThanAsked(t *testing.T) {
+func TestPullerStopsWaitingAfterItsTimeOrWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := async.NewPuller(func(yield func(int) bool) {
 			time.Sleep(time.Minute)
@@ -65,7 +64,7 @@ func TestPullerWaitsNoLongerThanAsked(t *testing.T) {
 	})
 }
 
-func TestPullerTellsGoexitAndPanics(t *testing.T) {
+func TestPullerPassesOnGoexitAndPanics(t *testing.T) {
 	p := async.NewPuller(func(func(int) bool) { runtime.Goexit() })
 	_, ok, err := p.Next(t.Context(), forever)
 	require.EqualError(t, err, "a function called runtime.Goexit")
@@ -78,7 +77,7 @@ func TestPullerTellsGoexitAndPanics(t *testing.T) {
 	p.Close()
 }
 
-// TestPullerCloseStopsTheIterator has the iterator wait in its yield, or block.
+// The iterator waits in its yield, or blocks.
 func TestPullerCloseStopsTheIterator(t *testing.T) {
 	var stopped atomic.Bool
 	numbers := func(yield func(int) bool) {

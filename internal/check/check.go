@@ -1,5 +1,5 @@
-// Package check says what is wrong with input. Its functions return a text such as "is
-// empty", or "" if they find nothing. No text repeats the input, which may be secret.
+// Package check validates input. Its functions return what is wrong with it, such as "is
+// empty", or "" if nothing is. They never quote the input, which may be secret.
 package check
 
 import (
@@ -13,13 +13,13 @@ import (
 	"unicode/utf8"
 )
 
-// SecretKey checks that a string may be a secret key of Clerk.
+// SecretKey checks that a string has the form of a Clerk secret key.
 func SecretKey(key string) string {
 	switch {
 	case key == "":
 		return "is empty"
 	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "contains white space or another character that no key has"
+		return "contains white space or another invalid character"
 	case strings.HasPrefix(strings.ToLower(key), "pk_"):
 		return "is a publishable key (pk_...); a backend needs the secret key (sk_...)"
 	case !strings.HasPrefix(key, "sk_"):
@@ -28,7 +28,7 @@ func SecretKey(key string) string {
 	return ""
 }
 
-// PathSegment checks that an id does not change the path that it becomes part of.
+// PathSegment checks that an ID can be a segment of a path without changing its meaning.
 func PathSegment(id string) string {
 	switch {
 	case id == "":
@@ -45,19 +45,19 @@ func PathSegment(id string) string {
 
 func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
-// Address checks that an email address can be sent.
+// Address checks that an email address can be sent: it is valid UTF-8 and not blank.
 func Address(address string) string {
 	switch {
 	case strings.TrimSpace(address) == "":
 		return "is empty"
-	case !utf8.ValidString(address): // JSON would change it
+	case !utf8.ValidString(address): // encoding it as JSON would change it
 		return "is not UTF-8"
 	}
 	return ""
 }
 
-// LikelyAddress checks for what most likely is a mistake. What a valid address is, others
-// decide.
+// LikelyAddress also checks for likely mistakes. It accepts more than valid addresses, as
+// that is for the server to decide.
 func LikelyAddress(address string) string {
 	at := strings.LastIndex(address, "@")
 	isQuoted := strings.HasPrefix(address, `"`)
@@ -72,7 +72,7 @@ func LikelyAddress(address string) string {
 	return Address(address)
 }
 
-// reserved headers carry the meaning of a request, or make net/http retry writes.
+// reserved headers are set by the client or net/http, or make net/http retry writes.
 var reserved = map[string]bool{
 	"Authorization": true, "Accept": true, "Accept-Encoding": true,
 	"Content-Type": true, "Content-Length": true, "Transfer-Encoding": true,
@@ -80,12 +80,12 @@ var reserved = map[string]bool{
 	"Idempotency-Key": true, "X-Idempotency-Key": true,
 }
 
-// Header checks that a header may be added to requests.
+// Header checks that a header is valid and may be added to requests.
 func Header(name, value string) string {
 	isControl := func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 	name = http.CanonicalHeaderKey(name)
 	switch {
-	case name == "" || strings.ContainsFunc(name, isNoToken):
+	case name == "" || strings.ContainsFunc(name, isInvalidInName):
 		return "has an invalid name"
 	case reserved[name]:
 		return name + " is reserved"
@@ -95,17 +95,17 @@ func Header(name, value string) string {
 	return ""
 }
 
-// isNoToken reports whether r is invalid in a header's name (RFC 9110, 5.6.2).
-func isNoToken(r rune) bool {
+// isInvalidInName reports whether r is not allowed in a header's name (RFC 9110, 5.6.2).
+func isInvalidInName(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 }
 
-// BaseURL checks that a URL can be the base of others, and returns it without trailing
-// slashes, with its host in lower case.
+// BaseURL checks that a path can be appended to a URL. It returns the URL with its host
+// in lower case and without trailing slashes.
 func BaseURL(baseURL string) (normal, problem string) {
 	u, err := url.Parse(baseURL)
 	switch {
-	case err != nil: // its text repeats the URL, which may contain a secret
+	case err != nil: // err quotes the URL, which may contain a secret
 		return "", "is not a URL"
 	case u.User != nil:
 		return "", "contains credentials"
@@ -114,15 +114,15 @@ func BaseURL(baseURL string) (normal, problem string) {
 	case u.Hostname() == "":
 		return "", "has no host"
 	}
-	u.Host = strings.ToLower(u.Host) // net/http's proxy rules know only "localhost"
+	u.Host = strings.ToLower(u.Host) // net/http's proxy rules recognize only "localhost"
 	return strings.TrimRight(u.String(), "/"), ""
 }
 
-// Scheme checks that what is sent to a base URL is encrypted, or stays on this machine
-// unless plaintext is set.
-func Scheme(baseURL string, plaintext bool) string {
+// Scheme checks that requests to a base URL are encrypted or stay on this machine. With
+// allowHTTP, they may be sent unencrypted to any host.
+func Scheme(baseURL string, allowHTTP bool) string {
 	u, err := url.Parse(baseURL)
-	if err == nil && (u.Scheme == "https" || u.Scheme == "http" && (plaintext || isLoopback(u.Hostname()))) {
+	if err == nil && (u.Scheme == "https" || u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname()))) {
 		return ""
 	}
 	return "is neither https nor http to a loopback address"
@@ -133,15 +133,15 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
-// NotNegative checks that a number is 0 or more.
-func NotNegative[N int | int64 | time.Duration](n N) string {
+// NotNegative checks that n is 0 or more.
+func NotNegative(n int) string {
 	if n < 0 {
 		return "is negative"
 	}
 	return ""
 }
 
-// Between checks that a number is in a range, or 0 for none.
+// Between checks that n is from least to most, or 0, which means that it is not set.
 func Between(n, least, most int) string {
 	if n != 0 && (n < least || n > most) {
 		return fmt.Sprintf("is not from %d to %d", least, most)
@@ -149,8 +149,8 @@ func Between(n, least, most int) string {
 	return ""
 }
 
-// Positive checks that a number is more than 0.
-func Positive[N int | int64 | time.Duration](n N) string {
+// Positive checks that n is more than 0.
+func Positive[N int64 | time.Duration](n N) string {
 	if n <= 0 {
 		return "is not positive"
 	}

@@ -12,7 +12,7 @@ const (
 	isEmpty   = "is empty"
 	hasSpace  = "contains white space or a control character"
 	isPlain   = "is neither https nor http to a loopback address"
-	isStrange = "contains white space or another character that no key has"
+	isStrange = "contains white space or another invalid character"
 )
 
 func TestSecretKey(t *testing.T) {
@@ -113,8 +113,8 @@ func TestBaseURL(t *testing.T) {
 
 func TestScheme(t *testing.T) {
 	for _, test := range []struct {
-		url              string
-		loopback, anyone string // with plaintext for loopback addresses, and for any
+		url                  string
+		byDefault, allowHTTP string
 	}{
 		{"https://example.com", "", ""},
 		{"http://localhost:80/v1", "", ""},
@@ -125,14 +125,14 @@ func TestScheme(t *testing.T) {
 		{"ftp://localhost", isPlain, isPlain},
 		{":", isPlain, isPlain},
 	} {
-		require.Equal(t, test.loopback, check.Scheme(test.url, false), test.url)
-		require.Equal(t, test.anyone, check.Scheme(test.url, true), test.url)
+		require.Equal(t, test.byDefault, check.Scheme(test.url, false), test.url)
+		require.Equal(t, test.allowHTTP, check.Scheme(test.url, true), test.url)
 	}
 }
 
 func TestNumbers(t *testing.T) {
 	for n, want := range map[int][2]string{-1: {"is negative", "is not positive"}, 0: {"", "is not positive"}, 1: {}} {
-		require.Equal(t, want, [2]string{check.NotNegative(n), check.Positive(n)}, n)
+		require.Equal(t, want, [2]string{check.NotNegative(n), check.Positive(int64(n))}, n)
 	}
 	for n, want := range map[int]string{-1: "is not from 2 to 4", 0: "", 1: "is not from 2 to 4", 2: "", 4: "", 5: "is not from 2 to 4"} {
 		require.Equal(t, want, check.Between(n, 2, 4), n)

@@ -1,4 +1,5 @@
-// Package clock waits, and compares the clocks of a server.
+// Package clock waits, measures the time left until a deadline, and converts times to the
+// clock of a server.
 package clock
 
 import (
@@ -9,7 +10,7 @@ import (
 	"time"
 )
 
-// Sleep waits for d, or until ctx ends, and returns ctx's error.
+// Sleep waits for d or until ctx ends, and returns ctx's error.
 func Sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -18,7 +19,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// Err is ctx.Err, and no later than the deadline: the timer that ends ctx may be late.
+// Err returns ctx's error. It does not wait for the timer that ends ctx at the deadline,
+// which may be late.
 func Err(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded
@@ -26,7 +28,7 @@ func Err(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Left returns how long it is until ctx's deadline: 0 if ctx has ended, and the longest
+// Left returns the time left until ctx's deadline: 0 if ctx has ended, and the longest
 // Duration if it has no deadline.
 func Left(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
@@ -39,21 +41,19 @@ func Left(ctx context.Context) time.Duration {
 	return max(0, time.Until(deadline))
 }
 
-// normalSkew is how far the clocks of a server may normally differ.
+// normalSkew is how far a server's clocks are always assumed to differ.
 const normalSkew = time.Second
 
-// A Skew is how far the clock that stamps objects is off the one that stamps responses,
-// beyond what is normal, as last measured. It is safe for concurrent use.
+// A Skew is how far two clocks of a server differ, as last measured: the one that sets
+// the times of objects, and the one that sets the Date of responses. A difference of up
+// to a second counts as none. A Skew is safe for concurrent use.
 type Skew struct{ nanoseconds atomic.Int64 }
 
-// Measure compares the Date of a response with the stamp of an object that was created
-// by its request, which took so long at most. A response without a Date changes nothing.
+// Measure compares the Date in the header of a response with the time of an object that
+// the request created. took is the longest time the request may have taken. Without a
+// valid Date, nothing changes.
 func (s *Skew) Measure(header http.Header, created time.Time, took time.Duration) {
-	stamp := header.Get("Date")
-	if stamp == "" {
-		return
-	}
-	date, err := http.ParseTime(stamp)
+	date, err := http.ParseTime(header.Get("Date"))
 	if err != nil {
 		return
 	}
@@ -66,9 +66,10 @@ func (s *Skew) Measure(header http.Header, created time.Time, took time.Duration
 	s.nanoseconds.Store(int64(skew))
 }
 
-// Started converts a time since by our clock to the clock that stamps objects, given the
-// header of a response that has just come. What was stamped before earliest is older, and
-// what was stamped at latest or later is newer. It is false if the header has no date.
+// Started converts since from the local clock to the one that sets the times of objects,
+// given the header of a response that has just arrived. An object with a time before
+// earliest is older than since; one with a time of latest or later is newer. ok is false
+// if the header has no valid Date.
 func (s *Skew) Started(header http.Header, since time.Time) (earliest, latest time.Time, ok bool) {
 	date, err := http.ParseTime(header.Get("Date"))
 	started, skew := date.Add(-time.Since(since)-normalSkew), time.Duration(s.nanoseconds.Load())

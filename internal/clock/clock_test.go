@@ -13,7 +13,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 )
 
-func TestSleepEndsAfterItsTime(t *testing.T) {
+func TestSleepReturnsAfterItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, d := range []time.Duration{-time.Second, 0, time.Minute} {
 			start := time.Now()
@@ -23,7 +23,7 @@ func TestSleepEndsAfterItsTime(t *testing.T) {
 	})
 }
 
-func TestSleepEndsWithItsContext(t *testing.T) {
+func TestSleepReturnsWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -34,7 +34,7 @@ func TestSleepEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// lateContext is a context whose timer has not fired at its deadline.
+// A lateContext is a context that does not end at its deadline.
 type lateContext struct {
 	context.Context //nolint:containedctx // it is one
 
@@ -43,7 +43,7 @@ type lateContext struct {
 
 func (c lateContext) Deadline() (time.Time, bool) { return c.deadline, true }
 
-func TestErrIsNoLaterThanTheDeadline(t *testing.T) {
+func TestErrReturnsDeadlineExceededAtTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, clock.Err(t.Context()))
 		ctx := lateContext{t.Context(), time.Now().Add(time.Second)}
@@ -56,7 +56,7 @@ func TestErrIsNoLaterThanTheDeadline(t *testing.T) {
 	})
 }
 
-func TestLeftIsUntilTheDeadline(t *testing.T) {
+func TestLeftReturnsTheTimeUntilTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		require.Equal(t, time.Duration(math.MaxInt64), clock.Left(t.Context()))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -69,7 +69,7 @@ func TestLeftIsUntilTheDeadline(t *testing.T) {
 	})
 }
 
-// skewOf returns what a skew is measured as.
+// skewOf returns the value of a skew.
 func skewOf(t *testing.T, skew *clock.Skew) time.Duration {
 	t.Helper()
 	earliest, latest, ok := skew.Started(http.Header{"Date": {date.Format(http.TimeFormat)}}, time.Now())
@@ -79,7 +79,7 @@ func skewOf(t *testing.T, skew *clock.Skew) time.Duration {
 
 var date = time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
 
-func TestSkewIsWhatIsBeyondNormal(t *testing.T) {
+func TestSkewMeasuresDifferencesOfMoreThanASecond(t *testing.T) {
 	for name, test := range map[string]struct {
 		created time.Duration // after date
 		took    time.Duration
@@ -101,7 +101,7 @@ func TestSkewIsWhatIsBeyondNormal(t *testing.T) {
 	}
 }
 
-func TestSkewIsOfTheLastResponseWithADate(t *testing.T) {
+func TestSkewIsThatOfTheLastResponseWithADate(t *testing.T) {
 	var skew clock.Skew
 	header := http.Header{"Date": {date.Format(http.TimeFormat)}}
 	skew.Measure(header, date.Add(time.Minute), 0)
@@ -112,7 +112,7 @@ func TestSkewIsOfTheLastResponseWithADate(t *testing.T) {
 	require.Zero(t, skewOf(t, &skew))
 }
 
-func TestStartedIsByTheServersClock(t *testing.T) {
+func TestStartedConvertsToTheServersClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		header := http.Header{"Date": {date.Format(http.TimeFormat)}}
 		var skew clock.Skew
@@ -120,7 +120,7 @@ func TestStartedIsByTheServersClock(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		earliest, latest, ok := skew.Started(header, since)
 		require.True(t, ok)
-		require.Equal(t, date.Add(-11*time.Second), earliest, "10 seconds ago, and a second for the clocks' difference")
+		require.Equal(t, date.Add(-11*time.Second), earliest, "10 seconds ago, less the second that the clocks may differ")
 		require.Equal(t, earliest, latest)
 
 		skew.Measure(header, date.Add(time.Minute), 0)

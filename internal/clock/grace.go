@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// WithGrace returns a context that ends some time after ctx, for what is under way then.
-// Cancel ends it at once.
-func WithGrace(ctx context.Context, by time.Duration) (longer context.Context, cancel context.CancelFunc) {
+// WithGrace returns a context that ends grace after ctx, so that work in progress can be
+// finished. cancel ends it at once.
+func WithGrace(ctx context.Context, grace time.Duration) (longer context.Context, cancel context.CancelFunc) {
 	longer, end := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, end) })
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, end) })
 	return longer, func() { stop(); end() }
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 )
 
-func TestWithGraceEndsLater(t *testing.T) {
+func TestWithGraceEndsAfterTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
 		start := time.Now()

@@ -1,44 +1,44 @@
-// Package decide says what to do about a write whose outcome is unknown, once it has been
-// looked up. It does no I/O.
+// Package decide chooses the next step for a write whose outcome is unknown, after a
+// lookup of what it did. It does no I/O.
 package decide
 
-// A Failure says what the failure of a write's last request means for the write.
+// A Failure says what the failure of a request means for its write.
 type Failure uint8
 
 // The failures.
 const (
 	OutcomeUnknown Failure = iota // it may have been carried out
-	NotCarriedOut                 // for a reason that is not in the request
-	Refused                       // for an undocumented reason
-	RefusedForOwn                 // perhaps for an earlier request of the same write
-	RefusedForGood                // for a reason that no earlier request can be
+	NotCarriedOut                 // for a reason outside the request
+	Refused                       // the API does not document the reason
+	RefusedAsDone                 // the reason may be an earlier request of the write
+	RefusedForGood                // the reason cannot be an earlier request of the write
 )
 
-// A Finding is the result of a lookup. Of two findings the greater one counts.
+// A Finding is the result of a lookup. Of several, the greatest counts.
 type Finding uint8
 
-// The findings: the write's own work, or that of others.
+// The findings. What is found is the work of the write itself or of others.
 const (
-	FoundNothing  Finding = iota // or a part of the own work that explains no refusal
-	FoundPart                    // of the own work, which explains a refusal
+	FoundNothing  Finding = iota // or a part of the write's work that explains no refusal
+	FoundPart                    // a part of the write's work, which explains a refusal
 	FoundOlder                   // work of others, which may explain a refusal
 	FoundOther                   // work of others, which explains a refusal
-	FoundUnclear                 // own work or that of others: the clocks differ
-	FoundAll                     // of the own work
-	LookupFailed                 // and may succeed later
-	LookupRefused                // and would be again
+	FoundUnclear                 // the clocks differ too much to tell whose work it is
+	FoundAll                     // all of the write's work
+	LookupFailed                 // another lookup may succeed
+	LookupRefused                // another lookup would fail, too
 )
 
 // A Situation is what a decision depends on.
 type Situation struct {
-	Last       Failure // of the write's requests
-	Ambiguous  bool    // an earlier request may have been carried out
+	Last       Failure // of the write's last request
+	Ambiguous  bool    // one of its requests may have been carried out
 	InParts    bool    // a refused request may have been carried out in part
-	Duplicates bool    // a retry would be carried out a second time
+	Duplicates bool    // a retry would create a duplicate if the write was carried out
 	Found      Finding // by the last lookup
-	Settled    bool    // the write's work would have been found
-	MayRetry   bool    // the configuration and the limits permit it
-	WriteFits  bool    // there is time for another request of the write
+	Settled    bool    // the lookup came late enough to find all of the write's work
+	MayRetry   bool    // the configuration and the limits permit a retry
+	WriteFits  bool    // there is time for a retry
 	LookupFits bool    // there is time for another lookup
 }
 
@@ -47,14 +47,15 @@ type Decision uint8
 
 // The decisions.
 const (
-	ReportUnknown Decision = iota
-	ReturnResult
-	ReturnFailure
+	ReportUnknown Decision = iota // give up: the outcome stays unknown
+	ReturnResult                  // the write was carried out
+	ReturnFailure                 // the last request's failure is the write's
 	RetryWrite
 	LookUpAgain
 )
 
-// Next returns what to do after a lookup.
+// Next returns what to do in a situation. It retries the write only after a lookup that
+// would have found its work, or if the server would refuse a duplicate.
 func Next(s Situation) Decision {
 	again := ReportUnknown
 	if s.LookupFits {
@@ -70,15 +71,15 @@ func Next(s Situation) Decision {
 		return ReportUnknown
 	case isRefusal && !s.Ambiguous, s.Last == RefusedForGood:
 		if s.InParts && s.Duplicates && !s.Settled {
-			return again // a part would be duplicated later, and may not be listed yet
+			return again // a part may show up later, and the caller would duplicate it
 		}
 		return ReturnFailure
-	case s.Last == RefusedForOwn && (s.Found == FoundOther || s.Found == FoundOlder && s.Settled):
+	case s.Last == RefusedAsDone && (s.Found == FoundOther || s.Found == FoundOlder && s.Settled):
 		return ReturnFailure
 	case s.Found == FoundUnclear:
 		return ReportUnknown
-	case s.Last == RefusedForOwn && s.Found != FoundPart:
-		return again // the reason for the refusal may be listed later
+	case s.Last == RefusedAsDone && s.Found != FoundPart:
+		return again // the reason for the refusal may show up later
 	case s.Last == NotCarriedOut, !s.MayRetry && s.Settled:
 		return ReportUnknown
 	case s.MayRetry && (s.Settled || !s.Duplicates) && s.WriteFits:

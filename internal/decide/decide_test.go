@@ -8,8 +8,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
-// TestNext has a row for each case of Next. Unless a row says otherwise, the
-// configuration and the limits permit a retry, and there is time for it and for a lookup.
+// Each situation is also tried without time for a lookup, without time for a retry, and
+// without permission to retry.
 func TestNext(t *testing.T) {
 	type s = decide.Situation
 	for name, test := range map[string]struct {
@@ -18,7 +18,7 @@ func TestNext(t *testing.T) {
 	}{
 		// The call's own work is found.
 		"all is found after an ambiguous failure": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
-		"all is found after a refused retry":      {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
+		"all is found after a refused retry":      {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
 		"all is found after a definite refusal":   {s{Last: decide.RefusedForGood, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
 		"all is found after a rate limit":         {s{Last: decide.NotCarriedOut, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
 
@@ -26,7 +26,7 @@ func TestNext(t *testing.T) {
 		"a refusal, and nothing is found":                   {s{Last: decide.Refused}, decide.ReturnFailure},
 		"a refusal, and part is found":                      {s{Last: decide.Refused, Found: decide.FoundPart}, decide.ReturnFailure},
 		"a refusal, and the lookup fails":                   {s{Last: decide.Refused, Found: decide.LookupFailed}, decide.LookUpAgain},
-		"a duplicate, and nothing is found":                 {s{Last: decide.RefusedForOwn}, decide.ReturnFailure},
+		"a duplicate, and nothing is found":                 {s{Last: decide.RefusedAsDone}, decide.ReturnFailure},
 		"a refusal of a bulk, before its work shows":        {s{Last: decide.Refused, InParts: true, Duplicates: true}, decide.LookUpAgain},
 		"a refusal of a bulk, but Clerk refuses duplicates": {s{Last: decide.Refused, InParts: true}, decide.ReturnFailure},
 		"a definite refusal of a retried bulk":              {s{Last: decide.RefusedForGood, Ambiguous: true, InParts: true, Duplicates: true}, decide.LookUpAgain},
@@ -42,19 +42,19 @@ func TestNext(t *testing.T) {
 		"an undocumented refusal of a retry": {
 			s{Last: decide.Refused, Ambiguous: true, Settled: true, Found: decide.FoundPart}, decide.RetryWrite,
 		},
-		"a duplicate that others' pending invitation explains": {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundOther}, decide.ReturnFailure},
-		"a duplicate that an older one explains, too early":    {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundOlder}, decide.LookUpAgain},
-		"a duplicate that an older one explains, settled":      {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundOlder, Settled: true}, decide.ReturnFailure},
-		"a duplicate that nothing explains yet":                {s{Last: decide.RefusedForOwn, Ambiguous: true}, decide.LookUpAgain},
-		"a duplicate that nothing explains, settled":           {s{Last: decide.RefusedForOwn, Ambiguous: true, Settled: true}, decide.LookUpAgain},
-		"a duplicate that the found part explains":             {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundPart}, decide.RetryWrite},
-		"a duplicate, and the clocks differ":                   {s{Last: decide.RefusedForOwn, Ambiguous: true, Found: decide.FoundUnclear, Settled: true}, decide.ReportUnknown},
+		"a duplicate that others' pending invitation explains": {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundOther}, decide.ReturnFailure},
+		"a duplicate that an older one explains, too early":    {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundOlder}, decide.LookUpAgain},
+		"a duplicate that an older one explains, settled":      {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundOlder, Settled: true}, decide.ReturnFailure},
+		"a duplicate that nothing explains yet":                {s{Last: decide.RefusedAsDone, Ambiguous: true}, decide.LookUpAgain},
+		"a duplicate that nothing explains, settled":           {s{Last: decide.RefusedAsDone, Ambiguous: true, Settled: true}, decide.LookUpAgain},
+		"a duplicate that the found part explains":             {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundPart}, decide.RetryWrite},
+		"a duplicate, and the clocks differ":                   {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundUnclear, Settled: true}, decide.ReportUnknown},
 
 		// Lookups without a result.
-		"the lookup fails": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.LookupFailed}, decide.LookUpAgain},
-		"the lookup fails, and would be allowed to retry": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.LookupFailed}, decide.LookUpAgain},
-		"the clocks differ":     {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.FoundUnclear}, decide.ReportUnknown},
-		"lookups will not work": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.LookupRefused}, decide.ReportUnknown},
+		"the lookup fails":                           {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.LookupFailed}, decide.LookUpAgain},
+		"the lookup fails, and a retry is permitted": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.LookupFailed}, decide.LookUpAgain},
+		"the clocks differ":                          {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.FoundUnclear}, decide.ReportUnknown},
+		"lookups will not work":                      {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.LookupRefused}, decide.ReportUnknown},
 
 		// The write can be retried.
 		"nothing is found, and Clerk refuses duplicates": {s{Last: decide.OutcomeUnknown, Ambiguous: true}, decide.RetryWrite},
@@ -99,8 +99,8 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// TestNextNeverRetriesWithoutALookup goes through all situations.
-func TestNextNeverRetriesWithoutALookup(t *testing.T) {
+// It tries all situations.
+func TestNextNeverRisksADuplicate(t *testing.T) {
 	retries, flags := 0, 1<<6
 	for last := decide.OutcomeUnknown; last <= decide.RefusedForGood; last++ {
 		for found := decide.FoundNothing; found <= decide.LookupRefused; found++ {

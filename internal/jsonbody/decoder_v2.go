@@ -11,14 +11,14 @@ import (
 	"fmt"
 )
 
-// options has encoding/json/v2 read what encoding/json reads. The one exception saves
-// reading each value twice: a value of the wrong type ends the decoding there and then,
-// not after the rest of the value.
+// options makes encoding/json/v2 follow encoding/json's rules. The one exception saves
+// reading each value twice: a value of the wrong type ends the decoding at once, not
+// after the rest of the body.
 var options = jsonv2.JoinOptions(json.DefaultOptionsV1(), json.ReportErrorsWithLegacySemantics(false))
 
 func unmarshal(body []byte, v any) error { return explain(jsonv2.Unmarshal(body, v, options)) }
 
-// A decoder is a json.Decoder that reads each value once, not twice.
+// A decoder is like a json.Decoder, but reads each value once, not twice.
 type decoder struct{ d *jsontext.Decoder }
 
 func newDecoder(body []byte) *decoder {
@@ -51,8 +51,8 @@ func (d *decoder) More() bool {
 
 func (d *decoder) Decode(v any) error { return explain(jsonv2.UnmarshalDecode(d.d, v)) }
 
-// explain leaves out of a syntax error where it is, because the path to it can hold
-// names from the body. The path of any other error ends at a field of ours.
+// explain removes the path from a syntax error, because it may have names from the body.
+// In any other error, the path leads to a field of ours.
 func explain(err error) error {
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		return fmt.Errorf("json: %w after byte %d", syntactic.Err, syntactic.ByteOffset)

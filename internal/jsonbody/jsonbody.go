@@ -1,11 +1,10 @@
-// Package jsonbody decodes the JSON of responses: one value, or a list in either of the
-// two shapes that servers send.
+// Package jsonbody decodes the JSON bodies of responses: one value, or a list, which is
+// either an array or an object with an array and a total count.
 //
-// Objects are read by encoding/json's rules with every Go version: names match in any
-// case, the last of several equal names counts, unknown names are skipped, and invalid
-// UTF-8 in a string becomes U+FFFD. Only names in the object around a list must match
-// exactly. Results never alias the body, which may be a buffer that is used again, and
-// errors show nothing of it.
+// Objects are decoded by encoding/json's rules, whatever the Go version: names match in
+// any case, the last of equal names counts, unknown names are skipped, and invalid UTF-8
+// in a string becomes U+FFFD. Only in the object around a list must names match exactly.
+// Results never alias the body, so its buffer can be reused, and errors never quote it.
 package jsonbody
 
 import (
@@ -15,32 +14,32 @@ import (
 	"io"
 )
 
-// MaxElements is how many elements a list may have.
-const MaxElements = 100_000
+// maxElements is how many elements a list may have.
+const maxElements = 100_000
 
-// The room made in advance is for at most usualElements, and for no more than fit into
-// the body if each takes usualSize bytes.
+// A list is allocated with room for as many elements as the body has if each takes
+// usualSize bytes, but for at most usualElements.
 const (
 	usualElements = 500
 	usualSize     = 256
 )
 
-// A List is a list of a response.
+// A List is a decoded list.
 type List[T any] struct {
-	// Elements is nil if there is no array, but a total count of 0.
+	// Elements has the elements; nil if the object has a total count of 0 and no array.
 	Elements []T
-	// TotalCount is what the object has beside the array; -1 if that is missing.
+	// TotalCount is the object's total count; -1 if it is missing or negative.
 	TotalCount int
-	// IsArray reports whether the response is an array alone.
+	// IsArray reports whether the body is an array, not an object.
 	IsArray bool
 }
 
-// Unmarshal decodes a body into v.
+// Unmarshal decodes a body into v, as json.Unmarshal does.
 func Unmarshal(body []byte, v any) error { return unmarshal(body, v) }
 
-// ReadList reads a body that is an array, or an object {"data": [...], "total_count": n}.
-// It stops at the first element that is no T or that check refuses: a short "{}" in the
-// body would become a large T.
+// ReadList decodes a body that is an array or {"data": [...], "total_count": n}. It fails
+// at the first element that is not a T or that check rejects, and decodes no others: a
+// body full of "{}" would take up many times its size.
 func ReadList[T any](body []byte, check func(*T) error) (*List[T], error) {
 	r := &reader[T]{decoder: newDecoder(body), check: check, room: min(1+len(body)/usualSize, usualElements)}
 	list := &List[T]{TotalCount: -1}
@@ -59,12 +58,12 @@ func ReadList[T any](body []byte, check func(*T) error) (*List[T], error) {
 		return nil, err
 	}
 	if _, err := r.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows it")
+		return nil, errors.New("it is followed by other data")
 	}
 	return list, nil
 }
 
-// A reader reads one body. Its decoder has the methods of a json.Decoder.
+// A reader decodes one list. Its decoder has the methods of json.Decoder.
 type reader[T any] struct {
 	*decoder
 
@@ -72,8 +71,8 @@ type reader[T any] struct {
 	room  int
 }
 
-// envelope reads the object around a list, after its brace. The array may be missing or
-// null only if nothing is to be in it.
+// envelope reads the object around a list, after its opening brace. The array may be
+// missing or null only if the total count is 0.
 func (r *reader[T]) envelope(list *List[T]) error {
 	for r.More() {
 		name, err := r.Token()
@@ -100,24 +99,24 @@ func (r *reader[T]) envelope(list *List[T]) error {
 	return nil
 }
 
-// data reads an array or null.
+// data reads the array around the elements, or null.
 func (r *reader[T]) data() ([]T, error) {
 	switch token, err := r.Token(); {
 	case err != nil || token == nil:
 		return nil, err
 	case token != json.Delim('['):
-		return nil, errors.New("its data is no array")
+		return nil, errors.New("its data is not an array")
 	}
 	return r.elements()
 }
 
-// elements reads an array after its bracket.
+// elements reads an array, after its opening bracket.
 func (r *reader[T]) elements() ([]T, error) {
 	elements := make([]T, 0, r.room)
 	for r.More() {
 		i := len(elements)
-		if i == MaxElements {
-			return nil, fmt.Errorf("it has more than %d elements", MaxElements)
+		if i == maxElements {
+			return nil, fmt.Errorf("it has more than %d elements", maxElements)
 		}
 		elements = append(elements, *new(T))
 		err := r.Decode(&elements[i])

@@ -34,8 +34,8 @@ func hasID(it *item) error {
 
 func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 
-// values is what a body may have in place of an item. Every Go version reads it alike: a
-// nil want is an error.
+// values are what a body may have in place of an item. Every Go version decodes them in
+// the same way. A nil want means an error.
 var values = []struct {
 	name, wire string
 	want       *item
@@ -114,9 +114,7 @@ func TestUnmarshal(t *testing.T) {
 	}
 }
 
-// TestReadListReadsElementsAsUnmarshalReadsValues puts values in the middle of both
-// shapes of a list.
-func TestReadListReadsElementsAsUnmarshalReadsValues(t *testing.T) {
+func TestReadListDecodesElementsAsUnmarshalDoes(t *testing.T) {
 	for _, test := range values {
 		t.Run(test.name, func(t *testing.T) {
 			array := `[{"id":"first"},` + test.wire + `,{"id":"last"}]`
@@ -182,7 +180,7 @@ func TestReadList(t *testing.T) {
 		{"total_count that is too large", `{"data":[],"total_count":9223372036854775808}`, nil},
 		{"element that is null", `[null]`, nil},
 		{"element that is an array", `[[]]`, nil},
-		{"element that check refuses", `[` + it + `,{}]`, nil},
+		{"element that check rejects", `[` + it + `,{}]`, nil},
 		{"data broken off", `{"data":[` + it, nil},
 		{"array broken off", `[` + it + `,`, nil},
 		{"array broken off after an element", `[` + it, nil},
@@ -213,7 +211,7 @@ func TestReadList(t *testing.T) {
 			require.NoError(t, err)
 			for _, garbage := range []string{"x", "[]", "{", "}", "]", ",", "\x00", "null"} {
 				list, err = jsonbody.ReadList([]byte(test.wire+garbage), hasID)
-				require.EqualError(t, err, "something follows it", garbage)
+				require.EqualError(t, err, "it is followed by other data", garbage)
 				require.Nil(t, list, garbage)
 			}
 		})
@@ -221,18 +219,19 @@ func TestReadList(t *testing.T) {
 }
 
 func TestReadListLimitsElements(t *testing.T) {
-	wire := "[" + strings.Repeat(`{"id":"1"},`, jsonbody.MaxElements-1) + `{"id":"1"}]`
+	const most = 100_000
+	wire := "[" + strings.Repeat(`{"id":"1"},`, most-1) + `{"id":"1"}]`
 	list, err := jsonbody.ReadList([]byte(wire), hasID)
 	require.NoError(t, err)
-	require.Len(t, list.Elements, jsonbody.MaxElements)
+	require.Len(t, list.Elements, most)
 
 	list, err = jsonbody.ReadList([]byte(`[{"id":"1"},`+wire[1:]), hasID)
 	require.EqualError(t, err, "it has more than 100000 elements")
 	require.Nil(t, list)
 }
 
-// TestReadListEndsAtTheFirstRefusedElement has what follows not be read.
-func TestReadListEndsAtTheFirstRefusedElement(t *testing.T) {
+// The rest of the body is not read: it is not even valid.
+func TestReadListStopsAtTheFirstRejectedElement(t *testing.T) {
 	checked := 0
 	_, err := jsonbody.ReadList([]byte(`[{"id":"1"},{},{"id":"3"},x`), func(it *item) error {
 		checked++
@@ -243,8 +242,7 @@ func TestReadListEndsAtTheFirstRefusedElement(t *testing.T) {
 	require.Equal(t, 2, checked)
 }
 
-// TestReadListMakesRoomByTheBodysSize has few elements in a short and in a long body.
-func TestReadListMakesRoomByTheBodysSize(t *testing.T) {
+func TestReadListAllocatesByTheSizeOfTheBody(t *testing.T) {
 	for _, test := range []struct{ size, most int }{{10, 1}, {2560, 11}, {1 << 20, 500}} {
 		wire := `[{"id":"1"}]` + strings.Repeat(" ", test.size)
 		list, err := jsonbody.ReadList([]byte(wire), hasID)
@@ -253,7 +251,7 @@ func TestReadListMakesRoomByTheBodysSize(t *testing.T) {
 	}
 }
 
-func TestErrorsShowNothingOfTheBody(t *testing.T) {
+func TestErrorsDoNotQuoteTheBody(t *testing.T) {
 	for _, wire := range []string{
 		`{"id":"1","n":"secret"}`,
 		`{"id":"1","raw":{"secret":x}}`,
@@ -275,8 +273,7 @@ func TestErrorsShowNothingOfTheBody(t *testing.T) {
 	}
 }
 
-// TestResultsDoNotShareTheBody overwrites the body.
-func TestResultsDoNotShareTheBody(t *testing.T) {
+func TestResultsDoNotAliasTheBody(t *testing.T) {
 	long := strings.Repeat("long", 1000)
 	wire := `{"id":"` + long + `","raw":"` + long + `"}`
 	want := item{ID: long, Raw: json.RawMessage(`"` + long + `"`)}

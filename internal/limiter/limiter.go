@@ -1,4 +1,4 @@
-// Package limiter counts requests, so that a client keeps below a server's limit.
+// Package limiter counts a client's requests, to keep them below a server's rate limit.
 package limiter
 
 import (
@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// Never is the wait for a request that a limit of 0 does not allow.
-const Never = math.MaxInt64
+// never is the wait if the limit is 0.
+const never = math.MaxInt64
 
-// A Limiter allows at most a number of requests in any period of the length of its
-// window. That also satisfies a server that counts in fixed windows.
+// A Limiter allows at most limit requests in any period as long as window. That also
+// satisfies a server that counts in fixed windows. It is not safe for concurrent use.
 type Limiter struct {
 	limit    int
 	window   time.Duration
-	times    []time.Time // of the last requests, oldest first, at most limit
-	until    time.Time   // no request before, as one was refused
-	refusals int         // in a row
+	times    []time.Time // of the latest requests, oldest first, at most limit
+	until    time.Time   // no request is allowed before, because one was refused
+	refusals int         // without a Retry-After since the last counted request
 }
 
-// New returns a limiter that allows limit requests in each window.
+// New returns a Limiter. A limit of 0 allows no request.
 func New(limit int, window time.Duration) *Limiter { return &Limiter{limit: limit, window: window} }
 
 // Left returns how many requests may be made now.
@@ -34,10 +34,11 @@ func (l *Limiter) Left(now time.Time) int {
 	return left
 }
 
-// Wait returns how long it is until another request may be made.
+// Wait returns how long to wait before another request; the longest Duration for a limit
+// of 0.
 func (l *Limiter) Wait(now time.Time) time.Duration {
 	if l.limit == 0 {
-		return Never
+		return never
 	}
 	wait := l.until.Sub(now)
 	if len(l.times) == l.limit {
@@ -46,12 +47,13 @@ func (l *Limiter) Wait(now time.Time) time.Duration {
 	return max(0, wait)
 }
 
-// Renewal returns how long it is until more requests may be made than now: until a request
-// no longer counts or, if the server refused one, until it is to be asked again.
+// Renewal returns how long it is until more requests may be made than now: until the
+// oldest request leaves the window or the wait after a refusal ends. It is a whole window
+// if no request is in it, and the longest Duration if the limit is 0.
 func (l *Limiter) Renewal(now time.Time) time.Duration {
 	switch {
 	case l.limit == 0:
-		return Never
+		return never
 	case now.Before(l.until) && len(l.times) < l.limit:
 		return l.until.Sub(now)
 	}
@@ -63,17 +65,16 @@ func (l *Limiter) Renewal(now time.Time) time.Duration {
 	return max(l.window, l.until.Sub(now))
 }
 
-// Count records a request.
+// Count records a request. It resets the growth of Penalize's waits.
 func (l *Limiter) Count(at time.Time) {
 	l.refusals = 0
-	if len(l.times) == l.limit {
-		l.times = append(l.times[:0], l.times[1:]...)
-	}
 	l.times = append(l.times, at)
+	l.times = l.times[max(0, len(l.times)-l.limit):]
 }
 
-// Penalize records that the server refused a request and asked to wait, at most two
-// windows. If it did not ask, the wait grows from a sixtieth to a quarter of the window.
+// Penalize records that the server refused a request and asked to wait for retryAfter,
+// which is limited to two windows. If it is not positive, the wait is a sixtieth of the
+// window, and doubles with each refusal up to a quarter of the window.
 func (l *Limiter) Penalize(now time.Time, retryAfter time.Duration) {
 	if retryAfter <= 0 {
 		retryAfter = max(time.Millisecond, min(l.window/60<<min(l.refusals, 4), l.window/4))

@@ -9,25 +9,25 @@ import (
 
 var now = time.Date(2026, 5, 12, 9, 0, 0, 0, time.UTC)
 
-// TestLimiterLeft counts requests at so many minutes before now, in a window of an hour.
-func TestLimiterLeft(t *testing.T) {
+func TestLimiterCountsRequestsInTheWindow(t *testing.T) {
 	for name, test := range map[string]struct {
 		limit   int
-		minutes []int // before now, of the requests
+		minutes []int // of the requests, before now
 		left    int
 		wait    time.Duration
 		renewal time.Duration
 	}{
-		"no requests":             {3, nil, 3, 0, time.Hour},
-		"one":                     {3, []int{10}, 2, 0, 50 * time.Minute},
-		"all":                     {3, []int{30, 20, 10}, 0, 30 * time.Minute, 30 * time.Minute},
-		"all at once":             {3, []int{0, 0, 0}, 0, time.Hour, time.Hour},
-		"one is a window ago":     {3, []int{60, 20, 10}, 1, 0, 40 * time.Minute},
-		"one is nearly so":        {3, []int{59, 20, 10}, 0, time.Minute, time.Minute},
-		"all are a window ago":    {3, []int{90, 80, 70}, 3, 0, time.Hour},
-		"more than the limit ago": {3, []int{70, 65, 50, 40, 30}, 0, 10 * time.Minute, 10 * time.Minute},
-		"a limit of 0":            {0, nil, 0, Never, Never},
-		"a limit of 1":            {1, []int{10}, 0, 50 * time.Minute, 50 * time.Minute},
+		"no requests":            {3, nil, 3, 0, time.Hour},
+		"one":                    {3, []int{10}, 2, 0, 50 * time.Minute},
+		"all":                    {3, []int{30, 20, 10}, 0, 30 * time.Minute, 30 * time.Minute},
+		"all at once":            {3, []int{0, 0, 0}, 0, time.Hour, time.Hour},
+		"one is a window ago":    {3, []int{60, 20, 10}, 1, 0, 40 * time.Minute},
+		"one nearly is":          {3, []int{59, 20, 10}, 0, time.Minute, time.Minute},
+		"all are a window ago":   {3, []int{90, 80, 70}, 3, 0, time.Hour},
+		"more than the limit":    {3, []int{70, 65, 50, 40, 30}, 0, 10 * time.Minute, 10 * time.Minute},
+		"a limit of 0":           {0, nil, 0, never, never},
+		"a limit of 0, exceeded": {0, []int{10}, 0, never, never},
+		"a limit of 1":           {1, []int{10}, 0, 50 * time.Minute, 50 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := Limiter{limit: test.limit, window: time.Hour}
@@ -41,7 +41,7 @@ func TestLimiterLeft(t *testing.T) {
 	}
 }
 
-// TestLimiterKeepsTheLimitInEveryWindow makes requests as soon as the limiter allows.
+// The requests are made as soon as the limiter allows.
 func TestLimiterKeepsTheLimitInEveryWindow(t *testing.T) {
 	l := Limiter{limit: 3, window: time.Hour}
 	var times []time.Time
@@ -90,7 +90,6 @@ func TestLimiterPenalize(t *testing.T) {
 	}
 }
 
-// TestLimiterWaitsForTheLongerOfLimitAndPenalty has both apply.
 func TestLimiterWaitsForTheLongerOfLimitAndPenalty(t *testing.T) {
 	l := Limiter{limit: 1, window: time.Hour}
 	l.Count(now)

@@ -1,5 +1,5 @@
-// Package paging reads a list that a server returns in pages, one by one or ahead of the
-// reader.
+// Package paging iterates over a list that a server returns in pages. It can request
+// pages concurrently before the loop reaches them.
 package paging
 
 import (
@@ -11,35 +11,37 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 )
 
-// A Page is a part of a list.
+// A Page is a part of a list, as returned by one request.
 type Page interface {
-	// Size returns how many elements the page has, and how many the whole list has; -1
-	// if that is unknown.
+	// Size returns the number of elements on the page, and in the whole list; total is -1
+	// if it is unknown.
 	Size() (n, total int)
 }
 
 // A List is a list on a server.
 type List[P Page] struct {
-	// Get requests the page that begins at an offset.
+	// Get requests the page that begins at offset. It must be safe for concurrent use,
+	// unless Ahead is 0.
 	Get func(ctx context.Context, offset int) (P, error)
-	// Ahead is how many pages are requested before the loop reaches them, concurrently,
-	// after the first page.
+	// Ahead is how many pages are requested before the loop reaches them, after the first
+	// page. 0 means that each page is requested when the loop reaches it.
 	Ahead int
-	// Wait returns how long the next request ahead has to wait; last is the newest page
-	// so far. It is called in the loop's goroutine, and not needed if Ahead is 0.
+	// Wait returns how long to delay the next request ahead. last is the latest page. It
+	// is called in the loop's goroutine, and may be nil if Ahead is 0.
 	Wait func(last P) time.Duration
 }
 
-// Pages returns the pages from offset on, in order. They end at the total, after an empty
-// page, or with an error, which is yielded with the page that Get returned beside it.
-// Requests made ahead end with the loop; their panics reach it.
+// Pages returns an iterator over the pages from offset on, in order. It ends at the
+// total, after an empty page, or with an error, which is yielded with the page that Get
+// returned. When the loop ends, requests made ahead are canceled. If one panics, so does
+// the loop.
 //
-// size is how many elements the pages are expected to have. If a page has more or fewer,
-// the next one begins where it ends, and the pages requested ahead are dropped.
+// size is how many elements a page is expected to have. If one has more or fewer, the
+// next page begins where it ends, and the pages requested ahead are discarded.
 func (l List[P]) Pages(ctx context.Context, offset, size int) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		defer cancel() // ends the requests made ahead
+		defer cancel() // also stops the requests ahead
 
 		var ahead []func() (P, error) // the next pages, in order
 		for next, size, end := offset, size, offset+1; next < end; {
@@ -53,7 +55,7 @@ func (l List[P]) Pages(ctx context.Context, offset, size int) iter.Seq2[P, error
 			}
 			ahead = ahead[1:]
 			n, total := page.Size()
-			if next += n; n != size { // the next page is not where it was expected
+			if next += n; n != size { // the next page does not begin where it was expected
 				size, ahead = n, nil
 			}
 			switch {
@@ -74,14 +76,12 @@ func (l List[P]) Pages(ctx context.Context, offset, size int) iter.Seq2[P, error
 	}
 }
 
-// start requests a page after a wait. The function returned waits for the result.
+// start requests a page after a wait, in another goroutine. The function that it returns
+// waits for the page.
 func (l List[P]) start(ctx context.Context, offset int, wait time.Duration) func() (P, error) {
 	done := async.Go(func() (P, error) {
-		_ = clock.Sleep(ctx, wait) // an end of ctx ends the request, too
+		_ = clock.Sleep(ctx, wait) // if ctx ends, Get returns its error
 		return l.Get(ctx, offset)
 	})
-	return func() (P, error) {
-		ended := <-done
-		return ended.Get()
-	}
+	return func() (P, error) { return (<-done).Get() }
 }

@@ -22,14 +22,14 @@ type page struct {
 
 func (p page) Size() (n, total int) { return len(p.elements), p.total }
 
-// A server has the elements 0 to n-1. It takes a second for each page.
+// A server has the elements 0 to n-1. It needs a second for each page.
 type server struct {
 	n     int
 	size  func(offset int) int // of a page; nil for 10
 	total func() int           // nil for n
 
-	mu                       sync.Mutex
-	open, most, sent, broken int
+	mu                         sync.Mutex
+	open, most, sent, canceled int // requests; most is the highest number of open ones
 }
 
 func (s *server) get(ctx context.Context, offset int) (p page, err error) {
@@ -41,7 +41,7 @@ func (s *server) get(ctx context.Context, offset int) (p page, err error) {
 	defer s.record(func() { s.open-- })
 	select {
 	case <-ctx.Done():
-		s.record(func() { s.broken++ })
+		s.record(func() { s.canceled++ })
 		return p, ctx.Err()
 	case <-time.After(time.Second):
 	}
@@ -75,8 +75,7 @@ func count(from, to int) (numbers []int) {
 	return numbers
 }
 
-// TestPagesReadsEveryElementOnce has pages of other sizes than expected, and totals that
-// are wrong or missing.
+// The pages may have another size than expected, and the total may be wrong or missing.
 func TestPagesReadsEveryElementOnce(t *testing.T) {
 	for name, test := range map[string]struct {
 		n     int
@@ -103,7 +102,7 @@ func TestPagesReadsEveryElementOnce(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := &server{n: test.n, size: test.size, total: test.total}
 					pages := s.list(ahead).Pages(t.Context(), 5, 10)
-					for range 2 { // each loop starts again
+					for range 2 { // each loop starts from the beginning
 						var got []int
 						for p, err := range pages {
 							require.NoError(t, err)
@@ -117,8 +116,8 @@ func TestPagesReadsEveryElementOnce(t *testing.T) {
 	}
 }
 
-// TestPagesRequestsAhead is as fast as the pages ahead allow, with no request too many.
-func TestPagesRequestsAhead(t *testing.T) {
+// The loop is as fast as concurrent requests allow, and makes no needless request.
+func TestPagesRequestsPagesAheadConcurrently(t *testing.T) {
 	for ahead, want := range map[int]struct {
 		most int
 		took time.Duration
@@ -141,8 +140,8 @@ func TestPagesRequestsAhead(t *testing.T) {
 	}
 }
 
-// TestPagesLearnsTheSize has all pages be smaller than expected. No request is in vain.
-func TestPagesLearnsTheSize(t *testing.T) {
+// All pages are smaller than expected. No request is needless.
+func TestPagesAdaptsToTheSizeOfPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{n: 90, size: func(int) int { return 3 }}
 		start := time.Now()
@@ -154,9 +153,8 @@ func TestPagesLearnsTheSize(t *testing.T) {
 	})
 }
 
-// TestPagesRequestsWhatTheLoopReaches requests nothing else with Ahead 0, and no more
-// than Ahead pages else, also while the loop is busy.
-func TestPagesRequestsWhatTheLoopReaches(t *testing.T) {
+// The limit also holds while the loop is busy. With Ahead 0, nothing is requested early.
+func TestPagesRequestsAtMostAheadPagesEarly(t *testing.T) {
 	for _, ahead := range []int{0, 1, 3} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &server{n: 100}
@@ -172,8 +170,8 @@ func TestPagesRequestsWhatTheLoopReaches(t *testing.T) {
 	}
 }
 
-// TestPagesWaits has each request ahead wait longer, as the last page says.
-func TestPagesWaits(t *testing.T) {
+// Each request ahead waits a minute longer than the one before.
+func TestPagesWaitsBeforeRequestsAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{n: 60}
 		start := time.Now()
@@ -194,8 +192,8 @@ func TestPagesWaits(t *testing.T) {
 	})
 }
 
-// TestPagesEndsRequestsAheadWithTheLoop after a break, after an error, and during a wait.
-func TestPagesEndsRequestsAheadWithTheLoop(t *testing.T) {
+// The loop ends by a break, by an error, and by its deadline while a request ahead waits.
+func TestPagesCancelsRequestsAheadWhenTheLoopEnds(t *testing.T) {
 	failure := errors.New("failure")
 	for name, loop := range map[string]func(*testing.T, paging.List[page]){
 		"break": func(t *testing.T, l paging.List[page]) {
@@ -241,7 +239,7 @@ func TestPagesEndsRequestsAheadWithTheLoop(t *testing.T) {
 				start := time.Now()
 				loop(t, s.list(3))
 				synctest.Wait()
-				require.Positive(t, s.broken)
+				require.Positive(t, s.canceled)
 				require.Zero(t, s.open)
 				require.LessOrEqual(t, time.Since(start), time.Minute)
 			})
@@ -249,8 +247,7 @@ func TestPagesEndsRequestsAheadWithTheLoop(t *testing.T) {
 	}
 }
 
-// TestPagesPanicsInTheLoop with the panic of a page requested ahead.
-func TestPagesPanicsInTheLoop(t *testing.T) {
+func TestPagesPanicsInTheLoopWhenARequestAheadPanics(t *testing.T) {
 	l := paging.List[page]{Ahead: 1, Wait: func(page) time.Duration { return 0 }}
 	l.Get = func(_ context.Context, offset int) (page, error) {
 		if offset > 0 {

@@ -1,8 +1,9 @@
-// Package queue decides what to send next, of items that can be sent singly or in batches.
-// When a batch is refused for one of its items, and nobody says which, it is bisected.
-// When it fails for a reason that may pass, its items are sent again. If that fails, too,
-// they are parked and sent in smaller batches and in the end alone, with longer and longer
-// waits, in turn with the others, which they do not hold up.
+// Package queue decides what to send next when items can be sent singly or in batches.
+//
+// A batch that is refused because of one of its items is bisected, unless the refusal
+// names the item. After a failure that may be temporary, the items are sent again. If
+// they fail again, they are parked: they are sent in smaller batches and finally alone,
+// with growing waits, and alternate with the ready items so as not to hold those up.
 package queue
 
 import (
@@ -12,50 +13,50 @@ import (
 )
 
 const (
-	// maxHeld is how many values are held back before no more are to be added.
+	// maxHeld is how many held values make the queue full.
 	maxHeld = 100
-	// maxParked is how many parked items there are before no more are to be added.
+	// maxParked is how many parked items make the queue full.
 	maxParked = 100
-	// failuresTogether is how often items fail together before they are bisected: one of
-	// them may be the reason.
+	// failuresTogether is how often items fail before they are parked, in two halves, as
+	// one of them may be the reason.
 	failuresTogether = 2
-	// failuresAlone is how often an item fails alone, with longer and longer waits, while
-	// others succeed, before it is given up.
+	// failuresAlone is how often an item fails alone, while others succeed, before it is
+	// given up.
 	failuresAlone = 5
-	// longPatience is when an item that fails alone is given up although nothing else
-	// succeeds.
-	longPatience = 24 * time.Hour
-	// outageFailures is how many failures in a row are taken for an outage, after whose
-	// end parked items are sent in full batches again.
+	// outagePatience is how long an item fails alone, while no others succeed, before it
+	// is given up.
+	outagePatience = 24 * time.Hour
+	// outageFailures is how many failures in a row mean an outage. After its end, parked
+	// items are sent in full batches again.
 	outageFailures = 10
-	// stuckFailures is how many failures in a row, of items that never failed while others
-	// succeeded, mean that most likely every request fails.
+	// stuckFailures is how many failures in a row, of items that never failed while
+	// others succeeded, mean that most likely every request fails.
 	stuckFailures = 5
 )
 
 // An Item is a value to be sent.
 type Item[T any] struct {
 	Value T
-	// AmbiguousSince is set by the caller: when the request was sent that may have carried
-	// out the item, or not; zero if there is none. Only items with the same time are sent
-	// in one batch, as they were part of the same request.
+	// AmbiguousSince is set by the caller. It is when a request was sent that may or may
+	// not have carried out the item; zero if there is none. A batch has only items with
+	// the same time, which were sent in the same request.
 	AmbiguousSince time.Time
 
-	failures      int // those not sent do not count
-	alone         int // as the only item of a batch
+	failures      int // without requests that were not sent
+	alone         int // failures as the only item of a batch
 	firstFailed   time.Time
-	settledBefore int // items that were settled when it first failed
-	settledAtLast int // and when it last failed
+	settledBefore int // Queue.settled when it first failed
+	settledAtLast int // Queue.settled when it last failed
 }
 
 // IsAmbiguous reports whether a request may have carried out the item.
 func (it *Item[T]) IsAmbiguous() bool { return !it.AmbiguousSince.IsZero() }
 
-// A Batch is the items of one request. The caller sends it and then calls Succeeded,
+// A Batch has the items of one request. The caller sends it, and then calls Succeeded,
 // Refused or Failed.
 type Batch[T any] struct {
 	Items []*Item[T]
-	// Single says to send the only item by a request for a single one.
+	// Single means to send the only item with a request for a single item.
 	Single bool
 
 	from origin
@@ -70,76 +71,77 @@ const (
 	fromParked
 )
 
-// A Reason is why a batch failed, as far as the queue tells reasons apart.
+// A Reason is why a batch failed.
 type Reason uint8
 
 const (
-	// OtherReason may be about an item.
+	// OtherReason means that an item may be the reason.
 	OtherReason Reason = iota
-	// NotSent is not about the items.
+	// NotSent means that no item is the reason.
 	NotSent
-	// RateLimited is about an item only if others get through.
+	// RateLimited means that an item may be the reason if others succeed meanwhile.
 	RateLimited
 )
 
-// A Queue has the items that are not carried out yet. One batch is sent at a time.
+// A Queue has the items without a result. At most one batch is taken from it at a time.
+// It is not safe for concurrent use.
 type Queue[T any] struct {
-	max       int        // items in a batch
-	ready     []*Item[T] // to be sent in order
-	bisecting []*Item[T] // to be sent first: one of them is the reason for a refusal
-	parked    []group[T] // to be sent in turn with ready
-	held      []T        // until the next result
-	settled   int        // items in batches that got an answer
-	streak    int        // failures in a row
-	turn      bool       // of the parked groups
+	max        int        // items in a batch
+	ready      []*Item[T] // to be sent in order
+	bisecting  []*Item[T] // to be sent first: one of them is the reason for a refusal
+	parked     []group[T] // to be sent alternately with ready
+	held       []T        // see Hold
+	settled    int        // items in batches that succeeded or were refused
+	streak     int        // failures in a row
+	parkedNext bool       // parked goes before ready, if a group is due
 }
 
-// A group is items that failed together, to be sent after a time.
+// A group has items that are parked together. It is sent no earlier than after.
 type group[T any] struct {
 	items []*Item[T]
 	after time.Time
 }
 
-// New returns a queue for batches of at most that many items.
+// New returns a Queue whose batches have at most maxBatch items.
 func New[T any](maxBatch int) *Queue[T] { return &Queue[T]{max: maxBatch} }
 
-// Add adds an item.
+// Add adds an item with a value.
 func (q *Queue[T]) Add(value T) { q.ready = append(q.ready, &Item[T]{Value: value}) }
 
-// Hold keeps a value that is not to be sent before others have a result, until Release.
+// Hold keeps a value that must wait for the results of others. Release returns it.
 func (q *Queue[T]) Hold(value T) { q.held = append(q.held, value) }
 
-// Release returns the values that are held.
+// Release returns the held values and no longer holds them.
 func (q *Queue[T]) Release() []T {
 	held := q.held
 	q.held = nil
 	return held
 }
 
-// IsEmpty reports whether there is nothing to send, now or later.
+// IsEmpty reports whether the queue has no items. Held values do not count.
 func (q *Queue[T]) IsEmpty() bool { return len(q.ready)+len(q.bisecting)+len(q.parked) == 0 }
 
-// IsFull reports whether there is enough to send before more items are added.
+// IsFull reports whether the caller should send a batch, or wait to, before it adds more.
 func (q *Queue[T]) IsFull(now time.Time) bool {
 	parked := 0
 	for _, group := range q.parked {
 		parked += len(group.items)
 	}
-	isMuch := len(q.ready) >= q.max || len(q.held) >= maxHeld || parked >= maxParked
-	return isMuch || len(q.bisecting) > 0 || q.nextParked(now) >= 0
+	isLong := len(q.ready) >= q.max || len(q.held) >= maxHeld || parked >= maxParked
+	return isLong || len(q.bisecting) > 0 || q.nextParked(now) >= 0
 }
 
-// nextParked returns the index of the parked group that is to be sent next; -1 if it is
-// not the turn of one.
+// nextParked returns the index of the parked group to send next; -1 if none is due, or it
+// is the turn of the ready items.
 func (q *Queue[T]) nextParked(now time.Time) int {
-	if len(q.ready) > 0 && !q.turn {
+	if len(q.ready) > 0 && !q.parkedNext {
 		return -1
 	}
 	return slices.IndexFunc(q.parked, func(g group[T]) bool { return !g.after.After(now) })
 }
 
-// Wait returns how long it is until something is to be sent; the longest duration if the
-// queue is empty.
+// Wait returns how long to wait before the next batch; the longest Duration if the queue
+// is empty.
 func (q *Queue[T]) Wait(now time.Time) time.Duration {
 	if len(q.ready)+len(q.bisecting) > 0 {
 		return 0
@@ -151,9 +153,10 @@ func (q *Queue[T]) Wait(now time.Time) time.Duration {
 	return wait
 }
 
-// Next takes the next batch from the queue, given how many requests for a single item and
-// for a batch may be made. Batches come first, as they carry more. Of items under
-// bisection it takes one, or half of them, by whichever has more left.
+// Next takes the next batch from the queue, which must not be empty. singles and batches
+// are how many requests for a single item and for a batch may be made now. It prefers
+// batches, as they carry more. Of items under bisection, it takes one if there are at
+// least as many singles as batches, and half of them otherwise.
 func (q *Queue[T]) Next(now time.Time, singles, batches int) Batch[T] {
 	b, items := Batch[T]{}, &q.ready
 	parked := q.nextParked(now)
@@ -170,7 +173,7 @@ func (q *Queue[T]) Next(now time.Time, singles, batches int) Batch[T] {
 	} else {
 		n = q.together(*items)
 		b.Single = batches == 0 || singles > 0 && n == 1
-		q.turn = b.from == fromReady
+		q.parkedNext = b.from == fromReady
 	}
 	if b.Single {
 		n = 1
@@ -182,7 +185,7 @@ func (q *Queue[T]) Next(now time.Time, singles, batches int) Batch[T] {
 	return b
 }
 
-// together returns how many items at the front fit into one batch: all of them new, or all
+// together returns how many of the first items fit into one batch: all new, or all
 // ambiguous since the same request.
 func (q *Queue[T]) together(items []*Item[T]) int {
 	n := 0
@@ -192,20 +195,21 @@ func (q *Queue[T]) together(items []*Item[T]) int {
 	return n
 }
 
-// Succeeded records that a batch was carried out.
+// Succeeded records that all items of a batch were carried out.
 func (q *Queue[T]) Succeeded(b Batch[T]) {
-	if q.streak >= outageFailures { // it is over, and most parked items did nothing wrong
+	if q.streak >= outageFailures { // it is over, and was why most items are parked
 		q.unpark()
 	}
 	q.settle(b)
 }
 
+// settle records that the server answered a batch.
 func (q *Queue[T]) settle(b Batch[T]) {
 	q.streak = 0
 	q.settled += len(b.Items)
 }
 
-// unpark makes the items ready that have failed only since the last success.
+// unpark makes the parked items ready that have failed only since the last answer.
 func (q *Queue[T]) unpark() {
 	var back []*Item[T]
 	q.parked = slices.DeleteFunc(q.parked, func(g group[T]) bool {
@@ -221,13 +225,13 @@ func (q *Queue[T]) unpark() {
 	q.ready = slices.Concat(back, q.ready)
 }
 
-// Refused records that a batch was refused for a reason in its items. The only item of a
-// batch is the reason. Otherwise, rest are the items without a result, which are sent
-// again. If no item was blamed, one of rest is the reason, and they are bisected.
+// Refused records that a batch was refused because of its items. rest are the items
+// without a result, which are sent again, unless the batch has no other. If no item was
+// blamed, one of rest is the reason, and they are bisected.
 func (q *Queue[T]) Refused(b Batch[T], rest []*Item[T], blamed bool) {
 	q.settle(b)
 	switch {
-	case len(b.Items) == 1: // it was the reason
+	case len(b.Items) == 1: // it is the reason
 		q.endBisecting()
 	case blamed || len(rest) == 0:
 		q.putBack(b, rest, true)
@@ -237,13 +241,14 @@ func (q *Queue[T]) Refused(b Batch[T], rest []*Item[T], blamed bool) {
 	}
 }
 
-// endBisecting has the items under bisection sent like others.
+// endBisecting makes the items under bisection ready, before all others.
 func (q *Queue[T]) endBisecting() {
 	q.ready, q.bisecting = slices.Concat(q.bisecting, q.ready), nil
 }
 
-// putBack has items sent again where they came from: first or, among the ready ones,
-// last. If they are ambiguous, they stay together.
+// putBack returns items to where their batch came from; ready ones to the front or, if
+// first is false, to the back. Ambiguous ones leave the bisection, as they must stay in
+// one batch.
 func (q *Queue[T]) putBack(b Batch[T], items []*Item[T], first bool) {
 	switch {
 	case b.from == fromBisecting && !slices.ContainsFunc(items, (*Item[T]).IsAmbiguous):
@@ -266,8 +271,8 @@ func (q *Queue[T]) park(items []*Item[T], after time.Time) {
 	}
 }
 
-// Failed records that a batch failed for a reason that may pass. rest are the items
-// without a result, which are sent again, except those that it returns: they are given up.
+// Failed records that a batch failed for a reason that may be temporary. rest are the
+// items without a result. They are sent again, except those it returns as given up.
 func (q *Queue[T]) Failed(b Batch[T], rest []*Item[T], why Reason, now time.Time) (givenUp []*Item[T]) {
 	q.streak++
 	if why != NotSent {
@@ -294,8 +299,8 @@ func (q *Queue[T]) Failed(b Batch[T], rest []*Item[T], why Reason, now time.Time
 	return nil
 }
 
-// fail counts a failure. One for the rate limit counts only if others got through since
-// the last one.
+// fail counts a failure. A rate limit counts only if other items were answered since the
+// last failure.
 func (it *Item[T]) fail(settled int, rateLimited bool, now time.Time) {
 	if it.firstFailed.IsZero() {
 		it.firstFailed, it.settledBefore = now, settled
@@ -306,12 +311,13 @@ func (it *Item[T]) fail(settled int, rateLimited bool, now time.Time) {
 	it.settledAtLast = settled
 }
 
-// failedAlone records that an item failed as the only one of its batch.
+// failedAlone records that an item failed as the only one of its batch. It is sent again,
+// parked or given up.
 func (q *Queue[T]) failedAlone(it *Item[T], now time.Time) (givenUp []*Item[T]) {
 	it.alone++
 	othersSucceed := q.settled > it.settledBefore
 	switch {
-	case it.alone >= failuresAlone && (othersSucceed || now.Sub(it.firstFailed) >= longPatience):
+	case it.alone >= failuresAlone && (othersSucceed || now.Sub(it.firstFailed) >= outagePatience):
 		return []*Item[T]{it}
 	case it.failures < failuresTogether:
 		q.ready = append(q.ready, it)
@@ -321,16 +327,16 @@ func (q *Queue[T]) failedAlone(it *Item[T], now time.Time) (givenUp []*Item[T]) 
 	return nil
 }
 
-// Streak returns how many batches in a row have failed.
+// Streak returns how many batches have failed in a row.
 func (q *Queue[T]) Streak() int { return q.streak }
 
-// IsStuck reports whether everything fails, most likely, and not these items alone: several
-// batches in a row, and nothing got an answer since the items first failed.
+// IsStuck reports whether most likely all items fail, not only the failed ones: several
+// batches failed in a row, and none was answered since the items first failed.
 func (q *Queue[T]) IsStuck(failed []*Item[T]) bool {
 	return q.streak >= stuckFailures && len(failed) > 0 && failed[0].settledBefore == q.settled
 }
 
-// HasAmbiguous reports whether a request may have carried out an item of the queue.
+// HasAmbiguous reports whether the queue has an ambiguous item.
 func (q *Queue[T]) HasAmbiguous() bool {
 	hasAmbiguous := func(items []*Item[T]) bool { return slices.ContainsFunc(items, (*Item[T]).IsAmbiguous) }
 	return hasAmbiguous(q.ready) || hasAmbiguous(q.bisecting) ||

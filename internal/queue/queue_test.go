@@ -38,8 +38,8 @@ func sentAt(at time.Time, all items) items {
 	return all
 }
 
-// failedBefore sets how often items have failed, together and alone, when nothing else
-// was settled.
+// failedBefore sets how often items have failed, in all and alone. Nothing was settled
+// before.
 func failedBefore(failures, alone int, all items) items {
 	for _, it := range all {
 		it.failures, it.alone, it.firstFailed = failures, alone, now
@@ -58,18 +58,18 @@ func namesOf(all items) string {
 // A sent is a batch that was taken from a queue.
 type sent struct {
 	items  string
-	others string // under bisection, which stay in the queue
+	others string // items under bisection that are left in the queue
 	from   origin
 }
 
-// leave returns the batch, and leaves in the queue what it was taken from.
+// leave returns the batch, and sets what it left in the queue.
 func (s sent) leave(q *queue) Batch[rune] {
 	q.bisecting = newItems(s.others)
 	return Batch[rune]{Items: newItems(s.items), from: s.from}
 }
 
-// describe returns the parts of a queue that are not empty. A parked group that is not due
-// is followed by its wait.
+// describe returns the parts of a queue that are not empty. A parked group that is not
+// due is followed by its wait.
 func describe(q *queue) string {
 	var parts []string
 	if len(q.bisecting) > 0 {
@@ -93,11 +93,11 @@ func TestQueueNext(t *testing.T) {
 	for name, test := range map[string]struct {
 		queue            queue
 		singles, batches int
-		batch            string // by a request for a single item after a 1
+		batch            string // begins with 1 if Single is set
 		left             string
 	}{
 		"a full batch":              {queue{ready: newItems("abcdefghijkl")}, 90, 25, "abcdefghij", "ready:kl"},
-		"what there is":             {queue{ready: newItems("abc")}, 90, 25, "abc", ""},
+		"less than a batch":         {queue{ready: newItems("abc")}, 90, 25, "abc", ""},
 		"one, by a single request":  {queue{ready: newItems("a")}, 90, 25, "1a", ""},
 		"one, by a batch":           {queue{ready: newItems("a")}, 0, 25, "a", ""},
 		"no batches left":           {queue{ready: newItems("abc")}, 90, 0, "1a", "ready:bc"},
@@ -112,15 +112,15 @@ func TestQueueNext(t *testing.T) {
 		"two bisecting":                          {queue{bisecting: newItems("ab")}, 1, 25, "1a", "bisecting:b"},
 		"two bisecting, without single requests": {queue{bisecting: newItems("ab")}, 0, 25, "a", "bisecting:b"},
 		"bisecting, without batches":             {queue{bisecting: newItems("abc")}, 1, 0, "1a", "bisecting:bc"},
-		"bisecting before the others":            {queue{bisecting: newItems("ab"), ready: newItems("c"), parked: groups{due("d")}, turn: true}, 0, 25, "a", "bisecting:b ready:c parked:d"},
+		"bisecting before the others":            {queue{bisecting: newItems("ab"), ready: newItems("c"), parked: groups{due("d")}, parkedNext: true}, 0, 25, "a", "bisecting:b ready:c parked:d"},
 		"parked, alone":                          {queue{parked: groups{due("ab")}}, 90, 25, "ab", ""},
 		"parked, one":                            {queue{parked: groups{due("a")}}, 90, 25, "1a", ""},
 		"parked, by single requests":             {queue{parked: groups{due("ab")}}, 90, 0, "1a", "parked:b"},
-		"parked, in their turn":                  {queue{ready: newItems("a"), parked: groups{due("bc")}, turn: true}, 90, 25, "bc", "ready:a"},
-		"parked, not in their turn":              {queue{ready: newItems("ab"), parked: groups{due("cd")}}, 90, 25, "ab", "parked:cd"},
-		"parked, not due":                        {queue{ready: newItems("ab"), parked: groups{{newItems("cd"), later}}, turn: true}, 90, 25, "ab", "parked:cd+1m0s"},
-		"the first that is due of parked":        {queue{parked: groups{{newItems("ab"), later}, due("cd"), due("ef")}}, 90, 25, "cd", "parked:ab+1m0s parked:ef"},
-		"parked, of two ambiguities": {
+		"parked, when it is their turn":          {queue{ready: newItems("a"), parked: groups{due("bc")}, parkedNext: true}, 90, 25, "bc", "ready:a"},
+		"parked, when it is not their turn":      {queue{ready: newItems("ab"), parked: groups{due("cd")}}, 90, 25, "ab", "parked:cd"},
+		"parked, not due":                        {queue{ready: newItems("ab"), parked: groups{{newItems("cd"), later}}, parkedNext: true}, 90, 25, "ab", "parked:cd+1m0s"},
+		"the first parked group that is due":     {queue{parked: groups{{newItems("ab"), later}, due("cd"), due("ef")}}, 90, 25, "cd", "parked:ab+1m0s parked:ef"},
+		"parked, ambiguous and new": {
 			queue{parked: groups{{append(sentAt(now, newItems("ab")), newItems("c")...), now}}}, 90, 25, "ab", "parked:c",
 		},
 	} {
@@ -138,8 +138,7 @@ func TestQueueNext(t *testing.T) {
 	}
 }
 
-// TestQueueTakesTurns has ready and parked items sent alternately.
-func TestQueueTakesTurns(t *testing.T) {
+func TestQueueAlternatesReadyAndParkedItems(t *testing.T) {
 	q := queue{max: maxBatch, ready: newItems("abc"), parked: groups{{newItems("d"), now}, {newItems("e"), now}}}
 	var order string
 	for !q.IsEmpty() {
@@ -190,16 +189,16 @@ func TestQueueRefused(t *testing.T) {
 	}{
 		"one, and it is blamed":                  {sent{items: "a"}, "", true, "ready:z"},
 		"one of the bisecting":                   {sent{items: "a", others: "bc", from: fromBisecting}, "", true, "ready:bcz"},
-		"a batch without names":                  {sent{items: "abcd"}, "abcd", false, "bisecting:abcd ready:z"},
-		"a batch with names":                     {sent{items: "abcd"}, "acd", true, "ready:acdz"},
-		"a batch with everybody's names":         {sent{items: "abcd"}, "", true, "ready:z"},
+		"a batch, none blamed":                   {sent{items: "abcd"}, "abcd", false, "bisecting:abcd ready:z"},
+		"a batch, one blamed":                    {sent{items: "abcd"}, "acd", true, "ready:acdz"},
+		"a batch, all blamed":                    {sent{items: "abcd"}, "", true, "ready:z"},
 		"a batch carried out in part":            {sent{items: "abcd"}, "cd", false, "bisecting:cd ready:z"},
 		"half of the bisecting":                  {sent{items: "ab", others: "cd", from: fromBisecting}, "ab", false, "bisecting:ab ready:cdz"},
-		"half of the bisecting, with names":      {sent{items: "ab", others: "cd", from: fromBisecting}, "b", true, "bisecting:bcd ready:z"},
+		"half of the bisecting, one blamed":      {sent{items: "ab", others: "cd", from: fromBisecting}, "b", true, "bisecting:bcd ready:z"},
 		"half of the bisecting, all blamed":      {sent{items: "ab", others: "cd", from: fromBisecting}, "", true, "bisecting:cd ready:z"},
 		"half of the bisecting, all carried out": {sent{items: "ab", others: "cd", from: fromBisecting}, "", false, "bisecting:cd ready:z"},
 		"a parked group":                         {sent{items: "ab", from: fromParked}, "ab", false, "bisecting:ab ready:z"},
-		"a parked group, with names":             {sent{items: "ab", from: fromParked}, "b", true, "ready:z parked:b"},
+		"a parked group, one blamed":             {sent{items: "ab", from: fromParked}, "b", true, "ready:z parked:b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := queue{ready: newItems("z"), streak: 3}
@@ -235,8 +234,8 @@ func TestQueueFailed(t *testing.T) {
 
 		"together, for the first time":        {two, newItems("ab"), OtherReason, 0, now, "ready:abz", ""},
 		"rate limited, for the first time":    {two, newItems("ab"), RateLimited, 0, now, "ready:zab", ""},
-		"rate limited, nobody gets through":   {two, failedBefore(1, 0, newItems("ab")), RateLimited, 0, now, "ready:zab", ""},
-		"rate limited, others get through":    {two, failedBefore(1, 0, newItems("ab")), RateLimited, 1, now, "ready:z parked:a parked:b", ""},
+		"rate limited, nobody succeeds":       {two, failedBefore(1, 0, newItems("ab")), RateLimited, 0, now, "ready:zab", ""},
+		"rate limited, others succeed":        {two, failedBefore(1, 0, newItems("ab")), RateLimited, 1, now, "ready:z parked:a parked:b", ""},
 		"refused without explanation":         {two, newItems("ab"), OtherReason, 0, now, "ready:abz", ""},
 		"bisecting, for the first time":       {bisecting, newItems("ab"), OtherReason, 0, now, "bisecting:abcd ready:z", ""},
 		"ambiguous bisecting":                 {bisecting, sentAt(now, newItems("ab")), OtherReason, 0, now, "ready:abcdz", ""},
@@ -251,8 +250,8 @@ func TestQueueFailed(t *testing.T) {
 		"alone for the seventieth time":       {one, failedBefore(69, 69, newItems("a")), OtherReason, 0, now, "ready:z parked:a+15m0s", ""},
 		"alone five times, others succeed":    {one, failedBefore(4, 4, newItems("a")), OtherReason, 1, now, "ready:z", "a"},
 		"alone five times, nobody succeeds":   {one, failedBefore(4, 4, newItems("a")), OtherReason, 0, now, "ready:z parked:a+15m0s", ""},
-		"alone for a day, nobody succeeds":    {one, failedBefore(9, 9, newItems("a")), OtherReason, 0, now.Add(longPatience), "ready:z", "a"},
-		"alone for a day, but not so often":   {one, failedBefore(1, 1, newItems("a")), OtherReason, 0, now.Add(longPatience), "ready:z parked:a+24h4m0s", ""},
+		"alone for a day, nobody succeeds":    {one, failedBefore(9, 9, newItems("a")), OtherReason, 0, now.Add(outagePatience), "ready:z", "a"},
+		"alone for a day, but only twice":     {one, failedBefore(1, 1, newItems("a")), OtherReason, 0, now.Add(outagePatience), "ready:z parked:a+24h4m0s", ""},
 		"alone and limited, others succeed":   {one, failedBefore(4, 4, newItems("a")), RateLimited, 1, now, "ready:z", "a"},
 		"alone of bisecting, the first time":  {sent{items: "a", others: "bc", from: fromBisecting}, newItems("a"), OtherReason, 0, now, "bisecting:abc ready:z", ""},
 		"alone of bisecting, the second time": {sent{items: "a", others: "bc", from: fromBisecting}, failedBefore(1, 0, newItems("a")), OtherReason, 0, now, "ready:bcz parked:a", ""},
@@ -268,8 +267,7 @@ func TestQueueFailed(t *testing.T) {
 	}
 }
 
-// TestQueueSendsTheOnlyItemAgainFirst has nothing to send before an item that has failed.
-func TestQueueSendsTheOnlyItemAgainFirst(t *testing.T) {
+func TestQueueSendsTheOnlyItemAgain(t *testing.T) {
 	var q queue
 	require.Empty(t, q.Failed(sent{items: "a"}.leave(&q), newItems("a"), OtherReason, now))
 	require.Equal(t, "ready:a", describe(&q))
@@ -278,7 +276,7 @@ func TestQueueSendsTheOnlyItemAgainFirst(t *testing.T) {
 	require.Equal(t, now, q.ready[0].firstFailed)
 }
 
-// TestQueueCountsFailures fails an item twice, and looks whether the second time counts.
+// Items fail twice. The second failure may not count.
 func TestQueueCountsFailures(t *testing.T) {
 	for name, test := range map[string]struct {
 		why           Reason
@@ -286,12 +284,12 @@ func TestQueueCountsFailures(t *testing.T) {
 		othersSucceed bool
 		want          int
 	}{
-		"not sent":                             {NotSent, 0, true, 1},
-		"another reason":                       {OtherReason, 0, false, 2},
-		"rate limited, nobody gets through":    {RateLimited, 0, false, 1},
-		"rate limited, others get through":     {RateLimited, 0, true, 2},
-		"rate limited, nobody, and for long":   {RateLimited, outageFailures - 2, false, 1},
-		"rate limited, nobody, and for longer": {RateLimited, outageFailures - 1, false, 2},
+		"not sent":                        {NotSent, 0, true, 1},
+		"another reason":                  {OtherReason, 0, false, 2},
+		"rate limited, nobody succeeds":   {RateLimited, 0, false, 1},
+		"rate limited, others succeed":    {RateLimited, 0, true, 2},
+		"rate limited, not yet an outage": {RateLimited, outageFailures - 2, false, 1},
+		"rate limited, an outage":         {RateLimited, outageFailures - 1, false, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q, rest := queue{settled: 5}, newItems("ab")
@@ -315,18 +313,18 @@ func TestQueueIsFull(t *testing.T) {
 		queue queue
 		want  bool
 	}{
-		"nothing":                       {queue{}, false},
-		"less than a batch":             {queue{ready: many[:maxBatch-1]}, false},
-		"a batch":                       {queue{ready: many[:maxBatch]}, true},
-		"bisecting":                     {queue{bisecting: newItems("a")}, true},
-		"a few are held":                {queue{held: make([]rune, maxHeld-1)}, false},
-		"many are held":                 {queue{held: make([]rune, maxHeld)}, true},
-		"a few parked items":            {queue{parked: groups{{many[1:], later}}}, false},
-		"many parked items":             {queue{parked: groups{{many[:50], later}, {many[50:], later}}}, true},
-		"due parked items":              {queue{parked: groups{{newItems("a"), later}, {newItems("b"), now}}}, true},
-		"due parked items, in turn":     {queue{ready: newItems("a"), parked: groups{{newItems("b"), now}}, turn: true}, true},
-		"due parked items, not in turn": {queue{ready: newItems("a"), parked: groups{{newItems("b"), now}}}, false},
-		"parked items, not due":         {queue{ready: newItems("a"), parked: groups{{newItems("b"), later}}, turn: true}, false},
+		"nothing":                          {queue{}, false},
+		"less than a batch":                {queue{ready: many[:maxBatch-1]}, false},
+		"a batch":                          {queue{ready: many[:maxBatch]}, true},
+		"bisecting":                        {queue{bisecting: newItems("a")}, true},
+		"a few are held":                   {queue{held: make([]rune, maxHeld-1)}, false},
+		"many are held":                    {queue{held: make([]rune, maxHeld)}, true},
+		"a few parked items":               {queue{parked: groups{{many[1:], later}}}, false},
+		"many parked items":                {queue{parked: groups{{many[:50], later}, {many[50:], later}}}, true},
+		"due parked items":                 {queue{parked: groups{{newItems("a"), later}, {newItems("b"), now}}}, true},
+		"due parked items, their turn":     {queue{ready: newItems("a"), parked: groups{{newItems("b"), now}}, parkedNext: true}, true},
+		"due parked items, not their turn": {queue{ready: newItems("a"), parked: groups{{newItems("b"), now}}}, false},
+		"parked items, not due":            {queue{ready: newItems("a"), parked: groups{{newItems("b"), later}}, parkedNext: true}, false},
 	} {
 		test.queue.max = maxBatch
 		require.Equal(t, test.want, test.queue.IsFull(now), name)
@@ -350,8 +348,7 @@ func TestQueueWait(t *testing.T) {
 	}
 }
 
-// TestQueueHolds: what is held waits for the others.
-func TestQueueHolds(t *testing.T) {
+func TestQueueHoldsValuesUntilRelease(t *testing.T) {
 	q := New[rune](maxBatch)
 	q.Hold('a')
 	q.Hold('b')

@@ -1,4 +1,5 @@
-// Package redact takes secrets and personal data out of texts from elsewhere.
+// Package redact removes secrets and personal data from untrusted text, such as a
+// server's error messages, so that it can be shown and logged.
 package redact
 
 import (
@@ -7,22 +8,25 @@ import (
 	"unicode"
 )
 
+// maxLine is the longest line, in bytes, without the ellipsis.
 const maxLine = 300
 
 var (
-	// quotedAddress is an address whose local part is quoted, and may have spaces.
+	// quotedAddress matches an email address with a quoted local part, which may have
+	// spaces.
 	quotedAddress = regexp.MustCompile(`"(?:[^"\\]|\\.)*"\s*(?:@|\x{FF20}|\x{FE6B}|&#|&commat;|%40)\S*`)
-	// secretWord is part of a word that may be an address, also escaped, the query of a
-	// URL, a secret key ("sk_..." is none) or a JSON Web Token, which tickets are.
+	// secretWord matches part of a word that may be an email address, escaped or not, a
+	// URL's query, a secret key (not the placeholder "sk_...") or a JSON Web Token, which
+	// invitation tickets are.
 	secretWord = regexp.MustCompile(`[@=%\\\x{FF20}\x{FE6B}]|&#|&commat;|(?i:sk_[0-9a-z])|eyJ[\w-]+\.[\w-]`)
 )
 
 const redacted = "[redacted]"
 
-// Line returns foreign text on one line, not too long, without invisible characters
-// and without words that may be secret.
+// Line returns text on one line of at most 300 bytes and an ellipsis, without invisible
+// characters. "[redacted]" replaces each word that may be secret.
 func Line(text string) string {
-	if len(text) > 4*maxLine { // the last word may be cut in two, so it goes
+	if len(text) > 4*maxLine { // drops the last word, which may be half a secret
 		text = text[:4*maxLine]
 		text = text[:max(0, strings.LastIndexAny(text, " \n\t"))]
 	}
@@ -46,7 +50,7 @@ func Line(text string) string {
 	return line
 }
 
-// Error returns an error that has a text of its own in place of its cause's.
+// Error returns an error that wraps cause, but shows text in place of cause's text.
 func Error(text string, cause error) error { return &textError{text, cause} }
 
 type textError struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
-func TestLineLeavesOutWhatMayBeSecret(t *testing.T) {
+func TestLineRedactsWordsThatMayBeSecret(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                               "",
 		"plain\ttext\n on \x1b[0m lines": "plain text on [0m lines",
@@ -25,8 +25,10 @@ func TestLineLeavesOutWhatMayBeSecret(t *testing.T) {
 	}
 }
 
-func TestLineIsNotTooLong(t *testing.T) {
+func TestLineIsShortened(t *testing.T) {
 	require.Equal(t, strings.Repeat("word ", 60)+"...", redact.Line(strings.Repeat("word ", 200)))
+	require.Equal(t, strings.Repeat("word ", 60)+"...", redact.Line(strings.Repeat("word ", 2000)))
+	require.Empty(t, redact.Line(strings.Repeat(" ", 1197)+"ada@example.com"), "half an address is not shown")
 }
 
 func TestErrorHidesTheTextOfItsCause(t *testing.T) {

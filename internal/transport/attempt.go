@@ -16,11 +16,11 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
-// maxErrorBody is how much of a response an Attempt keeps.
+// maxErrorBody is how many bytes of a body an Attempt keeps.
 const maxErrorBody = 64 << 10
 
-// ErrCutOff says that the body of an error response broke off.
-var ErrCutOff = errors.New("the response broke off")
+// ErrCutOff means that the body of an error response ended early.
+var ErrCutOff = errors.New("the response was cut off")
 
 var (
 	errNotJSON    = errors.New("the response is not JSON")
@@ -30,33 +30,33 @@ var (
 
 // An Attempt is the result of one HTTP request.
 type Attempt struct {
-	// Class says what it means.
+	// Class says what the result means for the operation.
 	Class    Class
-	unusable bool // the response came, and would come again
+	unusable bool // a complete response arrived, and a retry would get the same one
 
-	// Status and Header are of the response; 0 and nil without one.
+	// Status and Header are those of the response; 0 and nil without one.
 	Status int
 	Header http.Header
 	// Body is the beginning of a body that was not decoded, at most 64 KiB.
 	Body []byte
-	// Refusal is the error that Config.Refusal read in Body.
+	// Refusal is the error that Config.Refusal found in Body; nil if there is none.
 	Refusal error
-	// TraceID identifies the request for Clerk's support; from the header
-	// x-clerk-trace-id or from Body.
+	// TraceID identifies the request to Clerk's support. It comes from the header
+	// x-clerk-trace-id or from Body, and may be empty.
 	TraceID string
-	// RetryAfter is how long a response without success asked to wait.
+	// RetryAfter is how long an error response asked to wait; 0 if it did not ask.
 	RetryAfter time.Duration
-	// Err is why there is no usable response.
+	// Err is why there is no complete, usable response; nil if there is one.
 	Err error
 
 	began time.Time
-	size  int // of the whole body
+	size  int // of the body as read, in bytes
 }
 
 // attempts is the http.RoundTripper below go-retryablehttp. It makes one attempt of the
-// loop in the request's context, and returns a response without a body: what the attempt
-// means is in the loop. It hides the other methods of the caller's transport, as
-// go-retryablehttp would close idle connections that others use.
+// Loop in the request's context, stores the result there, and returns a response without
+// a body. It hides the caller's transport, whose idle connections go-retryablehttp would
+// close although others may use them.
 type attempts struct{}
 
 func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -77,7 +77,7 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	return withoutBody(resp, req), nil
 }
 
-// send gives the request to the transport, with its headers and the cookies that
+// send passes the request to the transport, with its header and the cookies that
 // http.Client has added.
 func (l *Loop) send(ctx context.Context, req *http.Request, conn *connection) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
@@ -93,7 +93,7 @@ func (l *Loop) send(ctx context.Context, req *http.Request, conn *connection) (*
 		req.Header = req.Header.Clone()
 		maps.Copy(req.Header, cookies)
 	}
-	if l.request.isWrite() { // or net/http would repeat it by itself over HTTP/2
+	if l.request.isWrite() { // or net/http would retry it over HTTP/2 by itself
 		req.GetBody = nil
 	}
 	conn.entered = true
@@ -104,8 +104,8 @@ func (l *Loop) send(ctx context.Context, req *http.Request, conn *connection) (*
 	return resp, err
 }
 
-// withoutBody is what http.Client gets to see: a response without a body and, as
-// redirects are refused, without a Location. Its jar needs the cookies.
+// withoutBody returns what http.Client sees of a response: no body, and of the header
+// only the cookies for its jar. Without a Location, it follows no redirect.
 func withoutBody(resp *http.Response, req *http.Request) *http.Response {
 	if resp == nil {
 		return &http.Response{Body: http.NoBody, Request: req}
@@ -118,8 +118,8 @@ func withoutBody(resp *http.Response, req *http.Request) *http.Response {
 	return resp
 }
 
-// read reads the whole body of the response, within the limits, closes it, and decodes
-// the result or the refusal.
+// read reads the body of the response up to its limit, closes it, and decodes it. It
+// returns the value of a successful response.
 func (a *Attempt) read(ctx context.Context, resp *http.Response, l *Loop) (value any) {
 	if resp.Body == nil {
 		resp.Body = http.NoBody
@@ -133,16 +133,16 @@ func (a *Attempt) read(ctx context.Context, resp *http.Response, l *Loop) (value
 	buf := newBodyBuffer()
 	defer releaseBodyBuffer(buf)
 	switch {
-	case IsSuccess(a.Status):
+	case isSuccess(a.Status):
 		err := readBody(buf, resp, l.client.MaxBytes)
 		if err == nil || errors.Is(err, errTooLarge) {
-			a.unusable = true // unless it is decoded
+			a.unusable = true // unless it can be decoded
 			err = cmp.Or(err, a.checkContentType())
 		}
 		if a.Err = ownError(ctx, err); err == nil {
 			value, a.Err = l.request.Decode(buf.Bytes())
 		}
-	case a.Status >= 300: // the body of a 101 is the connection, and may never end
+	case a.Status >= 300: // the body of a 101 is the connection, which may never end
 		err := readBody(buf, resp, min(maxErrorBody, l.client.MaxBytes))
 		if err != nil && !errors.Is(err, errTooLarge) {
 			a.Err = fmt.Errorf("%w: %w", ErrCutOff, ownError(ctx, err))
@@ -152,7 +152,7 @@ func (a *Attempt) read(ctx context.Context, resp *http.Response, l *Loop) (value
 		}
 		a.RetryAfter = retryAfter(a.Header)
 	}
-	if a.size = buf.Len(); a.Err != nil || !IsSuccess(a.Status) {
+	if a.size = buf.Len(); a.Err != nil || !isSuccess(a.Status) {
 		a.Body = bytes.Clone(buf.Bytes()[:min(a.size, maxErrorBody)])
 	}
 	if id := cmp.Or(a.Header.Get("X-Clerk-Trace-Id"), a.TraceID); id != "" {
@@ -161,7 +161,7 @@ func (a *Attempt) read(ctx context.Context, resp *http.Response, l *Loop) (value
 	return value
 }
 
-// checkContentType rejects a response that declares something other than JSON.
+// checkContentType rejects a Content-Type other than JSON. A missing one is accepted.
 func (a *Attempt) checkContentType() error {
 	if a.Header.Get("Content-Type") == "application/json" {
 		return nil
@@ -177,8 +177,8 @@ func (a *Attempt) contentType() string {
 	return mediaType
 }
 
-// attemptDeadline is when an attempt that begins now is cut off, if the context's deadline
-// is not earlier.
+// attemptDeadline returns the deadline of an attempt that begins now. ctx may end
+// earlier.
 func (l *Loop) attemptDeadline(ctx context.Context) time.Time {
 	now, p := time.Now(), &l.request.Policy
 	limit := p.AttemptTimeout

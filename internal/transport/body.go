@@ -11,19 +11,19 @@ import (
 
 var errTooLarge = errors.New("the response is larger than WithMaxResponseBytes allows")
 
-// maxPooledBody is the largest buffer that is kept for another response. A page of 500
-// invitations takes about a fifth of it.
+// maxPooledBody is the capacity of the largest buffer that is reused, in bytes. A page of
+// 500 invitations takes about a fifth of it.
 const maxPooledBody = 1 << 20
 
 var bodyBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// newBodyBuffer returns an empty buffer. It is the caller's until releaseBodyBuffer.
+// newBodyBuffer returns an empty buffer, to be released with releaseBodyBuffer.
 func newBodyBuffer() *bytes.Buffer {
 	buf, _ := bodyBuffers.Get().(*bytes.Buffer)
 	return buf
 }
 
-// releaseBodyBuffer gives buf to the next call. Nothing may alias it anymore.
+// releaseBodyBuffer makes buf available for reuse. Nothing may alias its bytes anymore.
 func releaseBodyBuffer(buf *bytes.Buffer) {
 	if buf.Cap() <= maxPooledBody {
 		buf.Reset()
@@ -31,11 +31,11 @@ func releaseBodyBuffer(buf *bytes.Buffer) {
 	}
 }
 
-// readBody appends the response's body to buf, at most limit bytes of it.
-// Whatever the error, buf keeps what was read.
+// readBody appends at most limit bytes of the response's body to buf. Even if it returns
+// an error, buf has what was read.
 func readBody(buf *bytes.Buffer, resp *http.Response, limit int64) error {
-	expected := max(0, resp.ContentLength) // a claim, not a fact
-	// ReadFrom wants bytes.MinRead to spare, also where it finds the end.
+	expected := max(0, resp.ContentLength) // it may be wrong
+	// ReadFrom needs bytes.MinRead spare bytes, even to find the end.
 	buf.Grow(int(min(expected, limit, maxPooledBody-bytes.MinRead)) + bytes.MinRead)
 	n, err := buf.ReadFrom(io.LimitReader(resp.Body, limit))
 	if err != nil || n < limit {

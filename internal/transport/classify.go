@@ -2,48 +2,50 @@ package transport
 
 import "net/http"
 
-// A Class says what an attempt means for the operation. It is decided here, once for
-// each attempt; retrying, reconciling and CreateAll depend on it.
+// A Class says what the result of an attempt means for the operation. Each attempt is
+// classified once; retries, reconciliation and CreateAll depend on it.
 type Class uint8
 
 const (
-	// NoClass is the class of an error that was not made by a request.
+	// NoClass is the class of an error that no request caused.
 	NoClass Class = iota
-	// Succeeded means that the response is the operation's result.
+	// Succeeded means that the response has the operation's result.
 	Succeeded
-	// Refused means that the operation was not carried out, for a reason in the request.
+	// Refused means that the server did not carry out the operation, for a reason in the
+	// request.
 	Refused
-	// RateLimited means that the operation was not carried out, for too many requests.
+	// RateLimited means that the server did not carry out the operation, because of too
+	// many requests.
 	RateLimited
-	// NotSent means that the request certainly did not reach the server.
+	// NotSent means that the server certainly did not process the request.
 	NotSent
-	// Ambiguous means that a write may have been carried out, or not.
+	// Ambiguous means that a write may or may not have been carried out.
 	Ambiguous
 	// Failed means that a read failed.
 	Failed
 )
 
-// A delivery says how often net/http has sent an attempt's request, as far as is known.
+// A delivery says how often net/http has sent the request of an attempt, as far as known.
 type delivery uint8
 
 const (
-	deliveredNever delivery = iota // certainly not processed by the server
+	deliveredNever delivery = iota // not sent, or certainly not processed by the server
 	deliveredOnce
 	deliveredAgain // net/http has retried it on another connection
 )
 
-// classify returns the class of an attempt from its response's status, which is 0 if
-// there was none, and err, which says why it has no usable response.
+// classify returns the class of an attempt. status is 0 if there was no response. err is
+// why there is no usable response; nil if there is one.
 func classify(isWrite bool, sent delivery, status int, err error) Class {
-	repeated := isWrite && sent == deliveredAgain // the status is of the last delivery only
+	redelivered := isWrite && sent == deliveredAgain // status is about the last delivery only
 	switch {
 	case status == 0 && sent == deliveredNever:
 		return NotSent
-	case IsSuccess(status) && err == nil:
+	case isSuccess(status) && err == nil:
 		return Succeeded
-	case status == http.StatusTooManyRequests && !repeated:
+	case status == http.StatusTooManyRequests && !redelivered:
 		return RateLimited
-	case IsRefusal(status) && !repeated:
+	case IsRefusal(status) && !redelivered:
 		return Refused
 	case isWrite:
 		return Ambiguous
@@ -51,11 +53,10 @@ func classify(isWrite bool, sent delivery, status int, err error) Class {
 	return Failed
 }
 
-// IsSuccess reports whether a status is a 2xx.
-func IsSuccess(status int) bool { return status >= 200 && status < 300 }
+func isSuccess(status int) bool { return status >= 200 && status < 300 }
 
-// IsRefusal reports whether a status says that the request was not carried out. That is
-// any 4xx but 408, which a proxy may send while the server is still at work.
+// IsRefusal reports whether a status means that the request was not carried out: any 4xx
+// except 408, which a proxy may send while the server is still processing the request.
 func IsRefusal(status int) bool {
 	return status >= 400 && status < 500 && status != http.StatusRequestTimeout
 }

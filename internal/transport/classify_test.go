@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClassify has a row for each kind of response: the class of a read, of a write, and of
-// a write that net/http has delivered twice.
+// Each row has the class of a read, of a write, and of a write that net/http has sent
+// again.
 func TestClassify(t *testing.T) {
 	for _, test := range []struct {
-		status               int
-		err                  error
-		read, write, repeats Class
+		status             int
+		err                error
+		read, write, again Class
 	}{
 		{0, ErrCutOff, Failed, Ambiguous, Ambiguous},
 		{0, context.DeadlineExceeded, Failed, Ambiguous, Ambiguous},
@@ -46,7 +46,7 @@ func TestClassify(t *testing.T) {
 		t.Run(fmt.Sprint(test.status, " ", test.err), func(t *testing.T) {
 			require.Equal(t, test.read, classify(false, deliveredOnce, test.status, test.err), "a read")
 			require.Equal(t, test.write, classify(true, deliveredOnce, test.status, test.err), "a write")
-			require.Equal(t, test.repeats, classify(true, deliveredAgain, test.status, test.err), "a write delivered twice")
+			require.Equal(t, test.again, classify(true, deliveredAgain, test.status, test.err), "a write delivered twice")
 			require.Equal(t, test.read, classify(false, deliveredAgain, test.status, test.err), "a read delivered twice")
 			if test.status == 0 {
 				require.Equal(t, NotSent, classify(false, deliveredNever, 0, test.err), "a read that was not sent")

@@ -11,10 +11,10 @@ import (
 	"sync/atomic"
 )
 
-// A connection records how often an attempt asked for a connection, and got one.
+// A connection counts how often an attempt asked for a connection, and got one.
 type connection struct {
 	trace       httptrace.ClientTrace
-	entered     bool // the transport was given the request
+	entered     bool // the request was passed to the transport
 	wanted, got atomic.Int32
 }
 
@@ -25,7 +25,7 @@ func newConnection() *connection {
 	return c
 }
 
-// delivery says how often the request of an attempt that ended with err was sent.
+// delivery returns how often the request was sent by an attempt that ended with err.
 func (c *connection) delivery(err error) delivery {
 	wanted, got := c.wanted.Load(), c.got.Load()
 	switch {
@@ -41,16 +41,16 @@ func (c *connection) delivery(err error) delivery {
 	return deliveredOnce
 }
 
-// isUnprocessed reports whether HTTP/2 says that the server did not process the request
-// (RFC 9113, 6.8 and 8.7). net/http's types for this are not exported; the pattern
-// matches their texts, and no text that a server or another transport can choose.
+// isUnprocessed reports whether err is an HTTP/2 error which means that the server did
+// not process the request (RFC 9113, 6.8 and 8.7). net/http does not export the types, so
+// the pattern matches their texts. It is anchored: no text chosen by a server can match.
 func isUnprocessed(err error) bool { return unprocessed.MatchString(err.Error()) }
 
 var unprocessed = regexp.MustCompile(`^(http2: Transport: cannot retry err \[)?` +
 	`(stream error: stream ID \d+; REFUSED_STREAM;|http2: Transport received Server's graceful shutdown GOAWAY)`)
 
-// ownError strips what a transport's error has of the request or the caller: the URL,
-// whose query may contain an address, and the cause of a cancelled context.
+// ownError removes what a transport's error reveals of the request and the caller: the
+// URL, whose query may contain an address, and the cause of a canceled context.
 func ownError(ctx context.Context, err error) error {
 	for {
 		withURL, ok := errors.AsType[*url.Error](err)
@@ -65,8 +65,8 @@ func ownError(ctx context.Context, err error) error {
 	return err
 }
 
-// IsUntrusted reports whether an attempt failed for the server's certificate, as further
-// ones would.
+// IsUntrusted reports whether err means that the server's certificate is not trusted. A
+// retry would fail in the same way.
 func IsUntrusted(err error) bool {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	return untrusted

@@ -14,13 +14,14 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
-// IsDocumented reports whether the response is a refusal with a documented status.
+// IsDocumented reports whether the response is an error that the API documents for the
+// operation.
 func (l *Loop) IsDocumented() bool {
 	return l.Refusal != nil && l.Class == Refused && l.client.IsDocumented(l.request.Operation, l.Status)
 }
 
-// Describe says on one line what failed. refusal is the text of the refusal, empty
-// without one. maxElapsed is the time of the call until Policy.Deadline.
+// Describe returns a line that says what failed. refusal is the text of l.Refusal, or
+// empty if there is none. maxElapsed is the time limit that set Policy.Deadline.
 func (l *Loop) Describe(refusal string, maxElapsed time.Duration) string {
 	var text string
 	switch {
@@ -30,7 +31,7 @@ func (l *Loop) Describe(refusal string, maxElapsed time.Duration) string {
 		text = "nothing sent: " + l.reason(l.Err, maxElapsed)
 	case l.Status == 0:
 		text = "no response: " + l.reason(l.Err, maxElapsed)
-	case IsSuccess(l.Status):
+	case isSuccess(l.Status):
 		text = "unusable response (" + l.shape() + "): " + l.reason(l.Err, maxElapsed)
 	case l.Status >= 300 && l.Status < 400:
 		text = "redirect" + l.redirectHost() + " refused: requests go to the base URL only"
@@ -43,7 +44,7 @@ func (l *Loop) Describe(refusal string, maxElapsed time.Duration) string {
 	return strings.TrimSpace(text)
 }
 
-// reason is the text of an error. A deadline's own text does not say whose it was.
+// reason returns the text of an error. For a timeout, it names the exceeded limit.
 func (l *Loop) reason(err error, maxElapsed time.Duration) string {
 	timedOut, p := errors.Is(err, context.DeadlineExceeded), &l.request.Policy
 	switch {
@@ -63,7 +64,7 @@ func (a *Attempt) redirectHost() string {
 	return " to " + redact.Line(location.Host)
 }
 
-// shape is what can be shown of a body that is not understood.
+// shape describes a body that was not understood, without showing it.
 func (a *Attempt) shape() string {
 	if a.size == 0 {
 		return "an empty body"
@@ -72,7 +73,7 @@ func (a *Attempt) shape() string {
 }
 
 // log writes the attempt's record. It has the operation and the route, but no address,
-// query or body.
+// query or body, which may be personal.
 func (l *Loop) log(ctx context.Context, logger *slog.Logger) {
 	level := slog.LevelWarn
 	if l.Class == Succeeded || l.IsDocumented() {

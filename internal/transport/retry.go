@@ -13,14 +13,14 @@ import (
 
 func (r *Request) isWrite() bool { return r.Method != http.MethodGet }
 
-// plan decides whether there is another attempt, and how long to wait before it.
+// plan decides whether to make another attempt, and how long to wait before it.
 func (l *Loop) plan(ctx context.Context) bool {
 	l.again, l.wait = false, 0
 	if !l.retries() {
 		return false
 	}
 	if l.Stopped = l.ended(ctx); l.Stopped != nil {
-		if errors.Is(l.Err, l.Stopped) {
+		if errors.Is(l.Err, l.Stopped) { // the attempt's own error says it already
 			l.Stopped = nil
 		}
 		return false
@@ -30,7 +30,7 @@ func (l *Loop) plan(ctx context.Context) bool {
 	return l.again
 }
 
-// end is the call's deadline or the caller's, whichever is earlier; zero for none.
+// end returns the earlier one of the policy's and the context's deadline; zero for none.
 func (l *Loop) end(ctx context.Context) time.Time {
 	own := l.request.Policy.Deadline
 	callers, ok := ctx.Deadline()
@@ -40,9 +40,9 @@ func (l *Loop) end(ctx context.Context) time.Time {
 	return callers
 }
 
-// fits reports whether an attempt after a wait has a chance to end in time. A write that
-// does not end in time has an unknown outcome, so it needs twice as long as the longest
-// attempt so far.
+// fits reports whether an attempt after a wait can be expected to end in time. The
+// outcome of a write that does not is unknown, so a write must have twice the time that
+// the longest attempt so far took.
 func (l *Loop) fits(ctx context.Context, wait time.Duration) bool {
 	end := l.end(ctx)
 	if end.IsZero() {
@@ -54,7 +54,8 @@ func (l *Loop) fits(ctx context.Context, wait time.Duration) bool {
 	return wait < time.Until(end)
 }
 
-// ended returns why there is no time left; nil if there is.
+// ended returns why there is no time left; nil if there is. The timer that ends ctx may
+// be late, so the deadline counts, too.
 func (l *Loop) ended(ctx context.Context) error {
 	end := l.end(ctx)
 	if err := ctx.Err(); err != nil || end.IsZero() || time.Now().Before(end) {
@@ -63,9 +64,9 @@ func (l *Loop) ended(ctx context.Context) error {
 	return context.DeadlineExceeded
 }
 
-// retries reports whether the last attempt may be followed by another one, time
-// permitting. A write is retried only if it was certainly not carried out; what an
-// ambiguous one did is looked up instead.
+// retries reports whether the policy allows another attempt, if there is time. A write is
+// retried only if it was certainly not carried out; the outcome of an
+// ambiguous one is looked up.
 func (l *Loop) retries() bool {
 	p := &l.request.Policy
 	asked := l.Header.Get("Retry-After") != ""
@@ -84,8 +85,8 @@ func (l *Loop) retries() bool {
 	return false
 }
 
-// retryAfter returns how long the header asks to wait; 0 if it does not ask. A date is
-// relative to the header's Date if it has one, as the server's clock may differ.
+// retryAfter returns how long a response asks to wait; 0 if it does not ask. A date is
+// taken relative to the response's Date if it has one, as the server's clock may be off.
 func retryAfter(header http.Header) time.Duration {
 	now, err := http.ParseTime(header.Get("Date"))
 	if err != nil {
@@ -94,9 +95,9 @@ func retryAfter(header http.Header) time.Duration {
 	return parseRetryAfter(header.Get("Retry-After"), now)
 }
 
-// parseRetryAfter reads seconds or an HTTP date (RFC 9110, 10.2.3), and rounds fractions
-// of a second up. It returns 0 for anything else and for the past, and the longest
-// Duration for what does not fit.
+// parseRetryAfter parses a number of seconds or an HTTP date (RFC 9110, 10.2.3), and
+// rounds up to whole seconds. It returns 0 for anything else and for dates in the past,
+// and the longest Duration for a larger number.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if date, err := http.ParseTime(value); err == nil {

@@ -1,5 +1,6 @@
-// Package transport makes the HTTP requests of package clerk. It makes attempts, says
-// what each of them means, and retries. It knows nothing of operations and invitations.
+// Package transport sends the HTTP requests of package clerk. It makes one or more
+// attempts for each request, classifies their results, and retries as the request's
+// policy allows. It knows nothing about invitations.
 package transport
 
 import (
@@ -14,35 +15,34 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// A Config says how a Client sends requests and reads responses.
+// A Config configures a Client. Only Logger is optional.
 type Config struct {
-	// HTTP has the transport and the cookie jar.
+	// HTTP provides the Transport and the cookie jar. Its other fields are ignored.
 	HTTP *http.Client
-	// MaxBytes is how much of a response is read.
+	// MaxBytes is the largest response body that is accepted, in bytes.
 	MaxBytes int64
-	// Refusal reads the body of a response with a status from 400. It returns the error
-	// in it, nil if there is none, and a trace id.
+	// Refusal reads the body of a response whose status is 400 or higher. It returns the
+	// error in the body, nil if there is none, and a trace ID, which may be empty.
 	Refusal func(body []byte) (traceID string, refusal error)
-	// IsDocumented reports whether a refusal with a status is an answer of the operation,
-	// not a failure.
+	// IsDocumented reports whether the API documents a status for an operation.
 	IsDocumented func(operation string, status int) bool
-	// Logger gets a record of each attempt; nil for none.
+	// Logger gets a record of each attempt; nil turns logging off.
 	Logger *slog.Logger
 }
 
-// A Client makes requests. It is immutable and safe for concurrent use.
+// A Client sends requests. It is immutable and safe for concurrent use.
 type Client struct {
 	Config
 
 	retrying *retryablehttp.Client
 }
 
-// New returns a client.
+// New returns a Client.
 func New(config Config) *Client {
 	c := &Client{Config: config}
-	c.retrying = &retryablehttp.Client{ // its hooks find the loop in the request's context
+	c.retrying = &retryablehttp.Client{ // its hooks get the Loop from the request's context
 		HTTPClient: &http.Client{Transport: attempts{}, Jar: c.HTTP.Jar},
-		RetryMax:   math.MaxInt, // the policy ends it
+		RetryMax:   math.MaxInt, // CheckRetry decides
 		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
 			l := loopFrom(ctx)
 			return err == nil && l.Class != Succeeded && l.plan(ctx), nil
@@ -50,7 +50,7 @@ func New(config Config) *Client {
 		Backoff: func(_, _ time.Duration, _ int, resp *http.Response) time.Duration {
 			return loopFrom(resp.Request.Context()).wait
 		},
-		PrepareRetry: func(req *http.Request) error { // http.Client has added cookies
+		PrepareRetry: func(req *http.Request) error { // drops the cookies that http.Client has added
 			loopFrom(req.Context()).resetHeader(req)
 			return nil
 		},
@@ -64,64 +64,69 @@ func New(config Config) *Client {
 	return c
 }
 
-// A Request is what to send, and what to do with the responses.
+// A Request is what to send, and how to read the response.
 type Request struct {
 	// Operation names the request in log records.
 	Operation string
-	// Path is the path below the base URL, without the values of its parameters.
+	// Path is the path below the base URL, with its parameters named, not filled in.
 	Path string
-	// Method, URL, Header and Body are sent. Any method but GET makes it a write. The
-	// header is not changed. Cookies of the jar are added.
+	// Method, URL, Header and Body are sent, with the cookies from the jar. Any method
+	// other than GET is a write. Header is not modified.
 	Method, URL string
 	Header      http.Header
 	Body        []byte
-	// Decode reads the body of a success. It must not keep the bytes.
+	// Decode decodes the body of a successful response. It must not retain the bytes.
 	Decode func(body []byte) (any, error)
-	// Err is why the request cannot be sent. Do does not try then.
-	Err    error
+	// Err is why the request cannot be sent. If it is not nil, Do does not try.
+	Err error
+	// Policy limits the attempts.
 	Policy Policy
 }
 
-// Route is the method and the path.
+// Route returns the method and the path, such as "POST /invitations".
 func (r *Request) Route() string { return r.Method + " " + r.Path }
 
-// A Policy says how long the attempts of a request may take, and when they are retried.
+// A Policy says how long the attempts of a request may take, and when to retry.
 type Policy struct {
-	// Retry says whether there is more than one attempt.
+	// Retry turns retries on. Without it, there is one attempt.
 	Retry bool
-	// RetryConnectionErrors says whether an attempt without a response is retried.
+	// RetryConnectionErrors allows a retry after an attempt without a complete response.
 	RetryConnectionErrors bool
-	// RetryRateLimits says whether a write with status 429 is retried.
+	// RetryRateLimits allows a retry of a write after status 429. Reads are retried
+	// anyway.
 	RetryRateLimits bool
-	// LeaveTime has an attempt use at most two thirds of the time until the deadline of
-	// the context, and LeaveCallTime of the time until Deadline.
+	// LeaveTime limits an attempt to two thirds of the time until the context's deadline,
+	// and LeaveCallTime to two thirds of the time until Deadline. The rest is left for
+	// looking up what a write did.
 	LeaveTime, LeaveCallTime bool
-	// Backoff returns how long to wait after an attempt, counted from 1.
+	// Backoff returns how long to wait after an attempt, counted from 1, if the response
+	// has no Retry-After header.
 	Backoff func(attempt int) time.Duration
-	// AttemptTimeout limits an attempt.
+	// AttemptTimeout limits each attempt.
 	AttemptTimeout time.Duration
-	// Deadline is the end of the last attempt; zero for none.
+	// Deadline limits all attempts together; zero means no limit.
 	Deadline time.Time
 }
 
 // A Loop makes the attempts of one request. When it has ended, the embedded Attempt is
-// the last one.
+// the last one or, if that timed out and is not ambiguous, the last with a response.
 type Loop struct {
 	Attempt
 	// Value is what Decode returned.
 	Value any
-	// Attempts counts the attempts.
+	// Attempts is the number of attempts made.
 	Attempts int
-	// Longest is the time that the longest one took.
+	// Longest is the duration of the longest attempt.
 	Longest time.Duration
-	// Stopped is why there was no further attempt, if the policy wanted one.
+	// Stopped is the error of the context or the deadline that prevented another attempt;
+	// nil otherwise.
 	Stopped error
 
 	client   *Client
 	request  Request
-	answered *Attempt      // the last one before it that has a response; nil without one
+	answered *Attempt      // the latest earlier attempt with a response; nil if there is none
 	wait     time.Duration // before the next attempt
-	again    bool          // the policy wants another attempt
+	again    bool          // another attempt is planned
 }
 
 type loopKey struct{}
@@ -131,8 +136,8 @@ func loopFrom(ctx context.Context) *Loop {
 	return l
 }
 
-// FromContext returns the request that is sent with a context, and the number of its
-// attempt; nil if the context is of another request.
+// FromContext returns the request that is being sent with ctx, and the number of its
+// current attempt, from 1. It returns nil for a context that is not from this package.
 func FromContext(ctx context.Context) (r *Request, attempt int) {
 	if l := loopFrom(ctx); l != nil {
 		return &l.request, l.Attempts
@@ -140,18 +145,18 @@ func FromContext(ctx context.Context) (r *Request, attempt int) {
 	return nil, 0
 }
 
-// Do sends the request, and retries it as its policy says.
+// Do sends the request, and retries it as its policy allows.
 //
-// go-retryablehttp drives the loop: attempts.RoundTrip sets the attempt, CheckRetry calls
-// plan, which sets l.again and l.wait, Backoff returns l.wait, and PrepareRetry resets the
-// cookies.
+// go-retryablehttp drives the loop: attempts.RoundTrip stores the attempt, CheckRetry
+// calls plan, which sets l.again and l.wait, Backoff returns l.wait, and PrepareRetry
+// resets the cookies.
 func (c *Client) Do(ctx context.Context, r Request) *Loop {
 	l := &Loop{client: c, request: r}
 	req, err := l.newRequest(ctx)
 	if err == nil {
 		var resp *http.Response
 		if resp, err = c.retrying.Do(req); resp != nil {
-			_ = resp.Body.Close() // the attempt has read it
+			_ = resp.Body.Close() // it is empty: the attempt has read the real one
 		}
 	}
 	switch {
@@ -170,20 +175,20 @@ func (l *Loop) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
 	if err := cmp.Or(l.request.Err, ctx.Err()); err != nil {
 		return nil, err
 	}
-	var body any // a typed nil would count as a body
+	var body any // a nil []byte would count as a body
 	if l.request.Body != nil {
 		body = l.request.Body
 	}
 	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, loopKey{}, l), l.request.Method, l.request.URL, body)
 	if err == nil {
 		l.resetHeader(req.Request)
-		req.Host = "" // http.Client would copy the URL; the attempt sets it
+		req.Host = "" // saves http.Client a copy of the URL; the attempt sets it
 	}
 	return req, err
 }
 
-// resetHeader removes cookies of http.Client's jar. Its header has only cookies; the
-// others are set by the attempt.
+// resetHeader drops the cookies that http.Client has added from its jar. The header of
+// req has only cookies; the attempt adds the other fields.
 func (l *Loop) resetHeader(req *http.Request) {
 	clear(req.Header)
 	if own := l.request.Header.Get("Cookie"); own != "" {
@@ -191,7 +196,7 @@ func (l *Loop) resetHeader(req *http.Request) {
 	}
 }
 
-// keep makes a the last attempt.
+// keep makes a the latest attempt.
 func (l *Loop) keep(a Attempt) {
 	l.Longest, l.again = max(l.Longest, time.Since(a.began)), false
 	if l.Status != 0 {
@@ -200,7 +205,8 @@ func (l *Loop) keep(a Attempt) {
 	l.Attempt = a
 }
 
-// recall returns to the last response if the attempt after it timed out: it says more.
+// recall restores the latest attempt with a response if the last one only timed out, as
+// the response says more about the failure.
 func (l *Loop) recall() {
 	timedOut := errors.Is(l.Err, context.DeadlineExceeded) || errors.Is(l.Err, context.Canceled)
 	if timedOut && l.Status == 0 && l.Class != Ambiguous && l.answered != nil {
@@ -209,18 +215,19 @@ func (l *Loop) recall() {
 	}
 }
 
-// These find a dead HTTP/2 connection, whose peer has vanished without closing it,
-// within 10 seconds, so that the next attempt uses a new one.
+// With these, a dead HTTP/2 connection, whose peer has gone without closing it, is found
+// within 10 seconds, and the next attempt uses a new one.
 const (
-	pingAfter   = 5 * time.Second // without a frame from the server
+	pingAfter   = 5 * time.Second // of silence from the server
 	pingTimeout = 5 * time.Second
 )
 
-// Default returns a transport with the standard library's default settings, all idle
-// connections available to one host, and HTTP/2 health checks.
+// Default returns a transport with the settings of http.DefaultTransport, except that one
+// host may use all idle connections and HTTP/2 connections are health-checked. It returns
+// http.DefaultTransport itself if the program has replaced that with another type.
 func Default() http.RoundTripper {
 	std, ok := http.DefaultTransport.(*http.Transport)
-	if !ok { // the program has replaced it
+	if !ok {
 		return http.DefaultTransport
 	}
 	own := std.Clone()

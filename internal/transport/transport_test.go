@@ -16,7 +16,7 @@ import (
 
 type roundTrips []func(*http.Request) (*http.Response, error)
 
-// RoundTrip answers with the first function, then the second, and so on.
+// RoundTrip calls the first function for the first request, and so on.
 func (r *roundTrips) RoundTrip(req *http.Request) (*http.Response, error) {
 	next := (*r)[0]
 	*r = (*r)[1:]
@@ -64,8 +64,8 @@ func newTestRequest(method string) Request {
 	}
 }
 
-// TestDoRetriesWhatMayBeRetried has what a read and a write get first, how long it takes
-// until they succeed, and the class of the one that is not retried.
+// Each row has the first answer to a read and to a write, how long it takes until they
+// succeed, and the class of the one that is not retried.
 func TestDoRetriesWhatMayBeRetried(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Err: errors.New("refused")}
 	for name, test := range map[string]struct {
@@ -119,7 +119,7 @@ func TestPolicyTurnsRetriesOff(t *testing.T) {
 	}
 }
 
-func TestPolicyBoundsAttempts(t *testing.T) {
+func TestPolicyLimitsAttempts(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*Policy)
 		want   time.Duration
@@ -158,7 +158,7 @@ func TestDoReturnsTheLastResponseWhenALaterAttemptTimesOut(t *testing.T) {
 	})
 }
 
-func TestDoDoesNotSendWithoutNeed(t *testing.T) {
+func TestDoSendsNothingAfterTheContextEndedOrWithAnError(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	l := newTestClient().Do(ended, newTestRequest(http.MethodPost))
@@ -174,7 +174,7 @@ func TestDoDoesNotSendWithoutNeed(t *testing.T) {
 	require.Zero(t, l.Attempts)
 }
 
-func TestIsDocumented(t *testing.T) {
+func TestIsDocumentedAsksTheConfig(t *testing.T) {
 	for status, want := range map[int]bool{400: true, 404: false} {
 		l := newTestClient(func(req *http.Request) (*http.Response, error) {
 			r, attempt := FromContext(req.Context())
@@ -186,4 +186,18 @@ func TestIsDocumented(t *testing.T) {
 	}
 	r, _ := FromContext(t.Context())
 	require.Nil(t, r)
+}
+
+func TestDefaultHasHTTP2HealthChecks(t *testing.T) {
+	own, ok := Default().(*http.Transport)
+	require.True(t, ok)
+	require.NotSame(t, http.DefaultTransport, own)
+	require.Positive(t, own.MaxIdleConns)
+	require.Equal(t, own.MaxIdleConns, own.MaxIdleConnsPerHost)
+	require.Equal(t, 10*time.Second, own.HTTP2.SendPingTimeout+own.HTTP2.PingTimeout)
+
+	std := http.DefaultTransport
+	defer func() { http.DefaultTransport = std }()
+	http.DefaultTransport = new(roundTrips)
+	require.Same(t, http.DefaultTransport, Default())
 }

@@ -1,0 +1,75 @@
+package transport
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDescribeSaysWhatFailed(t *testing.T) {
+	for want, test := range map[string]struct {
+		answer   func(*http.Request) (*http.Response, error)
+		deadline time.Duration // 0 for none
+	}{
+		"redirect to example.org refused: requests go to the base URL only": {status(307, "Location", "https://example.org/?query=ada"), 0},
+		"redirect refused: requests go to the base URL only":                {status(307), 0},
+		"Bad Gateway (no Clerk error, but text/html, 2 bytes)":              {status(502, "Content-Type", "text/html"), 0},
+		"Bad Gateway (no Clerk error, but no content type, 2 bytes)":        {status(502), 0},
+		"unusable response (text/html, 2 bytes): the response is not JSON":  {status(200, "Content-Type", "text/html"), 0},
+		"no response: unexpected EOF":                                       {failing(io.ErrUnexpectedEOF), 0},
+		"no response: the transport returned no response":                   {failing(nil), 0},
+		"no response: the response has no valid status":                     {status(0), 0},
+		"no response: the attempt took longer than 1m0s":                    {hanging, 0},
+		"no response: the call took longer than MaxElapsedTime, 9s":         {hanging, 9 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newTestRequest(http.MethodPost)
+			if test.deadline > 0 {
+				r.Policy.Deadline = time.Now().Add(test.deadline)
+			}
+			l := newTestClient(test.answer).Do(t.Context(), r)
+			require.Equal(t, want, l.Describe("", test.deadline))
+		})
+	}
+}
+
+func TestJSONContentTypesAreAccepted(t *testing.T) {
+	for contentType, want := range map[string]Class{
+		"":                                Succeeded,
+		"application/json":                Succeeded,
+		"Application/JSON; charset=utf-8": Succeeded,
+		"application/problem+json":        Succeeded,
+		"application/jsonp":               Ambiguous,
+		"text/plain":                      Ambiguous,
+	} {
+		l := newTestClient(status(200, "Content-Type", contentType)).Do(t.Context(), newTestRequest(http.MethodPost))
+		require.Equal(t, want, l.Class, contentType)
+	}
+}
+
+func TestEachAttemptIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		config := newTestClient(status(503), failing(io.ErrUnexpectedEOF), status(200)).Config
+		config.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
+			Level: slog.LevelDebug,
+			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.Attr{}
+				}
+				return a
+			},
+		}))
+		New(config).Do(t.Context(), newTestRequest(http.MethodGet))
+		require.Equal(t, `level=WARN msg="clerk request" operation=Op route="GET /things" attempt=1 duration=0s status=503 wait=1s trace_id="trace [redacted]"
+level=WARN msg="clerk request" operation=Op route="GET /things" attempt=2 duration=0s wait=2s error="unexpected EOF"
+level=DEBUG msg="clerk request" operation=Op route="GET /things" attempt=3 duration=0s status=200
+`, log.String())
+	})
+}

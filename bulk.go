@@ -37,11 +37,11 @@ func newBulk(reqs []CreateInvitationRequest) (*bulk, error) {
 // creation is the write that creates what is missing.
 func (b *bulk) creation() write[[]Invitation] {
 	return write[[]Invitation]{
-		send:       b.send,
-		find:       b.find,
-		ownRefusal: ErrDuplicateInvitation,
-		duplicates: slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
-		inParts:    len(b.reqs) > 1,
+		send:            b.send,
+		find:            b.find,
+		ownRefusal:      ErrDuplicateInvitation,
+		retryDuplicates: slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
+		inParts:         len(b.reqs) > 1,
 	}
 }
 
@@ -101,10 +101,10 @@ func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Findin
 			return nil, decide.FoundUnclear, nil
 		}
 		if len(b.created) == len(b.reqs) {
-			return b.result(), decide.FoundAll, nil
+			return b.result(), decide.FoundOwn, nil
 		}
 	}
-	if l.known.Ambiguous && l.known.Last == decide.RefusedAsDone {
+	if l.situation.Ambiguous && l.situation.Last == decide.RefusedAsDone {
 		return b.explain(ctx, l, about)
 	}
 	return nil, decide.FoundNothing, nil // or a part
@@ -120,7 +120,7 @@ func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool
 	}
 	for _, index := range b.missing() {
 		address := b.reqs[index].EmailAddress
-		if !l.known.Ambiguous && hasAddress(about, address) {
+		if !l.situation.Ambiguous && hasAddress(about, address) {
 			continue
 		}
 		for _, inv := range invs {
@@ -128,7 +128,7 @@ func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool
 				continue
 			}
 			whose := l.whose(inv.CreatedAt)
-			if whose == decide.FoundAll {
+			if whose == decide.FoundOwn {
 				b.created[index], taken[inv.ID] = inv, true
 				break
 			}
@@ -141,7 +141,7 @@ func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool
 // duplicateAddresses returns the addresses that a refusal says have an invitation already.
 func duplicateAddresses(l *lookup) (about []string) {
 	refused, ok := errors.AsType[*ClerkErrors](l.failure)
-	if ok && l.known.Last == decide.RefusedAsDone {
+	if ok && l.situation.Last == decide.RefusedAsDone {
 		for _, one := range refused.Errors {
 			about = append(about, one.EmailAddresses()...)
 		}
@@ -156,14 +156,14 @@ func hasAddress(addresses []string, address string) bool {
 // explain looks for the invitations that a refusal is about, address by address, as they
 // may be old. If the refusal names none, it may be about any that is missing.
 func (b *bulk) explain(ctx context.Context, l *lookup, about []string) ([]Invitation, decide.Finding, error) {
-	explained := decide.FoundPart
+	explained := decide.FoundOwnPart
 	for _, index := range b.missing() {
 		address := b.reqs[index].EmailAddress
 		if about != nil && !hasAddress(about, address) {
 			continue
 		}
 		_, found, err := l.created(ctx, address, "")
-		if err != nil || found != decide.FoundNothing && found != decide.FoundAll {
+		if err != nil || found != decide.FoundNothing && found != decide.FoundOwn {
 			return nil, found, err
 		}
 		explained = decide.FoundNothing // not listed yet: look again

@@ -81,10 +81,10 @@ type call struct {
 	client    *clientConfig
 	operation Operation
 	started   time.Time
-	deadline  time.Time // by MaxElapsedTime; zero for none
+	deadline  time.Time // by MaxElapsedTime; zero for none or, in pages, for one each
 	attempts  int       // of all requests so far
-	lookup    bool      // its requests look up what a write did
-	reached   bool      // a response came that is not a 5xx
+	isLookup  bool      // its requests look up what a write did
+	answered  bool      // a response came that is not a 5xx
 }
 
 // begin starts a call, without options.
@@ -147,6 +147,8 @@ func (c *call) finish(meta callMeta, err error) error {
 	return err
 }
 
+var errUnusableKey = errors.New("the secret key function returned an unusable key")
+
 // key asks the key provider. It does not wait for one that ignores its context.
 func (c *call) key(ctx context.Context) (string, error) {
 	limit := c.deadline
@@ -175,7 +177,7 @@ func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, 
 		Operation: string(r.operation), Path: cmp.Or(r.template, r.path),
 		Method: r.method, URL: r.url(c.baseURL), Header: header, Body: r.body,
 		Decode: func(body []byte) (any, error) { return decode(body) },
-		Err:    err,
+		Err:    err, // the class is NotSent then
 		Policy: c.policy(r.isWrite()),
 	})
 	meta := callMeta{ResponseMeta: ResponseMeta{
@@ -197,7 +199,7 @@ func (c *call) attemptLimit(isWrite bool) time.Duration {
 	if c.attemptTimeout == 0 && isWrite && c.retry.Strategy != RetryNone {
 		limit = defaultWriteTimeout
 	}
-	if c.lookup {
+	if c.isLookup {
 		limit = min(limit, lookupTimeout)
 	}
 	if t := c.client.http.Timeout; t > 0 {
@@ -226,7 +228,7 @@ func (c *call) policy(isWrite bool) transport.Policy {
 // count adds a request to those of the call.
 func (c *call) count(m callMeta) {
 	c.attempts += m.Attempts
-	c.reached = c.reached || m.StatusCode > 0 && m.StatusCode < 500
+	c.answered = c.answered || m.StatusCode > 0 && m.StatusCode < 500
 }
 
 // requestHeader returns the header of a request. The key provider may fail.

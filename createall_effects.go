@@ -13,7 +13,7 @@ import (
 type effect uint8
 
 const (
-	rejectsItems effect = iota // one of the batch, or all
+	rejectsItems effect = iota // those that it names, or the only one
 	mayPass                    // the items are sent again later
 	unexplained                // the same, unless it happens again and again
 	endsRun                    // every request would fail
@@ -24,10 +24,10 @@ const (
 func effectOf(failure error) (effect, Outcome) {
 	class := classOf(failure)
 	meta, _ := MetaFromError(failure)
-	_, isReadable := errors.AsType[*ClerkErrors](failure)
+	_, hasEnvelope := errors.AsType[*ClerkErrors](failure)
 	isAboutItems := slices.Contains( // also without Clerk's envelope
 		[]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, meta.StatusCode)
-	isExplained := isReadable && isAboutItems || hasCode(failure, CodeNotAllowedAccess)
+	isExplained := hasEnvelope && isAboutItems || hasCode(failure, CodeNotAllowedAccess)
 	passes := meta.StatusCode == http.StatusTooManyRequests || errors.Is(failure, transport.ErrCutOff) ||
 		hasCode(failure, CodeConflict, CodeResourceLocked)
 	switch {
@@ -56,8 +56,8 @@ func effectOf(failure error) (effect, Outcome) {
 // lookupEnds returns the failure of a lookup if it would fail again; nil otherwise.
 func lookupEnds(failure error) error {
 	sdk, ok := errors.AsType[*SDKError](failure)
-	if ok && (errors.Is(sdk.lookup, ErrUnauthorized) || errors.Is(sdk.lookup, errNoDate)) {
-		return sdk.lookup
+	if ok && (errors.Is(sdk.lookupErr, ErrUnauthorized) || errors.Is(sdk.lookupErr, errNoDate)) {
+		return sdk.lookupErr
 	}
 	return nil
 }

@@ -57,9 +57,9 @@ func TestEffectOf(t *testing.T) {
 		"ambiguous, and then not_allowed_access": {wrapped(transport.Ambiguous, 403, code(CodeNotAllowedAccess)), mayPass, 0},
 		"ambiguous, and then 403":                {wrapped(transport.Ambiguous, 403, nil), endsRun, 0},
 		"ambiguous, and then 422":                {wrapped(transport.Ambiguous, 422, nil), endsRun, 0},
-		"a lookup with an invalid key":           {&SDKError{class: transport.Ambiguous, lookup: wrapped(transport.Refused, 401, nil)}, endsRun, 0},
-		"lookups without a date":                 {&SDKError{class: transport.Ambiguous, lookup: errNoDate}, endsRun, 0},
-		"a lookup that failed for the moment":    {&SDKError{class: transport.Ambiguous, lookup: wrapped(transport.Failed, 503, nil)}, mayPass, 0},
+		"a lookup with an invalid key":           {&SDKError{class: transport.Ambiguous, lookupErr: wrapped(transport.Refused, 401, nil)}, endsRun, 0},
+		"lookups without a date":                 {&SDKError{class: transport.Ambiguous, lookupErr: errNoDate}, endsRun, 0},
+		"a lookup that failed for the moment":    {&SDKError{class: transport.Ambiguous, lookupErr: wrapped(transport.Failed, 503, nil)}, mayPass, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			effect, outcome := effectOf(test.failure)

@@ -25,7 +25,7 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 		if err := r.listExisting(ctx); err != nil {
 			return err
 		}
-		r.call.reached = true
+		r.call.answered = true
 	}
 	if !ignoreExisting || r.relisted {
 		return nil
@@ -74,11 +74,11 @@ func (r *run) recordExisting(inv Invitation) {
 		r.progress.Listed++
 	}
 	key := addresses.KeyOf(inv.EmailAddress)
-	if _, ok := r.known.Get(key); ok && (r.relisted || !r.config.skipSince.IsZero()) {
+	if _, ok := r.byAddress.Get(key); ok && (r.relisted || !r.config.skipSince.IsZero()) {
 		return // it is of this run, or newer
 	}
 	if inv.Status == InvitationStatusPending || inv.Status == InvitationStatusAccepted {
-		r.known.Set(key, addresses.Entry{State: uint8(OutcomeAlreadyInvited), ID: inv.ID, Status: string(inv.Status)})
+		r.byAddress.Set(key, addresses.Entry{State: uint8(OutcomeAlreadyInvited), ID: inv.ID, Status: string(inv.Status)})
 	}
 }
 
@@ -86,8 +86,8 @@ func (r *run) recordExisting(inv Invitation) {
 // was sent before, in a bulk that was refused, the invitation may be the run's own: nobody
 // documents that bulks are all or nothing.
 func (r *run) findInvitation(ctx context.Context, it *item, refusal error) CreateResult {
-	since := it.firstSent
-	if it.last.failure != nil { // it may have been created before it was refused
+	since := it.mayExistSince
+	if it.last.open != nil { // it may have been created before it was refused
 		since = cmp.Or(since, it.last.firstSent)
 	}
 	if !since.IsZero() {
@@ -95,11 +95,12 @@ func (r *run) findInvitation(ctx context.Context, it *item, refusal error) Creat
 		c.deadline = c.started.Add(2 * graceTime)
 		w := creation(&it.request, it.body)
 		w.mayRetry = func() bool { return false }
-		inv, _, err := reconcile(ctx, c, w, &ambiguity{firstSent: since, failedAt: time.Now(), failure: refusal})
+		// As if the refusal had been of a retry: reconcile looks for whose work it is.
+		inv, _, err := reconcile(ctx, c, w, &ambiguity{firstSent: since, failedAt: time.Now(), open: refusal})
 		if err == nil {
 			return CreateResult{Outcome: OutcomeCreated, Invitation: inv}
 		}
-		if sdk, ok := errors.AsType[*SDKError](err); ok && sdk.lookup != nil {
+		if sdk, ok := errors.AsType[*SDKError](err); ok && sdk.lookupErr != nil {
 			return CreateResult{Outcome: OutcomeUnknown, Err: err}
 		}
 	}
@@ -107,7 +108,7 @@ func (r *run) findInvitation(ctx context.Context, it *item, refusal error) Creat
 	address := it.request.EmailAddress
 	newest := ListInvitationsRequest{Query: address, OrderBy: OrderByCreatedAtDesc} // not the revoked ones
 	isSame := func(inv Invitation) bool { return sameAddress(inv.EmailAddress, address) }
-	if inv, _, err := r.newCall().find(ctx, newest, isSame); err == nil {
+	if inv, _, err := r.newCall().first(ctx, newest, isSame); err == nil {
 		result.Existing = &ExistingInvitation{inv.ID, inv.Status}
 	}
 	return result

@@ -29,7 +29,7 @@ type run struct {
 	puller *async.Puller[CreateInvitationRequest]
 	yield  func(CreateResult, error) bool
 
-	known          addresses.Map // State is the Outcome of another request; 0 while one is queued
+	byAddress      addresses.Map // State is the Outcome of another request; 0 while one is queued
 	queue          *queue.Queue[item]
 	creates, bulks *limiter.Limiter
 
@@ -42,12 +42,12 @@ type run struct {
 
 // An item is a request that has no result yet.
 type item struct {
-	index     int
-	request   CreateInvitationRequest
-	body      []byte // its JSON
-	key       addresses.Key
-	last      ambiguity // of its last request
-	firstSent time.Time // in an earlier one that may have created it; zero if there is none
+	index         int
+	request       CreateInvitationRequest
+	body          []byte // its JSON
+	key           addresses.Key
+	last          ambiguity // of its last request
+	mayExistSince time.Time // in an earlier one that may have created it; zero if there is none
 }
 
 type (
@@ -84,7 +84,7 @@ func (r *run) loop(ctx context.Context) error {
 			}
 			return nil
 		}
-		if err := r.send(ctx); err != nil {
+		if err := r.sendNext(ctx); err != nil {
 			return err
 		}
 	}
@@ -170,11 +170,11 @@ func encodeItem(req CreateInvitationRequest) ([]byte, error) {
 
 // enqueue queues an item, or reports it if its address is known.
 func (r *run) enqueue(next item) error {
-	known, ok := r.known.Get(next.key)
+	known, ok := r.byAddress.Get(next.key)
 	result := CreateResult{Outcome: Outcome(known.State)}
 	switch {
 	case !ok:
-		r.known.Set(next.key, addresses.Entry{})
+		r.byAddress.Set(next.key, addresses.Entry{})
 		r.queue.Add(next)
 		return nil
 	case result.Outcome == 0:
@@ -203,9 +203,9 @@ func (r *run) report(it *item, result CreateResult) error {
 		known.State = uint8(OutcomeRepeated)
 	}
 	if result.Outcome == OutcomeRejected { // the address may be accepted with other parameters
-		r.known.Remove(it.key)
+		r.byAddress.Remove(it.key)
 	} else {
-		r.known.Set(it.key, known)
+		r.byAddress.Set(it.key, known)
 	}
 	*r.progress.counter(result.Outcome)++
 	r.reportProgress(time.Time{}, "", nil)

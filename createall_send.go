@@ -15,13 +15,13 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// send sends the next batch, and records the result.
-func (r *run) send(ctx context.Context) error {
+// sendNext sends the next batch, and records the result.
+func (r *run) sendNext(ctx context.Context) error {
 	longer, cancel := clock.WithGrace(ctx, r.call.attemptLimit(false))
 	defer cancel()
 	now := time.Now()
 	b := r.queue.Next(now, r.creates.Left(now), r.bulks.Left(now))
-	created, last, failure := r.write(longer, b, func() bool { return ctx.Err() == nil })
+	created, last, failure := r.sendBatch(longer, b, func() bool { return ctx.Err() == nil })
 	var rest []*queued
 	for i, it := range b.Items {
 		inv, ok := created[i]
@@ -53,11 +53,11 @@ func (r *run) newCall() *call {
 	return &c
 }
 
-// write sends a batch until its outcome is known, or there is no more time for now. It
+// sendBatch sends a batch until its outcome is known, or there is no more time for now. It
 // returns what was created, by index in the batch, and the state of the requests.
-func (r *run) write(ctx context.Context, b batch, mayRetry func() bool) (map[int]Invitation, ambiguity, error) {
+func (r *run) sendBatch(ctx context.Context, b batch, mayRetry func() bool) (map[int]Invitation, ambiguity, error) {
 	c, created := r.newCall(), map[int]Invitation{}
-	defer func() { r.call.reached = c.reached }()
+	defer func() { r.call.answered = c.answered }()
 	var last ambiguity
 	if b.Items[0].IsAmbiguous() {
 		last = b.Items[0].Value.last
@@ -114,18 +114,19 @@ func reorder(invs []Invitation, items []*queued) {
 
 // handleFailure records the failure of a batch, of which the rest was not created.
 func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last ambiguity, failure error) error {
+	// The queue's word for the class; OtherReason for all others.
 	reason := map[transport.Class]queue.Reason{transport.NotSent: queue.NotSent, transport.RateLimited: queue.RateLimited}[classOf(failure)]
 	if reason != queue.OtherReason { // it cannot have created anything
 		last = ambiguity{failedAt: last.failedAt}
 	}
-	var since time.Time
+	var ambiguousSince time.Time
 	if errors.Is(failure, ErrOutcomeUnknown) {
-		since = last.firstSent
+		ambiguousSince = last.firstSent
 	}
 	for _, it := range rest {
 		v := &it.Value
-		v.firstSent = cmp.Or(v.firstSent, v.last.firstSent)
-		v.last, it.AmbiguousSince = last, since
+		v.mayExistSince = cmp.Or(v.mayExistSince, v.last.firstSent)
+		v.last, it.AmbiguousSince = last, ambiguousSince
 	}
 	effect, outcome := effectOf(failure)
 	switch effect {
@@ -135,7 +136,7 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last a
 		return r.reject(ctx, b, rest, outcome, failure)
 	}
 	givenUp := r.queue.Failed(b, rest, reason, time.Now())
-	if !r.call.reached || effect == unexplained && r.queue.IsStuck(rest) {
+	if !r.call.answered || effect == unexplained && r.queue.IsStuck(rest) {
 		return failure
 	}
 	r.backOff(failure, last.failedAt)
@@ -153,10 +154,10 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last a
 
 // reject reports the items that a refusal names, or the only one, and has the rest sent
 // again.
-func (r *run) reject(ctx context.Context, b batch, rest []*queued, outcome Outcome, refusal error) error {
+func (r *run) reject(ctx context.Context, b batch, rest []*queued, ofOnly Outcome, refusal error) error {
 	about := named(refusal)
 	if len(b.Items) == 1 {
-		about = map[addresses.Key]Outcome{b.Items[0].Value.key: outcome}
+		about = map[addresses.Key]Outcome{b.Items[0].Value.key: ofOnly}
 	}
 	var unnamed []*queued
 	for _, it := range rest {

@@ -222,8 +222,8 @@ type SDKError struct {
 	// Body is the last response's body, at most 64 KiB. It may contain addresses.
 	Body []byte
 
-	class  transport.Class // of the last attempt, or of the call
-	lookup error           // why the outcome could not be looked up; not part of the error's chain
+	class     transport.Class // of the last attempt, or of the call
+	lookupErr error           // why the outcome could not be looked up; not part of the error's chain
 }
 
 // Error returns one line without addresses: operation, status, what failed and trace

@@ -76,8 +76,8 @@ func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
 			return l.created(ctx, address, "")
 		},
-		ownRefusal: ErrDuplicateInvitation,
-		duplicates: req.IgnoreExisting,
+		ownRefusal:      ErrDuplicateInvitation,
+		retryDuplicates: req.IgnoreExisting,
 	}
 }
 
@@ -189,7 +189,7 @@ func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts 
 
 func (c *call) get(ctx context.Context, id string) (inv *Invitation, meta callMeta, err error) {
 	for _, status := range allStatuses {
-		inv, meta, err = c.find(ctx, ListInvitationsRequest{Query: id, Status: status}, func(inv Invitation) bool { return inv.ID == id })
+		inv, meta, err = c.first(ctx, ListInvitationsRequest{Query: id, Status: status}, func(inv Invitation) bool { return inv.ID == id })
 		if !errors.Is(err, ErrNotFound) {
 			break
 		}
@@ -206,14 +206,14 @@ func (s *InvitationsService) FindPending(ctx context.Context, emailAddress strin
 			return nil, callMeta{}, err
 		}
 		pending := ListInvitationsRequest{Query: strings.TrimSpace(emailAddress), Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
-		return c.find(ctx, pending, func(inv Invitation) bool {
+		return c.first(ctx, pending, func(inv Invitation) bool {
 			return inv.Status == InvitationStatusPending && sameAddress(inv.EmailAddress, emailAddress)
 		})
 	})
 }
 
-// find returns the first invitation of a list that is wanted.
-func (c *call) find(ctx context.Context, req ListInvitationsRequest, isWanted func(Invitation) bool) (*Invitation, callMeta, error) {
+// first returns the first invitation of a list that is wanted.
+func (c *call) first(ctx context.Context, req ListInvitationsRequest, isWanted func(Invitation) bool) (*Invitation, callMeta, error) {
 	var last callMeta
 	for page, err := range c.pages(ctx, req, &last) {
 		if err != nil {
@@ -259,8 +259,8 @@ func (c *call) resend(ctx context.Context, id string, req CreateInvitationReques
 		return nil, meta, &SDKError{ResponseMeta: meta.ResponseMeta, Message: "the invitation is already accepted", Err: ErrAlreadyAccepted}
 	}
 	req, err = likeOld(req, old)
-	body, invalid := req.encode()
-	if err = cmp.Or(err, invalid); err != nil {
+	body, encodeErr := req.encode()
+	if err = cmp.Or(err, encodeErr); err != nil {
 		return nil, meta, err
 	}
 	w := creation(&req, body)

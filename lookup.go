@@ -14,13 +14,13 @@ var errNoDate = errors.New("clerk: the response has no valid Date header")
 
 // A lookup lists invitations to find out what a write's requests have done.
 type lookup struct {
-	call     *call
-	since    time.Time          // when the write was first sent, by our clock
-	failure  error              // of the write's last request
-	statuses []InvitationStatus // to list for created invitations
-	known    decide.Situation   // as far as it is known
-	meta     callMeta           // of the last response
-	err      error              // why nothing was looked up
+	call      *call
+	since     time.Time          // when the write was first sent, by our clock
+	failure   error              // of the write's last request
+	statuses  []InvitationStatus // to list for created invitations
+	situation decide.Situation   // as far as it is known
+	meta      callMeta           // of the last response
+	err       error              // why nothing was looked up
 
 	// By Clerk's clock, what was created before unclear is not this call's work, and what
 	// was created at own or later is.
@@ -34,11 +34,11 @@ var allStatuses = []InvitationStatus{"", InvitationStatusRevoked}
 func (l *lookup) whose(at UnixMilli) decide.Finding {
 	switch {
 	case at >= l.own:
-		return decide.FoundAll
+		return decide.FoundOwn
 	case at >= l.unclear:
 		return decide.FoundUnclear
 	}
-	return decide.FoundOther
+	return decide.FoundForeign
 }
 
 // list returns the invitations that match a query, newest first. Without a query it stops
@@ -86,12 +86,12 @@ func (l *lookup) created(ctx context.Context, address, older string) (*Invitatio
 			}
 			whose := l.whose(inv.CreatedAt)
 			switch {
-			case whose == decide.FoundAll:
+			case whose == decide.FoundOwn:
 				return &inv, whose, nil
-			case whose == decide.FoundOther && inv.Status == InvitationStatusRevoked:
+			case whose == decide.FoundForeign && inv.Status == InvitationStatusRevoked:
 				whose = decide.FoundNothing // no reason for a refusal
-			case whose == decide.FoundOther && inv.Status != InvitationStatusPending:
-				whose = decide.FoundOlder
+			case whose == decide.FoundForeign && inv.Status != InvitationStatusPending:
+				whose = decide.FoundForeignInactive
 			}
 			found = max(found, whose)
 		}
@@ -114,8 +114,8 @@ func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, decide.Fi
 // so: an earlier request has deleted it.
 func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, decide.Finding, error) {
 	gone := &DeletedObject{Object: "invitation", ID: id, Deleted: true}
-	if l.known.Last == decide.RefusedAsDone {
-		return gone, decide.FoundAll, nil
+	if l.situation.Last == decide.RefusedAsDone {
+		return gone, decide.FoundOwn, nil
 	}
 	for _, status := range allStatuses {
 		invs, err := l.list(ctx, id, status)
@@ -123,5 +123,5 @@ func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, decide
 			return nil, decide.FoundNothing, err
 		}
 	}
-	return gone, decide.FoundAll, nil
+	return gone, decide.FoundOwn, nil
 }

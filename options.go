@@ -2,7 +2,6 @@ package clerk
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -90,8 +89,6 @@ func (o callOption) applyToCall(c *callConfig) error                { return o(c
 func (o callOption) applyToAll(c *callConfig) error                 { return o(c) }
 func (o allOption) applyToAll(c *callConfig) error                  { return o(c) }
 func (o createAllOption) applyToCreateAll(c *createAllConfig) error { return o(c) }
-
-var errUnusableKey = errors.New("the secret key function returned an unusable key")
 
 // applyAll applies options, none of which may be nil.
 func applyAll[O comparable](opts []O, apply func(O) error) error {

@@ -74,7 +74,7 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *call
 	req.OrderBy = cmp.Or(req.OrderBy, OrderByCreatedAt)
 	return func(yield func([]Invitation, error) bool) {
 		previous, total := map[string]bool{}, -1
-		for got, err := range c.list(req).Pages(ctx, req.Offset, req.Limit) {
+		for got, err := range c.pageList(req).Pages(ctx, req.Offset, req.Limit) {
 			*last = got.meta
 			c.count(got.meta)
 			if err != nil {
@@ -95,22 +95,22 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *call
 	}
 }
 
-// A page is the response to one request.
-type page struct {
+// A pageResponse is the response to one request.
+type pageResponse struct {
 	list *InvitationList
 	meta callMeta
 }
 
-func (p page) Size() (n, total int) { return len(p.list.Data), p.list.TotalCount }
+func (p pageResponse) Size() (n, total int) { return len(p.list.Data), p.list.TotalCount }
 
-// list returns a list whose pages are requested with copies of the call. It leaves a tenth
+// pageList returns a list whose pages are requested with copies of the call. It leaves a tenth
 // of Clerk's limits to requests that are not made ahead.
-func (c call) list(req ListInvitationsRequest) paging.List[page] {
-	l := paging.List[page]{Ahead: c.prefetch}
+func (c call) pageList(req ListInvitationsRequest) paging.List[pageResponse] {
+	l := paging.List[pageResponse]{Ahead: c.prefetch}
 	if req.OrderBy != OrderByCreatedAt {
 		l.Ahead = min(l.Ahead, 1)
 	}
-	l.Get = func(ctx context.Context, offset int) (got page, err error) {
+	l.Get = func(ctx context.Context, offset int) (got pageResponse, err error) {
 		c, req := c, req
 		req.Offset = offset
 		if c.deadline.IsZero() {
@@ -120,7 +120,7 @@ func (c call) list(req ListInvitationsRequest) paging.List[page] {
 		return got, err
 	}
 	limiters := map[bool]*limiter.Limiter{true: limiter.New(90, 10*time.Second), false: limiter.New(900, 10*time.Second)}
-	l.Wait = func(last page) time.Duration {
+	l.Wait = func(last pageResponse) time.Duration {
 		ahead, now := limiters[last.meta.isDevelopment], time.Now()
 		wait := ahead.Wait(now)
 		ahead.Count(now.Add(wait))

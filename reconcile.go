@@ -30,27 +30,27 @@ const (
 
 // A write is an operation whose outcome can be looked up.
 type write[T any] struct {
-	send       sender[T]                                                 // of what is still missing
-	find       func(context.Context, *lookup) (T, decide.Finding, error) // what the call's requests have done
-	ownRefusal error                                                     // whose reason may be an earlier request of the call
-	duplicates bool                                                      // Clerk would carry out a retry a second time
-	inParts    bool                                                      // a refused request may have been carried out in part
-	mayRetry   func() bool                                               // is asked before a retry; nil means always
+	send            sender[T]                                                 // of what is still missing
+	find            func(context.Context, *lookup) (T, decide.Finding, error) // what the call's requests have done
+	ownRefusal      error                                                     // whose reason may be an earlier request of the call
+	retryDuplicates bool                                                      // Clerk would carry out a retry a second time
+	inParts         bool                                                      // a refused request may have been carried out in part
+	mayRetry        func() bool                                               // is asked before a retry; nil means always
 }
 
 type sender[T any] func(context.Context, *call) (T, callMeta, error)
 
-// An ambiguity is the state of a write whose outcome is unknown.
+// An ambiguity is what is known of a write's requests so far.
 type ambiguity struct {
 	firstSent time.Time
 	failedAt  time.Time // when the last request failed
-	failure   error     // the last one that left the outcome open; nil before
+	open      error     // the last failure that left the outcome open; nil before
 	writes    int       // requests so far
 }
 
 // grace is how long after the failure the write's work may still be missing from lists.
 func (a *ambiguity) grace() time.Duration {
-	if errors.Is(a.failure, context.DeadlineExceeded) {
+	if errors.Is(a.open, context.DeadlineExceeded) {
 		return graceAfterTimeout
 	}
 	return graceTime
@@ -70,8 +70,8 @@ type reconciliation[T any] struct {
 // reconcile carries out a write until its outcome is known, or time is up. If a is not
 // nil, it continues from there, and records there how far it got.
 func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T, callMeta, error) {
-	if a != nil && a.failure != nil {
-		r := &reconciliation[T]{call: c, write: w, ambiguity: a, failure: a.failure}
+	if a != nil && a.open != nil {
+		r := &reconciliation[T]{call: c, write: w, ambiguity: a, failure: a.open}
 		return r.run(ctx)
 	}
 	started := time.Now()
@@ -86,7 +86,7 @@ func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T
 	r := &reconciliation[T]{call: c, write: w, ambiguity: a}
 	r.record(meta, err)
 	isPartial := w.inParts && classOf(err) == transport.Refused
-	if c.retry.Strategy == RetryNone || a.failure == nil && !isPartial {
+	if c.retry.Strategy == RetryNone || a.open == nil && !isPartial {
 		return result, meta, err
 	}
 	return r.run(ctx)
@@ -98,7 +98,7 @@ func (r *reconciliation[T]) record(meta callMeta, failure error) {
 	a := r.ambiguity
 	a.writes, a.failedAt = a.writes+1, time.Now()
 	if errors.Is(failure, ErrOutcomeUnknown) {
-		a.failure = failure
+		a.open = failure
 	}
 }
 
@@ -139,47 +139,47 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, callMeta, error) {
 func (r *reconciliation[T]) lookUp(ctx context.Context) (T, *lookup) {
 	a, w := r.ambiguity, &r.write
 	l := &lookup{call: r.call, since: a.firstSent, failure: r.failure, statuses: allStatuses[:1], meta: r.meta}
-	l.known = decide.Situation{
-		Last: failureOf(r.failure, w.ownRefusal), Ambiguous: a.failure != nil,
-		InParts: w.inParts, Duplicates: w.duplicates, Settled: time.Since(a.failedAt) >= a.grace(),
+	l.situation = decide.Situation{
+		Last: failureOf(r.failure, w.ownRefusal), Ambiguous: a.open != nil,
+		InParts: w.inParts, RetryDuplicates: w.retryDuplicates, Settled: time.Since(a.failedAt) >= a.grace(),
 	}
-	if l.known.Ambiguous && (l.known.Settled || !w.duplicates) { // a retry may be next
+	if l.situation.Ambiguous && (l.situation.Settled || !w.retryDuplicates) { // a retry may be next
 		l.statuses = allStatuses // also what somebody else has revoked already
 	}
-	r.call.lookup, r.lookups = true, r.lookups+1
-	defer func() { r.call.lookup = false }()
+	r.call.isLookup, r.lookups = true, r.lookups+1
+	defer func() { r.call.isLookup = false }()
 	var result T
-	result, l.known.Found, l.err = w.find(ctx, l)
+	result, l.situation.Found, l.err = w.find(ctx, l)
 	switch {
 	case errors.Is(l.err, ErrUnauthorized), errors.Is(l.err, errNoDate):
-		l.known.Found = decide.LookupRefused
+		l.situation.Found = decide.LookupRefused
 	case l.err != nil:
-		l.known.Found = decide.LookupFailed
+		l.situation.Found = decide.LookupFailed
 	}
 	return result, l
 }
 
 // waits returns how long to wait before another lookup, and before a retry of the write.
-func (r *reconciliation[T]) waits(l *lookup) (lookup, write time.Duration) {
+func (r *reconciliation[T]) waits(l *lookup) (untilLookup, untilWrite time.Duration) {
 	since := time.Since(r.ambiguity.failedAt)
 	var asked time.Duration // by Retry-After; that of a 429 is about other requests
 	if r.meta.StatusCode != http.StatusTooManyRequests {
 		asked = r.meta.RetryAfter - since
 	}
-	write = max(0, asked, r.call.backoff(r.ambiguity.writes)-since)
-	lookup = r.call.backoff(r.lookups)
+	untilWrite = max(0, asked, r.call.backoff(r.ambiguity.writes)-since)
+	untilLookup = r.call.backoff(r.lookups)
 	if rest := r.ambiguity.grace() - since; rest > 0 {
-		lookup = min(lookup, rest) // the lookup that decides comes without delay
+		untilLookup = min(untilLookup, rest) // the lookup that decides comes without delay
 	}
 	if m := metaOf(l.err); m != nil {
-		lookup = max(lookup, m.RetryAfter)
+		untilLookup = max(untilLookup, m.RetryAfter)
 	}
-	return max(lookup, asked), write
+	return max(untilLookup, asked), untilWrite
 }
 
 // situation is what is known after a lookup, with so much time left.
 func (r *reconciliation[T]) situation(l *lookup, left, untilLookup, untilWrite time.Duration) decide.Situation {
-	s, mayRetry := l.known, r.write.mayRetry
+	s, mayRetry := l.situation, r.write.mayRetry
 	if s.Last >= decide.Refused && !s.Ambiguous { // most likely nothing was carried out
 		left = min(left, time.Until(r.ambiguity.failedAt.Add(2*graceTime)))
 	}
@@ -213,12 +213,12 @@ func failureOf(failure, own error) decide.Failure {
 func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error {
 	failure, a := r.failure, r.ambiguity
 	last := failureOf(failure, r.write.ownRefusal)
-	if a.failure != nil && (last == decide.RefusedAsDone || classOf(failure) == transport.NotSent) {
-		failure = a.failure // what was refused or not sent is only the retry
+	if a.open != nil && (last == decide.RefusedAsDone || classOf(failure) == transport.NotSent) {
+		failure = a.open // what was refused or not sent is only the retry
 	}
 	unknown := unknownOutcome(failure, lookupErr, clock.Err(ctx))
-	if a.failure == nil { // a refused bulk, perhaps created in part
-		a.failure = unknown
+	if a.open == nil { // a refused bulk, perhaps created in part
+		a.open = unknown
 	}
 	return unknown
 }
@@ -230,7 +230,7 @@ func unknownOutcome(failure, lookup, ended error) error {
 		return failure
 	}
 	e := wrap(failure, "", ended)
-	e.class, e.lookup = transport.Ambiguous, lookup
+	e.class, e.lookupErr = transport.Ambiguous, lookup
 	if lookup != nil {
 		e.Message += "; looking it up: " + strings.TrimPrefix(lookup.Error(), "clerk: ")
 	}

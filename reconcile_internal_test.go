@@ -36,9 +36,9 @@ func TestFailureOf(t *testing.T) {
 
 func TestGraceIsLongerAfterATimeout(t *testing.T) {
 	require.Equal(t, graceTime, (&ambiguity{}).grace())
-	require.Equal(t, graceTime, (&ambiguity{failure: &SDKError{Err: errors.New("connection reset")}}).grace())
+	require.Equal(t, graceTime, (&ambiguity{open: &SDKError{Err: errors.New("connection reset")}}).grace())
 	timedOut := &SDKError{Err: fmt.Errorf("no response: %w", context.DeadlineExceeded)}
-	require.Equal(t, graceAfterTimeout, (&ambiguity{failure: timedOut}).grace())
+	require.Equal(t, graceAfterTimeout, (&ambiguity{open: timedOut}).grace())
 }
 
 func TestLookupsComeOftenAgainAfterEachRequest(t *testing.T) {

@@ -255,7 +255,7 @@ func TestLookupsContinueWhereNoRetryIsPermitted(t *testing.T) {
 		off := clerk.WithRetry(clerk.RetryConfig{RetryConnectionErrors: new(false)})
 		inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address}, off)
 		require.NoError(t, err)
-		require.Equal(t, l.fake.Invitations(), []clerk.Invitation{*inv})
+		require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
 	})
 }
 

@@ -19,27 +19,27 @@ type Finding uint8
 
 // The findings. What is found is the work of the write itself or of others.
 const (
-	FoundNothing  Finding = iota // or a part of the write's work that explains no refusal
-	FoundPart                    // a part of the write's work, which explains a refusal
-	FoundOlder                   // work of others, which may explain a refusal
-	FoundOther                   // work of others, which explains a refusal
-	FoundUnclear                 // the clocks differ too much to tell whose work it is
-	FoundAll                     // all of the write's work
-	LookupFailed                 // another lookup may succeed
-	LookupRefused                // another lookup would fail, too
+	FoundNothing         Finding = iota // or a part of the write's work that explains no refusal
+	FoundOwnPart                        // a part of the write's work, which explains a refusal
+	FoundForeignInactive                // work of others, which may explain a refusal
+	FoundForeign                        // work of others, which explains a refusal
+	FoundUnclear                        // the clocks differ too much to tell whose work it is
+	FoundOwn                            // all of the write's work
+	LookupFailed                        // another lookup may succeed
+	LookupRefused                       // another lookup would fail, too
 )
 
 // A Situation is what a decision depends on.
 type Situation struct {
-	Last       Failure // of the write's last request
-	Ambiguous  bool    // one of its requests may have been carried out
-	InParts    bool    // a refused request may have been carried out in part
-	Duplicates bool    // a retry would create a duplicate if the write was carried out
-	Found      Finding // by the last lookup
-	Settled    bool    // the lookup came late enough to find all of the write's work
-	MayRetry   bool    // the configuration and the limits permit a retry
-	WriteFits  bool    // there is time for a retry
-	LookupFits bool    // there is time for another lookup
+	Last            Failure // of the write's last request
+	Ambiguous       bool    // one of its requests may have been carried out
+	InParts         bool    // a refused request may have been carried out in part
+	RetryDuplicates bool    // a retry would create a duplicate if the write was carried out
+	Found           Finding // by the last lookup
+	Settled         bool    // the lookup came late enough to find all of the write's work
+	MayRetry        bool    // the configuration and the limits permit a retry
+	WriteFits       bool    // there is time for a retry
+	LookupFits      bool    // there is time for another lookup
 }
 
 // A Decision is what to do after a lookup.
@@ -63,26 +63,26 @@ func Next(s Situation) Decision {
 	}
 	isRefusal := s.Last >= Refused
 	switch {
-	case s.Found == FoundAll:
+	case s.Found == FoundOwn:
 		return ReturnResult
 	case s.Found == LookupFailed:
 		return again
 	case s.Found == LookupRefused:
 		return ReportUnknown
 	case isRefusal && !s.Ambiguous, s.Last == RefusedForGood:
-		if s.InParts && s.Duplicates && !s.Settled {
+		if s.InParts && s.RetryDuplicates && !s.Settled {
 			return again // a part may show up later, and the caller would duplicate it
 		}
 		return ReturnFailure
-	case s.Last == RefusedAsDone && (s.Found == FoundOther || s.Found == FoundOlder && s.Settled):
+	case s.Last == RefusedAsDone && (s.Found == FoundForeign || s.Found == FoundForeignInactive && s.Settled):
 		return ReturnFailure
 	case s.Found == FoundUnclear:
 		return ReportUnknown
-	case s.Last == RefusedAsDone && s.Found != FoundPart:
+	case s.Last == RefusedAsDone && s.Found != FoundOwnPart:
 		return again // the reason for the refusal may show up later
 	case s.Last == NotCarriedOut, !s.MayRetry && s.Settled:
 		return ReportUnknown
-	case s.MayRetry && (s.Settled || !s.Duplicates) && s.WriteFits:
+	case s.MayRetry && (s.Settled || !s.RetryDuplicates) && s.WriteFits:
 		return RetryWrite
 	}
 	return again

@@ -17,37 +17,37 @@ func TestNext(t *testing.T) {
 		want      decide.Decision
 	}{
 		// The call's own work is found.
-		"all is found after an ambiguous failure": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
-		"all is found after a refused retry":      {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
-		"all is found after a definite refusal":   {s{Last: decide.RefusedForGood, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
-		"all is found after a rate limit":         {s{Last: decide.NotCarriedOut, Ambiguous: true, Found: decide.FoundAll}, decide.ReturnResult},
+		"all is found after an ambiguous failure": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundOwn}, decide.ReturnResult},
+		"all is found after a refused retry":      {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundOwn}, decide.ReturnResult},
+		"all is found after a definite refusal":   {s{Last: decide.RefusedForGood, Ambiguous: true, Found: decide.FoundOwn}, decide.ReturnResult},
+		"all is found after a rate limit":         {s{Last: decide.NotCarriedOut, Ambiguous: true, Found: decide.FoundOwn}, decide.ReturnResult},
 
 		// A refusal of the first request, which may have been carried out in part.
 		"a refusal, and nothing is found":                   {s{Last: decide.Refused}, decide.ReturnFailure},
-		"a refusal, and part is found":                      {s{Last: decide.Refused, Found: decide.FoundPart}, decide.ReturnFailure},
+		"a refusal, and part is found":                      {s{Last: decide.Refused, Found: decide.FoundOwnPart}, decide.ReturnFailure},
 		"a refusal, and the lookup fails":                   {s{Last: decide.Refused, Found: decide.LookupFailed}, decide.LookUpAgain},
 		"a duplicate, and nothing is found":                 {s{Last: decide.RefusedAsDone}, decide.ReturnFailure},
-		"a refusal of a bulk, before its work shows":        {s{Last: decide.Refused, InParts: true, Duplicates: true}, decide.LookUpAgain},
+		"a refusal of a bulk, before its work shows":        {s{Last: decide.Refused, InParts: true, RetryDuplicates: true}, decide.LookUpAgain},
 		"a refusal of a bulk, but Clerk refuses duplicates": {s{Last: decide.Refused, InParts: true}, decide.ReturnFailure},
-		"a definite refusal of a retried bulk":              {s{Last: decide.RefusedForGood, Ambiguous: true, InParts: true, Duplicates: true}, decide.LookUpAgain},
-		"a definite refusal of a retry, duplicates":         {s{Last: decide.RefusedForGood, Ambiguous: true, Duplicates: true}, decide.ReturnFailure},
-		"a refusal of a bulk, settled":                      {s{Last: decide.Refused, InParts: true, Duplicates: true, Settled: true}, decide.ReturnFailure},
-		"a refusal of a bulk, and the lookup fails":         {s{Last: decide.Refused, InParts: true, Duplicates: true, Found: decide.LookupFailed}, decide.LookUpAgain},
-		"a refusal of a bulk, and lookups will not work":    {s{Last: decide.Refused, InParts: true, Duplicates: true, Found: decide.LookupRefused}, decide.ReportUnknown},
-		"a refusal of a bulk, and part is found":            {s{Last: decide.Refused, InParts: true, Duplicates: true, Found: decide.FoundPart}, decide.LookUpAgain},
-		"a refusal of a bulk, and the clocks differ":        {s{Last: decide.Refused, InParts: true, Duplicates: true, Found: decide.FoundUnclear}, decide.LookUpAgain},
+		"a definite refusal of a retried bulk":              {s{Last: decide.RefusedForGood, Ambiguous: true, InParts: true, RetryDuplicates: true}, decide.LookUpAgain},
+		"a definite refusal of a retry, duplicates":         {s{Last: decide.RefusedForGood, Ambiguous: true, RetryDuplicates: true}, decide.ReturnFailure},
+		"a refusal of a bulk, settled":                      {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Settled: true}, decide.ReturnFailure},
+		"a refusal of a bulk, and the lookup fails":         {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.LookupFailed}, decide.LookUpAgain},
+		"a refusal of a bulk, and lookups will not work":    {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.LookupRefused}, decide.ReportUnknown},
+		"a refusal of a bulk, and part is found":            {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.FoundOwnPart}, decide.LookUpAgain},
+		"a refusal of a bulk, and the clocks differ":        {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.FoundUnclear}, decide.LookUpAgain},
 
 		// A refusal after an ambiguous request.
 		"a definite refusal of a retry": {s{Last: decide.RefusedForGood, Ambiguous: true}, decide.ReturnFailure},
 		"an undocumented refusal of a retry": {
-			s{Last: decide.Refused, Ambiguous: true, Settled: true, Found: decide.FoundPart}, decide.RetryWrite,
+			s{Last: decide.Refused, Ambiguous: true, Settled: true, Found: decide.FoundOwnPart}, decide.RetryWrite,
 		},
-		"a duplicate that others' pending invitation explains": {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundOther}, decide.ReturnFailure},
-		"a duplicate that an older one explains, too early":    {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundOlder}, decide.LookUpAgain},
-		"a duplicate that an older one explains, settled":      {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundOlder, Settled: true}, decide.ReturnFailure},
+		"a duplicate that others' pending invitation explains": {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundForeign}, decide.ReturnFailure},
+		"a duplicate that an older one explains, too early":    {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundForeignInactive}, decide.LookUpAgain},
+		"a duplicate that an older one explains, settled":      {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundForeignInactive, Settled: true}, decide.ReturnFailure},
 		"a duplicate that nothing explains yet":                {s{Last: decide.RefusedAsDone, Ambiguous: true}, decide.LookUpAgain},
 		"a duplicate that nothing explains, settled":           {s{Last: decide.RefusedAsDone, Ambiguous: true, Settled: true}, decide.LookUpAgain},
-		"a duplicate that the found part explains":             {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundPart}, decide.RetryWrite},
+		"a duplicate that the found part explains":             {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundOwnPart}, decide.RetryWrite},
 		"a duplicate, and the clocks differ":                   {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundUnclear, Settled: true}, decide.ReportUnknown},
 
 		// Lookups without a result.
@@ -58,12 +58,12 @@ func TestNext(t *testing.T) {
 
 		// The write can be retried.
 		"nothing is found, and Clerk refuses duplicates": {s{Last: decide.OutcomeUnknown, Ambiguous: true}, decide.RetryWrite},
-		"part is found, and Clerk refuses duplicates":    {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundPart}, decide.RetryWrite},
-		"nothing is found, but Clerk accepts duplicates": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Duplicates: true}, decide.LookUpAgain},
-		"part is found, but Clerk accepts duplicates":    {s{Last: decide.OutcomeUnknown, Ambiguous: true, Duplicates: true, Found: decide.FoundPart}, decide.LookUpAgain},
-		"nothing is found, duplicates, settled":          {s{Last: decide.OutcomeUnknown, Ambiguous: true, Duplicates: true, Settled: true}, decide.RetryWrite},
-		"others' invitation is found":                    {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundOther}, decide.RetryWrite},
-		"others' invitation is found, duplicates":        {s{Last: decide.OutcomeUnknown, Ambiguous: true, Duplicates: true, Found: decide.FoundOther}, decide.LookUpAgain},
+		"part is found, and Clerk refuses duplicates":    {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundOwnPart}, decide.RetryWrite},
+		"nothing is found, but Clerk accepts duplicates": {s{Last: decide.OutcomeUnknown, Ambiguous: true, RetryDuplicates: true}, decide.LookUpAgain},
+		"part is found, but Clerk accepts duplicates":    {s{Last: decide.OutcomeUnknown, Ambiguous: true, RetryDuplicates: true, Found: decide.FoundOwnPart}, decide.LookUpAgain},
+		"nothing is found, duplicates, settled":          {s{Last: decide.OutcomeUnknown, Ambiguous: true, RetryDuplicates: true, Settled: true}, decide.RetryWrite},
+		"others' invitation is found":                    {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundForeign}, decide.RetryWrite},
+		"others' invitation is found, duplicates":        {s{Last: decide.OutcomeUnknown, Ambiguous: true, RetryDuplicates: true, Found: decide.FoundForeign}, decide.LookUpAgain},
 
 		// The retry was not carried out, but an earlier request may have been.
 		"a retry is not carried out": {s{Last: decide.NotCarriedOut, Ambiguous: true, Settled: true}, decide.ReportUnknown},
@@ -107,7 +107,7 @@ func TestNextNeverRisksADuplicate(t *testing.T) {
 			for bits := range flags {
 				on := func(bit int) bool { return bits&(1<<bit) != 0 }
 				s := decide.Situation{
-					Last: last, Found: found, Ambiguous: on(0), InParts: on(1), Duplicates: on(2), Settled: on(3),
+					Last: last, Found: found, Ambiguous: on(0), InParts: on(1), RetryDuplicates: on(2), Settled: on(3),
 					MayRetry: on(4), WriteFits: on(5), LookupFits: true,
 				}
 				if decide.Next(s) != decide.RetryWrite {
@@ -115,8 +115,8 @@ func TestNextNeverRisksADuplicate(t *testing.T) {
 				}
 				retries++
 				require.True(t, s.MayRetry && s.WriteFits, s)
-				require.True(t, s.Settled || !s.Duplicates, "Clerk would create a duplicate: %+v", s)
-				require.NotContains(t, []decide.Finding{decide.FoundAll, decide.FoundUnclear, decide.LookupFailed, decide.LookupRefused}, s.Found, s)
+				require.True(t, s.Settled || !s.RetryDuplicates, "Clerk would create a duplicate: %+v", s)
+				require.NotContains(t, []decide.Finding{decide.FoundOwn, decide.FoundUnclear, decide.LookupFailed, decide.LookupRefused}, s.Found, s)
 				require.NotContains(t, []decide.Failure{decide.NotCarriedOut, decide.RefusedForGood}, s.Last, s)
 			}
 		}

@@ -89,9 +89,9 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error
 	return b.result(), meta, nil
 }
 
-// find finds what was created, on one page for all requests.
+// find lists what was created since the call began, for all requests together.
 func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Finding, error) {
-	about := duplicateAddresses(l)
+	about := duplicateAddresses(l.failure)
 	for _, status := range l.statuses {
 		invs, err := l.list(ctx, "", status)
 		if err != nil {
@@ -139,11 +139,12 @@ func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool
 }
 
 // duplicateAddresses returns the addresses that a refusal says have an invitation already.
-func duplicateAddresses(l *lookup) (about []string) {
-	refused, ok := errors.AsType[*ClerkErrors](l.failure)
-	if ok && l.situation.Last == decide.RefusedAsDone {
+func duplicateAddresses(failure error) (about []string) {
+	if refused, ok := errors.AsType[*ClerkErrors](failure); ok {
 		for _, one := range refused.Errors {
-			about = append(about, one.EmailAddresses()...)
+			if one.Code == CodeDuplicateRecord {
+				about = append(about, one.EmailAddresses()...)
+			}
 		}
 	}
 	return about
@@ -176,7 +177,7 @@ func (b *bulk) partly(err error) error {
 	if err == nil || len(b.created) == 0 || errors.Is(err, ErrOutcomeUnknown) {
 		return err
 	}
-	e := wrap(err, fmt.Sprintf("%d of %d created, and then: ", len(b.created), len(b.reqs)), nil)
+	e := wrap(err, fmt.Sprintf("after %d of %d were created: ", len(b.created), len(b.reqs)), nil)
 	e.class = transport.Ambiguous
 	return e
 }

@@ -122,3 +122,43 @@ func TestBulkIsNotDuplicatedWhenClocksDiffer(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedBulkIsUnknownWhenClocksDiffer has a bulk be refused after a part was carried
+// out, and the clocks of Clerk's servers be so far apart that nobody can tell.
+func TestRefusedBulkIsUnknownWhenClocksDiffer(t *testing.T) {
+	for _, by := range []time.Duration{5 * time.Second, time.Minute, time.Hour} {
+		for _, ignoreExisting := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				refused := partial(l.fake, func(int, []string) (int, httpmock.Responder) { return 1, refusals["422"] })
+				client := clientThrough(t, l.fake, dated(refused, by))
+				_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+				require.NoError(t, err)
+				_, err = client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{
+					{EmailAddress: guest(0), IgnoreExisting: ignoreExisting}, {EmailAddress: guest(1), IgnoreExisting: ignoreExisting},
+				})
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown, "%s/%t", by, ignoreExisting)
+			})
+		}
+	}
+}
+
+// TestRetriedBulkIsRefusedForSeveralReasons has the retry of a lost bulk be refused for its
+// own part and for another address.
+func TestRetriedBulkIsRefusedForSeveralReasons(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		both := `{"errors":[{"code":"duplicate_record","message":"m","meta":{"email_addresses":["` + guest(0) + `"]}},` +
+			`{"code":"not_allowed_access","message":"m","meta":{"identifiers":["` + guest(1) + `"]}}]}`
+		client := clientThrough(t, l.fake, lagging(partial(l.fake, func(n int, _ []string) (int, httpmock.Responder) {
+			if n == 1 {
+				return 1, reply(500, ``)
+			}
+			return 0, []httpmock.Responder{2: reply(400, both), 3: reply(403, envelope("not_allowed_access", "m", "", "null"))}[min(n, 3)]
+		}), 600*time.Millisecond))
+		start := time.Now()
+		_, err := client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{{EmailAddress: guest(0)}, {EmailAddress: guest(1)}})
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.Less(t, time.Since(start), 30*time.Second)
+	})
+}

@@ -34,8 +34,8 @@ import (
 // outlast ctx's deadline is not started.
 //
 // A request that keeps failing while others succeed does not hold them up; it ends with
-// [OutcomeRejected] or [OutcomeUnknown]. Outages are waited out, except one that lasts
-// from the start. The run ends when Clerk does not accept the secret key, refuses
+// [OutcomeRejected] or [OutcomeUnknown]. An outage is waited out, for up to a day,
+// unless it lasts from the start. The run ends when Clerk does not accept the secret key, refuses
 // everything (such as quota_exceeded), or reading the requests fails; see
 // [WithSourceError]. RetryNone and RetryConnectionErrors do not apply.
 //

@@ -25,6 +25,7 @@ func effectOf(failure error) (effect, Outcome) {
 	class := classOf(failure)
 	meta, _ := MetaFromError(failure)
 	_, hasEnvelope := errors.AsType[*ClerkErrors](failure)
+	sdk, _ := errors.AsType[*SDKError](failure)
 	isAboutItems := slices.Contains( // also without Clerk's envelope
 		[]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, meta.StatusCode)
 	isExplained := hasEnvelope && isAboutItems || hasCode(failure, CodeNotAllowedAccess)
@@ -35,8 +36,8 @@ func effectOf(failure error) (effect, Outcome) {
 		return endsRun, 0
 	case passes:
 		return mayPass, 0
-	case class == transport.Ambiguous && transport.IsRefusal(meta.StatusCode) && !isExplained:
-		return endsRun, 0 // the retry was refused with an undocumented status, and would be again
+	case class == transport.Ambiguous && transport.IsRefusal(meta.StatusCode) && !isExplained && sdk.lookupErr == nil:
+		return endsRun, 0 // a retry was refused with an undocumented status, and would be again
 	case class == transport.Ambiguous:
 		return mayPass, 0
 	case errors.Is(failure, ErrDuplicateInvitation):

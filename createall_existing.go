@@ -31,7 +31,7 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 		return nil
 	}
 	complete := r.listedAt.Add(graceTime)
-	if err := r.beginWait(ctx, complete, "", nil); err != nil {
+	if err := r.announceWait(ctx, complete, "", nil); err != nil {
 		return err
 	}
 	if err := clock.Sleep(ctx, time.Until(complete)); err != nil {
@@ -55,7 +55,7 @@ func (r *run) listExisting(ctx context.Context) error {
 			return err
 		}
 		recent, _, ok := c.client.skew.Started(meta.Header, r.listedAt.Add(-2*graceTime))
-		if r.relisted && ok { // otherwise everything is recent
+		if r.relisted && ok { // what the first list may have missed
 			since = max(since, UnixMilli(recent.UnixMilli()))
 		}
 		for _, inv := range page {
@@ -96,7 +96,7 @@ func (r *run) findInvitation(ctx context.Context, it *item, refusal error) Creat
 		w := creation(&it.request, it.body)
 		w.mayRetry = func() bool { return false }
 		// As if the refusal had been of a retry: reconcile looks for whose work it is.
-		inv, _, err := reconcile(ctx, c, w, &ambiguity{firstSent: since, failedAt: time.Now(), open: refusal})
+		inv, _, err := reconcile(ctx, c, w, &history{firstSent: since, failedAt: time.Now(), open: refusal})
 		if err == nil {
 			return CreateResult{Outcome: OutcomeCreated, Invitation: inv}
 		}
@@ -104,7 +104,7 @@ func (r *run) findInvitation(ctx context.Context, it *item, refusal error) Creat
 			return CreateResult{Outcome: OutcomeUnknown, Err: err}
 		}
 	}
-	result := CreateResult{Outcome: OutcomeAlreadyInvited}
+	result := CreateResult{Outcome: OutcomeAlreadyInvited} // also if it is unclear whose it is
 	address := it.request.EmailAddress
 	newest := ListInvitationsRequest{Query: address, OrderBy: OrderByCreatedAtDesc} // not the revoked ones
 	isSame := func(inv Invitation) bool { return sameAddress(inv.EmailAddress, address) }

@@ -46,8 +46,8 @@ type item struct {
 	request       CreateInvitationRequest
 	body          []byte // its JSON
 	key           addresses.Key
-	last          ambiguity // of its last request
-	mayExistSince time.Time // in an earlier one that may have created it; zero if there is none
+	last          history   // of its last request
+	mayExistSince time.Time // when the first failed request before that was sent; zero if none
 }
 
 type (
@@ -98,15 +98,15 @@ func (r *run) gather(ctx context.Context) error {
 	for {
 		now := time.Now()
 		wait, limit, cause := r.wait(now)
-		enough, isEmpty := r.puller.Ended() || r.queue.IsFull(now), r.queue.IsEmpty()
+		enough, isEmpty := r.puller.Ended() || r.queue.HasBatch(now), r.queue.IsEmpty()
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case enough && (isEmpty || wait == 0):
 			return nil
-		case isEmpty:
+		case isEmpty: // wait is the longest Duration: only the iterator can help
 		case wait > 0:
-			if err := r.beginWait(ctx, now.Add(wait), limit, cause); err != nil {
+			if err := r.announceWait(ctx, now.Add(wait), limit, cause); err != nil {
 				return err
 			}
 		case linger.IsZero():
@@ -215,9 +215,9 @@ func (r *run) report(it *item, result CreateResult) error {
 	return nil
 }
 
-// beginWait reports a wait, unless it has been reported. It fails if the wait would outlast
+// announceWait reports a wait, unless it has been reported. It fails if the wait would outlast
 // the deadline.
-func (r *run) beginWait(ctx context.Context, until time.Time, limit Operation, cause error) error {
+func (r *run) announceWait(ctx context.Context, until time.Time, limit Operation, cause error) error {
 	wait := time.Until(until)
 	if deadline, ok := ctx.Deadline(); ok && !until.Before(deadline) {
 		return &SDKError{

@@ -55,10 +55,10 @@ func (r *run) newCall() *call {
 
 // sendBatch sends a batch until its outcome is known, or there is no more time for now. It
 // returns what was created, by index in the batch, and the state of the requests.
-func (r *run) sendBatch(ctx context.Context, b batch, mayRetry func() bool) (map[int]Invitation, ambiguity, error) {
+func (r *run) sendBatch(ctx context.Context, b batch, mayRetry func() bool) (map[int]Invitation, history, error) {
 	c, created := r.newCall(), map[int]Invitation{}
 	defer func() { r.call.answered = c.answered }()
-	var last ambiguity
+	var last history
 	if b.Items[0].IsAmbiguous() {
 		last = b.Items[0].Value.last
 	}
@@ -113,11 +113,11 @@ func reorder(invs []Invitation, items []*queued) {
 }
 
 // handleFailure records the failure of a batch, of which the rest was not created.
-func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last ambiguity, failure error) error {
-	// The queue's word for the class; OtherReason for all others.
+func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last history, failure error) error {
+	// Any other class is queue.OtherReason, the zero value.
 	reason := map[transport.Class]queue.Reason{transport.NotSent: queue.NotSent, transport.RateLimited: queue.RateLimited}[classOf(failure)]
 	if reason != queue.OtherReason { // it cannot have created anything
-		last = ambiguity{failedAt: last.failedAt}
+		last = history{failedAt: last.failedAt}
 	}
 	var ambiguousSince time.Time
 	if errors.Is(failure, ErrOutcomeUnknown) {
@@ -137,7 +137,7 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last a
 	}
 	givenUp := r.queue.Failed(b, rest, reason, time.Now())
 	if !r.call.answered || effect == unexplained && r.queue.IsStuck(rest) {
-		return failure
+		return failure // an outage from the start, or every request is refused
 	}
 	r.backOff(failure, last.failedAt)
 	for _, it := range givenUp {

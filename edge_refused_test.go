@@ -48,11 +48,12 @@ func TestPartOfARefusedBulkThatShowsLate(t *testing.T) {
 }
 
 // TestRateLimitedAfterAmbiguousFailure has a write that may have been carried out be
-// refused with 429 when it is retried.
+// refused with 429 when it is retried. It shows in lists late, or later than is waited for.
 func TestRateLimitedAfterAmbiguousFailure(t *testing.T) {
 	for name, limited := range map[string]httpmock.Responder{"429": reply(429, ``), "429 for an hour": reply(429, ``, "Retry-After", "3600")} {
-		for _, ignoreExisting := range []bool{false, true} {
-			t.Run(fmt.Sprint(name, "/", ignoreExisting), func(t *testing.T) {
+		for i := range 4 {
+			ignoreExisting, lag := i%2 == 1, []time.Duration{3 * time.Second, 30 * time.Second}[i/2]
+			t.Run(fmt.Sprint(name, "/", ignoreExisting, "/", lag), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					l := newLife(t)
 					writes := 0
@@ -67,13 +68,14 @@ func TestRateLimitedAfterAmbiguousFailure(t *testing.T) {
 							return reply(500, ``, "X-Clerk-Trace-Id", "ambiguous")(req)
 						}
 						return limited(req)
-					}), 30*time.Second)) // later than is waited for
+					}), lag))
 					inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
 					if err == nil {
 						require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
 						return
 					}
 					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+					require.Greater(t, lag, 5*time.Second, "the time in which it is looked up")
 				})
 			})
 		}
@@ -115,9 +117,18 @@ func TestRefusalAfterAmbiguousFailure(t *testing.T) {
 // TestCreateAllOutlastsFailingLookupsOfARefusedBulk has lists fail for a while after a
 // bulk was carried out in part and refused.
 func TestCreateAllOutlastsFailingLookupsOfARefusedBulk(t *testing.T) {
-	for _, failing := range []time.Duration{3 * time.Second, 8 * time.Second, 90 * time.Second} {
+	for _, test := range []struct {
+		refusal httpmock.Responder
+		failing time.Duration
+	}{
+		{refusals["422"], 3 * time.Second},
+		{refusals["422"], 8 * time.Second},
+		{refusals["422"], 90 * time.Second},
+		{reply(422, ``), 90 * time.Second},
+		{reply(403, ``), 90 * time.Second},
+	} {
 		for _, ignoreExisting := range []bool{false, true} {
-			t.Run(fmt.Sprint(failing, "/", ignoreExisting), func(t *testing.T) {
+			t.Run(fmt.Sprint(test.failing, "/", ignoreExisting), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					l := newLife(t)
 					var refusedAt time.Time
@@ -126,10 +137,10 @@ func TestCreateAllOutlastsFailingLookupsOfARefusedBulk(t *testing.T) {
 							return 0, nil
 						}
 						refusedAt = time.Now()
-						return len(addresses) / 2, refusals["422"]
+						return len(addresses) / 2, test.refusal
 					})
 					client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
-						if req.Method == http.MethodGet && !refusedAt.IsZero() && time.Since(refusedAt) < failing {
+						if req.Method == http.MethodGet && !refusedAt.IsZero() && time.Since(refusedAt) < test.failing {
 							return reply(503, ``)(req)
 						}
 						return bulks.RoundTrip(req)

@@ -105,8 +105,7 @@ func classOf(err error) transport.Class {
 
 // ClerkErrors is Clerk's documented refusal of a request: status 400 or 422 of Create
 // and BulkCreate, 400 or 404 of Revoke and Delete. The request was not carried out; for
-// BulkCreate, the library has checked that no part of it was, except with RetryNone. Any
-// other failure is an [SDKError], which wraps a ClerkErrors if the response has one: to tell the two apart,
+// BulkCreate, a lookup then found no part of it, except with RetryNone. Any other failure is an [SDKError], which wraps a ClerkErrors if the response has one: to tell the two apart,
 // test for SDKError first.
 type ClerkErrors struct {
 	ResponseMeta

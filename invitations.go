@@ -97,10 +97,10 @@ func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*Invita
 // 25 of these requests an hour (its "Rate limits" page).
 //
 // The result has an invitation for each request. Match them by address, as Clerk does
-// not document the order. A refusal is about the whole request;
-// [ClerkError.EmailAddresses] returns the addresses that it names, if any. Clerk does not document whether a bulk is
-// atomic, so the library lists what was created after a refusal. If only some were
-// created, or it cannot tell, the error is [ErrOutcomeUnknown], which wraps the refusal.
+// not document the order. A refusal is about the whole request; [ClerkError.EmailAddresses]
+// returns the addresses that it names, if any. Clerk does not document whether a bulk is
+// atomic, so a refused one is looked up. If a part was found, or the library cannot tell,
+// the error is [ErrOutcomeUnknown], which wraps the refusal: FindPending finds the part.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
 	return runCall(s, OperationBulkCreate, opts, func(c *call) ([]Invitation, callMeta, error) {
 		b, err := newBulk(reqs)

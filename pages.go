@@ -88,7 +88,7 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest, last *call
 				return known
 			})
 			if len(invs) == 0 && got.list.TotalCount <= total || len(invs) > 0 && !yield(invs, nil) {
-				return
+				return // or a server that repeats its last page would never end
 			}
 			previous, total = current, got.list.TotalCount
 		}

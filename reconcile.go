@@ -12,14 +12,15 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// After an ambiguous failure of a write, the library looks up what the write did, and
-// then returns the call's own work, retries the write or the missing part of it, or
-// reports that the outcome is unknown. No write is retried without a lookup.
+// After an ambiguous failure of a write, or any refusal of a bulk, the library looks up
+// what the write did, and then returns the call's own work, retries the write or the
+// missing part of it, or reports that the outcome is unknown. No ambiguous write is
+// retried without a lookup.
 
 const (
 	// graceTime is how long after an ambiguous failure the write's work may still be
 	// missing from lists. A write that Clerk would not refuse as a duplicate is retried
-	// only if a lookup that began later found nothing.
+	// only after a lookup that began later did not find it.
 	graceTime = 5 * time.Second
 	// graceAfterTimeout is the same after an attempt that timed out, as Clerk may still
 	// be carrying it out.
@@ -40,8 +41,8 @@ type write[T any] struct {
 
 type sender[T any] func(context.Context, *call) (T, callMeta, error)
 
-// An ambiguity is what is known of a write's requests so far.
-type ambiguity struct {
+// A history is what is known of a write's requests so far.
+type history struct {
 	firstSent time.Time
 	failedAt  time.Time // when the last request failed
 	open      error     // the last failure that left the outcome open; nil before
@@ -49,7 +50,7 @@ type ambiguity struct {
 }
 
 // grace is how long after the failure the write's work may still be missing from lists.
-func (a *ambiguity) grace() time.Duration {
+func (a *history) grace() time.Duration {
 	if errors.Is(a.open, context.DeadlineExceeded) {
 		return graceAfterTimeout
 	}
@@ -58,9 +59,9 @@ func (a *ambiguity) grace() time.Duration {
 
 // A reconciliation finds out what a write did, and retries it.
 type reconciliation[T any] struct {
-	call      *call
-	write     write[T]
-	ambiguity *ambiguity
+	call    *call
+	write   write[T]
+	history *history
 
 	failure error    // of the last request
 	meta    callMeta // of the last request
@@ -69,9 +70,9 @@ type reconciliation[T any] struct {
 
 // reconcile carries out a write until its outcome is known, or time is up. If a is not
 // nil, it continues from there, and records there how far it got.
-func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T, callMeta, error) {
+func reconcile[T any](ctx context.Context, c *call, w write[T], a *history) (T, callMeta, error) {
 	if a != nil && a.open != nil {
-		r := &reconciliation[T]{call: c, write: w, ambiguity: a, failure: a.open}
+		r := &reconciliation[T]{call: c, write: w, history: a, failure: a.open}
 		return r.run(ctx)
 	}
 	started := time.Now()
@@ -80,10 +81,10 @@ func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T
 		return result, meta, nil
 	}
 	if a == nil {
-		a = new(ambiguity)
+		a = new(history)
 	}
 	a.firstSent = started
-	r := &reconciliation[T]{call: c, write: w, ambiguity: a}
+	r := &reconciliation[T]{call: c, write: w, history: a}
 	r.record(meta, err)
 	isPartial := w.inParts && classOf(err) == transport.Refused
 	if c.retry.Strategy == RetryNone || a.open == nil && !isPartial {
@@ -92,10 +93,10 @@ func reconcile[T any](ctx context.Context, c *call, w write[T], a *ambiguity) (T
 	return r.run(ctx)
 }
 
-// record notes that the write failed.
+// record notes that a request of the write failed.
 func (r *reconciliation[T]) record(meta callMeta, failure error) {
 	r.meta, r.failure, r.lookups = meta, failure, 0
-	a := r.ambiguity
+	a := r.history
 	a.writes, a.failedAt = a.writes+1, time.Now()
 	if errors.Is(failure, ErrOutcomeUnknown) {
 		a.open = failure
@@ -137,7 +138,7 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, callMeta, error) {
 
 // lookUp looks up what the requests have done.
 func (r *reconciliation[T]) lookUp(ctx context.Context) (T, *lookup) {
-	a, w := r.ambiguity, &r.write
+	a, w := r.history, &r.write
 	l := &lookup{call: r.call, since: a.firstSent, failure: r.failure, statuses: allStatuses[:1], meta: r.meta}
 	l.situation = decide.Situation{
 		Last: failureOf(r.failure, w.ownRefusal), Ambiguous: a.open != nil,
@@ -161,14 +162,14 @@ func (r *reconciliation[T]) lookUp(ctx context.Context) (T, *lookup) {
 
 // waits returns how long to wait before another lookup, and before a retry of the write.
 func (r *reconciliation[T]) waits(l *lookup) (untilLookup, untilWrite time.Duration) {
-	since := time.Since(r.ambiguity.failedAt)
+	since := time.Since(r.history.failedAt)
 	var asked time.Duration // by Retry-After; that of a 429 is about other requests
 	if r.meta.StatusCode != http.StatusTooManyRequests {
 		asked = r.meta.RetryAfter - since
 	}
-	untilWrite = max(0, asked, r.call.backoff(r.ambiguity.writes)-since)
+	untilWrite = max(0, asked, r.call.backoff(r.history.writes)-since)
 	untilLookup = r.call.backoff(r.lookups)
-	if rest := r.ambiguity.grace() - since; rest > 0 {
+	if rest := r.history.grace() - since; rest > 0 {
 		untilLookup = min(untilLookup, rest) // the lookup that decides comes without delay
 	}
 	if m := metaOf(l.err); m != nil {
@@ -181,7 +182,7 @@ func (r *reconciliation[T]) waits(l *lookup) (untilLookup, untilWrite time.Durat
 func (r *reconciliation[T]) situation(l *lookup, left, untilLookup, untilWrite time.Duration) decide.Situation {
 	s, mayRetry := l.situation, r.write.mayRetry
 	if s.Last >= decide.Refused && !s.Ambiguous { // most likely nothing was carried out
-		left = min(left, time.Until(r.ambiguity.failedAt.Add(2*graceTime)))
+		left = min(left, time.Until(r.history.failedAt.Add(2*graceTime)))
 	}
 	s.LookupFits = untilLookup < left
 	s.WriteFits = untilWrite < left-2*r.meta.longest // adding to untilWrite may overflow
@@ -211,7 +212,7 @@ func failureOf(failure, own error) decide.Failure {
 // unknown is the error of a call that could not find out what its write did, after a
 // lookup's error or at the end of ctx.
 func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error {
-	failure, a := r.failure, r.ambiguity
+	failure, a := r.failure, r.history
 	last := failureOf(failure, r.write.ownRefusal)
 	if a.open != nil && (last == decide.RefusedAsDone || classOf(failure) == transport.NotSent) {
 		failure = a.open // what was refused or not sent is only the retry

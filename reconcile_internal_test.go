@@ -35,17 +35,17 @@ func TestFailureOf(t *testing.T) {
 }
 
 func TestGraceIsLongerAfterATimeout(t *testing.T) {
-	require.Equal(t, graceTime, (&ambiguity{}).grace())
-	require.Equal(t, graceTime, (&ambiguity{open: &SDKError{Err: errors.New("connection reset")}}).grace())
+	require.Equal(t, graceTime, (&history{}).grace())
+	require.Equal(t, graceTime, (&history{open: &SDKError{Err: errors.New("connection reset")}}).grace())
 	timedOut := &SDKError{Err: fmt.Errorf("no response: %w", context.DeadlineExceeded)}
-	require.Equal(t, graceAfterTimeout, (&ambiguity{open: timedOut}).grace())
+	require.Equal(t, graceAfterTimeout, (&history{open: timedOut}).grace())
 }
 
 func TestLookupsComeOftenAgainAfterEachRequest(t *testing.T) {
-	r := &reconciliation[int]{call: &call{}, ambiguity: &ambiguity{}, lookups: 20}
+	r := &reconciliation[int]{call: &call{}, history: &history{}, lookups: 20}
 	require.NoError(t, r.call.setRetry(RetryConfig{}))
 	r.record(callMeta{}, &SDKError{class: transport.Ambiguous})
-	require.Equal(t, 1, r.ambiguity.writes)
+	require.Equal(t, 1, r.history.writes)
 	for range 100 { // the waits are random
 		wait, _ := r.waits(&lookup{})
 		require.LessOrEqual(t, wait, r.call.retry.Backoff.InitialInterval)

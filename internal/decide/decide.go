@@ -19,8 +19,8 @@ type Finding uint8
 
 // The findings. What is found is the work of the write itself or of others.
 const (
-	FoundNothing         Finding = iota // or a part of the write's work that explains no refusal
-	FoundOwnPart                        // a part of the write's work, which explains a refusal
+	FoundNothing         Finding = iota // or a part, if no refusal is about it alone
+	FoundOwnPart                        // a part of the write's work; the refusal is only about that
 	FoundForeignInactive                // work of others, which may explain a refusal
 	FoundForeign                        // work of others, which explains a refusal
 	FoundUnclear                        // the clocks differ too much to tell whose work it is
@@ -70,8 +70,11 @@ func Next(s Situation) Decision {
 	case s.Found == LookupRefused:
 		return ReportUnknown
 	case isRefusal && !s.Ambiguous, s.Last == RefusedForGood:
-		if s.InParts && s.RetryDuplicates && !s.Settled {
+		switch {
+		case s.InParts && s.RetryDuplicates && !s.Settled:
 			return again // a part may show up later, and the caller would duplicate it
+		case s.InParts && s.Found == FoundUnclear:
+			return ReportUnknown // it may be the refused request's part
 		}
 		return ReturnFailure
 	case s.Last == RefusedAsDone && (s.Found == FoundForeign || s.Found == FoundForeignInactive && s.Settled):
@@ -80,9 +83,9 @@ func Next(s Situation) Decision {
 		return ReportUnknown
 	case s.Last == RefusedAsDone && s.Found != FoundOwnPart:
 		return again // the reason for the refusal may show up later
-	case s.Last == NotCarriedOut, !s.MayRetry && s.Settled:
+	case s.Settled && (s.Last == NotCarriedOut || !s.MayRetry):
 		return ReportUnknown
-	case s.MayRetry && (s.Settled || !s.RetryDuplicates) && s.WriteFits:
+	case s.Last != NotCarriedOut && s.MayRetry && (s.Settled || !s.RetryDuplicates) && s.WriteFits:
 		return RetryWrite
 	}
 	return again

@@ -35,6 +35,7 @@ func TestNext(t *testing.T) {
 		"a refusal of a bulk, and the lookup fails":         {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.LookupFailed}, decide.LookUpAgain},
 		"a refusal of a bulk, and lookups will not work":    {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.LookupRefused}, decide.ReportUnknown},
 		"a refusal of a bulk, and part is found":            {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.FoundOwnPart}, decide.LookUpAgain},
+		"a refusal of a bulk, settled, the clocks differ":   {s{Last: decide.Refused, InParts: true, Settled: true, Found: decide.FoundUnclear}, decide.ReportUnknown},
 		"a refusal of a bulk, and the clocks differ":        {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.FoundUnclear}, decide.LookUpAgain},
 
 		// A refusal after an ambiguous request.
@@ -66,7 +67,8 @@ func TestNext(t *testing.T) {
 		"others' invitation is found, duplicates":        {s{Last: decide.OutcomeUnknown, Ambiguous: true, RetryDuplicates: true, Found: decide.FoundForeign}, decide.LookUpAgain},
 
 		// The retry was not carried out, but an earlier request may have been.
-		"a retry is not carried out": {s{Last: decide.NotCarriedOut, Ambiguous: true, Settled: true}, decide.ReportUnknown},
+		"a retry is not carried out, early": {s{Last: decide.NotCarriedOut, Ambiguous: true}, decide.LookUpAgain},
+		"a retry is not carried out":        {s{Last: decide.NotCarriedOut, Ambiguous: true, Settled: true}, decide.ReportUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := test.situation

@@ -23,8 +23,8 @@ const (
 	// failuresAlone is how often an item fails alone, while others succeed, before it is
 	// given up.
 	failuresAlone = 5
-	// outagePatience is how long an item fails alone, while no others succeed, before it
-	// is given up.
+	// outagePatience is how long an item fails alone, if no others have succeeded since it
+	// first failed, before it is given up. A success between two outages counts.
 	outagePatience = 24 * time.Hour
 	// outageFailures is how many failures in a row mean an outage. After its end, parked
 	// items are sent in full batches again.
@@ -121,8 +121,8 @@ func (q *Queue[T]) Release() []T {
 // IsEmpty reports whether the queue has no items. Held values do not count.
 func (q *Queue[T]) IsEmpty() bool { return len(q.ready)+len(q.bisecting)+len(q.parked) == 0 }
 
-// IsFull reports whether the caller should send a batch, or wait to, before it adds more.
-func (q *Queue[T]) IsFull(now time.Time) bool {
+// HasBatch reports whether the caller should send a batch, or wait to, before it adds more.
+func (q *Queue[T]) HasBatch(now time.Time) bool {
 	parked := 0
 	for _, group := range q.parked {
 		parked += len(group.items)
@@ -196,15 +196,13 @@ func (q *Queue[T]) together(items []*Item[T]) int {
 }
 
 // Succeeded records that all items of a batch were carried out.
-func (q *Queue[T]) Succeeded(b Batch[T]) {
-	if q.streak >= outageFailures { // it is over, and was why most items are parked
-		q.unpark()
-	}
-	q.settle(b)
-}
+func (q *Queue[T]) Succeeded(b Batch[T]) { q.settle(b) }
 
 // settle records that the server answered a batch.
 func (q *Queue[T]) settle(b Batch[T]) {
+	if q.streak >= outageFailures { // it is over, and was why most items are parked
+		q.unpark()
+	}
 	q.streak = 0
 	q.settled += len(b.Items)
 }
@@ -280,6 +278,7 @@ func (q *Queue[T]) Failed(b Batch[T], rest []*Item[T], why Reason, now time.Time
 			it.fail(q.settled, why == RateLimited && q.streak < outageFailures, now)
 		}
 	}
+	// Under bisection, the others are suspended with the only item of a batch.
 	isAlone := len(b.Items) == 1 && len(q.bisecting) == 0 || len(rest) == 1 && b.from == fromParked
 	switch {
 	case len(rest) == 0:
@@ -299,8 +298,8 @@ func (q *Queue[T]) Failed(b Batch[T], rest []*Item[T], why Reason, now time.Time
 	return nil
 }
 
-// fail counts a failure. A rate limit counts only if other items were answered since the
-// last failure.
+// fail counts a failure. A rate limit counts only in an outage, or if other items were
+// answered since the last failure.
 func (it *Item[T]) fail(settled int, rateLimited bool, now time.Time) {
 	if it.firstFailed.IsZero() {
 		it.firstFailed, it.settledBefore = now, settled

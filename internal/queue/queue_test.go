@@ -149,6 +149,14 @@ func TestQueueAlternatesReadyAndParkedItems(t *testing.T) {
 	require.Equal(t, "adbec", order)
 }
 
+func TestQueueRefusedEndsAnOutage(t *testing.T) {
+	it := newItems("a")
+	it[0].failures, it[0].alone, it[0].firstFailed = 9, 9, now
+	q := queue{max: 10, parked: groups{{it, later}}, streak: outageFailures}
+	q.Refused(sent{items: "b"}.leave(&q), nil, true)
+	require.Equal(t, "ready:a", describe(&q))
+}
+
 func TestQueueSucceeded(t *testing.T) {
 	parked := func() groups { return groups{{failedBefore(2, 1, newItems("c")), later}} }
 	long := failedBefore(2, 1, newItems("c"))
@@ -307,7 +315,7 @@ func TestQueueCountsFailures(t *testing.T) {
 	}
 }
 
-func TestQueueIsFull(t *testing.T) {
+func TestQueueHasBatch(t *testing.T) {
 	many := newItems(strings.Repeat("a", maxParked))
 	for name, test := range map[string]struct {
 		queue queue
@@ -327,7 +335,7 @@ func TestQueueIsFull(t *testing.T) {
 		"parked items, not due":            {queue{ready: newItems("a"), parked: groups{{newItems("b"), later}}, parkedNext: true}, false},
 	} {
 		test.queue.max = maxBatch
-		require.Equal(t, test.want, test.queue.IsFull(now), name)
+		require.Equal(t, test.want, test.queue.HasBatch(now), name)
 	}
 }
 

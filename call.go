@@ -136,13 +136,16 @@ func (c *call) finish(meta callMeta, err error) error {
 	if err != nil && metaOf(err) == nil { // an InputError
 		err = invalid(c.operation, err)
 	}
-	for _, m := range []*ResponseMeta{&meta.ResponseMeta, metaOf(err)} {
-		if m != nil { // metaOf(nil) is nil
-			m.Operation, m.Attempts, m.Duration = c.operation, c.attempts, time.Since(c.started)
+	m := &meta.ResponseMeta
+	if own := metaOf(err); own != nil {
+		own.Operation, own.Attempts, own.Duration = c.operation, c.attempts, time.Since(c.started)
+		if own.StatusCode != 0 { // otherwise the last response found nothing, and was no failure
+			m = own
 		}
 	}
+	m.Operation, m.Attempts, m.Duration = c.operation, c.attempts, time.Since(c.started)
 	if c.response != nil {
-		*c.response = meta.ResponseMeta
+		*c.response = *m
 	}
 	return err
 }

@@ -48,8 +48,15 @@ func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[Cr
 			return
 		}
 		r := newRun(new(*c), cfg, requests, yield)
-		if err := r.loop(ctx); err != nil && !errors.Is(err, errStopped) {
+		err := r.loop(ctx)
+		switch {
+		case errors.Is(err, errStopped):
+		case err != nil:
 			yield(CreateResult{}, r.ended(err))
+		default:
+			if err := cfg.sourceError(); err != nil {
+				yield(CreateResult{}, &SDKError{Message: "reading the requests failed: " + redact.Line(err.Error()), Err: err})
+			}
 		}
 	}
 }

@@ -15,7 +15,7 @@ type effect uint8
 const (
 	rejectsItems effect = iota // those that it names, or the only one
 	mayPass                    // the items are sent again later
-	unexplained                // the same, unless it happens again and again
+	unexplained                // the same, unless it happens again and again, as with a wrong base URL
 	endsRun                    // every request would fail
 )
 

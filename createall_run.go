@@ -79,9 +79,6 @@ func (r *run) loop(ctx context.Context) error {
 			return err
 		}
 		if r.queue.IsEmpty() {
-			if err := r.config.sourceError(); err != nil {
-				return &SDKError{Message: "reading the requests failed: " + redact.Line(err.Error()), Err: err}
-			}
 			return nil
 		}
 		if err := r.sendNext(ctx); err != nil {

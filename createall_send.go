@@ -75,9 +75,8 @@ func (r *run) sendBatch(ctx context.Context, b batch, mayRetry func() bool) (map
 		parts.reqs, parts.bodies = append(parts.reqs, it.Value.request), append(parts.bodies, it.Value.body)
 	}
 	invs, _, err := reconcile(ctx, c, counted(parts.creation(), r.bulks, mayRetry), &last)
-	reorder(invs, b.Items)
-	for i, inv := range invs {
-		created[i] = inv
+	if err == nil {
+		created = matched(invs, b.Items)
 	}
 	return created, last, err
 }
@@ -101,15 +100,23 @@ func counted[T any](w write[T], l *limiter.Limiter, mayRetry func() bool) write[
 	return w
 }
 
-// reorder puts the invitation of each item at the index of the item, unless Clerk has
-// changed the address.
-func reorder(invs []Invitation, items []*queued) {
+// matched returns the invitation of each item: by its address or, if Clerk has changed the
+// address, by its position among the remaining ones.
+func matched(invs []Invitation, items []*queued) map[int]Invitation {
+	of, left := map[int]Invitation{}, slices.Clone(invs)
 	for i, it := range items {
-		at := slices.IndexFunc(invs, func(inv Invitation) bool { return addresses.KeyOf(inv.EmailAddress) == it.Value.key })
+		at := slices.IndexFunc(left, func(inv Invitation) bool { return addresses.KeyOf(inv.EmailAddress) == it.Value.key })
 		if at >= 0 {
-			invs[i], invs[at] = invs[at], invs[i]
+			of[i] = left[at]
+			left = slices.Delete(left, at, at+1)
 		}
 	}
+	for i := range items {
+		if _, ok := of[i]; !ok {
+			of[i], left = left[0], left[1:]
+		}
+	}
+	return of
 }
 
 // handleFailure records the failure of a batch, of which the rest was not created.

@@ -77,6 +77,7 @@ func TestCreateAllReportsSourceErrors(t *testing.T) {
 		results, err := createAll(t, l.client, guests(12), clerk.WithSourceError(func() error { return broken }))
 		require.ErrorIs(t, err, broken)
 		require.EqualError(t, err, "clerk: reading the requests failed: line 3: [redacted]")
+		require.Equal(t, broken, asSDKError(t, err).Err)
 		require.Len(t, results, 12)
 
 		results, err = createAll(t, l.client, guests(12), clerk.WithSourceError(func() error { return nil }))

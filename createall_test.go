@@ -135,14 +135,14 @@ func TestCreateAllMatchesBulkResultsByAddress(t *testing.T) {
 			require.Equal(t, fmt.Sprint("inv_", i), result.Invitation.ID)
 		}
 
-		// One address is spelled differently.
-		n := 0
+		// One address is spelled differently, and then two.
+		n, names := 0, []string{guest(1), "guest.2@example.com", guest(0)}
 		odder := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodGet {
 				return reply(200, `{"data":[],"total_count":0}`)(req)
 			}
 			var invs []string
-			for _, name := range []string{guest(1), "guest.2@example.com", guest(0)} {
+			for _, name := range names {
 				n++
 				one := strings.Replace(pendingJSON, address, name, 1)
 				invs = append(invs, strings.Replace(one, testID, fmt.Sprint("inv_", n), 1))
@@ -153,6 +153,11 @@ func TestCreateAllMatchesBulkResultsByAddress(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"inv_3", "inv_1", "inv_2"},
 			[]string{results[0].Invitation.ID, results[1].Invitation.ID, results[2].Invitation.ID})
+		n, names = 0, []string{"guest.1@example.com", "guest.2@example.com", guest(0)}
+		results, err = createAll(t, newClient(t, odder), guests(3))
+		require.NoError(t, err)
+		require.Equal(t, []string{"inv_3", "inv_1", "inv_2"},
+			[]string{results[0].Invitation.ID, results[1].Invitation.ID, results[2].Invitation.ID}, "the rest keeps its order")
 
 		// The two are equal only when case is folded.
 		l := newLife(t)

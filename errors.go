@@ -45,8 +45,8 @@ var (
 	// that may create a second invitation. Check later with FindPending or Get.
 	ErrOutcomeUnknown = errors.New("clerk: the outcome of the write is unknown")
 	// ErrOldNotRevoked: Resend has created the new invitation, but could not revoke the
-	// old one, so both links work. Test for it first: ErrNotSent, ErrOutcomeUnknown and
-	// others that match, too, are about the revocation.
+	// old one: until it is revoked or expires, both links work. Test for it first:
+	// ErrNotSent, ErrOutcomeUnknown and others that match, too, are about the revocation.
 	ErrOldNotRevoked = errors.New("clerk: the old invitation was not revoked")
 	// ErrInvalidRequest: a request or an option is invalid. It was found before anything
 	// was changed. The error wraps an [*InputError] with the field.

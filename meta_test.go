@@ -2,8 +2,10 @@ package clerk_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -119,4 +121,19 @@ func TestWithResponseNamesTheOperationOfAnInvalidRequest(t *testing.T) {
 		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
 	}
 	require.Equal(t, clerk.OperationList, meta.Operation)
+}
+
+// TestWithResponseAgreesWithTheError has a lost Create whose retry is not sent.
+func TestWithResponseAgreesWithTheError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var meta clerk.ResponseMeta
+		untrusted := &net.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("expired")}}
+		client := newClient(t, answeringWrites(reply(503, ``), failing(untrusted)))
+		_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address}, clerk.WithResponse(&meta))
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.Equal(t, 503, meta.StatusCode)
+		own, ok := clerk.MetaFromError(err)
+		require.True(t, ok)
+		require.Equal(t, own, meta)
+	})
 }

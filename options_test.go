@@ -8,7 +8,6 @@ import (
 	"net/http/cookiejar"
 	"os"
 	"os/exec"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,11 +126,14 @@ func TestSecretKeyFuncContextHasADeadline(t *testing.T) {
 		require.True(t, ok, "time %d", asked)
 		return clerktest.SecretKey, nil
 	}))
-	people := slices.Values([]clerk.CreateInvitationRequest{{EmailAddress: address}})
-	for _, err := range client.Invitations.CreateAll(t.Context(), people) {
+	for _, err := range client.Invitations.CreateAll(t.Context(), guests(2)) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, 2, asked, "a page, and the creation")
+	for _, err := range client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 1}, clerk.WithPrefetch(1)) {
+		require.NoError(t, err)
+	}
+	require.Equal(t, 4, asked, "two pages, one of them ahead")
 }
 
 func TestSecretKeyFuncFailureSendsNothing(t *testing.T) {

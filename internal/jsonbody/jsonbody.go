@@ -14,7 +14,8 @@ import (
 	"io"
 )
 
-// maxElements is how many elements a list may have.
+// maxElements is how many elements a list may have. As many invitations take about as
+// much as the default limit of a response.
 const maxElements = 100_000
 
 // A list is allocated with room for as many elements as the body has if each takes

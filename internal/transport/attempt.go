@@ -26,6 +26,7 @@ var (
 	errNotJSON    = errors.New("the response is not JSON")
 	errNoStatus   = errors.New("the response has no valid status")
 	errNoResponse = errors.New("the transport returned no response")
+	errNoReason   = errors.New("the transport failed without a reason")
 )
 
 // An Attempt is the result of one HTTP request.

@@ -57,7 +57,9 @@ func ownError(ctx context.Context, err error) error {
 		if !ok {
 			break
 		}
-		err = withURL.Err
+		if err = withURL.Err; err == nil {
+			return errNoReason
+		}
 	}
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return ctx.Err()

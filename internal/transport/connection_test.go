@@ -54,6 +54,7 @@ func TestOwnErrorHidesTheURLAndTheCauseOfTheContext(t *testing.T) {
 	withURL := func(err error) error { return &url.Error{Op: "Get", URL: "https://example.com/?query=ada", Err: err} }
 	require.NoError(t, ownError(t.Context(), nil))
 	require.Equal(t, io.EOF, ownError(t.Context(), withURL(withURL(io.EOF))))
+	require.Equal(t, errNoReason, ownError(t.Context(), withURL(nil)))
 
 	cause := errors.New("the caller's reason")
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -25,7 +25,7 @@ func (l *Loop) IsDocumented() bool {
 func (l *Loop) Describe(refusal string, maxElapsed time.Duration) string {
 	var text string
 	switch {
-	case refusal != "":
+	case l.Refusal != nil:
 		text = refusal
 	case l.Class == NotSent:
 		text = "nothing sent: " + l.reason(l.Err, maxElapsed)

@@ -33,8 +33,9 @@ func TestDescribeSaysWhatFailed(t *testing.T) {
 			if test.deadline > 0 {
 				r.Policy.Deadline = time.Now().Add(test.deadline)
 			}
-			l := newTestClient(test.answer).Do(t.Context(), r)
-			require.Equal(t, want, l.Describe("", test.deadline))
+			config := newTestClient(test.answer).Config
+			config.Refusal = func([]byte) (string, error) { return "", nil }
+			require.Equal(t, want, New(config).Do(t.Context(), r).Describe("", test.deadline))
 		})
 	}
 }

@@ -128,7 +128,14 @@ func TestWithResponseAgreesWithTheError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var meta clerk.ResponseMeta
 		untrusted := &net.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("expired")}}
-		client := newClient(t, answeringWrites(reply(503, ``), failing(untrusted)))
+		writes := answering(reply(503, ``), failing(untrusted))
+		l := newLife(t)
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet {
+				return l.fake.RoundTrip(req)
+			}
+			return writes.RoundTrip(req)
+		}))
 		_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address}, clerk.WithResponse(&meta))
 		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
 		require.Equal(t, 503, meta.StatusCode)

@@ -53,7 +53,11 @@ type Skew struct{ nanoseconds atomic.Int64 }
 // the request created. took is the longest time the request may have taken. Without a
 // valid Date, nothing changes.
 func (s *Skew) Measure(header http.Header, created time.Time, took time.Duration) {
-	date, err := http.ParseTime(header.Get("Date"))
+	stamp := header.Get("Date")
+	if stamp == "" { // ParseTime would allocate its error
+		return
+	}
+	date, err := http.ParseTime(stamp)
 	if err != nil {
 		return
 	}

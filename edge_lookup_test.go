@@ -173,17 +173,18 @@ func TestCancelAfterOwnRefusalReportsFirstFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		writes := 0
-		mock := answering(func(req *http.Request) (*http.Response, error) {
+		// Not httpmock: it would return early when the context ends.
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet {
+				return reply(200, `[]`, "Date", time.Now().UTC().Format(http.TimeFormat))(req)
+			}
 			if writes++; writes == 1 {
 				return reply(502, ``)(req)
 			}
 			cancel()
 			return reply(400, duplicateJSON)(req)
-		})
-		mock.RegisterResponder(http.MethodGet, invitationsURL, func(req *http.Request) (*http.Response, error) {
-			return reply(200, `[]`, "Date", time.Now().UTC().Format(http.TimeFormat))(req)
-		})
-		err := calls[clerk.OperationCreate](ctx, newClient(t, mock))
+		}))
+		err := calls[clerk.OperationCreate](ctx, client)
 		require.Equal(t, 2, writes)
 		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
 		require.ErrorIs(t, err, context.Canceled)

@@ -137,13 +137,13 @@ func (c *call) finish(meta callMeta, err error) error {
 		err = invalid(c.operation, err)
 	}
 	m := &meta.ResponseMeta
+	m.Operation, m.Attempts, m.Duration = c.operation, c.attempts, time.Since(c.started)
 	if own := metaOf(err); own != nil {
-		own.Operation, own.Attempts, own.Duration = c.operation, c.attempts, time.Since(c.started)
+		own.Operation, own.Attempts, own.Duration = m.Operation, m.Attempts, m.Duration
 		if own.StatusCode != 0 { // otherwise the last response found nothing, and was no failure
 			m = own
 		}
 	}
-	m.Operation, m.Attempts, m.Duration = c.operation, c.attempts, time.Since(c.started)
 	if c.response != nil {
 		*c.response = *m
 	}
@@ -186,8 +186,7 @@ func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, 
 	meta := callMeta{ResponseMeta: ResponseMeta{
 		Operation: r.operation, StatusCode: l.Status, Header: l.Header, TraceID: l.TraceID,
 		Attempts: l.Attempts, RetryAfter: l.RetryAfter, Duration: time.Since(c.started),
-	}, class: l.Class, longest: l.Longest}
-	meta.isDevelopment = strings.HasPrefix(header.Get("Authorization"), "Bearer sk_test_")
+	}, class: l.Class, longest: l.Longest, isDevelopment: strings.HasPrefix(header.Get("Authorization"), "Bearer sk_test_")}
 	c.count(meta)
 	if l.Class != transport.Succeeded {
 		return *new(T), meta, c.failure(meta, l)

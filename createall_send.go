@@ -121,8 +121,13 @@ func matched(invs []Invitation, items []*queued) map[int]Invitation {
 
 // handleFailure records the failure of a batch, of which the rest was not created.
 func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last history, failure error) error {
-	// Any other class is queue.OtherReason, the zero value.
-	reason := map[transport.Class]queue.Reason{transport.NotSent: queue.NotSent, transport.RateLimited: queue.RateLimited}[classOf(failure)]
+	reason := queue.OtherReason
+	switch classOf(failure) {
+	case transport.NotSent:
+		reason = queue.NotSent
+	case transport.RateLimited:
+		reason = queue.RateLimited
+	}
 	if reason != queue.OtherReason { // it cannot have created anything
 		last = history{failedAt: last.failedAt}
 	}

@@ -119,9 +119,16 @@ func (c call) pageList(req ListInvitationsRequest) paging.List[pageResponse] {
 		got.list, got.meta, err = listPage(ctx, &c, req)
 		return got, err
 	}
-	limiters := map[bool]*limiter.Limiter{true: limiter.New(90, 10*time.Second), false: limiter.New(900, 10*time.Second)}
+	var ahead *limiter.Limiter // of the instance that the first page is from
 	l.Wait = func(last pageResponse) time.Duration {
-		ahead, now := limiters[last.meta.isDevelopment], time.Now()
+		switch {
+		case ahead != nil:
+		case last.meta.isDevelopment:
+			ahead = limiter.New(90, 10*time.Second)
+		default:
+			ahead = limiter.New(900, 10*time.Second)
+		}
+		now := time.Now()
 		wait := ahead.Wait(now)
 		ahead.Count(now.Add(wait))
 		return wait

@@ -50,8 +50,8 @@ type history struct {
 }
 
 // grace is how long after the failure the write's work may still be missing from lists.
-func (a *history) grace() time.Duration {
-	if errors.Is(a.open, context.DeadlineExceeded) {
+func (h *history) grace() time.Duration {
+	if errors.Is(h.open, context.DeadlineExceeded) {
 		return graceAfterTimeout
 	}
 	return graceTime
@@ -68,11 +68,11 @@ type reconciliation[T any] struct {
 	lookups int      // since the last request
 }
 
-// reconcile carries out a write until its outcome is known, or time is up. If a is not
+// reconcile carries out a write until its outcome is known, or time is up. If h is not
 // nil, it continues from there, and records there how far it got.
-func reconcile[T any](ctx context.Context, c *call, w write[T], a *history) (T, callMeta, error) {
-	if a != nil && a.open != nil {
-		r := &reconciliation[T]{call: c, write: w, history: a, failure: a.open}
+func reconcile[T any](ctx context.Context, c *call, w write[T], h *history) (T, callMeta, error) {
+	if h != nil && h.open != nil {
+		r := &reconciliation[T]{call: c, write: w, history: h, failure: h.open}
 		return r.run(ctx)
 	}
 	started := time.Now()
@@ -80,14 +80,14 @@ func reconcile[T any](ctx context.Context, c *call, w write[T], a *history) (T, 
 	if err == nil {
 		return result, meta, nil
 	}
-	if a == nil {
-		a = new(history)
+	if h == nil {
+		h = new(history)
 	}
-	a.firstSent = started
-	r := &reconciliation[T]{call: c, write: w, history: a}
+	h.firstSent = started
+	r := &reconciliation[T]{call: c, write: w, history: h}
 	r.record(meta, err)
 	isPartial := w.inParts && classOf(err) == transport.Refused
-	if c.retry.Strategy == RetryNone || a.open == nil && !isPartial {
+	if c.retry.Strategy == RetryNone || h.open == nil && !isPartial {
 		return result, meta, err
 	}
 	return r.run(ctx)
@@ -96,10 +96,10 @@ func reconcile[T any](ctx context.Context, c *call, w write[T], a *history) (T, 
 // record notes that a request of the write failed.
 func (r *reconciliation[T]) record(meta callMeta, failure error) {
 	r.meta, r.failure, r.lookups = meta, failure, 0
-	a := r.history
-	a.writes, a.failedAt = a.writes+1, time.Now()
+	h := r.history
+	h.writes, h.failedAt = h.writes+1, time.Now()
 	if errors.Is(failure, ErrOutcomeUnknown) {
-		a.open = failure
+		h.open = failure
 	}
 }
 
@@ -138,11 +138,11 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, callMeta, error) {
 
 // lookUp looks up what the requests have done.
 func (r *reconciliation[T]) lookUp(ctx context.Context) (T, *lookup) {
-	a, w := r.history, &r.write
-	l := &lookup{call: r.call, since: a.firstSent, failure: r.failure, statuses: allStatuses[:1], meta: r.meta}
+	h, w := r.history, &r.write
+	l := &lookup{call: r.call, since: h.firstSent, failure: r.failure, statuses: allStatuses[:1], meta: r.meta}
 	l.situation = decide.Situation{
-		Last: failureOf(r.failure, w.ownRefusal), Ambiguous: a.open != nil,
-		InParts: w.inParts, RetryDuplicates: w.retryDuplicates, Settled: time.Since(a.failedAt) >= a.grace(),
+		Last: failureOf(r.failure, w.ownRefusal), Ambiguous: h.open != nil,
+		InParts: w.inParts, RetryDuplicates: w.retryDuplicates, Settled: time.Since(h.failedAt) >= h.grace(),
 	}
 	if l.situation.Ambiguous && (l.situation.Settled || !w.retryDuplicates) { // a retry may be next
 		l.statuses = allStatuses // also what somebody else has revoked already
@@ -212,14 +212,14 @@ func failureOf(failure, own error) decide.Failure {
 // unknown is the error of a call that could not find out what its write did, after a
 // lookup's error or at the end of ctx.
 func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error {
-	failure, a := r.failure, r.history
+	failure, h := r.failure, r.history
 	last := failureOf(failure, r.write.ownRefusal)
-	if a.open != nil && (last == decide.RefusedAsDone || classOf(failure) == transport.NotSent) {
-		failure = a.open // what was refused or not sent is only the retry
+	if h.open != nil && (last == decide.RefusedAsDone || classOf(failure) == transport.NotSent) {
+		failure = h.open // what was refused or not sent is only the retry
 	}
 	unknown := unknownOutcome(failure, lookupErr, clock.Err(ctx))
-	if a.open == nil { // a refused bulk, perhaps created in part
-		a.open = unknown
+	if h.open == nil { // a refused bulk, perhaps created in part
+		h.open = unknown
 	}
 	return unknown
 }

@@ -1,27 +1,32 @@
 package clerk_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
 )
 
+// heap returns how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // what has a finalizer is freed by the second
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
 // TestCreateAllMemoryPerAddress measures what a run keeps for each address.
 func TestCreateAllMemoryPerAddress(t *testing.T) {
-	heap := func() int64 {
-		runtime.GC()
-		runtime.GC() // what has a finalizer is freed by the second
-		var stats runtime.MemStats
-		runtime.ReadMemStats(&stats)
-		return int64(stats.HeapAlloc)
-	}
 	var created atomic.Int64
 	endless := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		var b strings.Builder
@@ -53,4 +58,36 @@ func TestCreateAllMemoryPerAddress(t *testing.T) {
 	t.Log(most/n, "bytes an address")
 	require.Less(t, most, int64(96*n))
 	require.Greater(t, most, int64(16*n), "or it has not measured")
+}
+
+// TestCreateAllMemoryOfExisting lists many existing invitations, whose ids are as long as
+// Clerk's.
+func TestCreateAllMemoryOfExisting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // or the limit of lists takes time
+		const n = 100_000
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			offset, err := strconv.Atoi(cmp.Or(req.URL.Query().Get("offset"), "0"))
+			if err != nil {
+				return nil, err
+			}
+			var b strings.Builder
+			for i := offset; i < min(n, offset+clerk.MaxListLimit); i++ {
+				fmt.Fprintf(&b, `,{"id":"inv_%027d","email_address":%q,"status":"pending","created_at":1}`, i, guest(i))
+			}
+			return reply(200, fmt.Sprintf(`{"data":[%s],"total_count":%d}`, strings.TrimPrefix(b.String(), ","), n))(req)
+		}))
+		start, most, count := heap(), int64(0), 0
+		for result, err := range client.Invitations.CreateAll(t.Context(), guests(n)) {
+			require.NoError(t, err)
+			require.Equal(t, clerk.OutcomeAlreadyInvited, result.Outcome)
+			require.Equal(t, fmt.Sprintf("inv_%027d", result.Index), result.Existing.ID)
+			if count++; count%(n/4) == 0 {
+				most = max(most, heap()-start)
+			}
+		}
+		require.Equal(t, n, count)
+		t.Log(most/n, "bytes an address")
+		require.LessOrEqual(t, most, int64(96*n))
+		require.Greater(t, most, int64(16*n), "or it has not measured")
+	})
 }

@@ -1,14 +1,9 @@
 package clerk_test
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"net/http"
-	"runtime"
-	"strconv"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,43 +157,4 @@ func TestNonsenseKeyIsNoInvalidRequest(t *testing.T) {
 			})
 		}
 	}
-}
-
-// TestCreateAllMemoryOfExisting lists many existing invitations, whose ids are as long as
-// Clerk's.
-func TestCreateAllMemoryOfExisting(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // or the limit of lists takes time
-		const n = 100_000
-		heap := func() int64 {
-			runtime.GC()
-			runtime.GC()
-			var stats runtime.MemStats
-			runtime.ReadMemStats(&stats)
-			return int64(stats.HeapAlloc)
-		}
-		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
-			offset, err := strconv.Atoi(cmp.Or(req.URL.Query().Get("offset"), "0"))
-			if err != nil {
-				return nil, err
-			}
-			var b strings.Builder
-			for i := offset; i < min(n, offset+clerk.MaxListLimit); i++ {
-				fmt.Fprintf(&b, `,{"id":"inv_%027d","email_address":%q,"status":"pending","created_at":1}`, i, guest(i))
-			}
-			return reply(200, fmt.Sprintf(`{"data":[%s],"total_count":%d}`, strings.TrimPrefix(b.String(), ","), n))(req)
-		}))
-		start, most, count := heap(), int64(0), 0
-		for result, err := range client.Invitations.CreateAll(t.Context(), guests(n)) {
-			require.NoError(t, err)
-			require.Equal(t, clerk.OutcomeAlreadyInvited, result.Outcome)
-			require.Equal(t, fmt.Sprintf("inv_%027d", result.Index), result.Existing.ID)
-			if count++; count%(n/4) == 0 {
-				most = max(most, heap()-start)
-			}
-		}
-		require.Equal(t, n, count)
-		t.Log(most/n, "bytes an address")
-		require.LessOrEqual(t, most, int64(96*n))
-		require.Greater(t, most, int64(16*n), "or it has not measured")
-	})
 }

@@ -16,34 +16,6 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// A ResponseMeta describes the response to a call. Both error types embed it; see
-// [MetaFromError] and [WithResponse].
-type ResponseMeta struct {
-	// Operation is the operation that was called: OperationList for Get and FindPending,
-	// OperationCreate for Resend.
-	Operation Operation
-	// StatusCode is the HTTP status of the last response; 0 if there was none.
-	StatusCode int
-	// Header is the header of that response; nil if there was none.
-	Header http.Header `json:"-"`
-	// TraceID identifies the request for Clerk's support. It comes from the header
-	// x-clerk-trace-id (as observed), or from the error's body; it may be empty.
-	TraceID string
-	// Attempts counts all requests of the call, including lookups; of a page, for All.
-	Attempts int
-	// RetryAfter is how long the last response asked to wait, from its Retry-After
-	// header; 0 if it did not ask.
-	RetryAfter time.Duration
-	// Duration is how long the call took, including its waits.
-	Duration time.Duration
-}
-
-// Format writes m without its headers for every verb.
-func (m ResponseMeta) Format(s fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(s, "clerk.ResponseMeta{%s status=%d trace=%s attempts=%d retry_after=%s duration=%s}",
-		m.Operation, m.StatusCode, m.TraceID, m.Attempts, m.RetryAfter, m.Duration)
-}
-
 // A request is what an operation sends.
 type request struct {
 	operation Operation
@@ -87,9 +59,9 @@ type call struct {
 	answered  bool      // a response came that is not a 5xx
 }
 
-// begin starts a call, without options.
-func (s *InvitationsService) begin(op Operation) *call {
-	c := &call{client: s.config(), operation: op}
+// newCall starts a call, without options.
+func newCall(client *clientConfig, op Operation) *call {
+	c := &call{client: client, operation: op}
 	c.callConfig = c.client.callConfig
 	c.restart()
 	return c
@@ -113,8 +85,8 @@ func configure[O comparable](c *call, opts []O, apply func(O, *callConfig) error
 }
 
 // runCall starts a call with the caller's options, makes its requests with f, and ends it.
-func runCall[T any](s *InvitationsService, op Operation, opts []CallOption, f func(*call) (T, callMeta, error)) (T, error) {
-	c := s.begin(op)
+func runCall[T any](client *clientConfig, op Operation, opts []CallOption, f func(*call) (T, callMeta, error)) (T, error) {
+	c := newCall(client, op)
 	if err := configure(c, opts, CallOption.applyToCall); err != nil {
 		return *new(T), c.finish(callMeta{}, err)
 	}
@@ -267,40 +239,4 @@ func (c *call) failure(meta callMeta, l *transport.Loop) error {
 		err = errors.Join(err, l.Stopped)
 	}
 	return &SDKError{ResponseMeta: meta.ResponseMeta, Message: l.Describe(summary, c.retry.Backoff.MaxElapsedTime), Err: err, Body: l.Body, class: l.Class}
-}
-
-// isDocumented reports whether a status is an error of the operation in Clerk's OpenAPI
-// document or, for Delete, its reference.
-func isDocumented(operation string, status int) bool {
-	switch Operation(operation) {
-	case OperationCreate, OperationBulkCreate:
-		return status == 400 || status == 422
-	case OperationRevoke, OperationDelete:
-		return status == 400 || status == 404
-	}
-	return false
-}
-
-// A RequestInfo says which call a request belongs to.
-type RequestInfo struct {
-	// Operation is the request's operation. A lookup after a failed write is an
-	// OperationList.
-	Operation Operation
-	// Route is the method and the path below the base URL, without the values of its
-	// parameters, such as "POST /invitations/{invitation_id}/revoke".
-	Route string
-	// Attempt counts the attempts of the request, from 1.
-	Attempt int
-}
-
-// RequestInfoFromContext returns the information about a request of this package from
-// its context. It is for transports, for example to name spans without the request's
-// URL, whose query may contain an address. The second result is false for other
-// requests.
-func RequestInfoFromContext(ctx context.Context) (RequestInfo, bool) {
-	r, attempt := transport.FromContext(ctx)
-	if r == nil {
-		return RequestInfo{}, false
-	}
-	return RequestInfo{Operation: Operation(r.Operation), Route: r.Route(), Attempt: attempt}, true
 }

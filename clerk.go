@@ -140,3 +140,14 @@ func formatClient(s fmt.State, name string, config func() *clientConfig) {
 	}
 	_, _ = fmt.Fprintf(s, "clerk.%s{%s}", name, baseURL)
 }
+
+// InvitationsService has the operations on invitations. It is the Invitations field of a
+// [Client].
+type InvitationsService struct {
+	config func() *clientConfig
+}
+
+// Format writes the service without its client's key for every verb.
+func (s InvitationsService) Format(f fmt.State, _ rune) {
+	formatClient(f, "InvitationsService", s.config)
+}

@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"iter"
-	"log/slog"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/check"
@@ -62,7 +59,7 @@ func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[Cr
 }
 
 func (s *InvitationsService) beginCreateAll(requests iter.Seq[CreateInvitationRequest], opts []CreateAllOption) (*call, createAllConfig, error) {
-	c := s.begin("")
+	c := newCall(s.config(), "")
 	cfg := createAllConfig{callConfig: &c.callConfig, budget: defaultBudget, sourceError: func() error { return nil }}
 	err := applyAll(opts, func(o CreateAllOption) error { return o.applyToCreateAll(&cfg) })
 	if err == nil && requests == nil {
@@ -70,125 +67,6 @@ func (s *InvitationsService) beginCreateAll(requests iter.Seq[CreateInvitationRe
 	}
 	c.retry.Strategy, c.retry.RetryConnectionErrors, c.keepLimits = RetryBackoff, new(true), true
 	return c, cfg, c.configured(err)
-}
-
-// A CreateResult is the result of one request to CreateAll. Formatted by package fmt or
-// logged by log/slog, it shows neither address nor ticket URL.
-type CreateResult struct {
-	// Index is the position of the request, from 0.
-	Index int
-	// Request is the request.
-	Request CreateInvitationRequest
-	// Outcome says how it ended.
-	Outcome Outcome
-	// Invitation is the invitation that the run created; nil unless Outcome is
-	// OutcomeCreated.
-	Invitation *Invitation
-	// Existing is the invitation that the address has already, for OutcomeAlreadyInvited
-	// and OutcomeRepeated; nil if it is not known.
-	Existing *ExistingInvitation
-	// Err is the reason for OutcomeRejected and OutcomeUnknown, the error of the operation
-	// that was called; nil for the others.
-	Err error
-}
-
-// An ExistingInvitation is an invitation that a run has found.
-type ExistingInvitation struct {
-	// ID is the invitation's id, "inv_...".
-	ID string
-	// Status is its status when it was found, InvitationStatusPending or
-	// InvitationStatusAccepted. After a duplicate_record it may be another one.
-	Status InvitationStatus
-}
-
-// existing returns the invitation that the address has now; nil if it is not known.
-func (r CreateResult) existing() *ExistingInvitation {
-	if r.Invitation != nil {
-		return &ExistingInvitation{r.Invitation.ID, r.Invitation.Status}
-	}
-	return r.Existing
-}
-
-// String returns what LogValue does, so without the address.
-func (r CreateResult) String() string { return "clerk.CreateResult" + r.LogValue().String() }
-
-// Format writes String for every verb.
-func (r CreateResult) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, r.String()) }
-
-// LogValue returns a group with index and outcome and, if set, invitation_id, status and
-// error.
-func (r CreateResult) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.Int("index", r.Index), slog.String("outcome", r.Outcome.String())}
-	if inv := r.existing(); inv != nil {
-		attrs = append(attrs, slog.String("invitation_id", inv.ID), slog.String("status", string(inv.Status)))
-	}
-	if r.Err != nil {
-		attrs = append(attrs, slog.String("error", redact.Line(r.Err.Error())))
-	}
-	return slog.GroupValue(attrs...)
-}
-
-// An Outcome says how a request to CreateAll ended.
-type Outcome uint8
-
-const (
-	// OutcomeCreated means that this run created the invitation.
-	OutcomeCreated Outcome = iota + 1
-	// OutcomeAlreadyInvited means that the address had an invitation before, usually a
-	// pending or an accepted one: see Existing.
-	OutcomeAlreadyInvited
-	// OutcomeUserExists means that the address belongs to a user.
-	OutcomeUserExists
-	// OutcomeRejected means that the request is invalid, or Clerk refused it; see Err.
-	OutcomeRejected
-	// OutcomeRepeated means that an earlier request of the same run has the address, and
-	// its invitation was created.
-	OutcomeRepeated
-	// OutcomeUnknown means that the invitation may have been created. Its request kept
-	// failing ambiguously while others succeeded; see Err.
-	OutcomeUnknown
-)
-
-var outcomeTexts = map[Outcome]string{
-	OutcomeCreated: "created", OutcomeAlreadyInvited: "already invited", OutcomeUserExists: "user exists",
-	OutcomeRejected: "rejected", OutcomeRepeated: "repeated", OutcomeUnknown: "unknown",
-}
-
-// String returns the outcome in words, such as "already invited".
-func (o Outcome) String() string {
-	if text, ok := outcomeTexts[o]; ok {
-		return text
-	}
-	return fmt.Sprintf("Outcome(%d)", uint8(o))
-}
-
-// A Budget is how many of Clerk's hourly requests a run of CreateAll uses.
-//
-// Clerk allows 100 creates and 25 bulk creates an hour for an instance (its "Rate
-// limits" page), so 350 invitations. The default is 90 creates and 25 bulk creates, so
-// 340 invitations; the rest is left to others, such as a request handler. The budget
-// holds in any period of length Window, as Clerk does not document whether its hours are
-// fixed or sliding. If others have used up the limit, Clerk returns status 429, and the
-// run waits as long as Retry-After says.
-type Budget struct {
-	// Creates and BulkCreates are the requests in each Window. If one of them is 0, the
-	// run makes no such requests.
-	Creates, BulkCreates int
-	// Window is the time that the limits apply to; an hour if 0.
-	Window time.Duration
-}
-
-var defaultBudget = Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}
-
-// createAllConfig is the configuration of one run of CreateAll.
-type createAllConfig struct {
-	*callConfig
-
-	budget      Budget
-	skipSince   time.Time
-	skipNone    bool
-	sourceError func() error
-	progress    []func(Progress)
 }
 
 // WithBudget sets how many of Clerk's hourly requests the run uses.

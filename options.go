@@ -69,6 +69,7 @@ type callConfig struct {
 const (
 	defaultAttemptTimeout   = 15 * time.Second
 	defaultWriteTimeout     = 10500 * time.Millisecond // of a write that is looked up afterwards
+	lookupTimeout           = 3 * time.Second          // of a lookup: another one may follow
 	defaultMaxResponseBytes = 32 << 20
 )
 
@@ -107,6 +108,14 @@ func applyAll[O comparable](opts []O, apply func(O) error) error {
 // if the client has another setting; see [RetryConfig].
 func WithRetry(retry RetryConfig) SharedOption {
 	return sharedOption(func(c *callConfig) error { return c.setRetry(retry) })
+}
+
+func (c *callConfig) setRetry(retry RetryConfig) (err error) {
+	retry, err = retry.withDefaults()
+	if err == nil {
+		c.retry, c.backoff = retry, retry.Backoff.wait
+	}
+	return err
 }
 
 // WithAttemptTimeout limits one attempt, from connecting to the last byte of the
@@ -241,4 +250,15 @@ func WithResponse(meta *ResponseMeta) CallOption {
 		c.response = meta
 		return inputError("WithResponse", check.NotNil(meta != nil))
 	})
+}
+
+// createAllConfig is the configuration of one run of CreateAll.
+type createAllConfig struct {
+	*callConfig
+
+	budget      Budget
+	skipSince   time.Time
+	skipNone    bool
+	sourceError func() error
+	progress    []func(Progress)
 }

@@ -4,66 +4,13 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"net/http"
 	"slices"
 	"time"
 
-	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 	"github.com/clerk-invitations/clerk-go/internal/paging"
 )
-
-// All lists every invitation that req selects, page by page, starting at req.Offset.
-// req.Limit is the size of a page, by default [MaxListLimit]; req.Paginated is ignored.
-// The default order is oldest first, in which new invitations do not move the others.
-//
-// Each page is requested when the loop reaches it, or earlier with [WithPrefetch]. Each
-// loop over the sequence starts again. An error is yielded once, with a zero Invitation,
-// and ends the sequence; MaxElapsedTime applies to each page.
-//
-// Do not change the selected invitations during the loop. An invitation that leaves the list,
-// for example by being revoked, shifts later ones onto pages already read, so they are
-// skipped: collect the ids first. In another order than oldest first, a new invitation
-// shifts the others back; one that appears on two adjacent pages is yielded once.
-func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest, opts ...AllOption) iter.Seq2[Invitation, error] {
-	c := s.begin(OperationList)
-	err := configure(c, opts, AllOption.applyToAll)
-	return func(yield func(Invitation, error) bool) {
-		if err != nil {
-			yield(Invitation{}, c.finish(callMeta{}, err))
-			return
-		}
-		each, last := *c, callMeta{}
-		each.deadline = time.Time{} // each page has all of the call's time
-		for page, err := range each.pages(ctx, req, &last) {
-			if c.response != nil {
-				*c.response = last.ResponseMeta
-			}
-			if err != nil {
-				yield(Invitation{}, err)
-				return
-			}
-			for _, inv := range page {
-				if !yield(inv, nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// WithPrefetch makes All request up to that many pages ahead of the loop, concurrently,
-// after the first page, which has the total. The order is kept. If req.OrderBy is
-// neither empty nor OrderByCreatedAt, it is one page at most, as new invitations could
-// move others between concurrent requests. 0, the default, turns it off.
-//
-// It makes at most 900 requests in 10 seconds, or 90 with a key of a development
-// instance (sk_test_...): nine tenths of Clerk's limit (its "Rate limits" page).
-func WithPrefetch(pages int) AllOption {
-	return allOption(func(c *callConfig) error {
-		c.prefetch = pages
-		return inputError("WithPrefetch", check.NotNegative(pages))
-	})
-}
 
 // pages returns the pages of a list, each without the invitations that the previous page
 // also has. It sets *last to the metadata of each page. If the call has no deadline, each
@@ -134,4 +81,25 @@ func (c call) pageList(req ListInvitationsRequest) paging.List[pageResponse] {
 		return wait
 	}
 	return l
+}
+
+func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*InvitationList, callMeta, error) {
+	r := request{operation: OperationList, method: http.MethodGet, path: "/invitations", query: req.values(), err: req.check()}
+	return do(ctx, c, r, decodeList)
+}
+
+// first returns the first invitation of a list that is wanted.
+func (c *call) first(ctx context.Context, req ListInvitationsRequest, isWanted func(Invitation) bool) (*Invitation, callMeta, error) {
+	var last callMeta
+	for page, err := range c.pages(ctx, req, &last) {
+		if err != nil {
+			return nil, last, err
+		}
+		for _, inv := range page {
+			if isWanted(inv) {
+				return &inv, last, nil
+			}
+		}
+	}
+	return nil, last, &SDKError{ResponseMeta: ResponseMeta{Operation: OperationList}, Message: "no such invitation", Err: ErrNotFound}
 }

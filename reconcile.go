@@ -25,8 +25,6 @@ const (
 	// graceAfterTimeout is the same after an attempt that timed out, as Clerk may still
 	// be carrying it out.
 	graceAfterTimeout = 2 * graceTime
-	// lookupTimeout limits one attempt of a lookup: another one may follow.
-	lookupTimeout = 3 * time.Second
 )
 
 // A write is an operation whose outcome can be looked up.

@@ -56,26 +56,25 @@ type BackoffStrategy struct {
 	MaxElapsedTime time.Duration
 }
 
-// setRetry sets how the call is retried, with defaults for zero fields.
-func (c *callConfig) setRetry(retry RetryConfig) error {
+// withDefaults returns the configuration with defaults for zero fields.
+func (retry RetryConfig) withDefaults() (RetryConfig, error) {
 	b := &retry.Backoff
 	switch {
 	case retry.Strategy != "" && retry.Strategy != RetryBackoff && retry.Strategy != RetryNone:
-		return &InputError{"WithRetry", "has an unknown strategy"}
+		return retry, &InputError{"WithRetry", "has an unknown strategy"}
 	case b.InitialInterval < 0 || b.MaxInterval < 0 || b.MaxElapsedTime < 0:
-		return &InputError{"WithRetry", "has a negative duration"}
+		return retry, &InputError{"WithRetry", "has a negative duration"}
 	case b.Exponent != 0 && !(b.Exponent >= 1) || math.IsInf(b.Exponent, 1):
-		return &InputError{"WithRetry", "has an exponent that is not a number of at least 1"}
+		return retry, &InputError{"WithRetry", "has an exponent that is not a number of at least 1"}
 	}
 	retry.Strategy = cmp.Or(retry.Strategy, RetryBackoff)
 	b.InitialInterval = cmp.Or(b.InitialInterval, 500*time.Millisecond)
 	b.MaxInterval = cmp.Or(b.MaxInterval, time.Minute)
 	b.Exponent = cmp.Or(b.Exponent, 1.5)
 	b.MaxElapsedTime = cmp.Or(b.MaxElapsedTime, time.Minute)
-	// A copy, for the caller may change its own.
+	// A copy, as the caller may change its own.
 	retry.RetryConnectionErrors = new(retry.RetryConnectionErrors == nil || *retry.RetryConnectionErrors)
-	c.retry, c.backoff = retry, b.wait
-	return nil
+	return retry, nil
 }
 
 // wait returns how long to wait after an attempt, counted from 1, with full jitter.

@@ -1,0 +1,75 @@
+package clerk
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/clerk-invitations/clerk-go/internal/check"
+	"github.com/clerk-invitations/clerk-go/internal/decide"
+)
+
+// creation is the write that creates one invitation; body is the request's JSON.
+func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
+	address := req.EmailAddress
+	return write[*Invitation]{
+		send: func(ctx context.Context, c *call) (*Invitation, callMeta, error) {
+			r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations", body: body}
+			inv, meta, err := do(ctx, c, r, func(body []byte) (*Invitation, error) {
+				inv, err := decodeInvitation(body)
+				if err == nil && isOther(inv.EmailAddress, address) {
+					err = fmt.Errorf("%w: another address", errMismatch)
+				}
+				return inv, err
+			})
+			if err == nil && inv.CreatedAt != 0 {
+				c.client.skew.Measure(meta.Header, inv.CreatedAt.Time(), meta.longest)
+			}
+			return inv, meta, err
+		},
+		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
+			return l.created(ctx, address, "")
+		},
+		ownRefusal:      ErrDuplicateInvitation,
+		retryDuplicates: req.IgnoreExisting,
+	}
+}
+
+func revocation(id string) write[*Invitation] {
+	r := request{operation: OperationRevoke, method: http.MethodPost, path: "/revoke"}
+	return write[*Invitation]{
+		send: sendByID(id, r, decodeInvitation, func(inv *Invitation) string { return inv.ID }),
+		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
+			return l.revoked(ctx, id)
+		},
+		ownRefusal: ErrAlreadyRevoked,
+	}
+}
+
+func deletion(id string) write[*DeletedObject] {
+	r := request{operation: OperationDelete, method: http.MethodDelete}
+	return write[*DeletedObject]{
+		send: sendByID(id, r, decodeDeleted, func(deleted *DeletedObject) string { return deleted.ID }),
+		find: func(ctx context.Context, l *lookup) (*DeletedObject, decide.Finding, error) {
+			return l.deleted(ctx, id)
+		},
+		ownRefusal: ErrNotFound,
+	}
+}
+
+// sendByID returns the send of a write to one invitation. The path of r is below that of
+// the invitation, and the response has to be about it.
+func sendByID[T any](id string, r request, decode func([]byte) (T, error), idOf func(T) string) sender[T] {
+	r.template = "/invitations/{invitation_id}" + r.path
+	r.path, r.err = "/invitations/"+url.PathEscape(id)+r.path, inputError("invitation_id", check.PathSegment(id))
+	return func(ctx context.Context, c *call) (T, callMeta, error) {
+		return do(ctx, c, r, func(body []byte) (T, error) {
+			result, err := decode(body)
+			if err == nil && idOf(result) != id {
+				err = fmt.Errorf("%w: another invitation", errMismatch)
+			}
+			return result, err
+		})
+	}
+}

@@ -2,8 +2,10 @@ package clerk_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -161,4 +163,111 @@ func TestRetriedBulkIsRefusedForSeveralReasons(t *testing.T) {
 		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
 		require.Less(t, time.Since(start), 30*time.Second)
 	})
+}
+
+// TestPartOfARefusedBulkIsReported has BulkCreate meet a refusal of which a part was
+// carried out.
+func TestPartOfARefusedBulkIsReported(t *testing.T) {
+	for name, refuse := range refusals {
+		for _, applied := range []int{0, 1, 5, 9, 10} {
+			for _, ignoreExisting := range []bool{false, true} {
+				t.Run(fmt.Sprint(name, "/", applied, "/", ignoreExisting), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := newLife(t)
+						client := clientThrough(t, l.fake, partial(l.fake, func(int, []string) (int, httpmock.Responder) { return applied, refuse }))
+						reqs := slices.Collect(requestsFor(10, func(i int) clerk.CreateInvitationRequest {
+							return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
+						}))
+						invs, err := client.Invitations.BulkCreate(t.Context(), reqs)
+						switch made := l.fake.Invitations(); {
+						case err == nil:
+							require.Equal(t, made, invs)
+						case len(made) > 0:
+							require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+						}
+						for _, invs := range invitationsByAddress(l.fake) {
+							require.Len(t, invs, 1, "duplicated")
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestCutOffRefusalsDuplicateNobody has 422s that break off, carried out in whole or in
+// part, in a run of 600 with IgnoreExisting.
+func TestCutOffRefusalsDuplicateNobody(t *testing.T) {
+	t.Parallel()
+	for seed := range soakSize(4, 4, 24) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := limited(t, seed%2 == 0)
+				transport := lagging(partial(l.fake, func(n int, addresses []string) (int, httpmock.Responder) {
+					if (n+seed)%5 != 0 {
+						return 0, nil
+					}
+					return len(addresses) * (seed % 3) / 2, cutOff(422, `{"errors":[{"code":"form_`)
+				}), time.Duration(seed%4)*time.Second)
+				results, err := createAll(t, clientThrough(t, l.fake, transport), requestsFor(600, func(i int) clerk.CreateInvitationRequest {
+					return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: true}
+				}))
+				require.NoError(t, err)
+				require.Len(t, results, 600)
+				requireResultsMatch(t, l.fake, results)
+			})
+		})
+	}
+}
+
+// TestPartOfABulkWithADuplicate has others invite somebody meanwhile, and Clerk create
+// the requests before that one in a bulk, and then refuse.
+func TestPartOfABulkWithADuplicate(t *testing.T) {
+	for _, lag := range []time.Duration{0, 3 * time.Second} {
+		for _, at := range []int{2, 4, 9} {
+			t.Run(fmt.Sprint(lag, "/", at), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLife(t)
+					var others *clerk.Invitation
+					transport := lagging(partial(l.fake, func(n int, addresses []string) (int, httpmock.Responder) {
+						if n != 1 {
+							return 0, nil
+						}
+						return slices.Index(addresses, address), reply(400, duplicateJSON)
+					}), lag)
+					results, err := createAll(t, clientThrough(t, l.fake, transport), func(yield func(clerk.CreateInvitationRequest) bool) {
+						for i := range 20 {
+							email := guest(i)
+							if i == at {
+								email = address
+							}
+							if i == 1 { // what exists is listed by now
+								var err error
+								others, err = l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+								require.NoError(t, err)
+								time.Sleep(500 * time.Millisecond)
+							}
+							if !yield(clerk.CreateInvitationRequest{EmailAddress: email}) {
+								return
+							}
+						}
+					})
+					require.NoError(t, err)
+					for i, result := range results {
+						if i == at {
+							require.Equal(t, clerk.OutcomeAlreadyInvited, result.Outcome)
+							if lag == 0 || result.Existing != nil { // it may show too late
+								require.Equal(t, others.ID, result.Existing.ID)
+							}
+							continue
+						}
+						require.Equal(t, clerk.OutcomeCreated, result.Outcome, "%v", result)
+					}
+					for _, invs := range invitationsByAddress(l.fake) {
+						require.Len(t, invs, 1)
+					}
+				})
+			})
+		}
+	}
 }

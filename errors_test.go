@@ -1,8 +1,10 @@
 package clerk_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -302,5 +304,70 @@ func TestBodiesThatAreNoErrorEnvelope(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, sdk.StatusCode)
 		require.Equal(t, body, string(sdk.Body))
 		require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown, "a 400 is a refusal, whatever it says")
+	}
+}
+
+// TestInputErrorsNameTheField has each input be invalid.
+func TestInputErrorsNameTheField(t *testing.T) {
+	l := newLife(t)
+	invs, ctx := l.client.Invitations, t.Context()
+	valid := clerk.CreateInvitationRequest{EmailAddress: address}
+	invalid := clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{"a": math.NaN()}}
+	failure := func(_ any, err error) error { return err }
+	all := func(opts ...clerk.AllOption) error {
+		for _, err := range invs.All(ctx, clerk.ListInvitationsRequest{}, opts...) {
+			return err
+		}
+		return nil
+	}
+	for _, test := range []struct {
+		field string
+		err   error
+	}{
+		{"email_address", failure(invs.Create(ctx, clerk.CreateInvitationRequest{}))},
+		{"email_address", failure(invs.FindPending(ctx, " "))},
+		{"public_metadata", failure(invs.Create(ctx, invalid))},
+		{"public_metadata", failure(invs.Resend(ctx, testID, invalid))},
+		{"limit", failure(invs.List(ctx, clerk.ListInvitationsRequest{Limit: -1}))},
+		{"offset", failure(invs.List(ctx, clerk.ListInvitationsRequest{Offset: -1}))},
+		{"requests", failure(invs.BulkCreate(ctx, nil))},
+		{"requests[1].email_address", failure(invs.BulkCreate(ctx, []clerk.CreateInvitationRequest{valid, {}}))},
+		{"invitation_id", failure(invs.Get(ctx, ""))},
+		{"invitation_id", failure(invs.Revoke(ctx, "../users"))},
+		{"invitation_id", failure(invs.Delete(ctx, ""))},
+		{"invitation_id", failure(invs.Resend(ctx, "a/b", valid))},
+		{"WithPrefetch", all(clerk.WithPrefetch(-1))},
+		{"WithResponse", failure(invs.Create(ctx, valid, clerk.WithResponse(nil)))},
+		{"WithAttemptTimeout", failure(invs.Create(ctx, valid, clerk.WithAttemptTimeout(-1)))},
+		{"option", failure(invs.Create(ctx, valid, nil))},
+		{"secret key", failure(clerk.NewClient("pk_test_dummy"))},
+		{"WithBaseURL", failure(clerk.NewClient(testKey, clerk.WithBaseURL("http://example.com")))},
+		{"WithHTTPClient", failure(clerk.NewClient(testKey, clerk.WithHTTPClient(nil)))},
+		{"WithRetry", failure(clerk.NewClient(testKey, clerk.WithRetry(clerk.RetryConfig{Strategy: "always"})))},
+		{"WithHeader", failure(clerk.NewClient(testKey, clerk.WithHeader("Authorization", "x")))},
+		{"WithAppName", failure(clerk.NewClient(testKey, clerk.WithAppName("")))},
+		{"WithMaxResponseBytes", failure(l.client.With(clerk.WithMaxResponseBytes(0)))},
+	} {
+		require.ErrorIs(t, test.err, clerk.ErrInvalidRequest, test.field)
+		require.NotErrorIs(t, test.err, clerk.ErrNotSent, "calling again would not help")
+		input := asError[*clerk.InputError](t, test.err)
+		require.Equal(t, test.field, input.Field)
+		require.NotEmpty(t, input.Problem)
+	}
+	require.Empty(t, l.fake.Requests())
+}
+
+func TestNotSentSaysThatAWriteCanBeRetried(t *testing.T) {
+	for op, call := range calls {
+		err := call(t.Context(), newClient(t, answering(failing(errDial))), once)
+		require.ErrorIs(t, err, clerk.ErrNotSent)
+		require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.NotErrorIs(t, call(t.Context(), newClient(t, answering(failing(errReset))), once), clerk.ErrNotSent, op)
+		require.NotErrorIs(t, call(t.Context(), newClient(t, answering(reply(429, ``))), once), clerk.ErrNotSent, op)
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+		<-ctx.Done()
+		cancel()
+		require.ErrorIs(t, call(ctx, newClient(t, answering(reply(200, success[op])))), clerk.ErrNotSent)
 	}
 }

@@ -164,3 +164,73 @@ func ExampleWithSkipSince() {
 	// ada@example.com created
 	// grace@example.com created
 }
+
+func ExampleWithBudget() {
+	client, _ := exampleClient()
+	people := slices.Values([]clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com"}, {EmailAddress: "grace@example.com"}})
+	// Leave 60 creates and 5 bulk creates an hour to others.
+	budget := clerk.WithBudget(clerk.Budget{Creates: 40, BulkCreates: 20})
+	for result, err := range client.Invitations.CreateAll(context.Background(), people, budget) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(result.Request.EmailAddress, result.Outcome)
+	}
+	// Output:
+	// ada@example.com created
+	// grace@example.com created
+}
+
+func ExampleWithSkipNone() {
+	client, fake := exampleClient()
+	people := slices.Values([]clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com"}})
+	for _, err := range client.Invitations.CreateAll(context.Background(), people, clerk.WithSkipNone()) {
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(len(fake.Requests()), "request: nothing was listed")
+	// Output: 1 request: nothing was listed
+}
+
+func ExampleWithSourceError() {
+	client, _ := exampleClient()
+	// In a service, lines may be a bufio.Scanner, and broken its Err method.
+	lines, broken := strings.SplitSeq("ada@example.com\ngrace@example.com", "\n"), errors.New("line 3 is too long")
+	requests := func(yield func(clerk.CreateInvitationRequest) bool) {
+		for line := range lines {
+			if !yield(clerk.CreateInvitationRequest{EmailAddress: line}) {
+				return
+			}
+		}
+	}
+	readError := clerk.WithSourceError(func() error { return broken })
+	for result, err := range client.Invitations.CreateAll(context.Background(), requests, readError) {
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		fmt.Println(result.Index, result.Outcome)
+	}
+	// Output:
+	// 0 created
+	// 1 created
+	// clerk: reading the requests failed: line 3 is too long
+}
+
+func ExampleProgress_EstimateEnd() {
+	client, _ := exampleClient()
+	const total = 2
+	people := slices.Values([]clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com"}, {EmailAddress: "grace@example.com"}})
+	progress := clerk.WithProgress(func(p clerk.Progress) {
+		fmt.Printf("%d of %d, done in %s\n", p.Done(), total, time.Until(p.EstimateEnd(total)).Round(time.Hour))
+	})
+	for _, err := range client.Invitations.CreateAll(context.Background(), people, progress, clerk.WithSkipNone()) {
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// 1 of 2, done in 0s
+	// 2 of 2, done in 0s
+}

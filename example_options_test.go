@@ -2,47 +2,16 @@ package clerk_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"log/slog"
+	"net/http"
 	"os"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
-
-func ExampleClerkErrors() {
-	client, _ := exampleClient()
-	_, err := client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{
-		EmailAddress:  "ada@example.com",
-		ExpiresInDays: 1000,
-	})
-	if refused, ok := errors.AsType[*clerk.ClerkErrors](err); ok {
-		for _, one := range refused.Errors {
-			fmt.Println(one.Code, "in", one.ParamName())
-		}
-	}
-	fmt.Println(err)
-	// Output:
-	// form_param_value_invalid in expires_in_days
-	// clerk: CreateInvitation: 422 form_param_value_invalid: is invalid (expires_in_days) (trace 00000000000000000000000000000001)
-}
-
-func ExampleSDKError() {
-	limits := clerktest.RateLimits{Creates: clerktest.Limit{Requests: 1, Per: time.Hour}}
-	client, _ := exampleClient(clerktest.WithRateLimits(limits))
-	ctx := context.Background()
-	for _, address := range []string{"ada@example.com", "grace@example.com"} {
-		_, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: address})
-		if failed, ok := errors.AsType[*clerk.SDKError](err); ok && errors.Is(err, clerk.ErrRateLimited) {
-			fmt.Println("limited, for", failed.RetryAfter.Round(time.Minute))
-		}
-	}
-	// Output:
-	// limited, for 1h0m0s
-}
 
 func ExampleWithResponse() {
 	client, _ := exampleClient()
@@ -104,4 +73,120 @@ func ExampleWithLogger() {
 	}
 	// Output:
 	// level=DEBUG msg="clerk request" operation=ListInvitations route="GET /invitations" attempt=1 status=200 trace_id=00000000000000000000000000000001
+}
+
+// A transport that counts attempts by their route, which has no address and no id.
+type countingTransport struct {
+	next   http.RoundTripper
+	routes map[string]int
+}
+
+func (t countingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if info, ok := clerk.RequestInfoFromContext(req.Context()); ok {
+		t.routes[info.Route]++
+	}
+	return t.next.RoundTrip(req)
+}
+
+func ExampleRequestInfoFromContext() {
+	fake := clerktest.New()
+	counting := countingTransport{next: fake, routes: map[string]int{}}
+	client, err := fake.Client(clerk.WithHTTPClient(&http.Client{Transport: counting}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	inv, err := client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err = client.Invitations.Revoke(context.Background(), inv.ID); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(counting.routes)
+	// Output: map[POST /invitations:1 POST /invitations/{invitation_id}/revoke:1]
+}
+
+func ExampleWithBaseURL() {
+	fake := clerktest.New()
+	baseURL, stop := fake.Serve()
+	defer stop()
+	client, err := clerk.NewClient(fake.SecretKey(), clerk.WithBaseURL(baseURL))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	list, err := client.Invitations.List(context.Background(), clerk.ListInvitationsRequest{})
+	fmt.Println(list.TotalCount, err)
+	// Output: 0 <nil>
+}
+
+func ExampleWithInsecurePlaintextHTTP() {
+	// In a compose file, fakeclerk is another container.
+	base := clerk.WithBaseURL("http://fakeclerk:8080/v1")
+	_, err := clerk.NewClient("sk_test_dummy", base)
+	fmt.Println(err)
+	_, err = clerk.NewClient("sk_test_dummy", base, clerk.WithInsecurePlaintextHTTP())
+	fmt.Println(err)
+	// Output:
+	// clerk: WithBaseURL is neither https nor http to a loopback address
+	// <nil>
+}
+
+func ExampleWithHTTPClient() {
+	fake := clerktest.New()
+	counting := countingTransport{next: fake, routes: map[string]int{}}
+	client, err := fake.Client(clerk.WithHTTPClient(&http.Client{Transport: counting}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.Invitations.List(context.Background(), clerk.ListInvitationsRequest{}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(counting.routes)
+	// Output: map[GET /invitations:1]
+}
+
+func ExampleWithHeader() {
+	client, fake := exampleClient(clerktest.WithSecretKey("sk_test_dummy"))
+	_, err := client.Invitations.List(context.Background(), clerk.ListInvitationsRequest{}, clerk.WithHeader("X-Request-Id", "42"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(fake.Requests()[0].Header.Get("X-Request-Id"))
+	// Output: 42
+}
+
+func ExampleWithAppName() {
+	fake := clerktest.New()
+	client, err := fake.Client(clerk.WithAppName("my-sdk/1.2"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.Invitations.List(context.Background(), clerk.ListInvitationsRequest{}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(fake.Requests()[0].Header.Get("User-Agent"))
+	// Output: my-sdk/1.2 clerk-go/0.1.0
+}
+
+func ExampleWithAttemptTimeout() {
+	client, _ := exampleClient()
+	// The lookup of one page should be quick; give a slow network 5 seconds an attempt.
+	list, err := client.Invitations.List(context.Background(), clerk.ListInvitationsRequest{}, clerk.WithAttemptTimeout(5*time.Second))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(list.Data))
+	// Output: 0
+}
+
+func ExampleWithMaxResponseBytes() {
+	fake := clerktest.New()
+	client, err := fake.Client(clerk.WithMaxResponseBytes(10))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Invitations.List(context.Background(), clerk.ListInvitationsRequest{})
+	fmt.Println(err)
+	// Output: clerk: ListInvitations: 200 unusable response (application/json, 10 bytes): the response is larger than WithMaxResponseBytes allows: 10 bytes (trace 00000000000000000000000000000001)
 }

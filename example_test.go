@@ -268,3 +268,29 @@ func ExampleInvitation_DecodePublicMetadata() {
 	// Output:
 	// admin 7
 }
+
+func ExampleInvitationsService_Delete() {
+	client, _ := exampleClient()
+	ctx := context.Background()
+	inv, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	deleted, err := client.Invitations.Delete(ctx, inv.ID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(deleted.ID == inv.ID, deleted.Deleted)
+	_, err = client.Invitations.Get(ctx, inv.ID)
+	fmt.Println(errors.Is(err, clerk.ErrNotFound))
+	// Output:
+	// true true
+	// true
+}
+
+func ExampleUnixMilli() {
+	created := clerk.UnixMilli(1791243590601)
+	fmt.Println(created, created.Time().Year())
+	// Output: 2026-10-05T23:39:50Z 2026
+}

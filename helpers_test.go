@@ -1,15 +1,22 @@
 package clerk_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -98,20 +105,6 @@ func failing(err error) httpmock.Responder { return httpmock.NewErrorResponder(e
 func envelope(code clerk.ErrorCode, message, long, meta string) string {
 	return fmt.Sprintf(`{"errors":[{"message":%q,"long_message":%q,"code":%q,"meta":%s}]}`, message, long, code, meta)
 }
-
-// truncated is a response whose transfer breaks off.
-func truncated(status int) httpmock.Responder {
-	return func(*http.Request) (*http.Response, error) {
-		return &http.Response{
-			StatusCode: status, ContentLength: 100, Header: http.Header{"Content-Type": {"application/json"}},
-			Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"errors":[`), brokenReader{})),
-		}, nil
-	}
-}
-
-type brokenReader struct{}
-
-func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // answering returns a transport that sends every operation the same responses in turn, and
 // the last one for ever.
@@ -310,4 +303,381 @@ func assertNoError(t *testing.T, err error) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// requestsFor yields a request for each number below n.
+func requestsFor(n int, request func(i int) clerk.CreateInvitationRequest) iter.Seq[clerk.CreateInvitationRequest] {
+	return func(yield func(clerk.CreateInvitationRequest) bool) {
+		for i := range n {
+			if !yield(request(i)) {
+				return
+			}
+		}
+	}
+}
+
+// guests yields n requests.
+func guests(n int) iter.Seq[clerk.CreateInvitationRequest] {
+	return requestsFor(n, func(i int) clerk.CreateInvitationRequest {
+		return clerk.CreateInvitationRequest{EmailAddress: guest(i)}
+	})
+}
+
+// createAll collects the results of a run by index, and checks that there is one for each.
+func createAll(t *testing.T, client *clerk.Client, requests iter.Seq[clerk.CreateInvitationRequest], opts ...clerk.CreateAllOption) ([]clerk.CreateResult, error) {
+	t.Helper()
+	byIndex := map[int]clerk.CreateResult{}
+	var failure error
+	for result, err := range client.Invitations.CreateAll(t.Context(), requests, opts...) {
+		require.NoError(t, failure, "an error is the last")
+		if failure = err; err != nil {
+			require.Zero(t, result)
+			continue
+		}
+		require.Equal(t, result.Outcome == clerk.OutcomeCreated, result.Invitation != nil)
+		require.Equal(t, result.Outcome == clerk.OutcomeRejected || result.Outcome == clerk.OutcomeUnknown, result.Err != nil)
+		_, twice := byIndex[result.Index]
+		require.False(t, twice)
+		byIndex[result.Index] = result
+	}
+	var results []clerk.CreateResult
+	for i := range len(byIndex) {
+		result, ok := byIndex[i]
+		require.True(t, ok)
+		results = append(results, result)
+	}
+	return results, failure
+}
+
+func outcomes(results []clerk.CreateResult) (all []clerk.Outcome) {
+	for _, result := range results {
+		all = append(all, result.Outcome)
+	}
+	return all
+}
+
+// limited returns a life with Clerk's limits.
+func limited(t *testing.T, sliding bool, opts ...clerktest.Option) life {
+	t.Helper()
+	limits := clerktest.ProductionRateLimits()
+	limits.Sliding = sliding
+	return lifeWith(t, append(opts, clerktest.WithRateLimits(limits))...)
+}
+
+// failingWrites returns a client whose writes fail from the from-th on, for as long as
+// isDown says.
+func (l life) failingWrites(t *testing.T, from int, failure httpmock.Responder, isDown func() bool) *clerk.Client {
+	t.Helper()
+	writes := 0
+	return newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodPost {
+			writes++
+		}
+		if writes >= from && isDown() && req.Method == http.MethodPost {
+			return failure(req)
+		}
+		return l.fake.RoundTrip(req)
+	}), clerk.WithSecretKeyFunc(l.key))
+}
+
+func always() bool { return true }
+
+// failingGuest returns a client whose requests for guest 13 all fail.
+func (l life) failingGuest(t *testing.T, failure httpmock.Responder) *clerk.Client {
+	t.Helper()
+	return newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(orEmpty(req.Body))
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Contains(body, []byte(`"guest13@`)) {
+			return failure(req)
+		}
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		return l.fake.RoundTrip(req)
+	}), clerk.WithSecretKeyFunc(l.key))
+}
+
+func orEmpty(body io.Reader) io.Reader {
+	if body == nil {
+		return strings.NewReader("")
+	}
+	return body
+}
+
+// errKilled is the panic of a killed process's transport.
+var errKilled = errors.New("killed")
+
+// mortal returns a client that is killed after about fifteen requests.
+func (l life) mortal(t *testing.T, random *rand.Rand) *clerk.Client {
+	t.Helper()
+	return newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		doom := random.IntN(30)
+		if doom == 0 {
+			panic(errKilled)
+		}
+		resp, err := l.fake.RoundTrip(req)
+		if doom == 1 {
+			panic(errKilled)
+		}
+		return resp, err
+	}), clerk.WithSecretKeyFunc(l.key))
+}
+
+// A listing is a transport that serves ids, and records the queries.
+type listing struct {
+	ids     func() []string // as they are now
+	queries []url.Values
+
+	sameForEver bool // the offset is ignored, and everything is new
+}
+
+func (l *listing) RoundTrip(req *http.Request) (*http.Response, error) {
+	q := req.URL.Query()
+	l.queries = append(l.queries, q)
+	offset, _ := strconv.Atoi(q.Get("offset"))
+	limit, err := strconv.Atoi(q.Get("limit"))
+	if err != nil {
+		return nil, err
+	}
+	ids := l.ids()
+	inv := clerk.Invitation{}
+	if l.sameForEver {
+		offset, inv.CreatedAt = 0, clerk.UnixMilli(time.Now().UnixMilli())
+	}
+	ids = ids[min(offset, len(ids)):]
+	invs := []clerk.Invitation{}
+	for _, id := range ids[:min(limit, len(ids))] {
+		inv.ID = id
+		invs = append(invs, inv)
+	}
+	resp, err := httpmock.NewJsonResponse(200, map[string]any{"data": invs, "total_count": len(l.ids())})
+	if err == nil {
+		resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	}
+	return resp, err
+}
+
+func ids(n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprint("inv_", i)
+	}
+	return list
+}
+
+// A link is a transport with a delay. It records how many requests are under way at once.
+type link struct {
+	next  http.RoundTripper
+	delay time.Duration
+
+	mu           sync.Mutex
+	open, most   int
+	sent, broken int
+	fail         func(n int) *http.Response // may be nil
+}
+
+func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
+	l.mu.Lock()
+	l.sent++
+	l.open++
+	l.most = max(l.most, l.open)
+	n := l.sent
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		l.open--
+		l.mu.Unlock()
+	}()
+	select {
+	case <-req.Context().Done():
+		l.mu.Lock()
+		l.broken++
+		l.mu.Unlock()
+		return nil, req.Context().Err()
+	case <-time.After(l.delay):
+	}
+	if l.fail != nil {
+		if resp := l.fail(n); resp != nil {
+			return resp, nil
+		}
+	}
+	return l.next.RoundTrip(req)
+}
+
+// filled returns a fake with n invitations, a second apart.
+func filled(t *testing.T, n int, opts ...clerktest.Option) life {
+	t.Helper()
+	l := lifeWith(t, opts...)
+	for i := range n {
+		_, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(i)})
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+	}
+	return l
+}
+
+// filledNow returns a fake with n invitations, without waiting.
+func filledNow(t *testing.T, n int) life {
+	t.Helper()
+	l := newLife(t)
+	for i := range n {
+		_, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(i)})
+		require.NoError(t, err)
+	}
+	return l
+}
+
+// through returns a client whose requests use a link, and the link.
+func (l life) through(t *testing.T, delay time.Duration) (*clerk.Client, *link) {
+	t.Helper()
+	over := &link{next: l.fake, delay: delay}
+	return newClient(t, over, clerk.WithSecretKeyFunc(l.key)), over
+}
+
+func collect(t *testing.T, all func(func(clerk.Invitation, error) bool)) []clerk.Invitation {
+	t.Helper()
+	var invs []clerk.Invitation
+	for inv, err := range all {
+		require.NoError(t, err)
+		invs = append(invs, inv)
+	}
+	return invs
+}
+
+func clientThrough(t *testing.T, fake *clerktest.Fake, transport http.RoundTripper) *clerk.Client {
+	t.Helper()
+	client, err := fake.Client(clerk.WithHTTPClient(&http.Client{Transport: transport}))
+	require.NoError(t, err)
+	return client
+}
+
+// poisons is what a request may always be answered with.
+var poisons = map[string]httpmock.Responder{
+	"conflict":             reply(409, `{"errors":[{"code":"conflict","message":"conflict"}]}`),
+	"resource locked":      reply(423, `{"errors":[{"code":"resource_locked","message":"locked"}]}`),
+	"409 of no code":       reply(409, ``),
+	"422, cut off":         cutOff(422, `{"errors":[{"code":"form_param_`),
+	"422 of HTML":          reply(422, `<html>`, "Content-Type", "text/html"),
+	"429 of its own":       reply(429, ``),
+	"429 with Retry-After": reply(429, ``, "Retry-After", "30"),
+	"500":                  reply(500, `{"errors":[{"code":"internal_clerk_error","message":"oops"}]}`),
+	"502":                  reply(502, `<html>`, "Content-Type", "text/html"),
+	"503":                  reply(503, ``, "Retry-After", "5"),
+	"a reset":              failing(errors.New("connection reset")),
+	"a hang":               hangs,
+	"302":                  reply(302, ``, "Location", "https://example.com/"),
+	"200 of HTML":          reply(200, `<html>`, "Content-Type", "text/html"),
+	"403 of the edge":      reply(403, `<html>error 1010</html>`, "Content-Type", "text/html"),
+	"404 of a proxy":       reply(404, `not found`, "Content-Type", "text/plain"),
+}
+
+// failingOn is a transport that answers the requests of one operation by itself.
+func failingOn(next http.RoundTripper, method, path string, answer httpmock.Responder) http.RoundTripper {
+	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if req.Method == method && (path == "" || req.URL.Path == path) {
+			return answer(req)
+		}
+		return next.RoundTrip(req)
+	})
+}
+
+// slowly is a transport whose responses take a time of their own.
+func slowly(next http.RoundTripper, latency func() time.Duration) http.RoundTripper {
+	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		select {
+		case <-req.Context().Done():
+			return nil, req.Context().Err()
+		case <-time.After(latency()):
+			return next.RoundTrip(req)
+		}
+	})
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// cutOff is a response whose body breaks off.
+func cutOff(status int, body string) httpmock.Responder {
+	return func(req *http.Request) (*http.Response, error) {
+		resp, err := reply(status, body)(req)
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(body), brokenReader{}))
+		return resp, err
+	}
+}
+
+// lagging is a transport whose lists show what was created only after a time, by the
+// invitations' own created_at.
+func lagging(next http.RoundTripper, lag time.Duration) http.RoundTripper {
+	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if lag == 0 || err != nil || req.Method != http.MethodGet || resp.StatusCode != http.StatusOK {
+			return resp, err
+		}
+		var list clerk.InvitationList
+		if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+			return nil, err
+		}
+		_ = resp.Body.Close()
+		all := len(list.Data)
+		list.Data = slices.DeleteFunc(list.Data, func(inv clerk.Invitation) bool { return time.Since(inv.CreatedAt.Time()) < lag })
+		body, err := json.Marshal(map[string]any{"data": list.Data, "total_count": list.TotalCount - all + len(list.Data)})
+		if err != nil {
+			return nil, err
+		}
+		resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		resp.Header.Set("Content-Length", fmt.Sprint(len(body)))
+		return resp, nil
+	})
+}
+
+// partial is a transport to a Clerk whose bulks are not all or nothing: for each that
+// apply names, it creates that many of the bulk, and then responds as refuse does.
+func partial(fake *clerktest.Fake, apply func(n int, addresses []string) (applied int, refuse httpmock.Responder)) http.RoundTripper {
+	bulks := 0
+	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Path != "/v1/invitations/bulk" {
+			return fake.RoundTrip(req)
+		}
+		bulks++
+		addresses := addressesIn(req)
+		n, refuse := apply(bulks, addresses)
+		if refuse == nil {
+			return fake.RoundTrip(req)
+		}
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		var rows []json.RawMessage
+		if err := json.Unmarshal(body, &rows); err != nil {
+			return nil, err
+		}
+		for _, row := range rows[:min(n, len(rows))] {
+			one := req.Clone(req.Context())
+			one.URL.Path, one.Body, one.ContentLength = "/v1/invitations", io.NopCloser(bytes.NewReader(row)), int64(len(row))
+			resp, err := fake.RoundTrip(one)
+			if err != nil {
+				return nil, err
+			}
+			_ = resp.Body.Close()
+		}
+		answer, err := refuse(req)
+		if err == nil && answer.Header.Get("Date") == "" {
+			answer.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+		}
+		return answer, err
+	})
+}
+
+// refusals is how a bulk that was carried out in part may be refused.
+var refusals = map[string]httpmock.Responder{
+	"422":            reply(422, `{"errors":[{"code":"form_param_format_invalid","message":"is invalid","meta":{"param_name":"email_address"}}]}`),
+	"user exists":    reply(422, `{"errors":[{"code":"form_identifier_exists","message":"taken"}]}`),
+	"422 of no code": reply(422, ``),
+	"422, cut off":   cutOff(422, `{"errors":[{"code":"form_`),
+	"409":            reply(409, `{"errors":[{"code":"conflict","message":"conflict"}]}`),
+	"500":            reply(500, ``),
+	"403":            reply(403, ``),
 }

@@ -1,7 +1,6 @@
 package clerk_test
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,78 +27,6 @@ func TestMetaFromErrorReturnsMetaOfEitherType(t *testing.T) {
 		meta, ok := clerk.MetaFromError(err)
 		require.False(t, ok)
 		require.Zero(t, meta)
-	}
-}
-
-func TestTransportLearnsOperationRouteAndAttempt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var seen []clerk.RequestInfo
-		mock := answering(reply(429, ``), reply(200, revokedJSON))
-		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
-			info, ok := clerk.RequestInfoFromContext(req.Context())
-			require.True(t, ok)
-			seen = append(seen, info)
-			return mock.RoundTrip(req)
-		}))
-		_, err := client.Invitations.Revoke(t.Context(), testID)
-		require.NoError(t, err)
-		const route = "POST /invitations/{invitation_id}/revoke"
-		require.Equal(t, []clerk.RequestInfo{
-			{Operation: clerk.OperationRevoke, Route: route, Attempt: 1}, {Operation: clerk.OperationRevoke, Route: route, Attempt: 2},
-		}, seen)
-	})
-	_, ok := clerk.RequestInfoFromContext(t.Context())
-	require.False(t, ok)
-}
-
-func TestNotSentSaysThatAWriteCanBeRetried(t *testing.T) {
-	for op, call := range calls {
-		err := call(t.Context(), newClient(t, answering(failing(errDial))), once)
-		require.ErrorIs(t, err, clerk.ErrNotSent)
-		require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
-		require.NotErrorIs(t, call(t.Context(), newClient(t, answering(failing(errReset))), once), clerk.ErrNotSent, op)
-		require.NotErrorIs(t, call(t.Context(), newClient(t, answering(reply(429, ``))), once), clerk.ErrNotSent, op)
-
-		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
-		<-ctx.Done()
-		cancel()
-		require.ErrorIs(t, call(ctx, newClient(t, answering(reply(200, success[op])))), clerk.ErrNotSent)
-	}
-}
-
-func TestOptionsAreTypedByWhereTheyAreValid(t *testing.T) {
-	isClients := func(option any) bool { _, ok := option.(clerk.Option); return ok }
-	isCalls := func(option any) bool { _, ok := option.(clerk.CallOption); return ok }
-	isAlls := func(option any) bool { _, ok := option.(clerk.AllOption); return ok }
-	isCreateAlls := func(option any) bool { _, ok := option.(clerk.CreateAllOption); return ok }
-	for name, test := range map[string]struct {
-		option any
-		valid  [4]bool // for a client, a call, All, CreateAll
-	}{
-		"WithRetry":        {clerk.WithRetry(clerk.RetryConfig{}), [4]bool{true, true, true, true}},
-		"WithHTTPClient":   {clerk.WithHTTPClient(nil), [4]bool{true, false, false, false}},
-		"WithResponse":     {clerk.WithResponse(nil), [4]bool{false, true, true, false}},
-		"WithPrefetch":     {clerk.WithPrefetch(1), [4]bool{false, false, true, false}},
-		"WithBudget":       {clerk.WithBudget(clerk.Budget{}), [4]bool{false, false, false, true}},
-		"WithProgress":     {clerk.WithProgress(nil), [4]bool{false, false, false, true}},
-		"WithSkipNone":     {clerk.WithSkipNone(), [4]bool{false, false, false, true}},
-		"WithSkipSince":    {clerk.WithSkipSince(time.Time{}), [4]bool{false, false, false, true}},
-		"WithSourceError":  {clerk.WithSourceError(nil), [4]bool{false, false, false, true}},
-		"WithPlaintext":    {clerk.WithInsecurePlaintextHTTP(), [4]bool{true, false, false, false}},
-		"WithAttemptLimit": {clerk.WithAttemptTimeout(1), [4]bool{true, true, true, true}},
-	} {
-		valid := [4]bool{isClients(test.option), isCalls(test.option), isAlls(test.option), isCreateAlls(test.option)}
-		require.Equal(t, test.valid, valid, name)
-	}
-}
-
-func TestPlaintextHTTPNeedsAnOption(t *testing.T) {
-	base := clerk.WithBaseURL("http://fakeclerk:8080/v1")
-	_, err := clerk.NewClient(testKey, base)
-	require.ErrorContains(t, err, "WithBaseURL is neither https nor http to a loopback address")
-	for _, opts := range [][]clerk.Option{{base, clerk.WithInsecurePlaintextHTTP()}, {clerk.WithInsecurePlaintextHTTP(), base}} {
-		_, err = clerk.NewClient(testKey, opts...)
-		require.NoError(t, err)
 	}
 }
 

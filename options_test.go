@@ -317,3 +317,59 @@ func (recordHandler) Enabled(context.Context, slog.Level) bool        { return t
 func (h recordHandler) Handle(_ context.Context, r slog.Record) error { h(r); return nil }
 func (h recordHandler) WithAttrs([]slog.Attr) slog.Handler            { return h }
 func (h recordHandler) WithGroup(string) slog.Handler                 { return h }
+
+// TestNonsenseKeyIsNoInvalidRequest has the key function return what cannot be a key.
+func TestNonsenseKeyIsNoInvalidRequest(t *testing.T) {
+	for _, key := range []string{"", "pk_test_dummy", "nonsense", "sk_test_\n", "sk_test_dummy extra"} {
+		for op, call := range calls {
+			synctest.Test(t, func(t *testing.T) {
+				client, err := clerk.NewClient("", clerk.WithHTTPClient(&http.Client{Transport: answering(reply(200, success[op]))}),
+					clerk.WithSecretKeyFunc(func(context.Context) (string, error) { return key, nil }))
+				require.NoError(t, err)
+				err = call(t.Context(), client)
+				require.ErrorIs(t, err, clerk.ErrNotSent)
+				require.NotErrorIs(t, err, clerk.ErrInvalidRequest)
+				require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				var input *clerk.InputError
+				require.NotErrorAs(t, err, &input)
+				require.NotContains(t, err.Error(), "nonsense")
+			})
+		}
+	}
+}
+
+func TestOptionsAreTypedByWhereTheyAreValid(t *testing.T) {
+	isClients := func(option any) bool { _, ok := option.(clerk.Option); return ok }
+	isCalls := func(option any) bool { _, ok := option.(clerk.CallOption); return ok }
+	isAlls := func(option any) bool { _, ok := option.(clerk.AllOption); return ok }
+	isCreateAlls := func(option any) bool { _, ok := option.(clerk.CreateAllOption); return ok }
+	for name, test := range map[string]struct {
+		option any
+		valid  [4]bool // for a client, a call, All, CreateAll
+	}{
+		"WithRetry":        {clerk.WithRetry(clerk.RetryConfig{}), [4]bool{true, true, true, true}},
+		"WithHTTPClient":   {clerk.WithHTTPClient(nil), [4]bool{true, false, false, false}},
+		"WithResponse":     {clerk.WithResponse(nil), [4]bool{false, true, true, false}},
+		"WithPrefetch":     {clerk.WithPrefetch(1), [4]bool{false, false, true, false}},
+		"WithBudget":       {clerk.WithBudget(clerk.Budget{}), [4]bool{false, false, false, true}},
+		"WithProgress":     {clerk.WithProgress(nil), [4]bool{false, false, false, true}},
+		"WithSkipNone":     {clerk.WithSkipNone(), [4]bool{false, false, false, true}},
+		"WithSkipSince":    {clerk.WithSkipSince(time.Time{}), [4]bool{false, false, false, true}},
+		"WithSourceError":  {clerk.WithSourceError(nil), [4]bool{false, false, false, true}},
+		"WithPlaintext":    {clerk.WithInsecurePlaintextHTTP(), [4]bool{true, false, false, false}},
+		"WithAttemptLimit": {clerk.WithAttemptTimeout(1), [4]bool{true, true, true, true}},
+	} {
+		valid := [4]bool{isClients(test.option), isCalls(test.option), isAlls(test.option), isCreateAlls(test.option)}
+		require.Equal(t, test.valid, valid, name)
+	}
+}
+
+func TestPlaintextHTTPNeedsAnOption(t *testing.T) {
+	base := clerk.WithBaseURL("http://fakeclerk:8080/v1")
+	_, err := clerk.NewClient(testKey, base)
+	require.ErrorContains(t, err, "WithBaseURL is neither https nor http to a loopback address")
+	for _, opts := range [][]clerk.Option{{base, clerk.WithInsecurePlaintextHTTP()}, {clerk.WithInsecurePlaintextHTTP(), base}} {
+		_, err = clerk.NewClient(testKey, opts...)
+		require.NoError(t, err)
+	}
+}

@@ -2,269 +2,169 @@ package clerk_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-func TestAllListsEveryPage(t *testing.T) {
-	have := ids(25)
-	server := &listing{ids: func() []string { return have }}
-	req := clerk.ListInvitationsRequest{Status: clerk.InvitationStatusPending, Paginated: new(false), Limit: 10, Offset: 2}
-	all := newClient(t, server).Invitations.All(t.Context(), req)
-	require.Empty(t, server.queries, "nothing is requested before the loop begins")
-
-	req.Limit = 1 // the sequence has a copy of its own
-	for range 2 {
-		server.queries = nil
-		var got []string
-		for inv, err := range all {
-			require.NoError(t, err)
-			got = append(got, inv.ID)
-		}
-		require.Equal(t, have[2:], got)
-		require.Equal(t, []url.Values{
-			{"status": {"pending"}, "order_by": {"+created_at"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"2"}},
-			{"status": {"pending"}, "order_by": {"+created_at"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"12"}},
-			{"status": {"pending"}, "order_by": {"+created_at"}, "paginated": {"true"}, "limit": {"10"}, "offset": {"22"}},
-		}, server.queries)
-	}
-}
-
-func TestAllRequestsPagesAsTheLoopReachesThem(t *testing.T) {
-	server := &listing{ids: func() []string { return ids(25) }}
-	for inv, err := range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}) {
-		require.NoError(t, err)
-		if inv.ID == "inv_9" { // the last of the first page
-			break
-		}
-	}
-	require.Len(t, server.queries, 1)
-}
-
-func TestAllRequestsTheLargestPages(t *testing.T) {
-	server := &listing{ids: func() []string { return nil }}
-	for range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}) {
-		t.Fatal("there is none")
-	}
-	require.Len(t, server.queries, 1)
-	require.Equal(t, "500", server.queries[0].Get("limit"))
-}
-
-func TestAllYieldsEachInvitationOnce(t *testing.T) {
-	// The list is newest first, and an invitation is created before each page.
-	var server *listing
-	server = &listing{ids: func() []string {
-		have := ids(25)
-		for i := range len(server.queries) {
-			have = append([]string{fmt.Sprint("inv_new_", i)}, have...)
-		}
-		return have
-	}}
-	got := map[string]int{}
-	for inv, err := range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}) {
-		require.NoError(t, err)
-		got[inv.ID]++
-	}
-	for _, id := range ids(25) {
-		require.Equal(t, 1, got[id], id)
-	}
-}
-
-func TestAllYieldsAnInvitationOnceIfAPageRepeatsIt(t *testing.T) {
-	server := &listing{ids: func() []string { return []string{"inv_0", "inv_1", "inv_0"} }}
-	got := collect(t, newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}))
-	require.Len(t, got, 2)
-	require.Equal(t, "inv_0", got[0].ID)
-	require.Equal(t, "inv_1", got[1].ID)
-}
-
-// TestAllContinuesAfterAPageOfRepeats has others create as many invitations as fit on a
-// page, newest first.
-func TestAllContinuesAfterAPageOfRepeats(t *testing.T) {
-	have := []string{"inv_4", "inv_3", "inv_2", "inv_1"}
-	server := &listing{ids: func() []string { return have }}
-	var got []string
-	for inv, err := range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 2, OrderBy: clerk.OrderByCreatedAtDesc}) {
-		require.NoError(t, err)
-		if got = append(got, inv.ID); len(got) == 2 {
-			have = append([]string{"inv_6", "inv_5"}, have...)
-		}
-	}
-	require.Equal(t, []string{"inv_4", "inv_3", "inv_2", "inv_1"}, got)
-	require.Len(t, server.queries, 3)
-}
-
-// TestAllGivesEachPageAllOfTheTime has a loop that takes longer than MaxElapsedTime. All
-// pages of FindPending have to be found within it.
-func TestAllGivesEachPageAllOfTheTime(t *testing.T) {
-	for _, pages := range []int{0, 1} {
+// TestPrefetchRequestsPagesConcurrently is as fast as the pages ahead allow, and returns
+// the same.
+func TestPrefetchRequestsPagesConcurrently(t *testing.T) {
+	for pages, want := range map[int]struct {
+		most int
+		took time.Duration
+	}{
+		0: {1, 25 * time.Second},
+		1: {1, 25 * time.Second},
+		4: {4, (1 + 6) * time.Second},
+		8: {8, (1 + 3) * time.Second},
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			server := &listing{ids: func() []string { return ids(30) }}
-			for _, err := range newClient(t, server).Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(pages)) {
-				require.NoError(t, err)
-				time.Sleep(time.Minute)
-			}
-			require.Len(t, server.queries, 3)
+			l := filled(t, 250)
+			client, over := l.through(t, time.Second)
+			start := time.Now()
+			got := collect(t, client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(pages)))
+			require.Equal(t, l.fake.Invitations(), got)
+			require.Equal(t, want.took, time.Since(start))
+			require.Equal(t, want.most, over.most)
+			require.Equal(t, 25, over.sent)
 		})
 	}
+}
+
+// TestPrefetchContinuesDuringTheLoop has a loop that is as slow as the link.
+func TestPrefetchContinuesDuringTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
-		client := newClient(t, answering(reply(200, `{"data":[`+pendingJSON+`],"total_count":2}`), reply(503, ``)))
-		var start time.Time
+		l := filled(t, 100)
+		client, _ := l.through(t, time.Second)
+		start := time.Now()
+		for _, err := range client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(1)) {
+			require.NoError(t, err)
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.Equal(t, 11*time.Second, time.Since(start))
+	})
+}
+
+// TestPrefetchKeepsTheRateLimits of development and production instances.
+func TestPrefetchKeepsTheRateLimits(t *testing.T) {
+	for key, want := range map[string]struct {
+		limit int
+		took  time.Duration
+	}{"sk_test_dummy": {100, 50 * time.Second}, "sk_dummy": {1000, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := filled(t, 500, clerktest.WithSecretKey(key), clerktest.WithRateLimits(clerktest.RateLimits{
+				Requests: clerktest.Limit{Requests: want.limit, Per: 10 * time.Second}, Sliding: true,
+			}))
+			time.Sleep(time.Minute)
+			start, before := time.Now(), len(l.fake.Requests())
+			got := collect(t, l.client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 1}, clerk.WithPrefetch(20)))
+			require.Len(t, got, 500)
+			require.Equal(t, want.took, time.Since(start))
+			require.Zero(t, l.status(429))
+			require.Len(t, l.fake.Requests(), before+500)
+		})
+	}
+}
+
+// TestPrefetchLeavesATenthOfTheLimit has the key of each page decide what the limit is. The
+// provider is asked for it once a page.
+func TestPrefetchLeavesATenthOfTheLimit(t *testing.T) {
+	for _, test := range []struct {
+		key   string
+		pages int // the first one does not count
+		took  time.Duration
+	}{
+		{"sk_test_dummy", 1 + 90, 0},
+		{"sk_test_dummy", 1 + 91, 10 * time.Second},
+		{"sk_dummy", 1 + 900, 0},
+		{"sk_dummy", 1 + 901, 10 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			have := ids(test.pages)
+			var asked atomic.Int32
+			client := newClient(t, &listing{ids: func() []string { return have }}, clerk.WithSecretKeyFunc(func(ctx context.Context) (string, error) {
+				asked.Add(1)
+				if _, ok := ctx.Deadline(); !ok {
+					t.Error("it has no deadline")
+				}
+				return test.key, nil
+			}))
+			start := time.Now()
+			require.Len(t, collect(t, client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 1}, clerk.WithPrefetch(1))), test.pages)
+			require.Equal(t, test.took, time.Since(start))
+			require.EqualValues(t, test.pages, asked.Load())
+		})
+	}
+}
+
+// TestPrefetchStopsWithTheLoop: requests made ahead end when the loop is left, and after
+// an error.
+func TestPrefetchStopsWithTheLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := filled(t, 100)
+		client, over := l.through(t, time.Second)
+		for inv, err := range client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(5)) {
+			require.NoError(t, err)
+			require.Equal(t, guest(0), inv.EmailAddress)
+			synctest.Wait()
+			break
+		}
+		synctest.Wait()
+		require.Equal(t, 5, over.broken)
+		require.Zero(t, over.open)
+
+		over.sent, over.broken = 0, 0
+		over.fail = func(n int) *http.Response {
+			if n != 3 {
+				return nil
+			}
+			resp, err := reply(403, ``)(&http.Request{})
+			assertNoError(t, err)
+			return resp
+		}
+		var got []string
 		var last error
-		for _, last = range client.Invitations.All(ctx, clerk.ListInvitationsRequest{}) {
-			if last == nil {
-				time.Sleep(time.Minute)
-				start = time.Now()
+		for inv, err := range client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(2)) {
+			if last = err; err == nil {
+				got = append(got, inv.EmailAddress)
 			}
 		}
-		require.Equal(t, 503, asSDKError(t, last).StatusCode)
-		require.LessOrEqual(t, time.Since(start), time.Minute)
-	})
-	synctest.Test(t, func(t *testing.T) {
-		over := &link{next: &listing{ids: func() []string { return ids(5000) }}, delay: 14 * time.Second}
-		start := time.Now()
-		_, err := newClient(t, over).Invitations.FindPending(t.Context(), address)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, time.Minute, time.Since(start))
-		require.Equal(t, 5, over.sent)
+		require.Contains(t, []int{10, 20}, len(got), "those before it") // of two requests at once, either may come first
+		require.Equal(t, 403, asSDKError(t, last).StatusCode)
+		synctest.Wait()
+		require.Zero(t, over.open)
 	})
 }
 
-func TestAllEndsWhenAPageIsTheSameAgain(t *testing.T) {
-	// This server ignores limit and offset.
-	mock := answering(reply(200, "["+pendingJSON+"]"))
-	n := 0
-	for _, err := range newClient(t, mock).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}) {
+func TestPrefetchReportsTheLastResponse(t *testing.T) {
+	l := filledNow(t, 50)
+	var meta clerk.ResponseMeta
+	var traces []string
+	for inv, err := range l.client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(3), clerk.WithResponse(&meta)) {
 		require.NoError(t, err)
-		n++
-	}
-	require.Equal(t, 1, n)
-	require.Equal(t, 2, mock.GetTotalCallCount())
-}
-
-func TestAllYieldsAnErrorOnce(t *testing.T) {
-	mock := answering(reply(200, `{"data":[`+pendingJSON+`],"total_count":2}`), reply(400, duplicateJSON))
-	var errs []error
-	for inv, err := range newClient(t, mock).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}) {
-		if err != nil {
-			require.Zero(t, inv)
-		}
-		errs = append(errs, err)
-	}
-	require.Len(t, errs, 2)
-	require.NoError(t, errs[0])
-	require.Equal(t, 400, asSDKError(t, errs[1]).StatusCode)
-	require.Equal(t, 2, mock.GetTotalCallCount())
-}
-
-func TestAllCopiesItsOptions(t *testing.T) {
-	rec := &recorder{next: &listing{ids: func() []string { return ids(1) }}}
-	opts := []clerk.AllOption{clerk.WithHeader("X-Team", "one")}
-	all := newClient(t, rec).Invitations.All(t.Context(), clerk.ListInvitationsRequest{}, opts...)
-	opts[0] = clerk.WithHeader("X-Team", "two")
-	for _, err := range all {
-		require.NoError(t, err)
-	}
-	require.Equal(t, "one", rec.last.Header.Get("X-Team"))
-}
-
-// TestAllIsStableWhileInvitationsAreCreated creates an invitation between any two
-// requests.
-func TestAllIsStableWhileInvitationsAreCreated(t *testing.T) {
-	for _, pages := range []int{0, 1, 5} {
-		for _, order := range []clerk.InvitationOrder{"", clerk.OrderByCreatedAt, clerk.OrderByCreatedAtDesc} {
-			synctest.Test(t, func(t *testing.T) {
-				l := filled(t, 100)
-				before := l.fake.Invitations()
-				client, over := l.through(t, time.Second)
-				over.fail = func(n int) *http.Response {
-					_, err := l.client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: fmt.Sprintf("new%d@example.com", n)})
-					assertNoError(t, err)
-					return nil
-				}
-				got := collect(t, client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10, OrderBy: order}, clerk.WithPrefetch(pages)))
-				times := map[string]int{}
-				for _, inv := range got {
-					times[inv.ID]++
-					require.Equal(t, 1, times[inv.ID], "once")
-				}
-				for _, inv := range before {
-					require.Equal(t, 1, times[inv.ID])
-				}
-				if order != clerk.OrderByCreatedAtDesc {
-					require.Equal(t, l.fake.Invitations()[:len(got)], got)
-				}
-			})
+		require.NotEmpty(t, inv.ID)
+		if !slices.Contains(traces, meta.TraceID) {
+			traces = append(traces, meta.TraceID)
 		}
 	}
+	require.Len(t, traces, 5)
 }
 
-// TestAllReadsUnexpectedPages has pages that are smaller or larger than requested, and
-// counts that are wrong or missing.
-func TestAllReadsUnexpectedPages(t *testing.T) {
-	const n = 97
-	for name, odd := range map[string]struct {
-		limit func(asked int) int
-		total func(have int) any
-		lost  bool // invitations that are beyond the total count
-	}{
-		"as it is":        {nil, nil, false},
-		"smaller pages":   {func(int) int { return 3 }, nil, false},
-		"larger pages":    {func(int) int { return 17 }, nil, false},
-		"everything":      {func(int) int { return n }, nil, false},
-		"no count":        {nil, func(int) any { return nil }, false},
-		"no count, small": {func(int) int { return 3 }, func(int) any { return nil }, false},
-		"negative":        {nil, func(int) any { return -5 }, false},
-		"too high":        {nil, func(have int) any { return have * 1000 }, false},
-		"too low":         {nil, func(have int) any { return have / 2 }, true},
-	} {
-		for _, pages := range []int{0, 1, 4} {
-			t.Run(fmt.Sprint(name, pages), func(t *testing.T) {
-				client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
-					q := req.URL.Query()
-					offset, _ := strconv.Atoi(q.Get("offset"))
-					limit, err := strconv.Atoi(q.Get("limit"))
-					if err != nil {
-						return nil, err
-					}
-					if odd.limit != nil {
-						limit = odd.limit(limit)
-					}
-					invs := []clerk.Invitation{}
-					for i := offset; i < min(offset+limit, n); i++ {
-						invs = append(invs, clerk.Invitation{ID: fmt.Sprint("inv_", i)})
-					}
-					body := map[string]any{"data": invs, "total_count": n}
-					if odd.total != nil {
-						body["total_count"] = odd.total(n)
-					}
-					if body["total_count"] == nil {
-						return httpmock.NewJsonResponse(200, invs)
-					}
-					return httpmock.NewJsonResponse(200, body)
-				}))
-				var got []string
-				for _, inv := range collect(t, client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(pages))) {
-					got = append(got, inv.ID)
-				}
-				if odd.lost {
-					require.Equal(t, ids(50), got)
-				} else {
-					require.Equal(t, ids(n), got)
-				}
-			})
-		}
+func TestPrefetchRejectsNegativePages(t *testing.T) {
+	mock := answering(reply(200, `[]`))
+	client := newClient(t, mock)
+	for _, err := range client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{}, clerk.WithPrefetch(-1)) {
+		require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+		require.ErrorContains(t, err, "WithPrefetch is negative")
 	}
+	require.Zero(t, mock.GetTotalCallCount())
 }

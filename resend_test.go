@@ -1,9 +1,16 @@
 package clerk_test
 
 import (
+	"context"
+	"errors"
+	"maps"
+	"math"
+	"net/http"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -77,5 +84,127 @@ func TestResendKnowsTheOldInvitation(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEqual(t, old.ID, inv.ID)
 		require.Equal(t, clerk.InvitationStatusPending, l.fake.Invitations()[1].Status)
+	})
+}
+
+// resendFailures is what may happen to half of a Resend.
+func resendFailures() map[string]httpmock.Responder {
+	all := map[string]httpmock.Responder{"401": reply(401, ``), "hang": hangs, "reset": failing(errors.New("connection reset"))}
+	maps.Copy(all, unusable)
+	return all
+}
+
+// TestResendStrandsNobody has each half of a Resend fail for good, in every way.
+func TestResendStrandsNobody(t *testing.T) {
+	for name, answer := range resendFailures() {
+		for _, half := range []string{"create", "revoke"} {
+			t.Run(name+"/"+half, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLife(t)
+					old := l.invite(t, address)
+					path := "/v1/invitations"
+					if half == "revoke" {
+						path += "/" + old.ID + "/revoke"
+					}
+					start := time.Now()
+					inv, err := clientThrough(t, l.fake, failingOn(l.fake, http.MethodPost, path, answer)).
+						Invitations.Resend(t.Context(), old.ID, clerk.CreateInvitationRequest{})
+					require.Error(t, err)
+					require.LessOrEqual(t, time.Since(start), time.Minute)
+					invs := l.fake.Invitations()
+					require.Equal(t, clerk.InvitationStatusPending, invs[0].Status, "the old link works")
+					if half == "create" {
+						require.Len(t, invs, 1)
+						require.NotErrorIs(t, err, clerk.ErrOldNotRevoked)
+						require.Nil(t, inv)
+						return
+					}
+					require.Len(t, invs, 2)
+					require.Equal(t, clerk.InvitationStatusPending, invs[1].Status)
+					require.ErrorIs(t, err, clerk.ErrOldNotRevoked)
+					require.NotNil(t, inv)
+					require.Equal(t, invs[1].ID, inv.ID)
+					require.ErrorContains(t, err, inv.ID)
+				})
+			})
+		}
+	}
+}
+
+// TestResendAmongFaults has Resend meet every fault, and checks that there is always a
+// link that works.
+func TestResendAmongFaults(t *testing.T) {
+	for seed := range soakSize(150, 150, 1000) {
+		synctest.Test(t, func(t *testing.T) {
+			fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{Share: 0.4, Seed: uint64(seed)}))
+			l := life{fake, clientOf(t, fake)}
+			old, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+			if err != nil {
+				return
+			}
+			time.Sleep(time.Hour)
+			start := time.Now()
+			inv, err := l.client.Invitations.Resend(t.Context(), old.ID, clerk.CreateInvitationRequest{})
+			require.LessOrEqual(t, time.Since(start), time.Minute)
+			pending := 0
+			for _, one := range fake.Invitations() {
+				if one.Status == clerk.InvitationStatusPending {
+					pending++
+				}
+			}
+			require.GreaterOrEqual(t, pending, 1, "stranded")
+			require.LessOrEqual(t, len(fake.Invitations()), 2, "duplicated")
+			switch {
+			case err == nil:
+				require.Equal(t, 1, pending)
+				require.Equal(t, fake.Invitations()[1].ID, inv.ID)
+			case errors.Is(err, clerk.ErrOldNotRevoked):
+				require.Equal(t, fake.Invitations()[1].ID, inv.ID)
+			case len(fake.Invitations()) == 2:
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+			}
+		})
+	}
+}
+
+// TestResendRefusesParametersFirst has parameters that cannot be encoded.
+func TestResendRefusesParametersFirst(t *testing.T) {
+	for name, req := range map[string]clerk.CreateInvitationRequest{
+		"a channel": {PublicMetadata: map[string]any{"a": make(chan int)}}, "an infinity": {PublicMetadata: map[string]any{"a": math.Inf(1)}}, "an address": {EmailAddress: "ada\xff@example.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLife(t)
+			_, err := l.client.Invitations.Resend(t.Context(), "inv_1", req)
+			require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+			require.NotEmpty(t, asError[*clerk.InputError](t, err).Field)
+			require.Empty(t, l.fake.Requests())
+		})
+	}
+}
+
+// TestResendIsOneCall has a Resend cancelled and its deadline end between the halves.
+func TestResendIsOneCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		old := l.invite(t, address)
+		ctx, cancel := context.WithCancel(t.Context())
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			resp, err := l.fake.RoundTrip(req)
+			if req.Method == http.MethodPost {
+				cancel()
+			}
+			return resp, err
+		}))
+		inv, err := client.Invitations.Resend(ctx, old.ID, clerk.CreateInvitationRequest{})
+		require.Len(t, l.fake.Invitations(), 2)
+		if err == nil {
+			return
+		}
+		require.ErrorIs(t, err, context.Canceled)
+		if inv == nil {
+			require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		} else {
+			require.ErrorIs(t, err, clerk.ErrOldNotRevoked)
+		}
 	})
 }

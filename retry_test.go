@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
 // TestFailuresAreRetriedRefusedOrUnknown has each operation fail once and then succeed.
@@ -30,23 +31,23 @@ func TestFailuresAreRetriedRefusedOrUnknown(t *testing.T) {
 	}{
 		"429":                         {reply(429, ``), retried, retried},
 		"429 with Retry-After":        {reply(429, ``, "Retry-After", "3"), retried, retried},
-		"429 cut off":                 {truncated(429), retried, retried},
+		"429 cut off":                 {cutOff(429, `{"errors":[`), retried, retried},
 		"500":                         {reply(500, ``), retried, unknown},
 		"501":                         {reply(501, ``), retried, unknown},
 		"502":                         {reply(502, `<html>`), retried, unknown},
 		"503":                         {reply(503, ``), retried, unknown},
 		"503 with Retry-After":        {reply(503, ``, "Retry-After", "3"), retried, unknown},
 		"504":                         {reply(504, ``), retried, unknown},
-		"500 cut off":                 {truncated(500), retried, unknown},
+		"500 cut off":                 {cutOff(500, `{"errors":[`), retried, unknown},
 		"400":                         {reply(400, ``), refused, refused},
 		"401":                         {reply(401, ``), refused, refused},
 		"404":                         {reply(404, ``), refused, refused},
 		"409":                         {reply(409, ``), refused, refused},
 		"409 with Retry-After":        {reply(409, ``, "Retry-After", "3"), retried, refused},
-		"422 cut off":                 {truncated(422), refused, refused},
+		"422 cut off":                 {cutOff(422, `{"errors":[`), refused, refused},
 		"408":                         {reply(408, ``), refused, unknown},
 		"a redirect":                  {reply(307, ``, "Location", "/elsewhere"), refused, unknown},
-		"200 cut off":                 {truncated(200), retried, unknown},
+		"200 cut off":                 {cutOff(200, `{"errors":[`), retried, unknown},
 		"200 with broken JSON":        {reply(200, `{"id":`), refused, unknown},
 		"a connection refused":        {failing(errDial), retried, retried},
 		"a connection refused, inner": {failing(fmt.Errorf("proxy: %w", errDial)), retried, retried},
@@ -282,4 +283,62 @@ func TestExhaustedRetriesReturnTheLastResponse(t *testing.T) {
 		require.Equal(t, body, string(sdk.Body))
 		require.Equal(t, clerk.CodeServiceUnavailable, asClerkErrors(t, err).Errors[0].Code)
 	})
+}
+
+// TestRetryAfterOfALookupHasABound is the same for the lookup after an ambiguous write.
+func TestRetryAfterOfALookupHasABound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		lists := 0
+		transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet {
+				if lists++; lists == 2 {
+					return reply(503, ``, "Retry-After", "2718281828")(req)
+				}
+			}
+			return l.fake.RoundTrip(req)
+		})
+		l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultErrorAfter)
+		start := time.Now()
+		results, err := createAll(t, clientThrough(t, l.fake, transport), guests(30))
+		require.NoError(t, err)
+		require.Len(t, results, 30)
+		require.LessOrEqual(t, time.Since(start), 3*time.Hour)
+		require.Len(t, l.fake.Invitations(), 30)
+	})
+}
+
+// TestRetryAfterHasABound has a server ask to wait until 2056.
+func TestRetryAfterHasABound(t *testing.T) {
+	for _, status := range []int{429, 503} {
+		for _, value := range []string{"2718281828", "99999999999999999999", "Wed, 01 Mar 2056 00:00:00 GMT"} {
+			for _, first := range []string{"bulk", "single"} {
+				t.Run(fmt.Sprint(status, "/", value, "/", first), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := newLife(t)
+						n := 0
+						transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+							kind := "list"
+							if req.Method == http.MethodPost {
+								kind = map[bool]string{true: "bulk", false: "single"}[req.URL.Path == "/v1/invitations/bulk"]
+							}
+							if kind == first {
+								if n++; n <= 2 {
+									return reply(status, ``, "Retry-After", value)(req)
+								}
+							}
+							return l.fake.RoundTrip(req)
+						})
+						count := map[string]int{"bulk": 60, "single": 1}[first]
+						start := time.Now()
+						results, err := createAll(t, clientThrough(t, l.fake, transport), guests(count))
+						require.NoError(t, err)
+						require.Len(t, results, count)
+						require.LessOrEqual(t, time.Since(start), 5*time.Hour)
+						require.Len(t, l.fake.Invitations(), count)
+					})
+				})
+			}
+		}
+	}
 }

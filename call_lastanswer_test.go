@@ -14,18 +14,6 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// slowly is a transport whose responses take a time of their own.
-func slowly(next http.RoundTripper, latency func() time.Duration) http.RoundTripper {
-	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
-		select {
-		case <-req.Context().Done():
-			return nil, req.Context().Err()
-		case <-time.After(latency()):
-			return next.RoundTrip(req)
-		}
-	})
-}
-
 // TestLastAnswerIsKept has a server refuse every request with 429, without Retry-After.
 func TestLastAnswerIsKept(t *testing.T) {
 	t.Parallel()

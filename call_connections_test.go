@@ -271,7 +271,7 @@ func TestResponseBodiesAreClosed(t *testing.T) {
 		"retries":          {reply(429, `x`), reply(429, strings.Repeat("x", 1<<20)), reply(200, pendingJSON)},
 		"exhaustion":       {reply(429, `x`)},
 		"no time for more": {reply(429, `x`, "Retry-After", "3600")},
-		"a broken body":    {truncated(200)},
+		"a broken body":    {cutOff(200, `{"errors":[`)},
 		"one too large":    {reply(200, strings.Repeat("x", 1<<20))},
 	} {
 		for op, call := range calls {

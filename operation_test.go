@@ -18,7 +18,7 @@ import (
 
 // cameBack is what the first request of an operation may get.
 var cameBack = map[string]httpmock.Responder{
-	"200 cut off":              truncated(200),
+	"200 cut off":              cutOff(200, `{"errors":[`),
 	"200 HTML":                 httpmock.NewStringResponder(200, `<html>`).HeaderSet(http.Header{"Content-Type": {"text/html"}}),
 	"200 null":                 reply(200, `null`),
 	"307":                      reply(307, ``, "Location", "/elsewhere"),
@@ -32,7 +32,7 @@ var cameBack = map[string]httpmock.Responder{
 	"409 resource_locked":      reply(409, envelope("resource_locked", "m", "", "null")),
 	"409 with Retry-After":     reply(409, ``, "Retry-After", "3"),
 	"422 identifier_exists":    reply(422, envelope("form_identifier_exists", "m", "", "null")),
-	"422 cut off":              truncated(422),
+	"422 cut off":              cutOff(422, `{"errors":[`),
 	"429":                      reply(429, ``),
 	"429 with a long wait":     reply(429, envelope("too_many_requests", "m", "", "null"), "Retry-After", "3600"),
 	"500 internal_clerk_error": reply(500, envelope("internal_clerk_error", "m", "", "null")),

@@ -1,6 +1,9 @@
 package clerk_test
 
 import (
+	"bytes"
+	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -72,4 +75,67 @@ func TestDeleteOfUnknownIDIsNotFound(t *testing.T) {
 		_, err = l.client.Invitations.Get(t.Context(), inv.ID)
 		require.ErrorIs(t, err, clerk.ErrNotFound)
 	})
+}
+
+// TestCreatedAddressIsChecked has the response to a create be about somebody else.
+func TestCreatedAddressIsChecked(t *testing.T) {
+	for other, isOwn := range map[string]bool{"eve@example.com": false, "ADA@Example.com": true} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			swapped := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				resp, err := l.fake.RoundTrip(req)
+				if err == nil && req.Method == http.MethodPost {
+					body, err := io.ReadAll(resp.Body)
+					require.NoError(t, err)
+					body = bytes.ReplaceAll(body, []byte(address), []byte(other))
+					resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+				}
+				return resp, err
+			})
+			inv, err := clientThrough(t, l.fake, swapped).Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+			switch {
+			case isOwn:
+				require.NoError(t, err)
+				require.Equal(t, other, inv.EmailAddress)
+			case err == nil:
+				require.Equal(t, address, inv.EmailAddress)
+			default:
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+			}
+			require.Len(t, l.fake.Invitations(), 1)
+		})
+	}
+}
+
+// TestDeleteOutlastsFaults has each fault happen to a Delete.
+func TestDeleteOutlastsFaults(t *testing.T) {
+	for _, fault := range append(clerktest.AllFaults(), "") {
+		for _, status := range []string{"pending", "revoked", "accepted", "expired"} {
+			t.Run(fmt.Sprint(fault, "/", status), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLife(t)
+					inv := l.invite(t, address)
+					var err error
+					switch status {
+					case "revoked":
+						_, err = l.client.Invitations.Revoke(t.Context(), inv.ID)
+					case "accepted":
+						err = l.fake.Accept(inv.ID)
+					case "expired":
+						err = l.fake.Expire(inv.ID)
+					}
+					require.NoError(t, err)
+					time.Sleep(time.Minute)
+					l.fake.Fail(clerk.OperationDelete, fault)
+					deleted, err := l.client.Invitations.Delete(t.Context(), inv.ID)
+					require.NoError(t, err)
+					require.Equal(t, inv.ID, deleted.ID)
+					require.True(t, deleted.Deleted)
+					require.Empty(t, l.fake.Invitations())
+					_, err = l.client.Invitations.Delete(t.Context(), inv.ID)
+					require.ErrorIs(t, err, clerk.ErrNotFound)
+				})
+			})
+		}
+	}
 }

@@ -1,9 +1,13 @@
 package clerk_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -65,5 +69,33 @@ func TestErrorTextsRedactEscapedAddressesAndTokens(t *testing.T) {
 	for _, harmless := range []string{`"quoted words" here`, "(sk_...)", "eyJ", "a.b.c", "R&D"} {
 		err := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: "x", Message: "before " + harmless + " after"}}}
 		require.EqualError(t, err, "clerk: x: before "+harmless+" after", harmless)
+	}
+}
+
+// TestRedactionOfDisguises has error texts hold secrets in other forms than usual.
+func TestRedactionOfDisguises(t *testing.T) {
+	jwt := "eyJhbGciOiJSUzI1NiJ9.eyJpbnYiOiJpbnZfMSJ9.c2lnbmF0dXJlX29mX2l0"
+	for _, text := range []string{
+		jwt, "ticket " + jwt + ".", "(" + jwt + ")", "token:" + jwt, "'" + jwt + "'", "Bearer " + jwt,
+		"ada＠example.com", "for ada﹫example.com", "ada&#64;example.com", "ada&#x40;example.com", "ada&commat;example.com", "ada&#064;example.com",
+		"ada%40example.com", "ada%2540example.com", `ada\u0040example.com`, `ada\x40example.com`, "ada=40example.com",
+		`"ada lovelace"@example.com`, `"ada \"the\" lovelace"@example.com`, `"ada lovelace"＠example.com`, "<ada@example.com>", "mailto:ada@example.com",
+		"SK_TEST_DUMMY", "Sk_Test_dummy", "key=SK_LIVE_abc", "sk_test_dummy", "ada\u200b@example.com", "ada\u00ad@example.com",
+	} {
+		t.Run(text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				body := fmt.Sprintf(`{"errors":[{"code":"form_param_invalid","message":%q,"long_message":%q}]}`, "no "+text+" here", text)
+				var logged bytes.Buffer
+				logger := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+				_, err := newClient(t, answering(reply(422, body)), clerk.WithLogger(logger)).Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+				require.Error(t, err)
+				for _, shown := range []string{err.Error(), logged.String()} {
+					lower := strings.ToLower(shown)
+					for _, secret := range []string{"ada", "lovelace", "example.com", "eyj", "c2lnbmf0", "dummy", "sk_live_abc"} {
+						require.NotContains(t, lower, secret)
+					}
+				}
+			})
+		})
 	}
 }

@@ -176,60 +176,90 @@ func TestRestartAfterLostResponse(t *testing.T) {
 	}
 }
 
-// TestRetryAfterHasABound has a server ask to wait until 2056.
-func TestRetryAfterHasABound(t *testing.T) {
-	for _, status := range []int{429, 503} {
-		for _, value := range []string{"2718281828", "99999999999999999999", "Wed, 01 Mar 2056 00:00:00 GMT"} {
-			for _, first := range []string{"bulk", "single"} {
-				t.Run(fmt.Sprint(status, "/", value, "/", first), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) {
-						l := newLife(t)
-						n := 0
-						transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-							kind := "list"
-							if req.Method == http.MethodPost {
-								kind = map[bool]string{true: "bulk", false: "single"}[req.URL.Path == "/v1/invitations/bulk"]
-							}
-							if kind == first {
-								if n++; n <= 2 {
-									return reply(status, ``, "Retry-After", value)(req)
-								}
-							}
-							return l.fake.RoundTrip(req)
-						})
-						count := map[string]int{"bulk": 60, "single": 1}[first]
-						start := time.Now()
-						results, err := createAll(t, clientThrough(t, l.fake, transport), guests(count))
-						require.NoError(t, err)
-						require.Len(t, results, count)
-						require.LessOrEqual(t, time.Since(start), 5*time.Hour)
-						require.Len(t, l.fake.Invitations(), count)
-					})
+// TestRestartsAmongFaults stops runs with IgnoreExisting at random times, among faults
+// and while lists lag, and calls again at once, until all are invited.
+func TestRestartsAmongFaults(t *testing.T) {
+	t.Parallel()
+	for seed := range soakSize(12, 12, 300) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{Share: 0.2, Seed: uint64(seed)}))
+				random := rand.New(rand.NewPCG(uint64(seed), 1))
+				client := clientThrough(t, fake, lagging(slowly(fake, func() time.Duration { return time.Duration(random.IntN(200)) * time.Millisecond }), 2*time.Second))
+				requests := requestsFor(150, func(i int) clerk.CreateInvitationRequest {
+					return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: true}
 				})
-			}
-		}
+				for run := range 30 {
+					ctx, cancel := context.WithCancel(t.Context())
+					timer := time.AfterFunc(time.Duration(random.IntN(20000))*time.Millisecond, cancel)
+					var failure error
+					for _, err := range client.Invitations.CreateAll(ctx, requests) {
+						failure = err
+					}
+					timer.Stop()
+					cancel()
+					for address, invs := range invitationsByAddress(fake) {
+						require.Len(t, invs, 1, "duplicated %s in run %d", address, run)
+					}
+					if failure == nil {
+						break
+					}
+				}
+			})
+		})
 	}
 }
 
-// TestRetryAfterOfALookupHasABound is the same for the lookup after an ambiguous write.
-func TestRetryAfterOfALookupHasABound(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLife(t)
-		lists := 0
-		transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-			if req.Method == http.MethodGet {
-				if lists++; lists == 2 {
-					return reply(503, ``, "Retry-After", "2718281828")(req)
+// TestCreateAllResumesAfterAKill kills a run at random points, before or after Clerk has
+// carried out the request, and starts it again with the same requests until it ends.
+func TestCreateAllResumesAfterAKill(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(10) {
+		for _, ignoreExisting := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				random := rand.New(rand.NewPCG(seed, 0))
+				l := limited(t, false)
+				const n = 500
+				requests := requestsFor(n, func(i int) clerk.CreateInvitationRequest {
+					return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
+				})
+				opts := []clerk.CreateAllOption{}
+				if ignoreExisting {
+					old := l.invite(t, guest(3)) // of an older campaign, and not to be skipped
+					require.NotEmpty(t, old)
+					opts = append(opts, clerk.WithSkipSince(time.Now()))
 				}
-			}
-			return l.fake.RoundTrip(req)
-		})
-		l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultErrorAfter)
-		start := time.Now()
-		results, err := createAll(t, clientThrough(t, l.fake, transport), guests(30))
-		require.NoError(t, err)
-		require.Len(t, results, 30)
-		require.LessOrEqual(t, time.Since(start), 3*time.Hour)
-		require.Len(t, l.fake.Invitations(), 30)
-	})
+				runs, reported := 0, map[int]bool{}
+				for done := false; !done; runs++ {
+					func() {
+						defer func() {
+							if p := recover(); p != nil {
+								require.Equal(t, errKilled, p)
+							}
+						}()
+						client := l.mortal(t, random)
+						for result, err := range client.Invitations.CreateAll(t.Context(), requests, opts...) {
+							require.NoError(t, err)
+							if result.Outcome == clerk.OutcomeCreated {
+								require.False(t, reported[result.Index])
+								reported[result.Index] = true
+							} else {
+								require.Equal(t, clerk.OutcomeAlreadyInvited, result.Outcome)
+							}
+						}
+						done = true
+					}()
+					time.Sleep(time.Duration(random.Int64N(int64(time.Hour))))
+				}
+				for address, invs := range invitationsByAddress(l.fake) {
+					if ignoreExisting && address == guest(3) {
+						invs = invs[1:]
+					}
+					require.Len(t, invs, 1, address)
+				}
+				require.Greater(t, runs, 1)
+				t.Log(runs, len(reported))
+			})
+		}
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
 func TestAttemptTimeoutEndsAnAttempt(t *testing.T) {
@@ -212,4 +213,21 @@ func TestFailureAfterCancellationKeepsTheResponse(t *testing.T) {
 	err := calls[clerk.OperationCreate](ctx, newClient(t, transport))
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, err, clerk.ErrRateLimited)
+}
+
+// TestShortMaxElapsedTimeFindsOutcomes has a write be carried out and its response hang,
+// with little time for the whole call.
+func TestShortMaxElapsedTimeFindsOutcomes(t *testing.T) {
+	for _, limit := range []time.Duration{time.Second, 3 * time.Second, 9 * time.Second} {
+		t.Run(limit.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				l.fake.Fail(clerk.OperationCreate, clerktest.FaultSlowAfter)
+				inv, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true},
+					clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: limit}}))
+				require.NoError(t, err)
+				require.Equal(t, []clerk.Invitation{*inv}, l.fake.Invitations())
+			})
+		})
+	}
 }

@@ -2,6 +2,7 @@ package clerk_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -211,5 +212,41 @@ func TestCreateAllBacksOffWhenLookupsFail(t *testing.T) {
 				require.Less(t, time.Since(start), 2*time.Minute)
 			})
 		})
+	}
+}
+
+// TestLongOutageEndsNobody has Clerk refuse or fail every write for long, in the middle of
+// a run.
+func TestLongOutageEndsNobody(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]httpmock.Responder{
+		"429": reply(429, ``), "429 with Retry-After": reply(429, ``, "Retry-After", "3600"), "503": reply(503, ``), "reset": failing(http.ErrHandlerTimeout),
+		"conflict": poisons["conflict"],
+	} {
+		for _, outage := range []time.Duration{10 * time.Minute, 3 * time.Hour, 20 * time.Hour}[:soakSize(2, 2, 3)] {
+			for _, n := range []int{25, 11, 300}[:soakSize(1, 1, 3)] {
+				t.Run(fmt.Sprint(name, "/", outage, "/", n), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := limited(t, false)
+						start, writes := time.Now(), 0
+						client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+							if req.Method == http.MethodPost {
+								if writes++; writes > 1 && time.Since(start) < outage {
+									return answer(req)
+								}
+							}
+							return l.fake.RoundTrip(req)
+						}))
+						results, err := createAll(t, client, guests(n))
+						require.NoError(t, err)
+						for _, result := range results {
+							require.Equal(t, clerk.OutcomeCreated, result.Outcome, "%v", result)
+						}
+						require.Len(t, l.fake.Invitations(), n)
+						require.LessOrEqual(t, time.Since(start), outage+4*time.Hour)
+					})
+				})
+			}
+		}
 	}
 }

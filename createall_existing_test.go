@@ -1,0 +1,230 @@
+package clerk_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// TestCreateAllTellsWhatExists has addresses with a pending, an accepted, a revoked and
+// an expired invitation, repeats, and one that others invite meanwhile.
+func TestCreateAllTellsWhatExists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		pending, accepted := l.invite(t, "pending@example.com"), l.invite(t, "accepted@example.com")
+		require.NoError(t, l.fake.Accept(accepted.ID))
+		revoked, expired := l.invite(t, "revoked@example.com"), l.invite(t, "expired@example.com")
+		_, err := l.client.Invitations.Revoke(t.Context(), revoked.ID)
+		require.NoError(t, err)
+		require.NoError(t, l.fake.Expire(expired.ID))
+		addresses := []string{
+			"pending@example.com", "accepted@example.com", "revoked@example.com", "expired@example.com",
+			"new@example.com", "NEW@example.com", "PENDING@example.com", "meanwhile@example.com", "meanwhile@example.com",
+		}
+		var meanwhile *clerk.Invitation
+		requests := func(yield func(clerk.CreateInvitationRequest) bool) {
+			for _, address := range addresses {
+				if address == "meanwhile@example.com" && meanwhile == nil {
+					meanwhile = l.invite(t, address)
+				}
+				if !yield(clerk.CreateInvitationRequest{EmailAddress: address}) {
+					return
+				}
+			}
+		}
+		results, err := createAll(t, l.client, requests)
+		require.NoError(t, err)
+		require.Equal(t, []clerk.Outcome{
+			clerk.OutcomeAlreadyInvited, clerk.OutcomeAlreadyInvited, clerk.OutcomeCreated, clerk.OutcomeCreated,
+			clerk.OutcomeCreated, clerk.OutcomeRepeated, clerk.OutcomeAlreadyInvited, clerk.OutcomeAlreadyInvited, clerk.OutcomeAlreadyInvited,
+		}, outcomes(results))
+		existing := func(id string, status clerk.InvitationStatus) *clerk.ExistingInvitation {
+			return &clerk.ExistingInvitation{ID: id, Status: status}
+		}
+		for i, expected := range []*clerk.ExistingInvitation{
+			existing(pending.ID, clerk.InvitationStatusPending), existing(accepted.ID, clerk.InvitationStatusAccepted), nil, nil,
+			nil, existing(results[4].Invitation.ID, clerk.InvitationStatusPending), existing(pending.ID, clerk.InvitationStatusPending),
+			existing(meanwhile.ID, clerk.InvitationStatusPending), existing(meanwhile.ID, clerk.InvitationStatusPending),
+		} {
+			require.Equal(t, expected, results[i].Existing, "%d", i)
+		}
+	})
+}
+
+// TestDuplicateOfAcceptedOrOlder has Clerk refuse a duplicate of an invitation that is
+// not pending.
+func TestDuplicateOfAcceptedOrOlder(t *testing.T) {
+	for _, status := range []clerk.InvitationStatus{clerk.InvitationStatusAccepted, clerk.InvitationStatusExpired} {
+		t.Run(string(status), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				var old *clerk.Invitation
+				client := clientThrough(t, l.fake, poisoned(l.fake, reply(400, duplicateJSON), address))
+				requests := func(yield func(clerk.CreateInvitationRequest) bool) {
+					if !yield(clerk.CreateInvitationRequest{EmailAddress: "first@example.com"}) {
+						return
+					}
+					time.Sleep(time.Minute) // the existing invitations are listed by now
+					old = l.invite(t, address)
+					if status == clerk.InvitationStatusAccepted {
+						require.NoError(t, l.fake.Accept(old.ID))
+					} else {
+						require.NoError(t, l.fake.Expire(old.ID))
+					}
+					yield(clerk.CreateInvitationRequest{EmailAddress: address})
+				}
+				results, err := createAll(t, client, requests)
+				require.NoError(t, err)
+				require.Equal(t, clerk.OutcomeAlreadyInvited, results[1].Outcome)
+				require.Equal(t, &clerk.ExistingInvitation{ID: old.ID, Status: status}, results[1].Existing)
+			})
+		})
+	}
+}
+
+// TestCreateAllReportsItsPartsOfBulks has CreateAll meet bulks that were carried out in
+// part and then refused, once or always, also while lists lag.
+func TestCreateAllReportsItsPartsOfBulks(t *testing.T) {
+	t.Parallel()
+	for name, refuse := range refusals {
+		if name == "403" {
+			continue // ends the run
+		}
+		for _, every := range []int{2, 3} {
+			for _, lag := range []time.Duration{0, 3 * time.Second} {
+				for _, ignoreExisting := range []bool{false, true} {
+					t.Run(fmt.Sprint(name, "/", every, "/", lag, "/", ignoreExisting), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) {
+							l := limited(t, false)
+							transport := lagging(partial(l.fake, func(n int, addresses []string) (int, httpmock.Responder) {
+								if n%every != 0 {
+									return 0, nil
+								}
+								return len(addresses) / 2, refuse
+							}), lag)
+							client := clientThrough(t, l.fake, transport)
+							results, err := createAll(t, client, requestsFor(soakSize(60, 60, 200), func(i int) clerk.CreateInvitationRequest {
+								return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting}
+							}))
+							require.NoError(t, err)
+							requireResultsMatch(t, l.fake, results)
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// requireResultsMatch checks results against what exists: nothing lost, duplicated, or
+// called somebody else's.
+func requireResultsMatch(t *testing.T, fake *clerktest.Fake, results []clerk.CreateResult) {
+	t.Helper()
+	stand := invitationsByAddress(fake)
+	for _, result := range results {
+		invs := stand[result.Request.EmailAddress]
+		require.LessOrEqual(t, len(invs), 1, "duplicated: %v", result)
+		switch result.Outcome {
+		case clerk.OutcomeCreated:
+			require.Len(t, invs, 1)
+			require.Equal(t, invs[0].ID, result.Invitation.ID)
+		case clerk.OutcomeRejected, clerk.OutcomeUserExists:
+			require.Empty(t, invs, "%v", result)
+		default:
+			require.Equal(t, clerk.OutcomeUnknown, result.Outcome, "%v", result)
+		}
+	}
+}
+
+func TestCreateAllSkipsExistingInvitations(t *testing.T) {
+	for name, test := range map[string]struct {
+		opts     func(since time.Time) []clerk.CreateAllOption
+		skipped  int
+		listings int
+	}{
+		"all existing": {func(time.Time) []clerk.CreateAllOption { return nil }, 3, 2},
+		"since": {func(since time.Time) []clerk.CreateAllOption {
+			return []clerk.CreateAllOption{clerk.WithSkipSince(since)}
+		}, 2, 2},
+		"none": {func(time.Time) []clerk.CreateAllOption { return []clerk.CreateAllOption{clerk.WithSkipNone()} }, 0, 0},
+		"the last option applies": {func(since time.Time) []clerk.CreateAllOption {
+			return []clerk.CreateAllOption{clerk.WithSkipNone(), clerk.WithSkipSince(since)}
+		}, 2, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				l.invite(t, guest(0))
+				since := time.Now()
+				l.invite(t, guest(1))
+				l.invite(t, guest(2))
+				before := len(l.fake.Requests())
+				requests := requestsFor(5, func(i int) clerk.CreateInvitationRequest {
+					return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: true}
+				})
+				results, err := createAll(t, l.client, requests, test.opts(since)...)
+				require.NoError(t, err)
+				skipped := slices.DeleteFunc(outcomes(results), func(o clerk.Outcome) bool { return o == clerk.OutcomeCreated })
+				require.Len(t, skipped, test.skipped)
+				require.Len(t, l.fake.Invitations(), 3+5-test.skipped)
+				require.Equal(t, test.listings, l.got(clerk.OperationList))
+				require.Len(t, l.fake.Requests(), before+test.listings+1)
+			})
+		})
+	}
+}
+
+// TestCreateAllPrefetchesExistingInvitations lists many invitations over a slow link.
+func TestCreateAllPrefetchesExistingInvitations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		_, err := createAll(t, l.client, guests(10_000), clerk.WithBudget(clerk.Budget{BulkCreates: 1000}))
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		began := time.Now()
+		client, over := l.through(t, time.Second)
+		results, err := createAll(t, client, guests(3))
+		require.NoError(t, err)
+		require.Equal(t, slices.Repeat([]clerk.Outcome{clerk.OutcomeAlreadyInvited}, 3), outcomes(results))
+		require.Equal(t, 20, over.sent)
+		require.Equal(t, 4*time.Second, time.Since(began), "one page, and 19 by eights")
+
+		// One page has those created since then.
+		over.sent = 0
+		results, err = createAll(t, client, guests(3), clerk.WithSkipSince(began))
+		require.NoError(t, err)
+		require.Len(t, results, 3)
+		require.Equal(t, 1+1+1+3, over.sent, "a list, a bulk, a lookup after it was refused, and the invitation of each address")
+	})
+}
+
+// TestCreateAllBuffersFewRepeats reads many requests with an address whose first request
+// has no result yet.
+func TestCreateAllBuffersFewRepeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		taken := 0
+		requests := func(yield func(clerk.CreateInvitationRequest) bool) {
+			for taken < 10_000 && yield(clerk.CreateInvitationRequest{EmailAddress: address}) {
+				taken++
+			}
+		}
+		n := 0
+		for result, err := range l.client.Invitations.CreateAll(t.Context(), requests) {
+			require.NoError(t, err)
+			require.Equal(t, result.Index == 0, result.Outcome == clerk.OutcomeCreated)
+			require.LessOrEqual(t, taken-n, 150)
+			n++
+		}
+		require.Equal(t, 10_000, n)
+		require.Equal(t, 1, l.got(clerk.OperationCreate)+l.got(clerk.OperationBulkCreate))
+	})
+}

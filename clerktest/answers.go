@@ -18,63 +18,6 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// breakage is how a connection breaks.
-type breakage int
-
-const (
-	intact    breakage = iota
-	refused            // it is refused
-	dropped            // it breaks before the response
-	truncated          // it breaks in the middle of the response
-)
-
-// An answer is a response, or how the connection breaks instead.
-type answer struct {
-	status      int
-	contentType string
-	location    string
-	body        []byte
-	code        clerk.ErrorCode
-	retryAfter  time.Duration
-	apiVersion  string
-	traceID     string
-	ray         string
-	delay       time.Duration // before it is sent
-	breakage    breakage
-}
-
-// answer makes the answer for an operation's result or refusal.
-func (f *Fake) answer(result any, refusal *apiError) answer {
-	switch {
-	case refusal == nil:
-		return answer{status: http.StatusOK, contentType: "application/json", body: marshal(result)}
-	case refusal.status == http.StatusTooManyRequests && f.limitBody != nil:
-		return answer{
-			status: refusal.status, contentType: f.limitType, body: []byte(*f.limitBody), retryAfter: refusal.retryAfter,
-		}
-	}
-	return refusal.answer()
-}
-
-func (e *apiError) answer() answer {
-	if len(e.errors) == 0 {
-		text := cmp.Or(e.text, http.StatusText(e.status))
-		return answer{status: e.status, contentType: "text/plain", body: []byte(text)}
-	}
-	return answer{
-		status: e.status, contentType: "application/json", body: marshal(map[string]any{"errors": e.errors}),
-		code: e.code(), retryAfter: e.retryAfter,
-	}
-}
-
-func marshal(v any) []byte {
-	body, err := json.Marshal(v)
-	if err != nil { // nothing the fake holds can fail to be JSON
-		panic(err)
-	}
-	return body
-}
-
 func (a answer) header() http.Header {
 	header := http.Header{}
 	header.Set("Content-Type", a.contentType)
@@ -160,4 +103,66 @@ func reset(w http.ResponseWriter) {
 func isJSON(contentType string) bool {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	return err == nil && mediaType == "application/json"
+}
+
+// A breakage is a way in which a connection breaks.
+type breakage int
+
+const (
+	intact    breakage = iota
+	refused            // it is refused
+	dropped            // it breaks before the response
+	truncated          // it breaks in the middle of the response
+)
+
+// An answer is a response, or how the connection breaks instead.
+type answer struct {
+	status      int
+	contentType string
+	location    string
+	body        []byte
+	code        clerk.ErrorCode
+	retryAfter  time.Duration
+	apiVersion  string
+	traceID     string
+	ray         string
+	delay       time.Duration // before it is sent
+	breakage    breakage
+}
+
+func (e *apiError) answer() answer {
+	if len(e.errors) == 0 {
+		text := cmp.Or(e.text, http.StatusText(e.status))
+		return answer{status: e.status, contentType: "text/plain", body: []byte(text)}
+	}
+	return answer{
+		status: e.status, contentType: "application/json", body: marshal(map[string]any{"errors": e.errors}),
+		code: e.code(), retryAfter: e.retryAfter,
+	}
+}
+
+// answer makes the answer of a response.
+func (r Response) answer() answer {
+	refusal := &apiError{status: cmp.Or(r.Status, http.StatusOK)}
+	if r.Code != "" {
+		refusal = known(r.Code)
+		if refusal == nil {
+			text := string(r.Code)
+			refusal = &apiError{errors: []entry{{Code: r.Code, Message: text, LongMessage: text}}}
+		}
+		refusal.status = cmp.Or(r.Status, refusal.status)
+	}
+	a := refusal.answer()
+	if r.Body != "" {
+		a.body, a.contentType = []byte(r.Body), r.ContentType
+	}
+	return a
+}
+
+func marshal(v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil { // nothing the fake holds can fail to be JSON
+		panic(err)
+	}
+	return body
 }

@@ -7,9 +7,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A catalogueEntry is what Clerk's public error catalogue says about a code.
-// Where the catalogue has several entries for a code it is the most general one,
-// and where an entry has parameters they have an example's values.
+// A catalogueEntry is an entry of Clerk's public error catalogue: the most general
+// one if a code has several. The values of its parameters are examples.
 type catalogueEntry struct {
 	status      int
 	message     string

@@ -10,7 +10,7 @@
 // The fake records the emails that Clerk would have sent. [Fake.Sent] returns them.
 // Their links lead to the fake, and [Fake.SignUp] signs up with a link's ticket.
 //
-// A [Fake] is an [http.RoundTripper] that responds in process, also inside a
+// A [Fake] is an [http.RoundTripper] that responds in process, even inside a
 // testing/synctest bubble, and an [http.Handler] that [Fake.Serve] serves on
 // loopback. Both share one state. Package fakeserver adds a web page and an HTTP
 // API to control the fake, and the program fakeclerk serves all of it to clients in

@@ -42,9 +42,26 @@ func invite(t *testing.T, fake *clerktest.Fake, address string) *clerk.Invitatio
 	return inv
 }
 
+func create(t *testing.T, fake *clerktest.Fake, address string) error {
+	t.Helper()
+	client, err := fake.Client()
+	require.NoError(t, err)
+	_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+	return err
+}
+
 type closeNoting struct {
 	io.Reader
 	closed bool
 }
 
 func (c *closeNoting) Close() error { c.closed = true; return nil }
+
+// open opens a link in process, and returns where it redirects to.
+func open(t *testing.T, fake *clerktest.Fake, link string) string {
+	t.Helper()
+	resp, _ := send(t, fake, "GET", link, "", "Authorization", "")
+	require.Equal(t, http.StatusFound, resp.StatusCode)
+	require.Equal(t, "no-referrer", resp.Header.Get("Referrer-Policy"))
+	return resp.Header.Get("Location")
+}

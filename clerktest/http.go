@@ -2,6 +2,7 @@ package clerktest
 
 import (
 	"cmp"
+	"context"
 	"io"
 	"net/http"
 	"slices"
@@ -54,6 +55,19 @@ func readBody(body io.Reader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(body, maxRequestBody+1))
 }
 
+// sleep waits for d, or returns the error of ctx when it ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
 // respond performs what a request asks for, unless a failure prevents it, and makes
 // the answer.
 func (f *Fake) respond(r *http.Request, body []byte) answer {
@@ -63,7 +77,7 @@ func (f *Fake) respond(r *http.Request, body []byte) answer {
 		return f.openLink(r.URL.Query().Get("ticket"))
 	}
 	op, id := route(r)
-	failure := f.nextFailure(op)
+	failure := f.failures.next(op)
 	refusal := failure.before()
 	if refusal == nil {
 		refusal = f.admit(op, r, body)
@@ -82,6 +96,19 @@ func (f *Fake) respond(r *http.Request, body []byte) answer {
 	}
 	f.log.add(r, op, body, a, failure)
 	return a
+}
+
+// answer makes the answer for an operation's result or refusal.
+func (f *Fake) answer(result any, refusal *apiError) answer {
+	switch {
+	case refusal == nil:
+		return answer{status: http.StatusOK, contentType: "application/json", body: marshal(result)}
+	case refusal.status == http.StatusTooManyRequests && f.limitBody != nil:
+		return answer{
+			status: refusal.status, contentType: f.limitType, body: []byte(*f.limitBody), retryAfter: refusal.retryAfter,
+		}
+	}
+	return refusal.answer()
 }
 
 // route finds the operation of a request and the id in its path. What the API does
@@ -124,8 +151,8 @@ func (f *Fake) admit(op clerk.Operation, r *http.Request, body []byte) *apiError
 	case key != f.secretKey:
 		return known(clerk.CodeClerkKeyInvalid)
 	}
-	if refusal := f.limit(op); refusal != nil {
-		return refusal
+	if wait := f.limiter.admit(op, time.Now()); wait > 0 {
+		return errTooManyRequests(wait)
 	}
 	version := cmp.Or(r.Header.Get("Clerk-API-Version"), clerk.APIVersion)
 	if !slices.Contains(apiVersions, version) {

@@ -3,8 +3,6 @@ package clerktest
 import (
 	"fmt"
 	"time"
-
-	"github.com/clerk-invitations/clerk-go"
 )
 
 // RateLimits are the numbers of requests that a [Fake] accepts.
@@ -34,7 +32,7 @@ func (l RateLimits) Validate() error {
 
 // A Limit is a number of requests in a duration. The zero Limit does not limit.
 type Limit struct {
-	// Requests is how many requests are accepted. With Per alone none is.
+	// Requests is the number of requests that are accepted. With Per alone, none is.
 	Requests int
 	// Per is the duration of the window.
 	Per time.Duration
@@ -59,128 +57,17 @@ func DevelopmentRateLimits() RateLimits {
 	return limits
 }
 
-// WithRateLimits makes the fake refuse requests beyond the limits with status 429
-// and a Retry-After header in whole seconds. By default there are no limits. It
-// panics on a limit that has Requests and no Per.
-func WithRateLimits(limits RateLimits) Option {
-	mustBeValid(limits.Validate())
-	return func(o *options) { o.limits = limits }
-}
-
-// WithRateLimitAnswer sets the body of a 429, instead of Clerk's error envelope with
-// too_many_requests. What Clerk sends is not documented. An empty contentType omits
-// that header.
-func WithRateLimitAnswer(contentType, body string) Option {
-	return func(o *options) { o.limitType, o.limitBody = contentType, &body }
-}
-
-// SetRateLimits replaces the limits of [WithRateLimits]. Requests that were counted
-// stay counted. It panics on a limit that has Requests and no Per.
-func (f *Fake) SetRateLimits(limits RateLimits) {
-	mustBeValid(limits.Validate())
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.setRateLimits(limits)
-}
-
-func (f *Fake) setRateLimits(limits RateLimits) {
-	f.limits = limits
-	f.all.limit, f.all.sliding = limits.Requests, limits.Sliding
-	f.creates.limit, f.creates.sliding = limits.Creates, limits.Sliding
-	f.bulks.limit, f.bulks.sliding = limits.Bulks, limits.Sliding
-}
-
-// ResetRateLimits restarts the windows of the limits, as if the hour were over.
-func (f *Fake) ResetRateLimits() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.resetRateLimits()
-}
-
-func (f *Fake) resetRateLimits() {
-	f.all.taken, f.creates.taken, f.bulks.taken = nil, nil, nil
-}
-
-// A LimitUsage is how much of a limit is used.
+// A LimitUsage is the usage of one limit.
 type LimitUsage struct {
 	// Limit is the limit; zero for none.
 	Limit Limit
-	// Used is how many requests count against it now.
+	// Used is the number of requests that count against it now.
 	Used int
-	// Wait is how long until the next request is accepted; 0 for now.
+	// Wait is the time until the next request is accepted; 0 if it is accepted now.
 	Wait time.Duration
 }
 
-// A RateLimitUsage is how much of the limits is used.
+// A RateLimitUsage is the usage of all limits.
 type RateLimitUsage struct {
 	Creates, Bulks, Requests LimitUsage
-}
-
-// RateLimitUsage returns how much of the limits is used now.
-func (f *Fake) RateLimitUsage() RateLimitUsage {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	now := time.Now()
-	return RateLimitUsage{f.creates.usage(now), f.bulks.usage(now), f.all.usage(now)}
-}
-
-// limit counts a request, or refuses it.
-func (f *Fake) limit(op clerk.Operation) *apiError {
-	windows := []*window{&f.all}
-	switch op {
-	case clerk.OperationCreate:
-		windows = append(windows, &f.creates)
-	case clerk.OperationBulkCreate:
-		windows = append(windows, &f.bulks)
-	}
-	now := time.Now()
-	for _, w := range windows {
-		if wait := w.wait(now); wait > 0 {
-			return errTooManyRequests(wait)
-		}
-	}
-	for _, w := range windows {
-		w.count(now)
-	}
-	return nil
-}
-
-// A window counts requests against a limit.
-type window struct {
-	limit   Limit
-	sliding bool
-	taken   []time.Time
-}
-
-func (w *window) count(now time.Time) {
-	if w.limit != (Limit{}) {
-		w.taken = append(w.taken, now)
-	}
-}
-
-func (w *window) usage(now time.Time) LimitUsage {
-	wait := w.wait(now)
-	return LimitUsage{Limit: w.limit, Used: len(w.taken), Wait: wait}
-}
-
-// wait is how long until another request is accepted; 0 for now.
-func (w *window) wait(now time.Time) time.Duration {
-	if w.limit == (Limit{}) {
-		return 0
-	}
-	over := func(t time.Time) bool { return now.Sub(t) >= w.limit.Per }
-	if w.sliding {
-		for len(w.taken) > 0 && over(w.taken[0]) {
-			w.taken = w.taken[1:]
-		}
-	} else if len(w.taken) > 0 && over(w.taken[0]) {
-		w.taken = nil
-	}
-	if len(w.taken) < w.limit.Requests {
-		return 0
-	}
-	if len(w.taken) == 0 {
-		return w.limit.Per // no request is ever accepted
-	}
-	return w.taken[0].Add(w.limit.Per).Sub(now)
 }

@@ -10,26 +10,6 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-const (
-	ticketPath      = "/v1/tickets/accept"
-	defaultLinkBase = "https://clerk.example.com"
-
-	// SignUpPath is the path of the sign-up page. The fake redirects links there
-	// that have no redirect URL; package fakeserver serves the page.
-	SignUpPath = "/sign-up"
-)
-
-// SetLinkBase changes where the links of invitations lead; see [WithLinkBase].
-func (f *Fake) SetLinkBase(baseURL string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.linkBase = baseURL
-}
-
-func (f *Fake) link(ticket string) string {
-	return strings.TrimRight(f.linkBase, "/") + ticketPath + "?ticket=" + url.QueryEscape(ticket)
-}
-
 // openLink redirects from an invitation's link: to its redirect URL with the ticket
 // appended as __clerk_ticket, or to the sign-up page. It accepts nothing.
 func (f *Fake) openLink(ticket string) answer {

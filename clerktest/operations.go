@@ -1,20 +1,12 @@
 package clerktest
 
 import (
-	"cmp"
 	"encoding/json"
 	"net/url"
 	"slices"
 
 	"github.com/clerk-invitations/clerk-go"
 )
-
-// Operations returns the operations that the fake has.
-func Operations() []clerk.Operation {
-	return []clerk.Operation{
-		clerk.OperationCreate, clerk.OperationList, clerk.OperationBulkCreate, clerk.OperationRevoke, clerk.OperationDelete,
-	}
-}
 
 // perform performs an operation.
 func (f *Fake) perform(op clerk.Operation, id string, query url.Values, body []byte) (any, *apiError) {
@@ -115,64 +107,3 @@ func (f *Fake) delete(id string) (any, *apiError) {
 	f.journal(record{DeletedInvitation: id})
 	return map[string]any{"object": "invitation", "id": id, "deleted": true}, nil
 }
-
-const dayMilli = 24 * 60 * 60 * 1000
-
-// invite creates an invitation.
-func (f *Fake) invite(req parsedRequest) *invitation {
-	created := now()
-	id := f.ids.invitation()
-	inv := &invitation{
-		Invitation: clerk.Invitation{
-			Object:         "invitation",
-			ID:             id,
-			EmailAddress:   req.EmailAddress,
-			PublicMetadata: req.metadata,
-			Status:         clerk.InvitationStatusPending,
-			// In the observed responses it is 2 ms short of whole days.
-			ExpiresAt: created + clerk.UnixMilli(cmp.Or(req.ExpiresInDays, 30))*dayMilli - 2,
-			CreatedAt: created,
-			UpdatedAt: created,
-		},
-		email: Email{
-			Time: created, InvitationID: id, EmailAddress: req.EmailAddress, RedirectURL: req.RedirectURL,
-			TemplateSlug: cmp.Or(req.TemplateSlug, clerk.TemplateSlugInvitation),
-			Notify:       req.Notify == nil || *req.Notify,
-		},
-		ticket: f.ids.ticket(id),
-	}
-	inv.emailed = inv.email.Notify && f.mayEmail(req.EmailAddress)
-	f.hide(inv, nil)
-	f.store.add(inv)
-	f.journal(recordOf(inv))
-	return inv
-}
-
-// update changes an invitation.
-func (f *Fake) update(inv *invitation, change func()) {
-	f.hide(inv, new(inv.Invitation))
-	change()
-	inv.UpdatedAt = now()
-	f.journal(recordOf(inv))
-}
-
-// view is an invitation as responses show it.
-func (f *Fake) view(inv *invitation) clerk.Invitation { return f.withURL(inv, inv.Invitation) }
-
-// withURL adds the link to a state of an invitation. A revoked one has none.
-func (f *Fake) withURL(inv *invitation, state clerk.Invitation) clerk.Invitation {
-	if state.Status != clerk.InvitationStatusRevoked {
-		state.URL = f.link(inv.ticket)
-	}
-	return state
-}
-
-func (f *Fake) isPending(address string) bool {
-	at := now()
-	return slices.ContainsFunc(f.store.byAddress[fold(address)], func(inv *invitation) bool {
-		inv.refresh(at)
-		return inv.Status == clerk.InvitationStatusPending && !inv.deleted
-	})
-}
-
-func (f *Fake) isUser(address string) bool { return f.users[fold(address)] != nil }

@@ -7,6 +7,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
+const defaultLinkBase = "https://clerk.example.com"
+
 // An Option configures a [Fake].
 type Option func(*options)
 
@@ -56,6 +58,27 @@ func WithExactQuery() Option {
 // Whether Clerk does so is not documented.
 func WithUnpagedArrays() Option {
 	return func(o *options) { o.unpagedArrays = true }
+}
+
+// WithRateLimits makes the fake refuse requests beyond the limits with status 429
+// and a Retry-After header in whole seconds. By default there are no limits. It
+// panics on a limit that has Requests and no Per.
+func WithRateLimits(limits RateLimits) Option {
+	mustBeValid(limits.Validate())
+	return func(o *options) { o.limits = limits }
+}
+
+// WithRateLimitAnswer sets the body of a 429, instead of Clerk's error envelope with
+// too_many_requests. What Clerk sends is not documented. An empty contentType omits
+// that header.
+func WithRateLimitAnswer(contentType, body string) Option {
+	return func(o *options) { o.limitType, o.limitBody = contentType, &body }
+}
+
+// WithFaults makes a share of the requests fail. It panics when mix is invalid.
+func WithFaults(mix FaultMix) Option {
+	mustBeValid(mix.Validate())
+	return func(o *options) { o.faults = mix }
 }
 
 // WithLatency delays every response of the API. [Fake.SetLatency] changes it later.

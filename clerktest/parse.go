@@ -67,7 +67,7 @@ func parseRequest(body []byte) (req parsedRequest, refusal *apiError) {
 
 func isNull(value json.RawMessage) bool { return string(value) == "null" }
 
-// checkParam finds what is wrong with the value of a parameter.
+// checkParam returns the errors in the value of a parameter.
 func checkParam(name string, given bool, req clerk.CreateInvitationRequest) []entry {
 	switch {
 	case name == "email_address" && req.EmailAddress == "":

@@ -11,83 +11,6 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A record is one change of the state in a journal.
-type record struct {
-	Invitation        *clerk.Invitation  `json:"invitation,omitempty"`
-	Ticket            string             `json:"ticket,omitempty"`
-	RedirectURL       string             `json:"redirect_url,omitempty"`
-	TemplateSlug      clerk.TemplateSlug `json:"template_slug,omitempty"`
-	Notify            *bool              `json:"notify,omitempty"`
-	NoEmail           bool               `json:"no_email,omitempty"`
-	DeletedInvitation string             `json:"deleted_invitation,omitempty"`
-	User              *User              `json:"user,omitempty"`
-	RemovedUser       string             `json:"removed_user,omitempty"`
-	Reset             bool               `json:"reset,omitempty"`
-}
-
-func recordOf(inv *invitation) record {
-	return record{
-		Invitation: &inv.Invitation, Ticket: inv.ticket, RedirectURL: inv.email.RedirectURL,
-		TemplateSlug: inv.email.TemplateSlug, Notify: &inv.email.Notify, NoEmail: !inv.emailed,
-	}
-}
-
-func (r record) line() []byte { return append(marshal(r), '\n') }
-
-// journal writes a change to the journal.
-func (f *Fake) journal(r record) {
-	if f.changes != nil {
-		_, _ = f.changes.Write(r.line())
-	}
-}
-
-// Save writes all invitations and users to w in the format that [Fake.Load] reads.
-func (f *Fake) Save(w io.Writer) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	out := bufio.NewWriter(w)
-	for _, inv := range f.store.all {
-		if !inv.deleted {
-			_, _ = out.Write(recordOf(inv).line()) // Flush returns its error
-		}
-	}
-	for _, user := range f.users {
-		_, _ = out.Write(record{User: user}.line())
-	}
-	return out.Flush()
-}
-
-// Load adds invitations and users to the fake. It reads what [Fake.Save] and
-// [WithJournal] wrote, or a seed written by hand: JSON objects one after the other,
-// of which each has an "invitation" or a "user" in Clerk's format. All of their
-// fields but "email_address" can be left out:
-//
-//	{"invitation": {"email_address": "ada@example.com"}, "redirect_url": "https://app.example.com/join"}
-//	{"user": {"email_address": "grace@example.com"}}
-//
-// Its error says which object is invalid. The objects before it are loaded, and it is
-// [io.ErrUnexpectedEOF] when the last object is incomplete.
-func (f *Fake) Load(r io.Reader) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	defer f.store.sort()
-	decoder := json.NewDecoder(r)
-	decoder.DisallowUnknownFields()
-	for n := 1; ; n++ {
-		var rec record
-		err := decoder.Decode(&rec)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
-			err = f.load(rec)
-		}
-		if err != nil {
-			return fmt.Errorf("clerktest: object %d of the state: %w", n, err)
-		}
-	}
-}
-
 func (f *Fake) load(r record) error {
 	switch {
 	case r.Invitation != nil:
@@ -163,4 +86,61 @@ func (f *Fake) loadInvitation(r record) error {
 	inv.emailed = inv.email.Notify && !r.NoEmail
 	f.store.add(inv)
 	return nil
+}
+
+// Reset removes all invitations, users and requests, drops the failures that were
+// planned, and restarts the windows of the rate limits. Ids are not reused, and
+// what the fake's options set stays.
+func (f *Fake) Reset() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clear()
+	f.journal(record{Reset: true})
+}
+
+// Save writes all invitations and users to w in the format that [Fake.Load] reads.
+func (f *Fake) Save(w io.Writer) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := bufio.NewWriter(w)
+	for _, inv := range f.store.all {
+		if !inv.deleted {
+			_, _ = out.Write(recordOf(inv).line()) // Flush returns its error
+		}
+	}
+	for _, user := range f.users {
+		_, _ = out.Write(record{User: user}.line())
+	}
+	return out.Flush()
+}
+
+// Load adds invitations and users to the fake. It reads what [Fake.Save] and
+// [WithJournal] wrote, or a seed written by hand: JSON objects one after the other,
+// of which each has an "invitation" or a "user" in Clerk's format. All of their
+// fields but "email_address" can be left out:
+//
+//	{"invitation": {"email_address": "ada@example.com"}, "redirect_url": "https://app.example.com/join"}
+//	{"user": {"email_address": "grace@example.com"}}
+//
+// Its error says which object is invalid. The objects before it are loaded, and it is
+// [io.ErrUnexpectedEOF] when the last object is incomplete.
+func (f *Fake) Load(r io.Reader) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer f.store.sort()
+	decoder := json.NewDecoder(r)
+	decoder.DisallowUnknownFields()
+	for n := 1; ; n++ {
+		var rec record
+		err := decoder.Decode(&rec)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = f.load(rec)
+		}
+		if err != nil {
+			return fmt.Errorf("clerktest: object %d of the state: %w", n, err)
+		}
+	}
 }

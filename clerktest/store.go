@@ -120,7 +120,7 @@ func (s *store) candidates(query string, exact bool) []*invitation {
 	return s.all
 }
 
-// maxTail is how many bytes of a local part byTail indexes.
+// maxTail is the number of bytes of a local part that byTail indexes.
 const maxTail = 4
 
 // tails returns the last 4, 3, 2 and 1 bytes before each "@" of an address. An

@@ -11,11 +11,11 @@ import (
 type Filter struct {
 	// Query selects invitations, like the list parameter query.
 	Query string
-	// Limit is how many invitations, emails, users and requests to return at most.
+	// Limit is the most invitations, emails, users and requests to return, of each.
 	Limit int
 }
 
-// A State is what a [Fake] holds, for display.
+// A State is the state of a [Fake], for display.
 type State struct {
 	// Counts are the numbers of all invitations by status.
 	Counts map[clerk.InvitationStatus]int
@@ -27,7 +27,7 @@ type State struct {
 	Users []User
 	// Requests are the newest, newest first.
 	Requests []Request
-	// Limits is what is used of the rate limits.
+	// Limits is the usage of the rate limits.
 	Limits RateLimitUsage
 	// Planned are the failures that no request has met yet; see [Fake.Planned].
 	Planned []string
@@ -41,13 +41,13 @@ type State struct {
 type InvitationState struct {
 	clerk.Invitation
 
-	// Email is its email, also when it was not sent.
+	// Email is its email, even if it was not sent.
 	Email Email
-	// Emailed is whether the email was sent.
+	// Emailed reports whether the email was sent.
 	Emailed bool
 }
 
-// State returns the newest of what the fake holds.
+// State returns the newest part of the fake's state.
 func (f *Fake) State(filter Filter) State {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -55,8 +55,8 @@ func (f *Fake) State(filter Filter) State {
 	s := State{
 		Counts: map[clerk.InvitationStatus]int{}, Invitations: f.latest(filter), Emails: f.latestEmails(filter.Limit),
 		Users: f.sortedUsers(), Requests: f.log.last(filter.Limit),
-		Limits:  RateLimitUsage{f.creates.usage(now), f.bulks.usage(now), f.all.usage(now)},
-		Planned: f.stillPlanned(), Faults: f.faults, Latency: f.latency,
+		Limits:  f.limiter.usage(now),
+		Planned: f.failures.texts(), Faults: f.failures.mix, Latency: f.latency,
 	}
 	for _, inv := range f.store.all {
 		inv.refresh(clerk.UnixMilli(now.UnixMilli()))

@@ -17,16 +17,6 @@ const (
 	revokePath = "POST /v1/invitations/inv_00000000000000000000000000%s/revoke"
 )
 
-// refusal is the expected response of an error about a parameter, and withoutMeta of
-// another.
-func refusal(status int, code, message, long, name string) string {
-	return fmt.Sprintf(`%d {"errors":[{"message":%q,"long_message":%q,"code":%q,"meta":{"param_name":%q}}]}`, status, message, long, code, name)
-}
-
-func withoutMeta(status int, code, message, long string) string {
-	return fmt.Sprintf(`%d {"errors":[{"message":%q,"long_message":%q,"code":%q}]}`, status, message, long, code)
-}
-
 var (
 	longText         = strings.Repeat("x", 1<<20)
 	elevenItems      = `[` + strings.Repeat(`{"email_address":"a@example.com"},`, 10) + `{"email_address":"b@example.com"}]`
@@ -101,6 +91,16 @@ var refusals = map[string]struct {
 	"a limit of 501":               {listPath + "?limit=501", ``, nil, refusal(422, "form_param_value_invalid", "is invalid", "limit is invalid", "limit")},
 	"a limit of words":             {listPath + "?limit=all", ``, nil, refusal(422, "form_param_type_invalid", "is invalid", "`limit` must be a `integer`.", "limit")},
 	"an offset below 0":            {listPath + "?offset=-1", ``, nil, refusal(422, "form_param_value_invalid", "is invalid", "offset is invalid", "offset")},
+}
+
+// refusal is the expected response of an error about a parameter, and withoutMeta of
+// another.
+func refusal(status int, code, message, long, name string) string {
+	return fmt.Sprintf(`%d {"errors":[{"message":%q,"long_message":%q,"code":%q,"meta":{"param_name":%q}}]}`, status, message, long, code, name)
+}
+
+func withoutMeta(status int, code, message, long string) string {
+	return fmt.Sprintf(`%d {"errors":[{"message":%q,"long_message":%q,"code":%q}]}`, status, message, long, code)
 }
 
 // TestRefusals sends each request of refusals. Beforehand pending@example.com is

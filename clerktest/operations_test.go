@@ -1,10 +1,7 @@
 package clerktest_test
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,25 +61,6 @@ func TestIgnoreExisting(t *testing.T) {
 	require.Len(t, fake.Invitations(), 5)
 }
 
-func TestInvitationsExpire(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fake := clerktest.New()
-		status := func() clerk.InvitationStatus { return fake.Invitations()[0].Status }
-		first := invite(t, fake, "ada@example.com")
-		time.Sleep(30*24*time.Hour - 3*time.Millisecond)
-		require.Equal(t, clerk.InvitationStatusPending, status())
-		time.Sleep(time.Millisecond)
-		require.Equal(t, clerk.InvitationStatusExpired, status())
-		require.ErrorContains(t, fake.Accept(first.ID), "is expired")
-
-		second := invite(t, fake, "ada@example.com") // the address of an expired one can be invited
-		require.NoError(t, fake.Expire(second.ID))
-		require.Equal(t, clerk.InvitationStatusExpired, fake.Invitations()[1].Status)
-		require.ErrorContains(t, fake.Expire(second.ID), "is expired")
-		require.ErrorContains(t, fake.Expire("inv_9"), "no invitation")
-	})
-}
-
 func TestDelete(t *testing.T) {
 	client, fake := clerktest.NewClient(t)
 	for status, change := range map[clerk.InvitationStatus]func(string) error{
@@ -108,49 +86,4 @@ func TestDelete(t *testing.T) {
 	invite(t, fake, "pending@example.com") // which can be invited again
 	log := fake.Requests()
 	require.Equal(t, clerk.OperationDelete, log[1].Operation)
-}
-
-func TestRevokeAndDeleteInTheDashboard(t *testing.T) {
-	fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{
-		Share: 1, Operations: []clerk.Operation{clerk.OperationRevoke, clerk.OperationDelete},
-	}))
-	inv := invite(t, fake, "ada@example.com")
-	require.NoError(t, fake.Revoke(inv.ID))
-	require.EqualError(t, fake.Revoke(inv.ID),
-		"clerktest: invitation "+inv.ID+": invitation_already_revoked: Invitation is already revoked")
-	require.NoError(t, fake.Delete(inv.ID))
-	require.ErrorContains(t, fake.Delete(inv.ID), "resource_not_found")
-	require.Len(t, fake.Requests(), 1)
-}
-
-func TestConcurrentUse(t *testing.T) {
-	fake := clerktest.New(clerktest.WithRateLimits(clerktest.ProductionRateLimits()))
-	client, err := fake.Client()
-	require.NoError(t, err)
-	var group sync.WaitGroup
-	for i := range 16 {
-		group.Go(func() {
-			for j := range 5 {
-				inv, err := client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: fmt.Sprintf("a%d.%d@example.com", i, j)})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				switch j % 3 {
-				case 0:
-					err = fake.Accept(inv.ID)
-				case 1:
-					err = fake.Expire(inv.ID)
-				default:
-					_, err = client.Invitations.Revoke(context.Background(), inv.ID)
-				}
-				if err != nil {
-					t.Error(err)
-				}
-				_, _ = fake.Invitations(), fake.Requests()
-			}
-		})
-	}
-	group.Wait()
-	require.Len(t, fake.Invitations(), 80)
 }

@@ -2,6 +2,8 @@ package clerktest
 
 import (
 	"cmp"
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -9,7 +11,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A failure is what goes wrong with one request. The zero failure is none.
+// A failure is the fault or response that one request meets. The zero failure is
+// none.
 type failure struct {
 	fault    Fault
 	response Response // for FaultResponse
@@ -31,6 +34,14 @@ func ofResponses(responses []Response) []failure {
 	return failures
 }
 
+func (m FaultMix) failures() []failure {
+	faults := m.Faults
+	if len(m.Faults)+len(m.Responses) == 0 {
+		faults = AllFaults()
+	}
+	return append(ofFaults(faults), ofResponses(m.Responses)...)
+}
+
 func (fail failure) String() string {
 	if fail.fault != FaultResponse {
 		return cmp.Or(string(fail.fault), "success")
@@ -49,22 +60,7 @@ func (fail failure) String() string {
 	return text
 }
 
-// nextFailure chooses what goes wrong with a request, usually nothing.
-func (f *Fake) nextFailure(op clerk.Operation) failure {
-	if planned := f.planned[op]; len(planned) > 0 {
-		f.planned[op] = planned[1:]
-		return planned[0]
-	}
-	concerned := len(f.faults.Operations) == 0 || slices.Contains(f.faults.Operations, op)
-	if f.random == nil || !concerned || f.random.Float64() >= f.faults.Share {
-		return failure{}
-	}
-	failures := f.faults.failures()
-	return failures[f.random.IntN(len(failures))]
-}
-
-// before returns the refusal of a request that is not to be performed; nil when it
-// is.
+// before returns the refusal of a request that is not performed, or nil.
 func (fail failure) before() *apiError {
 	switch fail.fault {
 	case FaultRefuse, FaultDropBefore, FaultErrorBefore:
@@ -79,7 +75,7 @@ func (fail failure) before() *apiError {
 	return nil
 }
 
-// after turns the right answer into the one that is given.
+// after replaces the right answer by the one that is sent.
 func (fail failure) after(a answer, slowness time.Duration) answer {
 	switch fail.fault {
 	case FaultRefuse:
@@ -104,7 +100,7 @@ func (fail failure) after(a answer, slowness time.Duration) answer {
 	return a
 }
 
-// hidesUntil is until when a request's changes are not listed.
+// hidesUntil returns the time until which lists hide a request's changes.
 func (fail failure) hidesUntil() time.Time {
 	if fail.fault != FaultHideAfter {
 		return time.Time{}
@@ -112,14 +108,44 @@ func (fail failure) hidesUntil() time.Time {
 	return time.Now().Add(hiding)
 }
 
-// hide lists an invitation as it was until the request's hideUntil. It is called
-// before every change. A state that is hidden already stays the listed one.
-func (f *Fake) hide(inv *invitation, was *clerk.Invitation) {
-	if f.hideUntil.IsZero() {
-		return
+// A failurePlan chooses the failures of requests.
+type failurePlan struct {
+	planned map[clerk.Operation][]failure
+	mix     FaultMix
+	random  *rand.Rand // chooses from mix; nil without one
+}
+
+func (p *failurePlan) setMix(mix FaultMix) {
+	p.mix, p.random = mix, nil
+	if mix.Share > 0 {
+		p.random = rand.New(rand.NewPCG(mix.Seed, 0)) //nolint:gosec // repeatable, not secret
 	}
-	if !time.Now().Before(inv.hiddenUntil) {
-		inv.was = was
+}
+
+// clear drops the planned failures.
+func (p *failurePlan) clear() { p.planned = map[clerk.Operation][]failure{} }
+
+// next returns the failure of a request, usually none.
+func (p *failurePlan) next(op clerk.Operation) failure {
+	if planned := p.planned[op]; len(planned) > 0 {
+		p.planned[op] = planned[1:]
+		return planned[0]
 	}
-	inv.hiddenUntil = f.hideUntil
+	concerned := len(p.mix.Operations) == 0 || slices.Contains(p.mix.Operations, op)
+	if p.random == nil || !concerned || p.random.Float64() >= p.mix.Share {
+		return failure{}
+	}
+	failures := p.mix.failures()
+	return failures[p.random.IntN(len(failures))]
+}
+
+// texts describes the planned failures.
+func (p *failurePlan) texts() []string {
+	left := []string{}
+	for _, op := range Operations() {
+		for _, failure := range p.planned[op] {
+			left = append(left, fmt.Sprintf("%s: %s", op, failure))
+		}
+	}
+	return left
 }

@@ -128,3 +128,19 @@ func TestRefusedRequestsDoNotCount(t *testing.T) {
 		require.Equal(t, want, resp.StatusCode)
 	}
 }
+
+func TestEmailLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // on 1 January 2000
+		fake := clerktest.New(clerktest.WithEmailLimit(2))
+		for i := range 4 {
+			invite(t, fake, fmt.Sprintf("a%d@example.com", i))
+		}
+		require.Len(t, fake.Invitations(), 4, "creating succeeds beyond the limit")
+		require.Len(t, fake.Sent(), 2)
+		invite(t, fake, "a+clerk_test@example.com")
+		require.Len(t, fake.Sent(), 3, "test addresses do not count")
+		time.Sleep(31 * 24 * time.Hour)
+		invite(t, fake, "b@example.com")
+		require.Len(t, fake.Sent(), 4)
+	})
+}

@@ -1,0 +1,57 @@
+package clerktest
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// SecretKey is the secret key, a dummy, that a [Fake] accepts by default.
+const SecretKey = "sk_test_clerktest"
+
+// A Fake is a fake Clerk instance. Create one with [New] or [NewClient]. It is safe
+// for concurrent use.
+type Fake struct {
+	options
+
+	mu        sync.Mutex
+	ids       ids
+	store     store
+	users     map[string]*User // by folded address
+	failures  failurePlan
+	log       requestLog
+	limiter   limiter
+	emails    emailCount
+	hideUntil time.Time // of the request being handled; zero when it hides nothing
+}
+
+// New returns a fake instance without invitations and users.
+func New(opts ...Option) *Fake {
+	f := &Fake{options: options{secretKey: SecretKey, slowness: defaultSlowness, linkBase: defaultLinkBase, logSize: defaultLogSize}}
+	for _, opt := range opts {
+		opt(&f.options)
+	}
+	f.ids.random = f.randomIDs
+	f.log.size = f.logSize
+	f.clear()
+	f.failures.setMix(f.faults)
+	f.limiter.set(f.limits)
+	return f
+}
+
+// clear forgets invitations, users, planned failures, requests and what was counted.
+func (f *Fake) clear() {
+	f.store = newStore()
+	f.users = map[string]*User{}
+	f.failures.clear()
+	f.log.clear()
+	f.emails = emailCount{}
+	f.limiter.reset()
+}
+
+// SecretKey returns the secret key that the fake accepts.
+func (f *Fake) SecretKey() string { return f.secretKey }
+
+// Format writes nothing of the state, whatever the verb.
+func (f *Fake) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "clerktest.Fake") }

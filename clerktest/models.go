@@ -1,0 +1,108 @@
+package clerktest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// An Email is the email of an invitation.
+type Email struct {
+	// Time is the time it was sent at.
+	Time clerk.UnixMilli `json:"time"`
+	// InvitationID is the id of its invitation.
+	InvitationID string `json:"invitation_id"`
+	// EmailAddress is its recipient.
+	EmailAddress string `json:"email_address"`
+	// TemplateSlug is its template.
+	TemplateSlug clerk.TemplateSlug `json:"template_slug"`
+	// RedirectURL is the URL that its link redirects to; empty for the sign-up page.
+	RedirectURL string `json:"redirect_url,omitempty"`
+	// Notify reports whether the request asked for the email. It is true for all that
+	// [Fake.Sent] returns.
+	Notify bool `json:"notify"`
+	// Link is the link in it. Whoever has it can sign up.
+	Link string `json:"link"`
+}
+
+// Format writes the email without its address and link, whatever the verb.
+func (e Email) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "clerktest.Email{%s %s at %s}", e.InvitationID, e.TemplateSlug, e.Time)
+}
+
+// A User is somebody who signed up.
+type User struct {
+	// ID is the user's id, "user_...".
+	ID string `json:"id"`
+	// EmailAddress is the user's address.
+	EmailAddress string `json:"email_address"`
+	// PublicMetadata is that of the invitation the user accepted.
+	PublicMetadata json.RawMessage `json:"public_metadata,omitempty"`
+	// CreatedAt is the time the user signed up at.
+	CreatedAt clerk.UnixMilli `json:"created_at"`
+}
+
+// Format writes the user without address and metadata, whatever the verb.
+func (u User) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "clerktest.User{%s created=%s}", u.ID, u.CreatedAt)
+}
+
+func (u *User) clone() User {
+	user := *u
+	user.PublicMetadata = slices.Clone(u.PublicMetadata)
+	return user
+}
+
+// A Request is one that a [Fake] received.
+type Request struct {
+	// Number counts the requests, from 1 for the first.
+	Number int
+	// Time is the time the fake handled it at.
+	Time time.Time
+	// Operation is its operation; empty for a path the API does not have.
+	Operation clerk.Operation
+	// Method and Path are its method and path, such as "/v1/invitations".
+	Method, Path string
+	// Query is its query parameters.
+	Query url.Values
+	// Header is its header without Authorization.
+	Header http.Header
+	// Body is its body, at most 1 MiB and one byte of it.
+	Body []byte
+	// Status is the status of the response; 0 when the connection broke before it.
+	Status int
+	// Code is the code of the first error in the response; empty for a success.
+	Code clerk.ErrorCode
+	// Fault is the fault it met; empty for none.
+	Fault Fault
+}
+
+// Format writes r without its query, header and body, whatever the verb: they can
+// hold addresses.
+func (r Request) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "clerktest.Request{#%d %s %s %d", r.Number, r.Method, r.Path, r.Status)
+	if r.Code != "" {
+		_, _ = fmt.Fprintf(s, " %s", r.Code)
+	}
+	if r.Fault != "" {
+		_, _ = fmt.Fprintf(s, " fault=%q", string(r.Fault))
+	}
+	_, _ = fmt.Fprint(s, "}")
+}
+
+func (r Request) clone() Request {
+	r.Query = maps.Clone(r.Query)
+	for name, values := range r.Query {
+		r.Query[name] = slices.Clone(values)
+	}
+	r.Header = r.Header.Clone()
+	r.Body = bytes.Clone(r.Body)
+	return r
+}

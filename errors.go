@@ -36,10 +36,15 @@ var (
 	// ErrRateLimited: too many requests (status 429 or too_many_requests). RetryAfter of
 	// the error says how long to wait, if Clerk said so.
 	ErrRateLimited = errors.New("clerk: too many requests")
-	// ErrNotSent: the request certainly did not reach Clerk. Nothing changed, and it is
-	// safe to call again. The cause is a failed connection or secret key function, or a
-	// context that ended before the request was sent.
-	ErrNotSent = errors.New("clerk: the request was not sent")
+	// ErrNotSent: the request certainly did not reach Clerk, or Clerk certainly did not
+	// process it. Nothing changed, and it is safe to call again. The cause is a failed
+	// connection or secret key function, a context that ended before the request was
+	// sent, or a transport that did not send it.
+	//
+	// A transport that does not send a request, such as a circuit breaker, returns an
+	// error that matches ErrNotSent. The library then handles the failure like that of a
+	// connection. See [NotSent] and [WithHTTPClient].
+	ErrNotSent = transport.ErrNotSent
 	// ErrOutcomeUnknown: the write may or may not have taken effect, and the library could
 	// not determine which in time. Do not call again without checking: with IgnoreExisting
 	// that may create a second invitation. Check later with FindPending or Get.

@@ -106,6 +106,47 @@ func ExampleRequestInfoFromContext() {
 	// Output: map[POST /invitations:1 POST /invitations/{invitation_id}/revoke:1]
 }
 
+// A slotTransport sends at most as many requests as it has slots. A request that was not
+// sent gives its slot back.
+type slotTransport struct {
+	next  http.RoundTripper
+	slots chan struct{} // has a value for each free slot
+}
+
+func (t slotTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	select {
+	case <-t.slots:
+	default:
+		return nil, fmt.Errorf("%w: no free slot", clerk.ErrNotSent)
+	}
+	resp, err := t.next.RoundTrip(req)
+	if clerk.NotSent(req.Context(), err) {
+		t.slots <- struct{}{}
+	}
+	return resp, err
+}
+
+func ExampleNotSent() {
+	fake := clerktest.New()
+	fake.Fail(clerk.OperationCreate, clerktest.FaultRefuse)
+	slots := make(chan struct{}, 1)
+	slots <- struct{}{}
+	client, err := fake.Client(
+		clerk.WithHTTPClient(&http.Client{Transport: slotTransport{next: fake, slots: slots}}),
+		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, address := range []string{"ada@example.com", "grace@example.com", "alan@example.com"} {
+		_, err := client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: address})
+		fmt.Println(err)
+	}
+	// Output:
+	// clerk: CreateInvitation: nothing sent: dial tcp: connection refused
+	// <nil>
+	// clerk: CreateInvitation: nothing sent: clerk: the request was not sent: no free slot
+}
+
 func ExampleWithBaseURL() {
 	fake := clerktest.New()
 	baseURL, stop := fake.Serve()

@@ -183,7 +183,9 @@ func (c *callConfig) checkBaseURL() error {
 //
 // The transport must not retry writes, and must not use the request's context for
 // requests of its own: the library traces connections through that context to decide
-// whether a write may be retried. A transport that connects by HTTP/2 should detect
+// whether a write may be retried. A transport that does not send a request returns an
+// error that matches [ErrNotSent]; one that wraps another asks [NotSent] whether a failed
+// request was sent. A transport that connects by HTTP/2 should detect
 // dead connections, by [http.HTTP2Config].SendPingTimeout; the library's own transport
 // does so after 10 seconds. [RequestInfoFromContext] tells a transport which operation
 // a request belongs to.

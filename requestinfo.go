@@ -29,3 +29,16 @@ func RequestInfoFromContext(ctx context.Context) (RequestInfo, bool) {
 	}
 	return RequestInfo{Operation: Operation(r.Operation), Route: r.Route(), Attempt: attempt}, true
 }
+
+// NotSent reports whether the request with context ctx, for which a transport returned
+// err, certainly had no effect: it did not reach the server, or the server did not process
+// it. The library classifies its own attempts in the same way: it traces the connections
+// of the attempt, and knows failed dials and TLS handshakes, proxies that refuse to
+// connect, contexts that end while waiting for a connection, HTTP/2 requests that the
+// server reports as not processed, and errors that match [ErrNotSent].
+//
+// A transport that wraps another calls it inside RoundTrip, after the other one has
+// returned, for example to give back a slot of a rate limit. The result is about all
+// connections of the attempt so far. It is false if err is nil. For a request that is not
+// from this package, connections are not traced, and only err decides.
+func NotSent(ctx context.Context, err error) bool { return transport.IsNotSent(ctx, err) }

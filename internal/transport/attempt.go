@@ -9,7 +9,6 @@ import (
 	"maps"
 	"mime"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
 	"time"
 
@@ -66,29 +65,33 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	a := Attempt{began: time.Now()}
 	ctx, cancel := context.WithDeadline(req.Context(), l.attemptDeadline(req.Context()))
 	defer cancel()
-	conn := newConnection()
-	resp, err := l.send(httptrace.WithClientTrace(ctx, &conn.trace), req, conn)
+	conn := newConnection(ctx)
+	resp, err := l.send(conn, req) //nolint:contextcheck // a connection is a context
+	sent := conn.delivery(err)
 	if err == nil {
 		l.Value = a.read(ctx, resp, l)
 	} else {
 		a.Err = ownError(ctx, err)
 	}
-	a.Class = classify(l.request.isWrite(), conn.delivery(a.Err), a.Status, a.Err)
+	a.Class = classify(l.request.isWrite(), sent, a.Status, a.Err)
+	if a.Class != NotSent && errors.Is(a.Err, ErrNotSent) { // which is not true
+		a.Err = errors.New(a.Err.Error())
+	}
 	l.keep(a)
 	return withoutBody(resp, req), nil
 }
 
 // send passes the request to the transport, with its header and the cookies that
 // http.Client has added.
-func (l *Loop) send(ctx context.Context, req *http.Request, conn *connection) (*http.Response, error) {
-	if err := ctx.Err(); err != nil {
+func (l *Loop) send(conn *connection, req *http.Request) (*http.Response, error) {
+	if err := conn.Err(); err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}
 		return nil, err
 	}
 	cookies := req.Header
-	req = req.WithContext(ctx)
+	req = req.WithContext(conn)
 	req.Header, req.Host = l.request.Header, req.URL.Host
 	if len(cookies) > 0 {
 		req.Header = req.Header.Clone()

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -32,13 +35,17 @@ func TestDelivery(t *testing.T) {
 		"a refused stream":                     {true, 1, 1, refusedStream, deliveredNever},
 		"a refused stream, second connection":  {true, 2, 2, refusedStream, deliveredAgain},
 		"a graceful shutdown":                  {true, 1, 1, goAway, deliveredNever},
-		"a similar text in another error":      {true, 1, 1, fmt.Errorf("proxy: %w", goAway), deliveredOnce},
+		"a wrapped graceful shutdown":          {true, 1, 1, fmt.Errorf("traced: %w", goAway), deliveredNever},
+		"a shutdown that a transport reports":  {true, 1, 1, fmt.Errorf("%w: %w", ErrNotSent, goAway), deliveredNever},
+		"a similar text in another error":      {true, 1, 1, errors.New("proxy: " + goAway.Error()), deliveredOnce},
+		"a transport that refuses to send":     {true, 0, 0, fmt.Errorf("breaker: %w", ErrNotSent), deliveredNever},
+		"a refusal beside a broken connection": {true, 1, 1, errors.Join(ErrNotSent, io.EOF), deliveredOnce},
 		"a dial error without a trace":         {true, 0, 0, &net.OpError{Op: "dial", Err: io.EOF}, deliveredNever},
 		"a read error without a trace":         {true, 0, 0, &net.OpError{Op: "read", Err: io.EOF}, deliveredOnce},
 		"a response without a trace":           {true, 0, 0, nil, deliveredOnce},
 		"a dial error of a proxy's connection": {true, 1, 1, &net.OpError{Op: "dial", Err: io.EOF}, deliveredOnce},
 	} {
-		c := newConnection()
+		c := newConnection(t.Context())
 		c.entered = test.entered
 		for range test.wanted {
 			c.trace.GetConn("example.com:443")
@@ -47,7 +54,54 @@ func TestDelivery(t *testing.T) {
 			c.trace.GotConn(httptrace.GotConnInfo{})
 		}
 		require.Equal(t, test.want, c.delivery(test.err), name)
+		require.Equal(t, test.want == deliveredNever && test.err != nil, IsNotSent(context.WithoutCancel(c), test.err), name)
 	}
+}
+
+func TestIsNotSentGoesByTheErrorForRequestsOfOthers(t *testing.T) {
+	for err, want := range map[error]bool{
+		nil:                      false,
+		io.EOF:                   false,
+		ErrNotSent:               true,
+		&net.OpError{Op: "dial"}: true,
+		&net.OpError{Op: "read"}: false,
+		context.DeadlineExceeded: false,
+	} {
+		require.Equal(t, want, IsNotSent(t.Context(), err), err)
+	}
+}
+
+func TestErrNotSentOfATransportDecides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		waiting := func(req *http.Request) (*http.Response, error) {
+			<-req.Context().Done()
+			return nil, errors.Join(ErrNotSent, req.Context().Err())
+		}
+		r := newTestRequest(http.MethodPost)
+		r.Policy.AttemptTimeout = time.Second
+		l := newTestClient(waiting, status(200)).Do(t.Context(), r)
+		require.Equal(t, Succeeded, l.Class)
+		require.Equal(t, 2, l.Attempts)
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		l = newTestClient(waiting).Do(ctx, newTestRequest(http.MethodPost))
+		require.Equal(t, NotSent, l.Class)
+		require.ErrorIs(t, l.Err, context.DeadlineExceeded)
+	})
+}
+
+func TestErrNotSentIsHiddenAfterARequestWasSent(t *testing.T) {
+	cutOff := func(req *http.Request) (*http.Response, error) {
+		trace := httptrace.ContextClientTrace(req.Context())
+		trace.GetConn("example.com:443")
+		trace.GotConn(httptrace.GotConnInfo{})
+		return nil, fmt.Errorf("all backends failed: %w", errors.Join(ErrNotSent, io.EOF))
+	}
+	l := newTestClient(cutOff).Do(t.Context(), newTestRequest(http.MethodPost))
+	require.Equal(t, Ambiguous, l.Class)
+	require.NotErrorIs(t, l.Err, ErrNotSent)
+	require.ErrorContains(t, l.Err, "all backends failed")
 }
 
 func TestOwnErrorHidesTheURLAndTheCauseOfTheContext(t *testing.T) {

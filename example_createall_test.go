@@ -139,29 +139,24 @@ func ExampleWithProgress() {
 	// out of time: resume another day
 }
 
-// A campaign that also invites addresses with an older invitation is resumed: it skips
-// those that were invited since it started.
+// A campaign is resumed: it skips those that were invited since it started. With
+// IgnoreExisting, this is how a run recognizes its own invitations.
 func ExampleWithSkipSince() {
 	client, _ := exampleClient()
 	ctx := context.Background()
-	old, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	began := old.CreatedAt.Time().Add(time.Millisecond)
-	time.Sleep(2 * time.Millisecond)
-	campaign := []clerk.CreateInvitationRequest{
-		{EmailAddress: "ada@example.com", IgnoreExisting: true},
-		{EmailAddress: "grace@example.com", IgnoreExisting: true},
-	}
-	for result, err := range client.Invitations.CreateAll(ctx, slices.Values(campaign), clerk.WithSkipSince(began)) {
-		if err != nil {
-			log.Fatal(err)
+	began := time.Now().Add(-time.Second) // recorded when the campaign started
+	campaign := []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com"}, {EmailAddress: "grace@example.com"}}
+	for _, people := range [][]clerk.CreateInvitationRequest{campaign[:1], campaign} { // the first run was stopped
+		for result, err := range client.Invitations.CreateAll(ctx, slices.Values(people), clerk.WithSkipSince(began)) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(result.Request.EmailAddress, result.Outcome)
 		}
-		fmt.Println(result.Request.EmailAddress, result.Outcome)
 	}
 	// Output:
 	// ada@example.com created
+	// ada@example.com already invited
 	// grace@example.com created
 }
 

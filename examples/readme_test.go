@@ -4,6 +4,7 @@ package examples
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var block = regexp.MustCompile("(?ms)^```console\n\\$ (go run \\./examples/\\w+)\n(.*?)^```$")
+var block = regexp.MustCompile("(?ms)^```console\n\\$ go run \\./examples/(\\w+)\n(.*?)^```$")
 
 // TestReadmeHasTheOutput runs the examples of the root module. The others have tests of
 // their own.
@@ -19,9 +20,15 @@ func TestReadmeHasTheOutput(t *testing.T) {
 	t.Setenv("CLERK_SECRET_KEY", "")
 	blocks := block.FindAllStringSubmatch(readme(t), -1)
 	require.Len(t, blocks, 4)
+	dir := t.TempDir()
+	build := []string{"build", "-o", dir}
 	for _, example := range blocks {
-		args := strings.Fields(example[1])
-		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		build = append(build, "./"+example[1])
+	}
+	output, err := exec.CommandContext(t.Context(), "go", build...).CombinedOutput()
+	require.NoError(t, err, string(output))
+	for _, example := range blocks {
+		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, example[1]))
 		cmd.Dir = ".."
 		output, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s: %s", example[1], output)

@@ -21,7 +21,7 @@ func TestReadmeHasTheOutput(t *testing.T) {
 	blocks := block.FindAllStringSubmatch(readme(t), -1)
 	require.Len(t, blocks, 4)
 	dir := t.TempDir()
-	build := []string{"build", "-o", dir}
+	build := []string{"build", "-ldflags=-s -w", "-o", dir}
 	for _, example := range blocks {
 		build = append(build, "./"+example[1])
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
@@ -40,9 +42,13 @@ func (b *bulk) creation() write[[]Invitation] {
 		send:            b.send,
 		find:            b.find,
 		ownRefusal:      ErrDuplicateInvitation,
-		retryDuplicates: slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting }),
-		inParts:         len(b.reqs) > 1,
+		retryDuplicates: b.ignoresExisting(),
 	}
+}
+
+// ignoresExisting reports whether Clerk would carry out a retry a second time.
+func (b *bulk) ignoresExisting() bool {
+	return slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting })
 }
 
 // missing returns the indices of what is not created, as far as is known.
@@ -65,7 +71,7 @@ func (b *bulk) result() []Invitation {
 }
 
 // send creates what is missing.
-func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error) {
+func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
 	missing := b.missing()
 	var bodies [][]byte
 	for _, index := range missing {
@@ -73,7 +79,7 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error
 	}
 	body := slices.Concat([]byte("["), bytes.Join(bodies, []byte(",")), []byte("]"))
 	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk", body: body}
-	invs, meta, err := do(ctx, c, r, func(body []byte) ([]Invitation, error) {
+	invs, err := do(ctx, c, r, func(body []byte) ([]Invitation, error) {
 		invs, err := decodeInvitations(body)
 		if err == nil && len(invs) != len(missing) {
 			err = fmt.Errorf("%w: %d invitations for %d requests", errMismatch, len(invs), len(missing))
@@ -81,33 +87,44 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, callMeta, error
 		return invs, err
 	})
 	if err != nil || len(missing) == len(b.reqs) {
-		return invs, meta, err
+		return invs, err
 	}
 	for i, index := range missing {
 		b.created[index] = invs[i]
 	}
-	return b.result(), meta, nil
+	return b.result(), nil
 }
 
 // find lists what was created since the call began, for all requests together.
 func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Finding, error) {
+	found, err := b.findCreated(ctx, l)
+	switch {
+	case err != nil || found == decide.FoundUnclear:
+		return nil, found, err
+	case found == decide.FoundOwn:
+		return b.result(), found, nil
+	case l.last == decide.RefusedAsDone:
+		return b.explain(ctx, l)
+	}
+	return nil, found, nil
+}
+
+// findCreated records what the lists of a lookup show as created.
+func (b *bulk) findCreated(ctx context.Context, l *lookup) (decide.Finding, error) {
 	about := duplicateAddresses(l.failure)
 	for _, status := range l.statuses {
 		invs, err := l.list(ctx, "", status)
 		if err != nil {
-			return nil, decide.FoundNothing, err
+			return decide.FoundNothing, err
 		}
 		if b.claim(invs, l, about) {
-			return nil, decide.FoundUnclear, nil
+			return decide.FoundUnclear, nil
 		}
 		if len(b.created) == len(b.reqs) {
-			return b.result(), decide.FoundOwn, nil
+			return decide.FoundOwn, nil
 		}
 	}
-	if l.situation.Ambiguous && l.situation.Last == decide.RefusedAsDone {
-		return b.explain(ctx, l, about)
-	}
-	return nil, decide.FoundNothing, nil // or a part
+	return decide.FoundNothing, nil // or a part
 }
 
 // claim records as created what is the call's own work: one invitation for each missing
@@ -120,7 +137,7 @@ func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool
 	}
 	for _, index := range b.missing() {
 		address := b.reqs[index].EmailAddress
-		if !l.situation.Ambiguous && hasAddress(about, address) {
+		if !l.ambiguous && hasAddress(about, address) {
 			continue
 		}
 		for _, inv := range invs {
@@ -156,8 +173,8 @@ func hasAddress(addresses []string, address string) bool {
 
 // explain looks for the invitations that a refusal is about, address by address, as they
 // may be old. If the refusal names none, it may be about any that is missing.
-func (b *bulk) explain(ctx context.Context, l *lookup, about []string) ([]Invitation, decide.Finding, error) {
-	explained := decide.FoundOwnPart
+func (b *bulk) explain(ctx context.Context, l *lookup) ([]Invitation, decide.Finding, error) {
+	about, explained := duplicateAddresses(l.failure), decide.FoundOwnPart
 	for _, index := range b.missing() {
 		address := b.reqs[index].EmailAddress
 		if about != nil && !hasAddress(about, address) {
@@ -170,6 +187,57 @@ func (b *bulk) explain(ctx context.Context, l *lookup, about []string) ([]Invita
 		explained = decide.FoundNothing // not listed yet: look again
 	}
 	return nil, explained, nil
+}
+
+// Clerk does not document bulks as atomic, so a refused one may have been carried out in
+// part. It is never retried, but inspected: twice or, with IgnoreExisting, until the grace
+// time is over. Without IgnoreExisting, Clerk would refuse a retry of what shows up later.
+var (
+	inspections     = []time.Duration{0, time.Second} // since the refusal
+	lateInspections = []time.Duration{0, time.Second, graceTime}
+)
+
+// inspected returns the result of the bulk's requests. If they were refused, it lists what
+// was created of them first.
+func (b *bulk) inspected(ctx context.Context, c *call, invs []Invitation, err error) ([]Invitation, error) {
+	if len(b.reqs) == 1 || classOf(err) != transport.Refused || c.retry.Strategy == RetryNone {
+		return invs, err
+	}
+	ctx, cancel := c.withDeadline(ctx)
+	defer cancel()
+	found, lookupErr := b.inspect(ctx, c, err)
+	switch {
+	case found == decide.FoundOwn:
+		return b.result(), nil
+	case found == decide.FoundNothing && lookupErr == nil:
+		return nil, err
+	}
+	c.sent.ambiguous = unknownOutcome(err, lookupErr, clock.Err(ctx))
+	return nil, c.sent.ambiguous
+}
+
+// inspect lists what was created of a bulk that was refused. If the time is too short, it
+// is unclear. Lists that fail are given up soon: most likely, nothing was created.
+func (b *bulk) inspect(ctx context.Context, c *call, refusal error) (found decide.Finding, err error) {
+	ctx, cancel := context.WithDeadline(ctx, c.sent.failedAt.Add(2*graceTime))
+	defer cancel()
+	times := inspections
+	if b.ignoresExisting() {
+		times = lateInspections
+	}
+	for _, at := range times {
+		wait := time.Until(c.sent.failedAt.Add(at))
+		if wait >= clock.Left(ctx) || clock.Sleep(ctx, wait) != nil {
+			return decide.FoundUnclear, err
+		}
+		l := c.newLookup(refusal, ErrDuplicateInvitation, b.ignoresExisting())
+		found, err = b.findCreated(ctx, l)
+		c.count(l.call)
+		if found == decide.FoundOwn || isFinal(err) {
+			break
+		}
+	}
+	return found, err
 }
 
 // partly turns a refusal into an unknown outcome if a part was created.

@@ -1,6 +1,8 @@
 package clerk_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -156,4 +158,59 @@ func TestCreateAllOutlastsFailingLookupsOfARefusedBulk(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestRefusedBulkIsInspected checks when the lists after a refusal are requested.
+func TestRefusedBulkIsInspected(t *testing.T) {
+	for ignoreExisting, want := range map[bool][]time.Duration{
+		false: {0, time.Second},
+		true:  {0, time.Second, 5 * time.Second},
+	} {
+		for _, created := range []int{0, 1} {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				bulks := partial(l.fake, func(int, []string) (int, httpmock.Responder) { return created, refusals["422"] })
+				start, lists := time.Now(), []time.Duration{}
+				client := clientThrough(t, l.fake, lagging(roundTripFunc(func(req *http.Request) (*http.Response, error) {
+					if req.Method == http.MethodGet {
+						lists = append(lists, time.Since(start))
+					}
+					return bulks.RoundTrip(req)
+				}), want[len(want)-1]))
+				_, err := client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{
+					{EmailAddress: "a@example.com", IgnoreExisting: ignoreExisting}, {EmailAddress: "b@example.com"},
+				})
+				require.Equal(t, created > 0, errors.Is(err, clerk.ErrOutcomeUnknown))
+				require.Equal(t, clerk.CodeFormParamFormatInvalid, refusalCode(t, err))
+				require.Equal(t, want, lists)
+			})
+		}
+	}
+}
+
+// A refused bulk cannot be inspected if the caller's deadline is too short.
+func TestRefusedBulkIsUnknownIfTheDeadlineIsShort(t *testing.T) {
+	for ignoreExisting, deadline := range map[bool]time.Duration{false: 900 * time.Millisecond, true: 4900 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			client := clientThrough(t, l.fake, partial(l.fake, func(int, []string) (int, httpmock.Responder) { return 0, refusals["422"] }))
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			defer cancel()
+			start := time.Now()
+			_, err := client.Invitations.BulkCreate(ctx, []clerk.CreateInvitationRequest{
+				{EmailAddress: "a@example.com", IgnoreExisting: ignoreExisting}, {EmailAddress: "b@example.com"},
+			})
+			require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+			refusalCode(t, err)
+			require.LessOrEqual(t, time.Since(start), time.Second, "a wait that does not fit is not started")
+		})
+	}
+}
+
+// refusalCode returns the first code of the refusal that err is or wraps.
+func refusalCode(t *testing.T, err error) clerk.ErrorCode {
+	t.Helper()
+	var refused *clerk.ClerkErrors
+	require.ErrorAs(t, err, &refused)
+	return refused.Errors[0].Code
 }

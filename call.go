@@ -24,7 +24,6 @@ type request struct {
 	template  string     // the path with its parameters named; empty if it has none
 	query     url.Values // nil for none
 	body      []byte     // nil for none
-	err       error      // why it cannot be sent
 }
 
 func (r *request) isWrite() bool { return r.method != http.MethodGet }
@@ -36,12 +35,12 @@ func (r *request) url(base string) string {
 	return base + r.path + "?" + r.query.Encode()
 }
 
-// A callMeta is what do returns beside its result.
+// A callMeta describes the last request of a call.
 type callMeta struct {
 	ResponseMeta
 
 	class         transport.Class // of the last attempt
-	longest       time.Duration   // attempt
+	longest       time.Duration   // of an attempt
 	isDevelopment bool            // the key is one of a development instance
 }
 
@@ -53,11 +52,52 @@ type call struct {
 	client    *clientConfig
 	operation Operation
 	started   time.Time
-	deadline  time.Time // by MaxElapsedTime; zero for none or, in pages, for one each
-	attempts  int       // of all requests so far
+	deadline  time.Time // by MaxElapsedTime; zero for none
+	perPage   bool      // each page of a list has all of the call's time
 	isLookup  bool      // its requests look up what a write did
-	answered  bool      // a response came that is not a 5xx
+
+	last     callMeta // of the last request; of a write, the last that was no lookup
+	sent     history  // of the write
+	attempts int      // of all requests so far
+	answered bool     // a response came that is not a 5xx
 }
+
+const (
+	// graceTime is how long after an ambiguous failure the write's work may still be
+	// missing from lists. A write that Clerk would not refuse as a duplicate is retried
+	// only after a lookup that began later did not find it.
+	graceTime = 5 * time.Second
+	// graceAfterTimeout is the same after an attempt that timed out, as Clerk may still
+	// be carrying it out.
+	graceAfterTimeout = 2 * graceTime
+)
+
+// A history is what is known of a write's requests so far.
+type history struct {
+	firstSent time.Time
+	failedAt  time.Time // when the last request failed
+	ambiguous error     // the last failure after which the outcome was unknown; nil for none
+	writes    int       // requests so far
+}
+
+// failed records that a request of the write failed.
+func (h *history) failed(failure error) {
+	h.writes, h.failedAt = h.writes+1, time.Now()
+	if errors.Is(failure, ErrOutcomeUnknown) {
+		h.ambiguous = failure
+	}
+}
+
+// grace is how long after the failure the write's work may still be missing from lists.
+func (h *history) grace() time.Duration {
+	if errors.Is(h.ambiguous, context.DeadlineExceeded) {
+		return graceAfterTimeout
+	}
+	return graceTime
+}
+
+// isSettled reports whether lists must show the write's work by now.
+func (h *history) isSettled() bool { return time.Since(h.failedAt) >= h.grace() }
 
 // newCall starts a call, without options.
 func newCall(client *clientConfig, op Operation) *call {
@@ -67,12 +107,35 @@ func newCall(client *clientConfig, op Operation) *call {
 	return c
 }
 
+// part returns a call for some of c's requests, within c's time. c counts them afterwards.
+func (c *call) part() *call {
+	return &call{
+		callConfig: c.callConfig, client: c.client, operation: c.operation,
+		started: c.started, deadline: c.deadline, isLookup: c.isLookup,
+	}
+}
+
+// anew returns a call like c that has made no request and has all of c's time.
+func (c *call) anew() *call {
+	next := c.part()
+	next.restart()
+	return next
+}
+
 // restart gives the call all of its time again.
 func (c *call) restart() {
 	c.started, c.deadline = time.Now(), time.Time{}
 	if c.retry.Strategy != RetryNone {
 		c.deadline = c.started.Add(c.retry.Backoff.MaxElapsedTime)
 	}
+}
+
+// withDeadline returns a context that ends with the call.
+func (c *call) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.deadline.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, c.deadline)
 }
 
 // configure applies the caller's options to a call.
@@ -85,13 +148,13 @@ func configure[O comparable](c *call, opts []O, apply func(O, *callConfig) error
 }
 
 // runCall starts a call with the caller's options, makes its requests with f, and ends it.
-func runCall[T any](client *clientConfig, op Operation, opts []CallOption, f func(*call) (T, callMeta, error)) (T, error) {
+func runCall[T any](client *clientConfig, op Operation, opts []CallOption, f func(*call) (T, error)) (T, error) {
 	c := newCall(client, op)
 	if err := configure(c, opts, CallOption.applyToCall); err != nil {
-		return *new(T), c.finish(callMeta{}, err)
+		return *new(T), c.finish(err)
 	}
-	result, meta, err := f(c)
-	return result, c.finish(meta, err)
+	result, err := f(c)
+	return result, c.finish(err)
 }
 
 // configured is called when options have changed the call's configuration, or failed to.
@@ -101,14 +164,14 @@ func (c *call) configured(err error) error {
 }
 
 // finish ends the call: its error and the caller's meta cover all of its requests.
-func (c *call) finish(meta callMeta, err error) error {
+func (c *call) finish(err error) error {
 	if err == nil && c.response == nil {
 		return nil
 	}
 	if err != nil && metaOf(err) == nil { // an InputError
 		err = invalid(c.operation, err)
 	}
-	m := &meta.ResponseMeta
+	m := &c.last.ResponseMeta
 	m.Operation, m.Attempts, m.Duration = c.operation, c.attempts, time.Since(c.started)
 	if own := metaOf(err); own != nil {
 		own.Operation, own.Attempts, own.Duration = m.Operation, m.Attempts, m.Duration
@@ -143,10 +206,7 @@ func (c *call) key(ctx context.Context) (string, error) {
 }
 
 // do sends a request, retries it as the configuration says, and decodes the response.
-func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, error)) (T, callMeta, error) {
-	if r.err != nil {
-		return *new(T), callMeta{ResponseMeta: ResponseMeta{Operation: r.operation}}, invalid(r.operation, r.err)
-	}
+func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, error)) (T, error) {
 	header, err := c.requestHeader(ctx, r.isWrite())
 	l := c.client.transport.Do(ctx, transport.Request{
 		Operation: string(r.operation), Path: cmp.Or(r.template, r.path),
@@ -155,16 +215,17 @@ func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, 
 		Err:    err, // the class is NotSent then
 		Policy: c.policy(r.isWrite()),
 	})
-	meta := callMeta{ResponseMeta: ResponseMeta{
+	c.last = callMeta{ResponseMeta: ResponseMeta{
 		Operation: r.operation, StatusCode: l.Status, Header: l.Header, TraceID: l.TraceID,
 		Attempts: l.Attempts, RetryAfter: l.RetryAfter, Duration: time.Since(c.started),
 	}, class: l.Class, longest: l.Longest, isDevelopment: strings.HasPrefix(header.Get("Authorization"), "Bearer sk_test_")}
-	c.count(meta)
+	c.attempts += l.Attempts
+	c.answered = c.answered || l.Status > 0 && l.Status < 500
 	if l.Class != transport.Succeeded {
-		return *new(T), meta, c.failure(meta, l)
+		return *new(T), c.failure(l)
 	}
 	value, _ := l.Value.(T)
-	return value, meta, nil
+	return value, nil
 }
 
 // attemptLimit is how long an attempt may take.
@@ -199,10 +260,10 @@ func (c *call) policy(isWrite bool) transport.Policy {
 	}
 }
 
-// count adds a request to those of the call.
-func (c *call) count(m callMeta) {
-	c.attempts += m.Attempts
-	c.answered = c.answered || m.StatusCode > 0 && m.StatusCode < 500
+// count adds the requests of a part to those of the call.
+func (c *call) count(part *call) {
+	c.attempts += part.attempts
+	c.answered = c.answered || part.answered
 }
 
 // requestHeader returns the header of a request. The key provider may fail.
@@ -225,11 +286,11 @@ func (c *call) requestHeader(ctx context.Context, isWrite bool) (http.Header, er
 }
 
 // failure is the error of a request that did not succeed.
-func (c *call) failure(meta callMeta, l *transport.Loop) error {
+func (c *call) failure(l *transport.Loop) error {
 	refused, isRefusal := errors.AsType[*ClerkErrors](l.Refusal)
 	err, summary := l.Err, ""
 	if isRefusal {
-		refused.ResponseMeta, refused.class, refused.Body = meta.ResponseMeta, l.Class, l.Body
+		refused.ResponseMeta, refused.class, refused.Body = c.last.ResponseMeta, l.Class, l.Body
 		if l.IsDocumented() {
 			return refused
 		}
@@ -238,5 +299,6 @@ func (c *call) failure(meta callMeta, l *transport.Loop) error {
 	if l.Stopped != nil {
 		err = errors.Join(err, l.Stopped)
 	}
-	return &SDKError{ResponseMeta: meta.ResponseMeta, Message: l.Describe(summary, c.retry.Backoff.MaxElapsedTime), Err: err, Body: l.Body, class: l.Class}
+	message := l.Describe(summary, c.retry.Backoff.MaxElapsedTime)
+	return &SDKError{ResponseMeta: c.last.ResponseMeta, Message: message, Err: err, Body: l.Body, class: l.Class}
 }

@@ -44,7 +44,7 @@ func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[Cr
 			yield(CreateResult{}, invalid("", err))
 			return
 		}
-		r := newRun(new(*c), cfg, requests, yield)
+		r := newRun(c.anew(), cfg, requests, yield)
 		err := r.loop(ctx)
 		switch {
 		case errors.Is(err, errStopped):

@@ -44,17 +44,16 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 // listExisting records who has a pending or accepted invitation, if that is recent enough.
 func (r *run) listExisting(ctx context.Context) error {
 	var req ListInvitationsRequest
-	var meta callMeta
-	c, since := *r.call, UnixMilli(r.config.skipSince.UnixMilli())
-	c.deadline, c.prefetch = time.Time{}, listAhead // each page has all of the call's time
+	c, since := r.call.anew(), UnixMilli(r.config.skipSince.UnixMilli())
+	c.perPage, c.prefetch = true, listAhead
 	if r.relisted || !r.config.skipSince.IsZero() {
 		req.OrderBy, c.prefetch = OrderByCreatedAtDesc, 0
 	}
-	for page, err := range c.pages(ctx, req, &meta) {
+	for page, err := range c.pages(ctx, req) {
 		if err != nil {
 			return err
 		}
-		recent, _, ok := c.client.skew.Started(meta.Header, r.listedAt.Add(-2*graceTime))
+		recent, _, ok := c.client.skew.Started(c.last.Header, r.listedAt.Add(-2*graceTime))
 		if r.relisted && ok { // what the first list may have missed
 			since = max(since, UnixMilli(recent.UnixMilli()))
 		}
@@ -87,16 +86,17 @@ func (r *run) recordExisting(inv Invitation) {
 // documents that bulks are all or nothing.
 func (r *run) findInvitation(ctx context.Context, it *item, refusal error) CreateResult {
 	since := it.mayExistSince
-	if it.last.open != nil { // it may have been created before it was refused
+	if it.last.ambiguous != nil { // it may have been created before it was refused
 		since = cmp.Or(since, it.last.firstSent)
 	}
 	if !since.IsZero() {
-		c := r.newCall()
+		c := r.call.anew()
 		c.deadline = c.started.Add(2 * graceTime)
 		w := creation(&it.request, it.body)
 		w.mayRetry = func() bool { return false }
-		// As if the refusal had been of a retry: reconcile looks for whose work it is.
-		inv, _, err := reconcile(ctx, c, w, &history{firstSent: since, failedAt: time.Now(), open: refusal})
+		// As if the refusal had been of a retry: resume looks for whose work it is.
+		c.sent = history{firstSent: since, failedAt: time.Now(), ambiguous: refusal}
+		inv, err := resume(ctx, c, w)
 		if err == nil {
 			return CreateResult{Outcome: OutcomeCreated, Invitation: inv}
 		}
@@ -108,7 +108,7 @@ func (r *run) findInvitation(ctx context.Context, it *item, refusal error) Creat
 	address := it.request.EmailAddress
 	newest := ListInvitationsRequest{Query: address, OrderBy: OrderByCreatedAtDesc} // not the revoked ones
 	isSame := func(inv Invitation) bool { return sameAddress(inv.EmailAddress, address) }
-	if inv, _, err := r.newCall().first(ctx, newest, isSame); err == nil {
+	if inv, err := r.call.anew().first(ctx, newest, isSame); err == nil {
 		result.Existing = &ExistingInvitation{inv.ID, inv.Status}
 	}
 	return result

@@ -46,39 +46,34 @@ func (r *run) sendNext(ctx context.Context) error {
 	return nil
 }
 
-// newCall returns a copy of the call that has all of its time.
-func (r *run) newCall() *call {
-	c := *r.call
-	c.restart()
-	return &c
-}
-
 // sendBatch sends a batch until its outcome is known, or there is no more time for now. It
 // returns what was created, by index in the batch, and the state of the requests.
 func (r *run) sendBatch(ctx context.Context, b batch, mayRetry func() bool) (map[int]Invitation, history, error) {
-	c, created := r.newCall(), map[int]Invitation{}
-	defer func() { r.call.answered = c.answered }()
-	var last history
+	c, created := r.call.anew(), map[int]Invitation{}
+	defer r.call.count(c)
+	sendOne, sendAll := reconcile[*Invitation], reconcile[[]Invitation]
 	if b.Items[0].IsAmbiguous() {
-		last = b.Items[0].Value.last
+		c.sent = b.Items[0].Value.last
+		sendOne, sendAll = resume[*Invitation], resume[[]Invitation]
 	}
 	if b.Single {
 		it := &b.Items[0].Value
-		inv, _, err := reconcile(ctx, c, counted(creation(&it.request, it.body), r.creates, mayRetry), &last)
+		inv, err := sendOne(ctx, c, counted(creation(&it.request, it.body), r.creates, mayRetry))
 		if err == nil {
 			created[0] = *inv
 		}
-		return created, last, err
+		return created, c.sent, err
 	}
 	parts := &bulk{created: created}
 	for _, it := range b.Items {
 		parts.reqs, parts.bodies = append(parts.reqs, it.Value.request), append(parts.bodies, it.Value.body)
 	}
-	invs, _, err := reconcile(ctx, c, counted(parts.creation(), r.bulks, mayRetry), &last)
+	invs, err := sendAll(ctx, c, counted(parts.creation(), r.bulks, mayRetry))
+	invs, err = parts.inspected(ctx, c, invs, err)
 	if err == nil {
 		created = matched(invs, b.Items)
 	}
-	return created, last, err
+	return created, c.sent, err
 }
 
 // counted is a write whose requests a limiter counts. It is retried only while the limiter
@@ -86,16 +81,16 @@ func (r *run) sendBatch(ctx context.Context, b batch, mayRetry func() bool) (map
 func counted[T any](w write[T], l *limiter.Limiter, mayRetry func() bool) write[T] {
 	send := w.send
 	w.mayRetry = func() bool { return mayRetry() && l.Wait(time.Now()) == 0 }
-	w.send = func(ctx context.Context, c *call) (T, callMeta, error) {
-		result, meta, err := send(ctx, c)
-		switch meta.class {
+	w.send = func(ctx context.Context, c *call) (T, error) {
+		result, err := send(ctx, c)
+		switch c.last.class {
 		case transport.RateLimited:
-			l.Penalize(time.Now(), meta.RetryAfter)
+			l.Penalize(time.Now(), c.last.RetryAfter)
 		case transport.NotSent:
 		default:
 			l.Count(time.Now())
 		}
-		return result, meta, err
+		return result, err
 	}
 	return w
 }

@@ -78,9 +78,9 @@ func TestCreateAllReportsEveryRequest(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, outcomes(results), created)
 		require.Len(t, l.fake.Invitations(), invitations)
-		require.Equal(t, 3, l.got(clerk.OperationList)-lists, "one page, once more for IgnoreExisting, and after the refused bulk")
+		require.Equal(t, 4, l.got(clerk.OperationList)-lists, "one page, once more for IgnoreExisting, and twice after the refused bulk")
 		require.Equal(t, refused, results[18].Outcome)
-		require.Len(t, l.fake.Requests(), before+3+3, "a bulk of the user and the one that is refused, and each alone")
+		require.Len(t, l.fake.Requests(), before+4+3, "a bulk of the user and the one that is refused, and each alone")
 	})
 }
 

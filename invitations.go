@@ -2,6 +2,8 @@ package clerk
 
 import (
 	"context"
+
+	"github.com/clerk-invitations/clerk-go/internal/check"
 )
 
 // Create creates an invitation and, unless Notify is false, Clerk sends the email. Clerk
@@ -11,12 +13,12 @@ import (
 // belongs to a user, [ErrUserExists]. [ErrOutcomeUnknown] means that the invitation may
 // have been created: FindPending finds out later.
 func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
-	return runCall(s.config(), OperationCreate, opts, func(c *call) (*Invitation, callMeta, error) {
+	return runCall(s.config(), OperationCreate, opts, func(c *call) (*Invitation, error) {
 		body, err := req.encode()
 		if err != nil {
-			return nil, callMeta{}, err
+			return nil, err
 		}
-		return reconcile(ctx, c, creation(&req, body), nil)
+		return reconcile(ctx, c, creation(&req, body))
 	})
 }
 
@@ -25,17 +27,19 @@ func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationReq
 //
 // The result has an invitation for each request. Match them by address, as Clerk does
 // not document the order. A refusal is about the whole request; [ClerkError.EmailAddresses]
-// returns the addresses that it names, if any. Clerk does not document whether a bulk is
-// atomic, so a refused one is looked up. If a part was found, or the library cannot tell,
-// the error is [ErrOutcomeUnknown], which wraps the refusal: FindPending finds the part.
+// returns the addresses that it names, if any. Clerk does not document bulks as atomic, so
+// after a refusal the library lists what was created, for a second or, with IgnoreExisting,
+// for five. If a part was created, or the library cannot tell, the error is
+// [ErrOutcomeUnknown], which wraps the refusal: FindPending finds the part.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
-	return runCall(s.config(), OperationBulkCreate, opts, func(c *call) ([]Invitation, callMeta, error) {
+	return runCall(s.config(), OperationBulkCreate, opts, func(c *call) ([]Invitation, error) {
 		b, err := newBulk(reqs)
 		if err != nil {
-			return nil, callMeta{}, err
+			return nil, err
 		}
-		invs, meta, err := reconcile(ctx, c, b.creation(), nil)
-		return invs, meta, b.partly(err)
+		invs, err := reconcile(ctx, c, b.creation())
+		invs, err = b.inspected(ctx, c, invs, err)
+		return invs, b.partly(err)
 	})
 }
 
@@ -46,8 +50,11 @@ func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvita
 // [ErrAlreadyRevoked] or [ErrAlreadyAccepted]. [ErrOutcomeUnknown] means that the
 // invitation may have been revoked: Get finds out later.
 func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
-	return runCall(s.config(), OperationRevoke, opts, func(c *call) (*Invitation, callMeta, error) {
-		return reconcile(ctx, c, revocation(invitationID), nil)
+	return runCall(s.config(), OperationRevoke, opts, func(c *call) (*Invitation, error) {
+		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {
+			return nil, err
+		}
+		return reconcile(ctx, c, revocation(invitationID))
 	})
 }
 
@@ -59,7 +66,10 @@ func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, op
 // An unknown id is [ErrNotFound] (the status is inferred). If a request fails with an
 // ambiguous error and the invitation is gone then, Delete succeeds.
 func (s *InvitationsService) Delete(ctx context.Context, invitationID string, opts ...CallOption) (*DeletedObject, error) {
-	return runCall(s.config(), OperationDelete, opts, func(c *call) (*DeletedObject, callMeta, error) {
-		return reconcile(ctx, c, deletion(invitationID), nil)
+	return runCall(s.config(), OperationDelete, opts, func(c *call) (*DeletedObject, error) {
+		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {
+			return nil, err
+		}
+		return reconcile(ctx, c, deletion(invitationID))
 	})
 }

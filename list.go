@@ -5,14 +5,13 @@ import (
 	"errors"
 	"iter"
 	"strings"
-	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/check"
 )
 
 // List returns one page of invitations. For all pages, use [InvitationsService.All].
 func (s *InvitationsService) List(ctx context.Context, req ListInvitationsRequest, opts ...CallOption) (*InvitationList, error) {
-	return runCall(s.config(), OperationList, opts, func(c *call) (*InvitationList, callMeta, error) {
+	return runCall(s.config(), OperationList, opts, func(c *call) (*InvitationList, error) {
 		return listPage(ctx, c, req)
 	})
 }
@@ -32,16 +31,19 @@ func (s *InvitationsService) List(ctx context.Context, req ListInvitationsReques
 func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest, opts ...AllOption) iter.Seq2[Invitation, error] {
 	c := newCall(s.config(), OperationList)
 	err := configure(c, opts, AllOption.applyToAll)
+	if err == nil {
+		err = req.check()
+	}
 	return func(yield func(Invitation, error) bool) {
 		if err != nil {
-			yield(Invitation{}, c.finish(callMeta{}, err))
+			yield(Invitation{}, c.finish(err))
 			return
 		}
-		each, last := *c, callMeta{}
-		each.deadline = time.Time{} // each page has all of the call's time
-		for page, err := range each.pages(ctx, req, &last) {
+		loop := c.anew()
+		loop.perPage = true
+		for page, err := range loop.pages(ctx, req) {
 			if c.response != nil {
-				*c.response = last.ResponseMeta
+				*c.response = loop.last.ResponseMeta
 			}
 			if err != nil {
 				yield(Invitation{}, err)
@@ -74,31 +76,31 @@ func WithPrefetch(pages int) AllOption {
 // Get lists what Clerk finds for the id, on all pages, and returns the one that matches
 // exactly. If there is none, the error is [ErrNotFound].
 func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
-	return runCall(s.config(), OperationList, opts, func(c *call) (*Invitation, callMeta, error) {
+	return runCall(s.config(), OperationList, opts, func(c *call) (*Invitation, error) {
 		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {
-			return nil, callMeta{}, err
+			return nil, err
 		}
 		return c.get(ctx, invitationID)
 	})
 }
 
-func (c *call) get(ctx context.Context, id string) (inv *Invitation, meta callMeta, err error) {
+func (c *call) get(ctx context.Context, id string) (inv *Invitation, err error) {
 	for _, status := range allStatuses {
-		inv, meta, err = c.first(ctx, ListInvitationsRequest{Query: id, Status: status}, func(inv Invitation) bool { return inv.ID == id })
+		inv, err = c.first(ctx, ListInvitationsRequest{Query: id, Status: status}, func(inv Invitation) bool { return inv.ID == id })
 		if !errors.Is(err, ErrNotFound) {
 			break
 		}
 	}
-	return inv, meta, err
+	return inv, err
 }
 
 // FindPending returns the newest pending invitation for an address. It compares whole
 // addresses, without regard to case, on all pages of what Clerk finds. If there is none,
 // the error is [ErrNotFound].
 func (s *InvitationsService) FindPending(ctx context.Context, emailAddress string, opts ...CallOption) (*Invitation, error) {
-	return runCall(s.config(), OperationList, opts, func(c *call) (*Invitation, callMeta, error) {
+	return runCall(s.config(), OperationList, opts, func(c *call) (*Invitation, error) {
 		if err := inputError("email_address", check.Address(emailAddress)); err != nil {
-			return nil, callMeta{}, err
+			return nil, err
 		}
 		pending := ListInvitationsRequest{Query: strings.TrimSpace(emailAddress), Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
 		return c.first(ctx, pending, func(inv Invitation) bool {

@@ -8,27 +8,62 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 var errNoDate = errors.New("clerk: the response has no valid Date header")
 
 // A lookup lists invitations to find out what a write's requests have done.
 type lookup struct {
-	call      *call
+	call      *call              // for its requests
 	since     time.Time          // when the write was first sent, by our clock
 	failure   error              // of the write's last request
+	last      decide.Failure     // what that means for the write
+	ambiguous bool               // one of the requests was
+	settled   bool               // lists must show the write's work by now
 	statuses  []InvitationStatus // to list for created invitations
-	situation decide.Situation   // as far as it is known
-	meta      callMeta           // of the last response
-	err       error              // why nothing was looked up
 
 	// By Clerk's clock, what was created before unclear is not this call's work, and what
-	// was created at own or later is.
+	// was created at own or later is. Each list sets them.
 	unclear, own UnixMilli
 }
 
 // allStatuses lists everything: a list has the revoked invitations only if asked.
 var allStatuses = []InvitationStatus{"", InvitationStatusRevoked}
+
+// newLookup returns a lookup of what the call's write did, after a failure.
+func (c *call) newLookup(failure, ownRefusal error, retryDuplicates bool) *lookup {
+	h := &c.sent
+	l := &lookup{
+		call: c.part(), since: h.firstSent, failure: failure, last: failureOf(failure, ownRefusal),
+		ambiguous: h.ambiguous != nil, settled: h.isSettled(), statuses: allStatuses[:1],
+	}
+	l.call.isLookup = true
+	if l.ambiguous && (l.settled || !retryDuplicates) { // a retry may be next
+		l.statuses = allStatuses // also what somebody else has revoked already
+	}
+	return l
+}
+
+// failureOf says what a failure means for its write, whose earlier requests may be the
+// reason for a refusal that matches own.
+func failureOf(failure, own error) decide.Failure {
+	class := classOf(failure)
+	switch {
+	case class == transport.Ambiguous:
+		return decide.OutcomeUnknown
+	case class != transport.Refused:
+		return decide.NotCarriedOut
+	case errors.Is(failure, own):
+		return decide.RefusedAsDone
+	case isDefinite(failure):
+		return decide.RefusedForGood
+	}
+	return decide.Refused
+}
+
+// isFinal reports whether a lookup's error would be the same again.
+func isFinal(err error) bool { return errors.Is(err, ErrUnauthorized) || errors.Is(err, errNoDate) }
 
 // whose says whether what was created, or updated, at a time is this call's work.
 func (l *lookup) whose(at UnixMilli) decide.Finding {
@@ -46,7 +81,7 @@ func (l *lookup) whose(at UnixMilli) decide.Finding {
 func (l *lookup) list(ctx context.Context, query string, status InvitationStatus) ([]Invitation, error) {
 	var invs []Invitation
 	req := ListInvitationsRequest{Query: query, Status: status, OrderBy: OrderByCreatedAtDesc}
-	for page, err := range l.call.pages(ctx, req, &l.meta) {
+	for page, err := range l.call.pages(ctx, req) {
 		if err := cmp.Or(err, l.setTimes()); err != nil {
 			return nil, err
 		}
@@ -63,7 +98,7 @@ func newestFirst(a, b Invitation) int { return cmp.Compare(b.CreatedAt, a.Create
 
 // setTimes converts the start of the call to Clerk's clock.
 func (l *lookup) setTimes() error {
-	earliest, latest, ok := l.call.client.skew.Started(l.meta.Header, l.since)
+	earliest, latest, ok := l.call.client.skew.Started(l.call.last.Header, l.since)
 	if !ok {
 		return errNoDate
 	}
@@ -114,7 +149,7 @@ func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, decide.Fi
 // so: an earlier request has deleted it.
 func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, decide.Finding, error) {
 	gone := &DeletedObject{Object: "invitation", ID: id, Deleted: true}
-	if l.situation.Last == decide.RefusedAsDone {
+	if l.last == decide.RefusedAsDone {
 		return gone, decide.FoundOwn, nil
 	}
 	for _, status := range allStatuses {

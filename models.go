@@ -169,6 +169,11 @@ func (r CreateInvitationRequest) encode() ([]byte, error) {
 	if problem := check.Address(r.EmailAddress); problem != "" {
 		return nil, &InputError{"email_address", problem}
 	}
+	return r.marshal()
+}
+
+// marshal returns the request's JSON, whatever its address is.
+func (r CreateInvitationRequest) marshal() ([]byte, error) {
 	body, err := json.Marshal(r)
 	if err != nil { // nothing else in a request can fail
 		return nil, &InputError{"public_metadata", "cannot be encoded as JSON: " + redact.Line(err.Error())}

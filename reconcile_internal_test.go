@@ -36,18 +36,18 @@ func TestFailureOf(t *testing.T) {
 
 func TestGraceIsLongerAfterATimeout(t *testing.T) {
 	require.Equal(t, graceTime, (&history{}).grace())
-	require.Equal(t, graceTime, (&history{open: &SDKError{Err: errors.New("connection reset")}}).grace())
+	require.Equal(t, graceTime, (&history{ambiguous: &SDKError{Err: errors.New("connection reset")}}).grace())
 	timedOut := &SDKError{Err: fmt.Errorf("no response: %w", context.DeadlineExceeded)}
-	require.Equal(t, graceAfterTimeout, (&history{open: timedOut}).grace())
+	require.Equal(t, graceAfterTimeout, (&history{ambiguous: timedOut}).grace())
 }
 
 func TestLookupsComeOftenAgainAfterEachRequest(t *testing.T) {
-	r := &reconciliation[int]{call: &call{}, history: &history{}, lookups: 20}
+	r := &reconciliation[int]{call: &call{}, lookups: 20}
 	require.NoError(t, r.call.setRetry(RetryConfig{}))
-	r.record(callMeta{}, &SDKError{class: transport.Ambiguous})
-	require.Equal(t, 1, r.history.writes)
+	r.failed(&SDKError{class: transport.Ambiguous})
+	require.Equal(t, 1, r.call.sent.writes)
 	for range 100 { // the waits are random
-		wait, _ := r.waits(&lookup{})
+		wait, _ := r.waits(nil)
 		require.LessOrEqual(t, wait, r.call.retry.Backoff.InitialInterval)
 	}
 }

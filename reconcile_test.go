@@ -390,3 +390,27 @@ func TestTruncatedRefusalIsRetried(t *testing.T) {
 		require.Equal(t, 3, l.got(clerk.OperationCreate))
 	})
 }
+
+// A retry that is cut off would leave the outcome unknown, so it needs twice the time that
+// the longest attempt took.
+func TestWriteIsRetriedOnlyIfItsOutcomeCanBeKnownInTime(t *testing.T) {
+	for deadline, writes := range map[time.Duration]int{11 * time.Second: 1, 13 * time.Second: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			posts := 0
+			client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				if req.Method != http.MethodPost {
+					return l.fake.RoundTrip(req)
+				}
+				posts++
+				time.Sleep(4 * time.Second)
+				return reply(503, ``)(req)
+			}))
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			defer cancel()
+			_, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: address})
+			require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+			require.Equal(t, writes, posts)
+		})
+	}
+}

@@ -22,43 +22,50 @@ import (
 // may have been created: FindPending finds out. MaxElapsedTime bounds all requests
 // together.
 func (s *InvitationsService) Resend(ctx context.Context, invitationID string, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
-	return runCall(s.config(), OperationCreate, opts, func(c *call) (*Invitation, callMeta, error) {
-		probe := req // to reject it before any request
-		probe.EmailAddress = cmp.Or(req.EmailAddress, "of the old invitation")
-		_, err := probe.encode()
-		if err := cmp.Or(inputError("invitation_id", check.PathSegment(invitationID)), err); err != nil {
-			return nil, callMeta{}, err
+	return runCall(s.config(), OperationCreate, opts, func(c *call) (*Invitation, error) {
+		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {
+			return nil, err
+		}
+		if req.EmailAddress != "" {
+			if err := inputError("email_address", check.Address(req.EmailAddress)); err != nil {
+				return nil, err
+			}
+		}
+		if _, err := req.marshal(); err != nil {
+			return nil, err
 		}
 		return c.resend(ctx, invitationID, req)
 	})
 }
 
-func (c *call) resend(ctx context.Context, id string, req CreateInvitationRequest) (*Invitation, callMeta, error) {
-	old, meta, err := c.get(ctx, id)
+func (c *call) resend(ctx context.Context, id string, req CreateInvitationRequest) (*Invitation, error) {
+	old, err := c.get(ctx, id)
 	if err != nil {
-		return nil, meta, err
+		return nil, err
 	}
 	if old.Status == InvitationStatusAccepted {
-		return nil, meta, &SDKError{ResponseMeta: meta.ResponseMeta, Message: "the invitation is already accepted", Err: ErrAlreadyAccepted}
+		return nil, &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "the invitation is already accepted", Err: ErrAlreadyAccepted}
 	}
-	req, err = likeOld(req, old)
-	body, encodeErr := req.encode()
-	if err = cmp.Or(err, encodeErr); err != nil {
-		return nil, meta, err
+	if req, err = likeOld(req, old); err != nil {
+		return nil, err
+	}
+	body, err := req.encode()
+	if err != nil {
+		return nil, err
 	}
 	w := creation(&req, body)
 	w.find = func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
 		return l.created(ctx, req.EmailAddress, id)
 	}
-	inv, meta, err := reconcile(ctx, c, w, nil)
+	inv, err := reconcile(ctx, c, w)
 	if err != nil || old.Status != InvitationStatusPending {
-		return inv, meta, err
+		return inv, err
 	}
-	_, meta, err = reconcile(ctx, c, revocation(id), nil)
+	_, err = reconcile(ctx, c, revocation(id))
 	if err != nil && !errors.Is(err, ErrAlreadyRevoked) {
-		return inv, meta, wrap(err, "created "+inv.ID+", but did not revoke the old invitation: ", ErrOldNotRevoked)
+		return inv, wrap(err, "created "+inv.ID+", but did not revoke the old invitation: ", ErrOldNotRevoked)
 	}
-	return inv, meta, nil
+	return inv, nil
 }
 
 // likeOld completes the request for a new invitation with what the old one has.

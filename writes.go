@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
@@ -14,9 +13,9 @@ import (
 func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 	address := req.EmailAddress
 	return write[*Invitation]{
-		send: func(ctx context.Context, c *call) (*Invitation, callMeta, error) {
+		send: func(ctx context.Context, c *call) (*Invitation, error) {
 			r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations", body: body}
-			inv, meta, err := do(ctx, c, r, func(body []byte) (*Invitation, error) {
+			inv, err := do(ctx, c, r, func(body []byte) (*Invitation, error) {
 				inv, err := decodeInvitation(body)
 				if err == nil && isOther(inv.EmailAddress, address) {
 					err = fmt.Errorf("%w: another address", errMismatch)
@@ -24,9 +23,9 @@ func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 				return inv, err
 			})
 			if err == nil && inv.CreatedAt != 0 {
-				c.client.skew.Measure(meta.Header, inv.CreatedAt.Time(), meta.longest)
+				c.client.skew.Measure(c.last.Header, inv.CreatedAt.Time(), c.last.longest)
 			}
-			return inv, meta, err
+			return inv, err
 		},
 		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
 			return l.created(ctx, address, "")
@@ -62,8 +61,8 @@ func deletion(id string) write[*DeletedObject] {
 // the invitation, and the response has to be about it.
 func sendByID[T any](id string, r request, decode func([]byte) (T, error), idOf func(T) string) sender[T] {
 	r.template = "/invitations/{invitation_id}" + r.path
-	r.path, r.err = "/invitations/"+url.PathEscape(id)+r.path, inputError("invitation_id", check.PathSegment(id))
-	return func(ctx context.Context, c *call) (T, callMeta, error) {
+	r.path = "/invitations/" + url.PathEscape(id) + r.path
+	return func(ctx context.Context, c *call) (T, error) {
 		return do(ctx, c, r, func(body []byte) (T, error) {
 			result, err := decode(body)
 			if err == nil && idOf(result) != id {

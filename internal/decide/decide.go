@@ -1,5 +1,5 @@
-// Package decide chooses the next step for a write whose outcome is unknown, after a
-// lookup of what it did. It does no I/O.
+// Package decide chooses the next step for a write that may have been carried out, after
+// a lookup of what it did. It does no I/O.
 package decide
 
 // A Failure says what the failure of a request means for its write.
@@ -32,8 +32,6 @@ const (
 // A Situation is what a decision depends on.
 type Situation struct {
 	Last            Failure // of the write's last request
-	Ambiguous       bool    // one of its requests may have been carried out
-	InParts         bool    // a refused request may have been carried out in part
 	RetryDuplicates bool    // a retry would create a duplicate if the write was carried out
 	Found           Finding // by the last lookup
 	Settled         bool    // the lookup came late enough to find all of the write's work
@@ -61,7 +59,6 @@ func Next(s Situation) Decision {
 	if s.LookupFits {
 		again = LookUpAgain
 	}
-	isRefusal := s.Last >= Refused
 	switch {
 	case s.Found == FoundOwn:
 		return ReturnResult
@@ -69,13 +66,7 @@ func Next(s Situation) Decision {
 		return again
 	case s.Found == LookupRefused:
 		return ReportUnknown
-	case isRefusal && !s.Ambiguous, s.Last == RefusedForGood:
-		switch {
-		case s.InParts && s.RetryDuplicates && !s.Settled:
-			return again // a part may show up later, and the caller would duplicate it
-		case s.InParts && s.Found == FoundUnclear:
-			return ReportUnknown // it may be the refused request's part
-		}
+	case s.Last == RefusedForGood:
 		return ReturnFailure
 	case s.Last == RefusedAsDone && (s.Found == FoundForeign || s.Found == FoundForeignInactive && s.Settled):
 		return ReturnFailure

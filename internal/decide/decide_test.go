@@ -17,58 +17,42 @@ func TestNext(t *testing.T) {
 		want      decide.Decision
 	}{
 		// The call's own work is found.
-		"all is found after an ambiguous failure": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundOwn}, decide.ReturnResult},
-		"all is found after a refused retry":      {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundOwn}, decide.ReturnResult},
-		"all is found after a definite refusal":   {s{Last: decide.RefusedForGood, Ambiguous: true, Found: decide.FoundOwn}, decide.ReturnResult},
-		"all is found after a rate limit":         {s{Last: decide.NotCarriedOut, Ambiguous: true, Found: decide.FoundOwn}, decide.ReturnResult},
-
-		// A refusal of the first request, which may have been carried out in part.
-		"a refusal, and nothing is found":                   {s{Last: decide.Refused}, decide.ReturnFailure},
-		"a refusal, and part is found":                      {s{Last: decide.Refused, Found: decide.FoundOwnPart}, decide.ReturnFailure},
-		"a refusal, and the lookup fails":                   {s{Last: decide.Refused, Found: decide.LookupFailed}, decide.LookUpAgain},
-		"a duplicate, and nothing is found":                 {s{Last: decide.RefusedAsDone}, decide.ReturnFailure},
-		"a refusal of a bulk, before its work shows":        {s{Last: decide.Refused, InParts: true, RetryDuplicates: true}, decide.LookUpAgain},
-		"a refusal of a bulk, but Clerk refuses duplicates": {s{Last: decide.Refused, InParts: true}, decide.ReturnFailure},
-		"a definite refusal of a retried bulk":              {s{Last: decide.RefusedForGood, Ambiguous: true, InParts: true, RetryDuplicates: true}, decide.LookUpAgain},
-		"a definite refusal of a retry, duplicates":         {s{Last: decide.RefusedForGood, Ambiguous: true, RetryDuplicates: true}, decide.ReturnFailure},
-		"a refusal of a bulk, settled":                      {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Settled: true}, decide.ReturnFailure},
-		"a refusal of a bulk, and the lookup fails":         {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.LookupFailed}, decide.LookUpAgain},
-		"a refusal of a bulk, and lookups will not work":    {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.LookupRefused}, decide.ReportUnknown},
-		"a refusal of a bulk, and part is found":            {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.FoundOwnPart}, decide.LookUpAgain},
-		"a refusal of a bulk, settled, the clocks differ":   {s{Last: decide.Refused, InParts: true, Settled: true, Found: decide.FoundUnclear}, decide.ReportUnknown},
-		"a refusal of a bulk, and the clocks differ":        {s{Last: decide.Refused, InParts: true, RetryDuplicates: true, Found: decide.FoundUnclear}, decide.LookUpAgain},
+		"all is found after an ambiguous failure": {s{Last: decide.OutcomeUnknown, Found: decide.FoundOwn}, decide.ReturnResult},
+		"all is found after a refused retry":      {s{Last: decide.RefusedAsDone, Found: decide.FoundOwn}, decide.ReturnResult},
+		"all is found after a definite refusal":   {s{Last: decide.RefusedForGood, Found: decide.FoundOwn}, decide.ReturnResult},
+		"all is found after a rate limit":         {s{Last: decide.NotCarriedOut, Found: decide.FoundOwn}, decide.ReturnResult},
 
 		// A refusal after an ambiguous request.
-		"a definite refusal of a retry": {s{Last: decide.RefusedForGood, Ambiguous: true}, decide.ReturnFailure},
+		"a definite refusal of a retry": {s{Last: decide.RefusedForGood}, decide.ReturnFailure},
 		"an undocumented refusal of a retry": {
-			s{Last: decide.Refused, Ambiguous: true, Settled: true, Found: decide.FoundOwnPart}, decide.RetryWrite,
+			s{Last: decide.Refused, Settled: true, Found: decide.FoundOwnPart}, decide.RetryWrite,
 		},
-		"a duplicate that others' pending invitation explains": {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundForeign}, decide.ReturnFailure},
-		"a duplicate that an older one explains, too early":    {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundForeignInactive}, decide.LookUpAgain},
-		"a duplicate that an older one explains, settled":      {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundForeignInactive, Settled: true}, decide.ReturnFailure},
-		"a duplicate that nothing explains yet":                {s{Last: decide.RefusedAsDone, Ambiguous: true}, decide.LookUpAgain},
-		"a duplicate that nothing explains, settled":           {s{Last: decide.RefusedAsDone, Ambiguous: true, Settled: true}, decide.LookUpAgain},
-		"a duplicate that the found part explains":             {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundOwnPart}, decide.RetryWrite},
-		"a duplicate, and the clocks differ":                   {s{Last: decide.RefusedAsDone, Ambiguous: true, Found: decide.FoundUnclear, Settled: true}, decide.ReportUnknown},
+		"a duplicate that others' pending invitation explains": {s{Last: decide.RefusedAsDone, Found: decide.FoundForeign}, decide.ReturnFailure},
+		"a duplicate that an older one explains, too early":    {s{Last: decide.RefusedAsDone, Found: decide.FoundForeignInactive}, decide.LookUpAgain},
+		"a duplicate that an older one explains, settled":      {s{Last: decide.RefusedAsDone, Found: decide.FoundForeignInactive, Settled: true}, decide.ReturnFailure},
+		"a duplicate that nothing explains yet":                {s{Last: decide.RefusedAsDone}, decide.LookUpAgain},
+		"a duplicate that nothing explains, settled":           {s{Last: decide.RefusedAsDone, Settled: true}, decide.LookUpAgain},
+		"a duplicate that the found part explains":             {s{Last: decide.RefusedAsDone, Found: decide.FoundOwnPart}, decide.RetryWrite},
+		"a duplicate, and the clocks differ":                   {s{Last: decide.RefusedAsDone, Found: decide.FoundUnclear, Settled: true}, decide.ReportUnknown},
 
 		// Lookups without a result.
-		"the lookup fails":                           {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.LookupFailed}, decide.LookUpAgain},
-		"the lookup fails, and a retry is permitted": {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.LookupFailed}, decide.LookUpAgain},
-		"the clocks differ":                          {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.FoundUnclear}, decide.ReportUnknown},
-		"lookups will not work":                      {s{Last: decide.OutcomeUnknown, Ambiguous: true, Settled: true, Found: decide.LookupRefused}, decide.ReportUnknown},
+		"the lookup fails":                           {s{Last: decide.OutcomeUnknown, Found: decide.LookupFailed}, decide.LookUpAgain},
+		"the lookup fails, and a retry is permitted": {s{Last: decide.OutcomeUnknown, Settled: true, Found: decide.LookupFailed}, decide.LookUpAgain},
+		"the clocks differ":                          {s{Last: decide.OutcomeUnknown, Settled: true, Found: decide.FoundUnclear}, decide.ReportUnknown},
+		"lookups will not work":                      {s{Last: decide.OutcomeUnknown, Settled: true, Found: decide.LookupRefused}, decide.ReportUnknown},
 
 		// The write can be retried.
-		"nothing is found, and Clerk refuses duplicates": {s{Last: decide.OutcomeUnknown, Ambiguous: true}, decide.RetryWrite},
-		"part is found, and Clerk refuses duplicates":    {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundOwnPart}, decide.RetryWrite},
-		"nothing is found, but Clerk accepts duplicates": {s{Last: decide.OutcomeUnknown, Ambiguous: true, RetryDuplicates: true}, decide.LookUpAgain},
-		"part is found, but Clerk accepts duplicates":    {s{Last: decide.OutcomeUnknown, Ambiguous: true, RetryDuplicates: true, Found: decide.FoundOwnPart}, decide.LookUpAgain},
-		"nothing is found, duplicates, settled":          {s{Last: decide.OutcomeUnknown, Ambiguous: true, RetryDuplicates: true, Settled: true}, decide.RetryWrite},
-		"others' invitation is found":                    {s{Last: decide.OutcomeUnknown, Ambiguous: true, Found: decide.FoundForeign}, decide.RetryWrite},
-		"others' invitation is found, duplicates":        {s{Last: decide.OutcomeUnknown, Ambiguous: true, RetryDuplicates: true, Found: decide.FoundForeign}, decide.LookUpAgain},
+		"nothing is found, and Clerk refuses duplicates": {s{Last: decide.OutcomeUnknown}, decide.RetryWrite},
+		"part is found, and Clerk refuses duplicates":    {s{Last: decide.OutcomeUnknown, Found: decide.FoundOwnPart}, decide.RetryWrite},
+		"nothing is found, but Clerk accepts duplicates": {s{Last: decide.OutcomeUnknown, RetryDuplicates: true}, decide.LookUpAgain},
+		"part is found, but Clerk accepts duplicates":    {s{Last: decide.OutcomeUnknown, RetryDuplicates: true, Found: decide.FoundOwnPart}, decide.LookUpAgain},
+		"nothing is found, duplicates, settled":          {s{Last: decide.OutcomeUnknown, RetryDuplicates: true, Settled: true}, decide.RetryWrite},
+		"others' invitation is found":                    {s{Last: decide.OutcomeUnknown, Found: decide.FoundForeign}, decide.RetryWrite},
+		"others' invitation is found, duplicates":        {s{Last: decide.OutcomeUnknown, RetryDuplicates: true, Found: decide.FoundForeign}, decide.LookUpAgain},
 
 		// The retry was not carried out, but an earlier request may have been.
-		"a retry is not carried out, early": {s{Last: decide.NotCarriedOut, Ambiguous: true}, decide.LookUpAgain},
-		"a retry is not carried out":        {s{Last: decide.NotCarriedOut, Ambiguous: true, Settled: true}, decide.ReportUnknown},
+		"a retry is not carried out, early": {s{Last: decide.NotCarriedOut}, decide.LookUpAgain},
+		"a retry is not carried out":        {s{Last: decide.NotCarriedOut, Settled: true}, decide.ReportUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := test.situation
@@ -103,14 +87,14 @@ func TestNext(t *testing.T) {
 
 // It tries all situations.
 func TestNextNeverRisksADuplicate(t *testing.T) {
-	retries, flags := 0, 1<<6
+	retries, flags := 0, 1<<4
 	for last := decide.OutcomeUnknown; last <= decide.RefusedForGood; last++ {
 		for found := decide.FoundNothing; found <= decide.LookupRefused; found++ {
 			for bits := range flags {
 				on := func(bit int) bool { return bits&(1<<bit) != 0 }
 				s := decide.Situation{
-					Last: last, Found: found, Ambiguous: on(0), InParts: on(1), RetryDuplicates: on(2), Settled: on(3),
-					MayRetry: on(4), WriteFits: on(5), LookupFits: true,
+					Last: last, Found: found, LookupFits: true,
+					RetryDuplicates: on(0), Settled: on(1), MayRetry: on(2), WriteFits: on(3),
 				}
 				if decide.Next(s) != decide.RetryWrite {
 					continue

@@ -3,26 +3,37 @@ package clerk
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
+	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // listAhead is how many pages of existing invitations a run requests at a time.
 const listAhead = 8
 
-// loadExisting lists the existing invitations before the first request. Before the first
-// one with IgnoreExisting it lists the newest ones again, after the time that new
-// invitations may take to show: those of an earlier run would be duplicated.
-func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
+// A roster knows which addresses have an invitation, and which the run has read.
+type roster struct {
+	call      *call
+	config    *createAllConfig
+	reporter  *reporter
+	byAddress addresses.Map // State is the Outcome of another request; 0 while one is queued
+	listedAt  time.Time     // when the existing invitations were listed; zero before
+	relisted  bool          // once more, for requests with IgnoreExisting
+}
+
+// load lists the existing invitations before the first request. Before the first one with
+// IgnoreExisting it lists the newest ones again, after the time that new invitations may
+// take to show: those of an earlier run would be duplicated.
+func (r *roster) load(ctx context.Context, ignoreExisting bool) error {
 	if r.config.skipNone {
 		return nil
 	}
 	if r.listedAt.IsZero() {
 		r.listedAt = time.Now()
-		if err := r.listExisting(ctx); err != nil {
+		if err := r.list(ctx); err != nil {
 			return err
 		}
 		r.call.answered = true
@@ -31,18 +42,18 @@ func (r *run) loadExisting(ctx context.Context, ignoreExisting bool) error {
 		return nil
 	}
 	complete := r.listedAt.Add(graceTime)
-	if err := r.announceWait(ctx, complete, "", nil); err != nil {
+	if err := r.reporter.announce(ctx, complete, "", nil); err != nil {
 		return err
 	}
 	if err := clock.Sleep(ctx, time.Until(complete)); err != nil {
 		return err
 	}
 	r.relisted = true
-	return r.listExisting(ctx)
+	return r.list(ctx)
 }
 
-// listExisting records who has a pending or accepted invitation, if that is recent enough.
-func (r *run) listExisting(ctx context.Context) error {
+// list records who has a pending or accepted invitation, if that is recent enough.
+func (r *roster) list(ctx context.Context) error {
 	var req ListInvitationsRequest
 	c, since := r.call.anew(), UnixMilli(r.config.skipSince.UnixMilli())
 	c.perPage, c.prefetch = true, listAhead
@@ -63,14 +74,14 @@ func (r *run) listExisting(ctx context.Context) error {
 			}
 			r.recordExisting(inv)
 		}
-		r.reportProgress(time.Time{}, "", nil)
+		r.reporter.report(time.Time{}, "", nil)
 	}
 	return nil
 }
 
-func (r *run) recordExisting(inv Invitation) {
+func (r *roster) recordExisting(inv Invitation) {
 	if !r.relisted {
-		r.progress.Listed++
+		r.reporter.progress.Listed++
 	}
 	key := addresses.KeyOf(inv.EmailAddress)
 	if _, ok := r.byAddress.Get(key); ok && (r.relisted || !r.config.skipSince.IsZero()) {
@@ -81,30 +92,61 @@ func (r *run) recordExisting(inv Invitation) {
 	}
 }
 
-// findInvitation returns the result of an item that Clerk refused as a duplicate. If it
-// was sent before, in a bulk that was refused, the invitation may be the run's own: nobody
-// documents that bulks are all or nothing.
-func (r *run) findInvitation(ctx context.Context, it *item, refusal error) CreateResult {
+// add records that an item is queued, unless its address is known. The result is that of
+// an item with a known address; it has no outcome while another one is queued.
+func (r *roster) add(it *item) (result CreateResult, isKnown bool) {
+	known, isKnown := r.byAddress.Get(it.key)
+	if !isKnown {
+		r.byAddress.Set(it.key, addresses.Entry{})
+		return CreateResult{}, false
+	}
+	result.Outcome = Outcome(known.State)
+	if result.Outcome == OutcomeUnknown {
+		result.Err = &SDKError{
+			ResponseMeta: ResponseMeta{Operation: OperationCreate}, class: transport.Ambiguous,
+			Message: "an earlier request has the address, and its outcome is unknown",
+		}
+	}
+	if known.ID != "" {
+		result.Existing = &ExistingInvitation{known.ID, InvitationStatus(known.Status)}
+	}
+	return result, true
+}
+
+// record keeps the result of an item for later ones with its address.
+func (r *roster) record(it *item, result CreateResult) {
+	known := addresses.Entry{State: uint8(result.Outcome)}
+	if inv := result.existing(); inv != nil {
+		known.ID, known.Status = inv.ID, string(inv.Status)
+	}
+	switch result.Outcome {
+	case OutcomeRejected: // the address may be accepted with other parameters
+		r.byAddress.Remove(it.key)
+		return
+	case OutcomeCreated:
+		known.State = uint8(OutcomeRepeated)
+	}
+	r.byAddress.Set(it.key, known)
+}
+
+// explain returns the result of an item that Clerk refused as a duplicate. If it was sent
+// before, in a bulk that was refused, the invitation may be the run's own, as Clerk does
+// not document bulks as atomic.
+func (r *roster) explain(ctx context.Context, it *item, refusal error) CreateResult {
 	since := it.mayExistSince
 	if it.last.ambiguous != nil { // it may have been created before it was refused
 		since = cmp.Or(since, it.last.firstSent)
 	}
 	if !since.IsZero() {
-		c := r.call.anew()
-		c.deadline = c.started.Add(2 * graceTime)
-		w := creation(&it.request, it.body)
-		w.mayRetry = func() bool { return false }
-		// As if the refusal had been of a retry: resume looks for whose work it is.
-		c.sent = history{firstSent: since, failedAt: time.Now(), ambiguous: refusal}
-		inv, err := resume(ctx, c, w)
-		if err == nil {
+		inv, err := r.findOwn(ctx, it.request.EmailAddress, since)
+		switch {
+		case err != nil:
+			return CreateResult{Outcome: OutcomeUnknown, Err: unknownOutcome(refusal, err, clock.Err(ctx))}
+		case inv != nil:
 			return CreateResult{Outcome: OutcomeCreated, Invitation: inv}
 		}
-		if sdk, ok := errors.AsType[*SDKError](err); ok && sdk.lookupErr != nil {
-			return CreateResult{Outcome: OutcomeUnknown, Err: err}
-		}
 	}
-	result := CreateResult{Outcome: OutcomeAlreadyInvited} // also if it is unclear whose it is
+	result := CreateResult{Outcome: OutcomeAlreadyInvited} // even if it is unclear whose it is
 	address := it.request.EmailAddress
 	newest := ListInvitationsRequest{Query: address, OrderBy: OrderByCreatedAtDesc} // not the revoked ones
 	isSame := func(inv Invitation) bool { return sameAddress(inv.EmailAddress, address) }
@@ -112,4 +154,31 @@ func (r *run) findInvitation(ctx context.Context, it *item, refusal error) Creat
 		result.Existing = &ExistingInvitation{inv.ID, inv.Status}
 	}
 	return result
+}
+
+// findOwn returns the invitation for an address that the run has created since a time;
+// nil if the existing one is not the run's, or cannot be found before long.
+func (r *roster) findOwn(ctx context.Context, address string, since time.Time) (*Invitation, error) {
+	c := r.call.anew()
+	c.isLookup, c.deadline = true, c.started.Add(2*graceTime)
+	ctx, cancel := c.withDeadline(ctx)
+	defer cancel()
+	l := &lookup{call: c, since: since, statuses: allStatuses}
+	for lookups := 1; ; lookups++ {
+		inv, found, err := l.created(ctx, address, "")
+		wait := c.backoff(lookups)
+		if m := metaOf(err); m != nil {
+			wait = max(wait, m.RetryAfter)
+		}
+		isLate := time.Since(c.started) >= graceTime
+		switch {
+		case found == decide.FoundOwn:
+			return inv, nil
+		case found == decide.FoundForeign, found == decide.FoundUnclear, found == decide.FoundForeignInactive && isLate:
+			return nil, nil
+		case isFinal(err), wait >= clock.Left(ctx):
+			return nil, err
+		}
+		_ = clock.Sleep(ctx, wait) // an end of ctx ends the loop
+	}
 }

@@ -2,6 +2,7 @@ package clerk_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -227,4 +228,82 @@ func TestCreateAllBuffersFewRepeats(t *testing.T) {
 		require.Equal(t, 10_000, n)
 		require.Equal(t, 1, l.got(clerk.OperationCreate)+l.got(clerk.OperationBulkCreate))
 	})
+}
+
+// The newest of several invitations is listed last, or first with WithSkipSince.
+func TestCreateAllReportsTheNewestExistingInvitation(t *testing.T) {
+	for name, opts := range map[string][]clerk.CreateAllOption{
+		"oldest first": nil,
+		"newest first": {clerk.WithSkipSince(time.UnixMilli(1))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				require.NoError(t, l.fake.Accept(l.invite(t, address).ID))
+				require.True(t, l.fake.RemoveUser(address))
+				newest := l.invite(t, address)
+				results, err := createAll(t, l.client, slices.Values([]clerk.CreateInvitationRequest{{EmailAddress: address}}), opts...)
+				require.NoError(t, err)
+				require.Equal(t, []clerk.Outcome{clerk.OutcomeAlreadyInvited}, outcomes(results))
+				require.Equal(t, &clerk.ExistingInvitation{ID: newest.ID, Status: newest.Status}, results[0].Existing)
+			})
+		})
+	}
+}
+
+// Clerk refuses a bulk, and then one of its addresses as a duplicate, so the invitation
+// may be the run's own. It is never found.
+func TestCreateAllSearchesADuplicateForTenSeconds(t *testing.T) {
+	for name, test := range map[string]struct {
+		list  httpmock.Responder // of the address
+		lists int                // at least
+		want  clerk.Outcome
+	}{
+		"the lists are empty":   {reply(200, `{"data":[],"total_count":0}`), 5, clerk.OutcomeAlreadyInvited},
+		"the lists fail":        {reply(503, ``), 5, clerk.OutcomeUnknown},
+		"the lists are refused": {reply(403, ``), 5, clerk.OutcomeUnknown},
+		"the lists hang":        {hangs, 3, clerk.OutcomeUnknown},
+		"the lists are limited": {reply(429, ``, "Retry-After", "60"), 1, clerk.OutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				var refusedAt time.Time
+				lists := 0
+				bulks := partial(l.fake, func(int, []string) (int, httpmock.Responder) { return 0, refusals["422"] })
+				client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+					if req.URL.Query().Get("query") == guest(0) {
+						if lists++; lists > 50 {
+							return reply(401, ``)(req) // ends an endless search
+						}
+						resp, err := test.list(req)
+						if err == nil {
+							resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+						}
+						return resp, err
+					}
+					if slices.Equal(addressesIn(req), []string{guest(0)}) {
+						refusedAt = time.Now()
+						return reply(400, envelope(clerk.CodeDuplicateRecord, "m", "m", `{"email_addresses":["`+guest(0)+`"]}`))(req)
+					}
+					return bulks.RoundTrip(req)
+				}))
+				start := time.Now()
+				results, err := createAll(t, client, guests(10))
+				require.NoError(t, err)
+				want := slices.Repeat([]clerk.Outcome{clerk.OutcomeCreated}, 10)
+				want[0] = test.want
+				require.Equal(t, want, outcomes(results))
+				require.Less(t, lists, 50)
+				require.GreaterOrEqual(t, lists, test.lists)
+				if test.lists == 1 {
+					require.Equal(t, 1, lists)
+				} else {
+					require.GreaterOrEqual(t, time.Since(refusedAt), 5*time.Second)
+				}
+				require.Less(t, time.Since(refusedAt), 12*time.Second, "with the rest of the run")
+				require.Less(t, refusedAt.Sub(start), time.Minute)
+			})
+		})
+	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/async"
 	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
-	"github.com/clerk-invitations/clerk-go/internal/limiter"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
@@ -22,52 +21,28 @@ import (
 const batchLinger = time.Second
 
 // A run is one loop over CreateAll. It works in the loop's goroutine: it pulls requests
-// into a queue, sends what the limiters allow, and reports the results.
+// into a queue, sends what the pace allows, and reports the results.
 type run struct {
-	call   *call
-	config createAllConfig
-	puller *async.Puller[CreateInvitationRequest]
-	yield  func(CreateResult, error) bool
-
-	byAddress      addresses.Map // State is the Outcome of another request; 0 while one is queued
-	queue          *queue.Queue[item]
-	creates, bulks *limiter.Limiter
-
-	listedAt time.Time // when the existing invitations were listed; zero before
-	relisted bool      // once more, for requests with IgnoreExisting
-	pause    time.Time // no request before
-	cause    error     // the last failure
-	progress Progress
+	puller     *async.Puller[CreateInvitationRequest]
+	queue      *queue.Queue[item]
+	pace       *pace
+	reporter   *reporter
+	roster     *roster
+	dispatcher *dispatcher
 }
-
-// An item is a request that has no result yet.
-type item struct {
-	index         int
-	request       CreateInvitationRequest
-	body          []byte // its JSON
-	key           addresses.Key
-	last          history   // of its last request
-	mayExistSince time.Time // when the first failed request before that was sent; zero if none
-}
-
-type (
-	queued = queue.Item[item] // an item in the queue
-	batch  = queue.Batch[item]
-)
-
-// errStopped ends a run whose loop was left.
-var errStopped = errors.New("clerk: the loop was left")
 
 func newRun(
 	c *call, cfg createAllConfig, requests iter.Seq[CreateInvitationRequest], yield func(CreateResult, error) bool,
 ) *run {
-	b := cfg.budget
+	p := newPace(cfg.budget, c.backoff)
+	reports := &reporter{yield: yield, reports: cfg.progress, pace: p}
 	return &run{
-		call: c, config: cfg, puller: async.NewPuller(requests), yield: yield,
-		queue:    queue.New[item](MaxBulkInvitations),
-		creates:  limiter.New(b.Creates, b.Window),
-		bulks:    limiter.New(b.BulkCreates, b.Window),
-		progress: Progress{budget: b},
+		puller:     async.NewPuller(requests),
+		queue:      queue.New[item](MaxBulkInvitations),
+		pace:       p,
+		reporter:   reports,
+		roster:     &roster{call: c, config: &cfg, reporter: reports},
+		dispatcher: &dispatcher{call: c, pace: p},
 	}
 }
 
@@ -94,7 +69,7 @@ func (r *run) gather(ctx context.Context) error {
 	var linger time.Time // until when it waits for the iterator to fill a bulk
 	for {
 		now := time.Now()
-		wait, limit, cause := r.wait(now)
+		wait, limit, cause := r.pace.wait(now, r.queue.Wait(now))
 		enough, isEmpty := r.puller.Ended() || r.queue.HasBatch(now), r.queue.IsEmpty()
 		switch {
 		case ctx.Err() != nil:
@@ -103,7 +78,7 @@ func (r *run) gather(ctx context.Context) error {
 			return nil
 		case isEmpty: // wait is the longest Duration: only the iterator can help
 		case wait > 0:
-			if err := r.announceWait(ctx, now.Add(wait), limit, cause); err != nil {
+			if err := r.reporter.announce(ctx, now.Add(wait), limit, cause); err != nil {
 				return err
 			}
 		case linger.IsZero():
@@ -121,19 +96,6 @@ func (r *run) gather(ctx context.Context) error {
 	}
 }
 
-// wait returns how long it is until something can be sent, and for what the run waits: the
-// limit of an operation, or the failure of requests that are sent again.
-func (r *run) wait(now time.Time) (wait time.Duration, limit Operation, cause error) {
-	wait, limit = r.bulks.Wait(now), OperationBulkCreate
-	if creates := r.creates.Wait(now); creates < wait {
-		wait, limit = creates, OperationCreate
-	}
-	if again := max(r.pause.Sub(now), r.queue.Wait(now)); again >= wait {
-		return again, "", r.cause
-	}
-	return wait, limit, nil
-}
-
 // pull waits at most so long for the next request. It reports the request if that needs
 // none to Clerk, and queues it otherwise.
 func (r *run) pull(ctx context.Context, wait time.Duration) error {
@@ -144,11 +106,10 @@ func (r *run) pull(ctx context.Context, wait time.Duration) error {
 	if !ok {
 		return nil
 	}
-	if err := r.loadExisting(ctx, req.IgnoreExisting); err != nil {
+	if err := r.roster.load(ctx, req.IgnoreExisting); err != nil {
 		return err
 	}
-	next := item{index: r.progress.Taken, request: req}
-	r.progress.Taken++
+	next := r.reporter.take(req)
 	if next.body, err = encodeItem(req); err != nil {
 		return r.report(&next, CreateResult{Outcome: OutcomeRejected, Err: invalid(OperationCreate, err)})
 	}
@@ -167,80 +128,127 @@ func encodeItem(req CreateInvitationRequest) ([]byte, error) {
 
 // enqueue queues an item, or reports it if its address is known.
 func (r *run) enqueue(next item) error {
-	known, ok := r.byAddress.Get(next.key)
-	result := CreateResult{Outcome: Outcome(known.State)}
+	result, isKnown := r.roster.add(&next)
 	switch {
-	case !ok:
-		r.byAddress.Set(next.key, addresses.Entry{})
+	case !isKnown:
 		r.queue.Add(next)
-		return nil
 	case result.Outcome == 0:
 		r.queue.Hold(next)
-		return nil
-	case result.Outcome == OutcomeUnknown:
-		result.Err = &SDKError{
-			ResponseMeta: ResponseMeta{Operation: OperationCreate}, class: transport.Ambiguous,
-			Message: "an earlier request has the address, and its outcome is unknown",
-		}
+	default:
+		return r.report(&next, result)
 	}
-	if known.ID != "" {
-		result.Existing = &ExistingInvitation{known.ID, InvitationStatus(known.Status)}
-	}
-	return r.report(&next, result)
+	return nil
 }
 
-// report yields the result of an item.
+// report records and yields the result of an item.
 func (r *run) report(it *item, result CreateResult) error {
-	result.Index, result.Request = it.index, it.request
-	known := addresses.Entry{State: uint8(result.Outcome)}
-	if inv := result.existing(); inv != nil {
-		known.ID, known.Status = inv.ID, string(inv.Status)
-	}
-	if result.Outcome == OutcomeCreated {
-		known.State = uint8(OutcomeRepeated)
-	}
-	if result.Outcome == OutcomeRejected { // the address may be accepted with other parameters
-		r.byAddress.Remove(it.key)
-	} else {
-		r.byAddress.Set(it.key, known)
-	}
-	*r.progress.counter(result.Outcome)++
-	r.reportProgress(time.Time{}, "", nil)
-	if !r.yield(result, nil) {
-		return errStopped
-	}
-	return nil
+	r.roster.record(it, result)
+	return r.reporter.result(it, result)
 }
 
-// announceWait reports a wait, unless it has been reported. It fails if the wait would outlast
-// the deadline.
-func (r *run) announceWait(ctx context.Context, until time.Time, limit Operation, cause error) error {
-	wait := time.Until(until)
-	if deadline, ok := ctx.Deadline(); ok && !until.Before(deadline) {
-		return &SDKError{
-			ResponseMeta: ResponseMeta{RetryAfter: wait},
-			Message:      "no request can be sent before the deadline", Err: context.DeadlineExceeded,
+// sendNext sends the next batch, and records the result.
+func (r *run) sendNext(ctx context.Context) error {
+	longer, cancel := clock.WithGrace(ctx, r.dispatcher.call.attemptLimit(false))
+	defer cancel()
+	now := time.Now()
+	creates, bulks := r.pace.left(now)
+	b := r.queue.Next(now, creates, bulks)
+	created, last, failure := r.dispatcher.send(longer, b, func() bool { return ctx.Err() == nil })
+	var rest []*queued
+	for i, it := range b.Items {
+		inv, ok := created[i]
+		if !ok {
+			rest = append(rest, it)
+			continue
+		}
+		if err := r.report(&it.Value, CreateResult{Outcome: OutcomeCreated, Invitation: &inv}); err != nil {
+			return err
 		}
 	}
-	if wait > 0 && !until.Equal(r.progress.WaitUntil) {
-		r.reportProgress(until, limit, cause)
+	if failure == nil {
+		r.queue.Succeeded(b)
+	} else if err := r.handleFailure(longer, b, rest, last, failure); err != nil {
+		return err
+	}
+	for _, held := range r.queue.Release() {
+		if err := r.enqueue(held); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// reportProgress reports the progress, and the wait that has begun.
-func (r *run) reportProgress(waitUntil time.Time, waitFor Operation, cause error) {
-	r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = waitUntil, waitFor, cause
-	if len(r.config.progress) == 0 {
-		return
+// handleFailure records the failure of a batch, of which the rest was not created.
+func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last history, failure error) error {
+	reason := queue.OtherReason
+	switch classOf(failure) {
+	case transport.NotSent:
+		reason = queue.NotSent
+	case transport.RateLimited:
+		reason = queue.RateLimited
 	}
-	now, p := time.Now(), r.progress
-	p.at = now
-	p.available = r.bulks.Left(now)*MaxBulkInvitations + r.creates.Left(now)
-	p.renewed = now.Add(min(r.creates.Renewal(now), r.bulks.Renewal(now)))
-	for _, report := range r.config.progress {
-		report(p)
+	if reason != queue.OtherReason { // it cannot have created anything
+		last = history{failedAt: last.failedAt}
 	}
+	var ambiguousSince time.Time
+	if errors.Is(failure, ErrOutcomeUnknown) {
+		ambiguousSince = last.firstSent
+	}
+	for _, it := range rest {
+		v := &it.Value
+		v.mayExistSince = cmp.Or(v.mayExistSince, v.last.firstSent)
+		v.last, it.AmbiguousSince = last, ambiguousSince
+	}
+	effect, outcome := effectOf(failure)
+	switch effect {
+	case endsRun:
+		return failure
+	case rejectsItems:
+		return r.reject(ctx, b, rest, outcome, failure)
+	}
+	givenUp := r.queue.Failed(b, rest, reason, time.Now())
+	if !r.dispatcher.call.answered || effect == unexplained && r.queue.IsStuck(rest) {
+		return failure // an outage from the start, or every request is refused
+	}
+	r.pace.backOff(failure, last.failedAt, r.queue.Streak())
+	for _, it := range givenUp {
+		result := CreateResult{Outcome: OutcomeRejected, Err: failure}
+		if it.IsAmbiguous() {
+			result.Outcome = OutcomeUnknown
+		}
+		if err := r.report(&it.Value, result); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reject reports the items that a refusal names, or the only one, and has the rest sent
+// again.
+func (r *run) reject(ctx context.Context, b batch, rest []*queued, ofOnly Outcome, refusal error) error {
+	about := named(refusal)
+	if len(b.Items) == 1 {
+		about = map[addresses.Key]Outcome{b.Items[0].Value.key: ofOnly}
+	}
+	var unnamed []*queued
+	for _, it := range rest {
+		outcome, ok := about[it.Value.key]
+		result := CreateResult{Outcome: outcome}
+		switch {
+		case !ok:
+			unnamed = append(unnamed, it)
+			continue
+		case outcome == OutcomeAlreadyInvited:
+			result = r.roster.explain(ctx, &it.Value, refusal)
+		case outcome == OutcomeRejected:
+			result.Err = refusal
+		}
+		if err := r.report(&it.Value, result); err != nil {
+			return err
+		}
+	}
+	r.queue.Refused(b, unnamed, len(unnamed) < len(rest))
+	return nil
 }
 
 // ended is the error of a run that ended early. It says whether the outcome of a request

@@ -33,7 +33,8 @@ func TestUnexpectedResponses(t *testing.T) {
 		"HTML with 502":                {502, "text/html; charset=UTF-8", "<html>bad</html>", every, "502 Bad Gateway (no Clerk error, but text/html, 16 bytes)"},
 		"HTML with 200":                {200, "text/html", "<html>", every, "200 unusable response (text/html, 6 bytes): the response is not JSON"},
 		"HTML said to be JSON":         {200, "application/json", "<html>", every, "200 unusable response (application/json, 6 bytes): the response is not a"},
-		"a right body of wrong type":   {200, "text/plain", invitation, every, "unusable response (text/plain, "},
+		"text":                         {200, "text/plain", "ok", every, "200 unusable response (text/plain, 2 bytes): the response is not JSON"},
+		"null of another type":         {200, "text/plain", "null", every, "unusable response (text/plain, 4 bytes): the response is not a"},
 		"nothing with 200":             {200, "application/json", "", every, "200 unusable response (an empty body): the response is not a"},
 		"nothing with 204":             {204, "", "", every, "204 unusable response (an empty body): the response is not a"},
 		"null":                         {200, "application/json", "null", every, "unusable response (application/json, 4 bytes): the response is not a"},
@@ -91,6 +92,8 @@ func TestAcceptedResponses(t *testing.T) {
 		"with a character set":      {200, []string{"application/json; charset=utf-8"}},
 		"another kind of JSON":      {200, []string{"application/vnd.api+json"}},
 		"of no type":                {200, nil},
+		"of another type":           {200, []string{"text/plain; charset=utf-8"}}, // as Go's own server says
+		"of a malformed type":       {200, []string{";"}},
 		"a success of another sort": {201, []string{"application/json"}},
 	} {
 		for op, call := range calls {

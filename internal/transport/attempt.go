@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -139,12 +140,12 @@ func (a *Attempt) read(ctx context.Context, resp *http.Response, l *Loop) (value
 	switch {
 	case isSuccess(a.Status):
 		err := readBody(buf, resp, l.client.MaxBytes)
-		if err == nil || errors.Is(err, errTooLarge) {
-			a.unusable = true // unless it can be decoded
-			err = cmp.Or(err, a.checkContentType())
-		}
+		a.unusable = err == nil || errors.Is(err, errTooLarge) // unless it can be decoded
 		if a.Err = ownError(ctx, err); err == nil {
 			value, a.Err = l.request.Decode(buf.Bytes())
+		}
+		if err == nil && a.Err != nil && !a.claimsJSON() && !json.Valid(buf.Bytes()) {
+			a.Err = errNotJSON
 		}
 	case a.Status >= 300: // the body of a 101 is the connection, which may never end
 		err := readBody(buf, resp, min(maxErrorBody, l.client.MaxBytes))
@@ -165,15 +166,11 @@ func (a *Attempt) read(ctx context.Context, resp *http.Response, l *Loop) (value
 	return value
 }
 
-// checkContentType rejects a Content-Type other than JSON. A missing one is accepted.
-func (a *Attempt) checkContentType() error {
-	if a.Header.Get("Content-Type") == "application/json" {
-		return nil
-	}
-	if t := a.contentType(); t != "" && t != "application/json" && !strings.HasSuffix(t, "+json") {
-		return errNotJSON
-	}
-	return nil
+// claimsJSON reports whether the Content-Type is JSON's, or missing. It only matters for
+// what an error says: a body that can be decoded is a result.
+func (a *Attempt) claimsJSON() bool {
+	t := a.contentType()
+	return t == "" || t == "application/json" || strings.HasSuffix(t, "+json")
 }
 
 func (a *Attempt) contentType() string {

@@ -2,6 +2,7 @@ package clerk
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -17,7 +18,7 @@ var (
 // decodeInvitation reads one invitation.
 func decodeInvitation(body []byte) (*Invitation, error) {
 	var inv Invitation
-	if err := cmp.Or(jsonbody.Unmarshal(body, &inv), hasID(&inv)); err != nil {
+	if err := cmp.Or(json.Unmarshal(body, &inv), hasID(&inv)); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoInvitation, err)
 	}
 	return &inv, nil
@@ -26,7 +27,7 @@ func decodeInvitation(body []byte) (*Invitation, error) {
 // decodeDeleted reads the confirmation of a deletion.
 func decodeDeleted(body []byte) (*DeletedObject, error) {
 	var deleted DeletedObject
-	if err := jsonbody.Unmarshal(body, &deleted); err != nil || !deleted.Deleted {
+	if err := json.Unmarshal(body, &deleted); err != nil || !deleted.Deleted {
 		return nil, fmt.Errorf("%w: it confirms no deletion", errMismatch)
 	}
 	return &deleted, nil

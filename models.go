@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/check"
+	"github.com/clerk-invitations/clerk-go/internal/jsonbody"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
@@ -124,6 +125,19 @@ func (m UnixMilli) MarshalJSON() ([]byte, error) {
 		return []byte("null"), nil
 	}
 	return strconv.AppendInt(nil, int64(m), 10), nil
+}
+
+// UnmarshalJSON reads a number in any spelling of JSON, such as 1.7e12, or a string of
+// digits. A fraction of a millisecond is cut off. It ignores null, as is the convention.
+func (m *UnixMilli) UnmarshalJSON(wire []byte) error {
+	if string(wire) == "null" {
+		return nil
+	}
+	n, _, err := jsonbody.Integer(wire)
+	if err == nil {
+		*m = UnixMilli(n)
+	}
+	return err
 }
 
 // A CreateInvitationRequest is a request for one invitation. Zero fields are not sent.

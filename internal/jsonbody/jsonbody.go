@@ -1,13 +1,13 @@
-// Package jsonbody decodes the JSON bodies of responses: one value, or a list, which is
-// either an array or an object with an array and a total count.
+// Package jsonbody decodes the JSON bodies of responses: a list, which is either an array or
+// an object with an array and a total count, and numbers in any spelling.
 //
-// Objects are decoded by encoding/json's rules, whatever the Go version: names match in
-// any case, the last of equal names counts, unknown names are skipped, and invalid UTF-8
-// in a string becomes U+FFFD. Only in the object around a list must names match exactly.
-// Results never alias the body, so its buffer can be reused, and errors never quote it.
+// Elements are decoded by encoding/json. In the object around a list, names must match
+// exactly. Results never alias the body, so its buffer can be reused, and errors never
+// quote it.
 package jsonbody
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,14 +35,11 @@ type List[T any] struct {
 	IsArray bool
 }
 
-// Unmarshal decodes a body into v, as json.Unmarshal does.
-func Unmarshal(body []byte, v any) error { return unmarshal(body, v) }
-
 // ReadList decodes a body that is an array or {"data": [...], "total_count": n}. It fails
 // at the first element that is not a T or that check rejects, and decodes no others: a
 // body full of "{}" would take up many times its size.
 func ReadList[T any](body []byte, check func(*T) error) (*List[T], error) {
-	r := &reader[T]{decoder: newDecoder(body), check: check, room: min(1+len(body)/usualSize, usualElements)}
+	r := &reader[T]{Decoder: json.NewDecoder(bytes.NewReader(body)), check: check, room: min(1+len(body)/usualSize, usualElements)}
 	list := &List[T]{TotalCount: -1}
 	token, err := r.Token()
 	switch {
@@ -64,9 +61,9 @@ func ReadList[T any](body []byte, check func(*T) error) (*List[T], error) {
 	return list, nil
 }
 
-// A reader decodes one list. Its decoder has the methods of json.Decoder.
+// A reader decodes one list.
 type reader[T any] struct {
-	*decoder
+	*json.Decoder
 
 	check func(*T) error
 	room  int
@@ -82,7 +79,7 @@ func (r *reader[T]) envelope(list *List[T]) error {
 		case name == "data":
 			list.Elements, err = r.data()
 		case name == "total_count":
-			err = r.Decode(&list.TotalCount)
+			err = r.Decode((*count)(&list.TotalCount))
 		default:
 			err = r.Decode(&json.RawMessage{})
 		}

@@ -69,8 +69,6 @@ var values = []struct {
 	{"a string that is an object", `{"id":"1","it_is":{}}`, nil},
 	{"a boolean that is a string", `{"id":"1","is_used":"true"}`, nil},
 	{"a number that is a string", `{"id":"1","n":"1"}`, nil},
-	{"a number with a fraction", `{"id":"1","n":1.0}`, nil},
-	{"a number with an exponent", `{"id":"1","n":1e3}`, nil},
 	{"a number that is too large", `{"id":"1","n":9223372036854775808}`, nil},
 	{"a wrong type, then a right one", `{"id":"1","n":"1","n":1}`, nil},
 	{"a leading zero", `{"id":"1","n":01}`, nil},
@@ -96,27 +94,12 @@ var values = []struct {
 	{"HTML", `<html>`, nil},
 }
 
-func TestUnmarshal(t *testing.T) {
-	for _, test := range values {
-		t.Run(test.name, func(t *testing.T) {
-			var got item
-			err := jsonbody.Unmarshal([]byte(test.wire), &got)
-			if test.want == nil {
-				require.Error(t, err)
-				return
-			}
-			require.NoError(t, err)
-			require.Equal(t, *test.want, got)
-			for _, garbage := range []string{"x", "{}", "]", ",", "\x00"} {
-				require.Error(t, jsonbody.Unmarshal([]byte(test.wire+garbage), &got), garbage)
-			}
-		})
-	}
-}
-
 func TestReadListDecodesElementsAsUnmarshalDoes(t *testing.T) {
 	for _, test := range values {
 		t.Run(test.name, func(t *testing.T) {
+			var plain item
+			err := json.Unmarshal([]byte(test.wire), &plain)
+			require.Equal(t, test.want == nil, err != nil, err)
 			array := `[{"id":"first"},` + test.wire + `,{"id":"last"}]`
 			for shape, wire := range map[string]string{"array": array, "object": `{"data":` + array + `}`} {
 				list, err := jsonbody.ReadList([]byte(wire), hasID)
@@ -175,7 +158,9 @@ func TestReadList(t *testing.T) {
 		{"data that is an object", `{"data":` + it + `}`, nil},
 		{"data that is a number", `{"data":5,"total_count":0}`, nil},
 		{"data that is a string", `{"data":"[","total_count":0}`, nil},
-		{"total_count that is a string", `{"data":[],"total_count":"0"}`, nil},
+		{"total_count that is a string", `{"data":[],"total_count":"7"}`, &jsonbody.List[item]{none, 7, false}},
+		{"total_count with an exponent", `{"data":[],"total_count":1.2e3}`, &jsonbody.List[item]{none, 1200, false}},
+		{"total_count that is a word", `{"data":[],"total_count":"many"}`, nil},
 		{"total_count with a fraction", `{"data":[],"total_count":0.5}`, nil},
 		{"total_count that is too large", `{"data":[],"total_count":9223372036854775808}`, nil},
 		{"element that is null", `[null]`, nil},
@@ -257,11 +242,7 @@ func TestErrorsDoNotQuoteTheBody(t *testing.T) {
 		`{"id":"1","raw":{"secret":x}}`,
 		`{"id":"1","secret":{"secret":x}}`,
 	} {
-		err := jsonbody.Unmarshal([]byte(wire), &item{})
-		require.Error(t, err)
-		require.NotContains(t, err.Error(), "secret")
-
-		_, err = jsonbody.ReadList([]byte(`{"secret":1,"data":[{"id":"0"},`+wire+`]}`), hasID)
+		_, err := jsonbody.ReadList([]byte(`{"secret":1,"data":[{"id":"0"},`+wire+`]}`), hasID)
 		require.ErrorContains(t, err, "element 1: ")
 		require.NotContains(t, err.Error(), "secret")
 	}
@@ -278,12 +259,6 @@ func TestResultsDoNotAliasTheBody(t *testing.T) {
 	wire := `{"id":"` + long + `","raw":"` + long + `"}`
 	want := item{ID: long, Raw: json.RawMessage(`"` + long + `"`)}
 	overwrite := func(body []byte) { copy(body, bytes.Repeat([]byte("#"), len(body))) }
-
-	var got item
-	body := []byte(wire)
-	require.NoError(t, jsonbody.Unmarshal(body, &got))
-	overwrite(body)
-	require.Equal(t, want, got)
 
 	for _, wire := range []string{`[` + wire + `]`, `{"data":[` + wire + `]}`} {
 		body := []byte(wire)

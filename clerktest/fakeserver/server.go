@@ -20,14 +20,6 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// controlPath is the path under which the control API is served.
-const controlPath = "/_fake/"
-
-// A server serves one fake.
-type server struct {
-	fake *clerktest.Fake
-}
-
 // Handler returns a handler for the API of fake under /v1, the page at /, the
 // sign-up page at /sign-up and the control API under /_fake/.
 func Handler(fake *clerktest.Fake) http.Handler {
@@ -54,6 +46,3 @@ func Handler(fake *clerktest.Fake) http.Handler {
 func isLanding(r *http.Request) bool {
 	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/v1/") && wantsHTML(r)
 }
-
-// wantsHTML reports whether a request comes from a browser's page.
-func wantsHTML(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }

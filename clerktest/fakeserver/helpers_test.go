@@ -20,6 +20,7 @@ func call(t *testing.T, fake *clerktest.Fake, request, body string, headers ...s
 	t.Helper()
 	method, path, _ := strings.Cut(request, " ")
 	req := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	req.Host = "localhost:8080"
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}

@@ -8,7 +8,8 @@
 //
 // The page and the control API need no key and show tickets and addresses: serve
 // them to people you trust, on loopback or in a test network. Requests that a
-// browser makes for another site are refused.
+// browser makes for another site are refused, as are requests for a host that is
+// neither of loopback nor of [WithHosts].
 //
 // docs/testing.md describes the control API.
 package fakeserver
@@ -20,9 +21,28 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
+// An Option configures the handler of [Handler].
+type Option func(*options)
+
+type options struct {
+	hosts hosts
+}
+
+// WithHosts adds host names to serve requests for, such as "fakeclerk". A port in a
+// name is ignored. By default requests for localhost, for names below it, and for
+// loopback IP addresses are served.
+func WithHosts(names ...string) Option {
+	return func(o *options) { o.hosts.add(names...) }
+}
+
 // Handler returns a handler for the API of fake under /v1, the page at /, the
-// sign-up page at /sign-up and the control API under /_fake/.
-func Handler(fake *clerktest.Fake) http.Handler {
+// sign-up page at /sign-up and the control API under /_fake/. A request for a host
+// that is neither of loopback nor of [WithHosts] is refused with status 403.
+func Handler(fake *clerktest.Fake, opts ...Option) http.Handler {
+	o := options{hosts: hosts{}}
+	for _, opt := range opts {
+		opt(&o)
+	}
 	s := &server{fake: fake}
 	own := http.NewServeMux()
 	s.addControl(own)
@@ -38,7 +58,7 @@ func Handler(fake *clerktest.Fake) http.Handler {
 			fake.ServeHTTP(w, r) // not through the mux, which redirects unclean paths
 		}
 	})
-	return http.NewCrossOriginProtection().Handler(handler)
+	return o.hosts.restrict(http.NewCrossOriginProtection().Handler(handler))
 }
 
 // isLanding reports whether a browser opens a page that the fake does not have, as

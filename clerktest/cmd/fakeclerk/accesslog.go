@@ -28,7 +28,7 @@ func (l accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	start := time.Now()
 	seen := &observed{ResponseWriter: w}
-	defer func() { // also when the connection is to break
+	defer func() { // even if the handler breaks the connection
 		status := "broken"
 		if seen.status != 0 {
 			status = strconv.Itoa(seen.status)

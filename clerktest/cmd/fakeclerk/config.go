@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 type config struct {
 	addr     string
 	url      string
+	hosts    []string
 	state    string
 	seedFile string
 	quiet    bool
@@ -32,6 +34,7 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&cfg.addr, "addr", "127.0.0.1:8080", "listen on this `address`; port 0 picks a free one")
 	flags.StringVar(&cfg.url, "url", "", "make the links of invitations lead to this `URL` of the fake (default: the address)")
+	hosts := flags.String("hosts", "", "serve these comma-separated host `names` besides those of loopback and of -url")
 	key := flags.String("key", clerktest.SecretKey, "accept this secret `key`")
 	limits := flags.String("limits", "off", "apply Clerk's rate limits: off, development (with 100 emails a month) or production")
 	faults := flags.String("faults", "", "fail a `share` of the requests, such as 0.2, or 0.2:drop after,slow after for certain faults")
@@ -47,6 +50,7 @@ func parse(args []string, stderr io.Writer) (config, error) {
 		return cfg, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	for _, set := range []func() error{
+		func() error { return cfg.setHosts(*hosts) },
 		func() error { return cfg.setKey(*key) },
 		func() error { return cfg.setLimits(*limits) },
 		func() error { return cfg.setFaults(*faults) },
@@ -62,6 +66,29 @@ func parse(args []string, stderr io.Writer) (config, error) {
 }
 
 func (c *config) add(opts ...clerktest.Option) { c.options = append(c.options, opts...) }
+
+func (c *config) setHosts(names string) error {
+	for name := range strings.SplitSeq(names, ",") {
+		name = strings.TrimSpace(name)
+		if strings.ContainsAny(name, "/@?# *") {
+			return fmt.Errorf("-hosts: %q is not a host name", name)
+		}
+		if name != "" {
+			c.hosts = append(c.hosts, name)
+		}
+	}
+	return nil
+}
+
+// allHosts are the host names to serve beside those of loopback: those of -hosts and
+// that of the URL to which links lead.
+func (c *config) allHosts() []string {
+	hosts := slices.Clone(c.hosts)
+	if u, err := url.Parse(c.url); err == nil {
+		hosts = append(hosts, u.Host)
+	}
+	return hosts
+}
 
 func (c *config) setKey(key string) error {
 	if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
@@ -133,18 +160,19 @@ func (c *config) checkURL() error {
 	return nil
 }
 
-// loadSeed loads the seed file into a fake that holds nothing.
-func (c *config) loadSeed(fake *clerktest.Fake) error {
+// loadSeed loads the seed file into a fake that holds nothing. It reports whether it
+// did.
+func (c *config) loadSeed(fake *clerktest.Fake) (loaded bool, err error) {
 	if c.seedFile == "" || len(fake.Invitations()) > 0 || len(fake.Users()) > 0 {
-		return nil
+		return false, nil
 	}
 	file, err := os.Open(c.seedFile) //nolint:gosec // whoever starts the program names its file
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { _ = file.Close() }()
 	if err := fake.Load(file); err != nil {
-		return fmt.Errorf("%s: %w", c.seedFile, err)
+		return false, fmt.Errorf("%s: %w", c.seedFile, err)
 	}
-	return nil
+	return true, nil
 }

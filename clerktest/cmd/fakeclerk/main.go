@@ -14,7 +14,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -26,6 +25,7 @@ import (
 )
 
 func main() {
+	ignoreSizeLimit()
 	cfg, err := parse(os.Args[1:], os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return
@@ -43,31 +43,33 @@ func main() {
 	}
 }
 
+// run serves a fake until ctx ends. A start that fails changes no file: it listens
+// and locks the state before it reads, and reads everything before it writes.
 func run(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	state := &stateFile{path: cfg.state, failed: cancel}
-	defer state.close()
-	fake := clerktest.New(append(cfg.options, clerktest.WithJournal(state))...)
-	if err := errors.Join(state.load(fake, stderr), cfg.loadSeed(fake), state.compact(fake)); err != nil {
-		return err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.addr)
+	listeners, err := listen(ctx, cfg.addr)
 	if err != nil {
 		return err
 	}
-	root := rootURL(listener.Addr())
+	defer closeAll(listeners)
+	root := rootURL(cfg.addr, listeners[0].Addr())
 	if cfg.url == "" {
 		cfg.url = root
 	}
+	fake, done, err := open(cfg, stderr)
+	if err != nil {
+		return err
+	}
+	defer done()
 	fake.SetLinkBase(cfg.url)
-	handler := fakeserver.Handler(fake)
+	handler := fakeserver.Handler(fake, fakeserver.WithHosts(cfg.allHosts()...))
 	if !cfg.quiet {
 		handler = accessLog{handler, stderr}
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	ended := make(chan error, len(listeners))
+	for _, listener := range listeners {
+		go func() { ended <- server.Serve(listener) }()
+	}
 	fmt.Fprintf(stdout, "page:       %s/\nbase URL:   %s/v1\nsecret key: %s\n", root, root, fake.SecretKey())
 
 	select {
@@ -75,11 +77,31 @@ func run(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 		return err
 	case <-ctx.Done():
 	}
-	return shutDown(context.WithoutCancel(ctx), server, ended, stdout, context.Cause(ctx))
+	return shutDown(context.WithoutCancel(ctx), server, ended, stdout)
+}
+
+// open returns a fake with the state and the seed that cfg names, and what to call
+// when it is no longer served.
+func open(cfg config, stderr io.Writer) (fake *clerktest.Fake, done func(), err error) {
+	if cfg.state == "" {
+		fake = clerktest.New(cfg.options...)
+		_, err := cfg.loadSeed(fake)
+		return fake, func() {}, err
+	}
+	state, err := openState(cfg.state)
+	if err != nil {
+		return nil, nil, err
+	}
+	fake = clerktest.New(append(cfg.options, clerktest.WithJournal(state))...)
+	if err := state.start(fake, cfg, stderr); err != nil {
+		state.close(false)
+		return nil, nil, err
+	}
+	return fake, func() { state.close(true) }, nil
 }
 
 // shutDown ends the server. It waits up to a second for open requests.
-func shutDown(ctx context.Context, server *http.Server, ended <-chan error, stdout io.Writer, cause error) error {
+func shutDown(ctx context.Context, server *http.Server, ended <-chan error, stdout io.Writer) error {
 	grace, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil { // a connection is still open
@@ -89,17 +111,5 @@ func shutDown(ctx context.Context, server *http.Server, ended <-chan error, stdo
 		return err
 	}
 	fmt.Fprintln(stdout, "stopped")
-	if failed, ok := errors.AsType[stateError](cause); ok {
-		return failed
-	}
 	return nil
-}
-
-// rootURL is where a browser on this machine reaches a listener.
-func rootURL(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
-		return "http://" + net.JoinHostPort("localhost", port)
-	}
-	return "http://" + addr.String()
 }

@@ -1,0 +1,32 @@
+//go:build darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd
+
+package main
+
+import (
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// lock locks a file for this process until it is closed, or the process ends.
+func lock(file *os.File) error {
+	err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return errors.New("another process uses it; start each fakeclerk with a file of its own")
+	}
+	return err
+}
+
+// setOwner gives a file the owner of another.
+func setOwner(file *os.File, like os.FileInfo) error {
+	owner, ok := like.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return file.Chown(int(owner.Uid), int(owner.Gid))
+}
+
+// ignoreSizeLimit makes a write beyond a limit on the size of files fail, instead of
+// ending the program.
+func ignoreSizeLimit() { signal.Ignore(syscall.SIGXFSZ) }

@@ -1,0 +1,230 @@
+package clerk_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// A simLife is the life of a client in a world.
+type simLife struct {
+	world  *simWorld
+	link   *simLink
+	client *clerk.Client
+	checks []func() error // at the end, when all late work is done
+	counts map[string]int // of results
+}
+
+func newSimLife(w *simWorld) *simLife {
+	l := &simLife{world: w, link: &simLink{world: w}, counts: map[string]int{}}
+	l.restart()
+	return l
+}
+
+// restart gives the life a new client, as in a new process.
+func (l *simLife) restart() {
+	client, err := clerk.NewClient(testKey, clerk.WithHTTPClient(&http.Client{Transport: l.link}))
+	if err != nil {
+		panic(err)
+	}
+	clerk.SeedBackoff(client, l.world.random)
+	l.client = client
+}
+
+// end does what is left, and returns the first violation of what a call has promised.
+func (l *simLife) end() error {
+	l.world.finish()
+	for _, check := range l.checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *simLife) check(check func() error) { l.checks = append(l.checks, check) }
+
+// A simCall is one call of the library.
+type simCall struct {
+	actor simActor
+	name  string
+	began time.Time
+	err   error
+}
+
+// maxSimRequests is how many requests one call makes at most.
+const maxSimRequests = 40
+
+// call makes a call, with a deadline if limit is not zero, and checks its time and its
+// requests.
+func (l *simLife) call(name string, limit time.Duration, do func(context.Context) error) *simCall {
+	c := &simCall{name: name, began: time.Now()}
+	ctx := context.WithValue(context.Background(), simActorKey{}, &c.actor)
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	c.err = do(ctx)
+	took := time.Since(c.began)
+	l.world.note(time.Now(), "%s: %v", name, c.err)
+	l.check(func() error {
+		switch {
+		case took > cmp.Or(min(limit, time.Minute), time.Minute):
+			return c.violation("took %s", took)
+		case c.actor.requests > maxSimRequests:
+			return c.violation("made %d requests", c.actor.requests)
+		}
+		return nil
+	})
+	result := "done"
+	if c.err != nil {
+		result = clerk.ClassOf(c.err)
+	}
+	l.counts[result]++
+	return c
+}
+
+func (c *simCall) violation(format string, args ...any) error {
+	return fmt.Errorf("%s (%v): "+format, append([]any{c.name, c.err}, args...)...) //nolint:errorlint // its text is enough
+}
+
+func (c *simCall) isUnknown() bool { return errors.Is(c.err, clerk.ErrOutcomeUnknown) }
+
+// create creates an invitation, and checks the result.
+func (l *simLife) create(limit time.Duration, req clerk.CreateInvitationRequest) (inv *clerk.Invitation) {
+	c := l.call("create "+req.EmailAddress, limit, func(ctx context.Context) (err error) {
+		inv, err = l.client.Invitations.Create(ctx, req)
+		return err
+	})
+	l.check(func() error { return l.created(c, req.EmailAddress, inv) })
+	return inv
+}
+
+// bulk creates invitations together, and checks the result.
+func (l *simLife) bulk(limit time.Duration, reqs []clerk.CreateInvitationRequest) {
+	var invs []clerk.Invitation
+	c := l.call(fmt.Sprintf("bulk of %d", len(reqs)), limit, func(ctx context.Context) (err error) {
+		invs, err = l.client.Invitations.BulkCreate(ctx, reqs)
+		return err
+	})
+	l.check(func() error {
+		for i, req := range reqs {
+			var inv *clerk.Invitation
+			if c.err == nil {
+				inv = &invs[i]
+			}
+			if err := l.created(c, req.EmailAddress, inv); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// created checks what a call says about the invitation that it creates for an address. inv
+// is nil if it has failed.
+func (l *simLife) created(c *simCall, address string, inv *clerk.Invitation) error {
+	var own, others []*simRecord
+	for _, r := range l.world.records {
+		switch {
+		case r.address != address:
+		case r.creator == &c.actor:
+			own = append(own, r)
+		default:
+			others = append(others, r)
+		}
+	}
+	switch {
+	case len(own) > 1:
+		return c.violation("doubled %s", address)
+	case inv == nil && len(own) > 0 && !c.isUnknown():
+		return c.violation("falsely failed: %s is created", address)
+	case inv != nil && !slices.ContainsFunc(append(own, others...), func(r *simRecord) bool {
+		return r.id == inv.ID && (r.creator == &c.actor || c.actor.mayClaim(r.made))
+	}):
+		return c.violation("falsely claimed %s", inv.ID)
+	}
+	return nil
+}
+
+// simTolerance is by how much the time of a call's work may be off: a second each for
+// clocks that are taken for equal, and for the whole seconds of Date.
+const simTolerance = 2 * time.Second
+
+// mayClaim reports whether nobody could know that what happened at a time is not the
+// actor's work: it happened while its requests were under way or had their grace time.
+func (a *simActor) mayClaim(at time.Time) bool {
+	return !a.lastFailed.IsZero() && !at.Before(a.firstSent.Add(-simTolerance)) && !at.After(a.lastFailed.Add(simGraceAfterTimeout+simTolerance))
+}
+
+// revoke revokes an invitation, and checks the result.
+func (l *simLife) revoke(limit time.Duration, id string) {
+	r := l.world.byID(id)
+	was := r.revoked
+	c := l.call("revoke "+id, limit, func(ctx context.Context) error {
+		inv, err := l.client.Invitations.Revoke(ctx, id)
+		if err == nil && (inv.ID != id || !inv.Revoked) {
+			return fmt.Errorf("returned %v", inv)
+		}
+		return err
+	})
+	l.check(func() error {
+		switch {
+		case c.err == nil && (was || !r.revoked):
+			return c.violation("falsely claimed: it is not revoked, or was before")
+		case c.err != nil && r.revoker == &c.actor && !c.isUnknown():
+			return c.violation("falsely failed: it is revoked")
+		}
+		return nil
+	})
+}
+
+// delete deletes an invitation, and checks the result.
+func (l *simLife) delete(limit time.Duration, id string) {
+	r := l.world.byID(id)
+	c := l.call("delete "+id, limit, func(ctx context.Context) error {
+		_, err := l.client.Invitations.Delete(ctx, id)
+		return err
+	})
+	l.check(func() error {
+		switch {
+		case c.err == nil && !r.deleted:
+			return c.violation("falsely claimed: it is not deleted")
+		case c.err != nil && r.deleter == &c.actor && !c.isUnknown():
+			return c.violation("falsely failed: it is deleted")
+		}
+		return nil
+	})
+}
+
+// resend resends an invitation, and checks the result.
+func (l *simLife) resend(limit time.Duration, id string) {
+	old := l.world.byID(id)
+	var inv *clerk.Invitation
+	c := l.call("resend "+id, limit, func(ctx context.Context) (err error) {
+		inv, err = l.client.Invitations.Resend(ctx, id, clerk.CreateInvitationRequest{})
+		return err
+	})
+	l.check(func() error {
+		if err := l.created(c, old.address, inv); err != nil {
+			return err
+		}
+		switch {
+		case c.err == nil && !old.revoked && !old.accepted:
+			return c.violation("the old invitation is not revoked")
+		case inv == nil && old.revoker == &c.actor:
+			return c.violation("the old invitation is revoked, and there may be no other")
+		}
+		return nil
+	})
+}
+
+// simAddress is the address of a guest in the model.
+func simAddress(i int) string { return fmt.Sprintf("s%d@example.com", i) }

@@ -19,17 +19,19 @@ type simLife struct {
 	client *clerk.Client
 	checks []func() error // at the end, when all late work is done
 	counts map[string]int // of results
+	opts   []clerk.Option // of the client
 }
 
-func newSimLife(w *simWorld) *simLife {
-	l := &simLife{world: w, link: &simLink{world: w}, counts: map[string]int{}}
+func newSimLife(w *simWorld, opts ...clerk.Option) *simLife {
+	l := &simLife{world: w, link: &simLink{world: w}, counts: map[string]int{}, opts: opts}
 	l.restart()
 	return l
 }
 
 // restart gives the life a new client, as in a new process.
 func (l *simLife) restart() {
-	client, err := clerk.NewClient(testKey, clerk.WithHTTPClient(&http.Client{Transport: l.link}))
+	l.link.dead = make(chan struct{})
+	client, err := clerk.NewClient(testKey, append(l.opts, clerk.WithHTTPClient(&http.Client{Transport: l.link}))...)
 	if err != nil {
 		panic(err)
 	}
@@ -52,19 +54,20 @@ func (l *simLife) check(check func() error) { l.checks = append(l.checks, check)
 
 // A simCall is one call of the library.
 type simCall struct {
-	actor simActor
-	name  string
-	began time.Time
-	err   error
+	actor       simActor
+	name        string
+	began       time.Time
+	hasDeadline bool // of its caller
+	err         error
 }
 
 // maxSimRequests is how many requests one call makes at most.
-const maxSimRequests = 40
+const maxSimRequests = 60
 
 // call makes a call, with a deadline if limit is not zero, and checks its time and its
 // requests.
 func (l *simLife) call(name string, limit time.Duration, do func(context.Context) error) *simCall {
-	c := &simCall{name: name, began: time.Now()}
+	c := &simCall{name: name, began: time.Now(), hasDeadline: limit > 0}
 	ctx := context.WithValue(context.Background(), simActorKey{}, &c.actor)
 	if limit > 0 {
 		var cancel context.CancelFunc
@@ -92,7 +95,7 @@ func (l *simLife) call(name string, limit time.Duration, do func(context.Context
 }
 
 func (c *simCall) violation(format string, args ...any) error {
-	return fmt.Errorf("%s (%v): "+format, append([]any{c.name, c.err}, args...)...) //nolint:errorlint // its text is enough
+	return fmt.Errorf("%s (%v): "+format, append([]any{c.name, c.err}, args...)...)
 }
 
 func (c *simCall) isUnknown() bool { return errors.Is(c.err, clerk.ErrOutcomeUnknown) }
@@ -135,6 +138,8 @@ func (l *simLife) created(c *simCall, address string, inv *clerk.Invitation) err
 	for _, r := range l.world.records {
 		switch {
 		case r.address != address:
+		case r.creator == &c.actor && r.revoked && r.revoker == nil:
+			others = append(others, r) // it may be gone before the call can find it
 		case r.creator == &c.actor:
 			own = append(own, r)
 		default:
@@ -146,28 +151,48 @@ func (l *simLife) created(c *simCall, address string, inv *clerk.Invitation) err
 		return c.violation("doubled %s", address)
 	case inv == nil && len(own) > 0 && !c.isUnknown():
 		return c.violation("falsely failed: %s is created", address)
+	case c.isUnknown() && c.actor.faults == 0 && !c.hasDeadline && !slices.ContainsFunc(others, c.isNear):
+		return c.violation("falsely unknown: no request met a fault")
 	case inv != nil && !slices.ContainsFunc(append(own, others...), func(r *simRecord) bool {
-		return r.id == inv.ID && (r.creator == &c.actor || c.actor.mayClaim(r.made))
+		return r.id == inv.ID && (r.creator == &c.actor || c.actor.mayClaim(address, r.made))
 	}):
 		return c.violation("falsely claimed %s", inv.ID)
 	}
 	return nil
 }
 
-// simTolerance is by how much the time of a call's work may be off: a second each for
-// clocks that are taken for equal, and for the whole seconds of Date.
-const simTolerance = 2 * time.Second
+// isNear reports whether an invitation of others was created while the call's requests
+// were under way, or so shortly before that it may be taken for theirs.
+func (c *simCall) isNear(r *simRecord) bool { return r.made.After(c.began.Add(-simTolerance)) }
 
-// mayClaim reports whether nobody could know that what happened at a time is not the
-// actor's work: it happened while its requests were under way or had their grace time.
-func (a *simActor) mayClaim(at time.Time) bool {
-	return !a.lastFailed.IsZero() && !at.Before(a.firstSent.Add(-simTolerance)) && !at.After(a.lastFailed.Add(simGraceAfterTimeout+simTolerance))
+// simTolerance is by how much the time of a call's work may be off: a second each for the
+// seconds of Date, for clocks that are taken for equal, and for those that differ by less.
+const simTolerance = 3 * time.Second
+
+// mayClaim reports whether nobody could know that what happened for an address at a time
+// is not the actor's work: one of its requests was under way, had its grace time, or was
+// retried by the same call later.
+func (a *simActor) mayClaim(address string, at time.Time) bool {
+	var failed time.Time // the one before
+	for _, s := range a.sent {
+		if s.failed.IsZero() || !slices.ContainsFunc(s.creates, func(c simCreate) bool { return c.EmailAddress == address }) {
+			continue
+		}
+		from := s.sent
+		if from.Sub(failed) < time.Minute {
+			from = failed
+		}
+		if failed = s.failed; !at.Before(from.Add(-simTolerance)) && !at.After(failed.Add(time.Minute)) {
+			return true
+		}
+	}
+	return false
 }
 
 // revoke revokes an invitation, and checks the result.
 func (l *simLife) revoke(limit time.Duration, id string) {
 	r := l.world.byID(id)
-	was := r.revoked
+	was := r.revoked && time.Since(r.unmade) > simTolerance
 	c := l.call("revoke "+id, limit, func(ctx context.Context) error {
 		inv, err := l.client.Invitations.Revoke(ctx, id)
 		if err == nil && (inv.ID != id || !inv.Revoked) {
@@ -228,3 +253,15 @@ func (l *simLife) resend(limit time.Duration, id string) {
 
 // simAddress is the address of a guest in the model.
 func simAddress(i int) string { return fmt.Sprintf("s%d@example.com", i) }
+
+func simRequest(i int, ignoreExisting bool) clerk.CreateInvitationRequest {
+	return clerk.CreateInvitationRequest{EmailAddress: simAddress(i), IgnoreExisting: ignoreExisting}
+}
+
+func simRequests(from, n int, ignoreExisting bool) []clerk.CreateInvitationRequest {
+	var reqs []clerk.CreateInvitationRequest
+	for i := range n {
+		reqs = append(reqs, simRequest(from+i, ignoreExisting))
+	}
+	return reqs
+}

@@ -53,9 +53,10 @@ func (f simFault) isLate() bool { return f == simErrorLate || f == simDropLate |
 // A simLink is the transport between a client and a world.
 type simLink struct {
 	world  *simWorld
-	script []simFault // of the next requests
-	share  float64    // of the others that meet a fault
-	last   time.Time  // of the latest fault by share; zero for no end
+	script []simFault    // of the next requests
+	share  float64       // of the others that meet a fault
+	until  time.Time     // there are no faults by share after that; zero for no end
+	dead   chan struct{} // closed when the client's process is killed
 }
 
 type simActorKey struct{}
@@ -72,7 +73,7 @@ func (l *simLink) fault() simFault {
 		l.script = l.script[1:]
 		return next
 	}
-	if l.world.chance(l.share) && (l.last.IsZero() || time.Now().Before(l.last)) {
+	if l.world.chance(l.share) && (l.until.IsZero() || time.Now().Before(l.until)) {
 		return simFault(1 + l.world.random.IntN(int(simFaults)-1))
 	}
 	return simOK
@@ -83,33 +84,32 @@ var errSimDrop = errors.New("read: connection reset by peer")
 func (l *simLink) RoundTrip(req *http.Request) (*http.Response, error) {
 	w, by, fault := l.world, simActorOf(req.Context()), l.fault()
 	by.requests++
-	if by.firstSent.IsZero() && req.Method != http.MethodGet {
-		by.firstSent = time.Now()
+	if fault != simOK {
+		by.faults++
 	}
-	var body []byte
-	if req.Body != nil {
-		body, _ = io.ReadAll(req.Body)
-		_ = req.Body.Close()
+	r := newSimRequest(by, req)
+	sent := time.Now()
+	resp, err := l.answer(req.Context(), r, fault)
+	if fault == simOK && err != nil { // it was cut off
+		by.faults++
 	}
-	resp, err := l.answer(req, &simRequest{by: by, method: req.Method, url: req.URL, body: body}, fault)
+	failed := err != nil || resp.StatusCode != http.StatusOK || fault != simOK
+	by.record(r, sent, failed, fault == simUnsent || err == nil && resp.StatusCode == http.StatusTooManyRequests)
 	if w.trace != nil {
-		w.note(time.Now(), "%s %s %s: %s: %s", req.Method, req.URL.RequestURI(), body, fault, simSummary(resp, err))
-	}
-	if req.Method != http.MethodGet && (err != nil || resp.StatusCode != http.StatusOK || fault != simOK) {
-		by.lastFailed = time.Now()
+		w.note(time.Now(), "%s %s %s: %s: %s", req.Method, req.URL.RequestURI(), r.body, fault, simSummary(resp, err))
 	}
 	return resp, err
 }
 
 // answer does what a request asks for, unless a fault prevents it.
-func (l *simLink) answer(req *http.Request, r *simRequest, fault simFault) (*http.Response, error) {
-	w, ctx := l.world, req.Context()
+func (l *simLink) answer(ctx context.Context, r *simIncoming, fault simFault) (*http.Response, error) {
+	w := l.world
 	if fault == simUnsent {
 		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	}
 	takes := w.upTo(w.latency)
 	arrives := w.upTo(takes)
-	if err := simSleep(ctx, arrives); err != nil {
+	if err := l.sleep(ctx, arrives); err != nil {
 		if w.chance(0.5) { // it may arrive all the same
 			l.doLate(r, simGraceOf(err))
 		}
@@ -131,11 +131,15 @@ func (l *simLink) answer(req *http.Request, r *simRequest, fault simFault) (*htt
 		done = w.do(now, r)
 		w.limits[r.operation()].count(now, done.status != http.StatusOK)
 	}
+	if r.method != http.MethodGet && w.chance(w.suspend) {
+		w.jumped += 8 * time.Hour
+		w.note(time.Now(), "the machine is suspended for 8 hours")
+	}
 	hangs := slices.Contains([]simFault{simHangBefore, simHangAfter, simHangLate}, fault)
 	if hangs {
 		takes = arrives + time.Hour
 	}
-	err := simSleep(ctx, takes-arrives)
+	err := l.sleep(ctx, takes-arrives)
 	if fault.isLate() {
 		l.doLate(r, simGraceOf(err))
 	}
@@ -156,7 +160,7 @@ func (l *simLink) answer(req *http.Request, r *simRequest, fault simFault) (*htt
 
 // doLate does what a request asks for after it has failed, at a time after which lists
 // show it within the grace time.
-func (l *simLink) doLate(r *simRequest, grace time.Duration) {
+func (l *simLink) doLate(r *simIncoming, grace time.Duration) {
 	w := l.world
 	if r.method == http.MethodGet {
 		return
@@ -174,26 +178,69 @@ func simGraceOf(err error) time.Duration {
 	return simGrace
 }
 
-func simSleep(ctx context.Context, d time.Duration) error {
+// sleep waits until ctx ends or the process is killed.
+func (l *simLink) sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-l.dead:
+		return errSimDrop
 	case <-timer.C:
 		return nil
 	}
 }
 
-// A simRequest is a request to a world.
-type simRequest struct {
-	by     *simActor
-	method string
-	url    *url.URL
-	body   []byte
+// A simIncoming is a request to a world.
+type simIncoming struct {
+	by      *simActor
+	method  string
+	url     *url.URL
+	body    []byte
+	creates []simCreate // of a create or a bulk
 }
 
-func (r *simRequest) operation() clerk.Operation {
+func newSimRequest(by *simActor, req *http.Request) *simIncoming {
+	r := &simIncoming{by: by, method: req.Method, url: req.URL}
+	if req.Body != nil {
+		r.body, _ = io.ReadAll(req.Body)
+		_ = req.Body.Close()
+	}
+	body := r.body
+	switch r.operation() {
+	case clerk.OperationCreate:
+		body = slices.Concat([]byte("["), body, []byte("]"))
+	case clerk.OperationBulkCreate:
+	default:
+		return r
+	}
+	if err := json.Unmarshal(body, &r.creates); err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// record notes a request that has ended. uncounted means that Clerk has refused it for a
+// limit, or did not get it.
+func (a *simActor) record(r *simIncoming, at time.Time, failed, uncounted bool) {
+	if r.creates == nil {
+		return
+	}
+	if !uncounted {
+		if a.counted == nil {
+			a.counted = map[clerk.Operation][]time.Time{}
+		}
+		a.counted[r.operation()] = append(a.counted[r.operation()], at)
+	}
+	sent := simSent{creates: r.creates, sent: at}
+	if failed {
+		sent.failed = time.Now()
+	}
+	a.sent = append(a.sent, sent)
+}
+
+func (r *simIncoming) operation() clerk.Operation {
 	switch {
 	case r.method == http.MethodGet:
 		return clerk.OperationList
@@ -223,23 +270,14 @@ func simRefusal(status int, code clerk.ErrorCode, meta string) *simResponse {
 }
 
 // do does what a request asks for, and returns the response.
-func (w *simWorld) do(at time.Time, r *simRequest) *simResponse {
+func (w *simWorld) do(at time.Time, r *simIncoming) *simResponse {
 	switch r.operation() {
 	case clerk.OperationList:
 		return w.doList(at, r.url.Query())
 	case clerk.OperationRevoke, clerk.OperationDelete:
 		return w.doByID(at, r, strings.Split(strings.TrimPrefix(r.url.Path, "/v1/invitations/"), "/")[0])
 	}
-	var reqs []simCreate
-	body := r.body
-	isBulk := r.operation() == clerk.OperationBulkCreate
-	if !isBulk {
-		body = slices.Concat([]byte("["), body, []byte("]"))
-	}
-	if err := json.Unmarshal(body, &reqs); err != nil {
-		panic(err)
-	}
-	return w.doCreate(at, r.by, reqs, isBulk)
+	return w.doCreate(at, r)
 }
 
 // A simCreate is a request for an invitation.
@@ -249,10 +287,14 @@ type simCreate struct {
 	IgnoreExisting bool            `json:"ignore_existing"`
 }
 
-func (w *simWorld) doCreate(at time.Time, by *simActor, reqs []simCreate, isBulk bool) *simResponse {
+func (w *simWorld) doCreate(at time.Time, r *simIncoming) *simResponse {
 	var taken []string
-	for _, req := range reqs {
-		if !req.IgnoreExisting && w.pending(req.EmailAddress) != nil {
+	for _, req := range r.creates {
+		switch {
+		case req.IgnoreExisting:
+		case w.users[req.EmailAddress]:
+			return simRefusal(422, clerk.CodeFormIdentifierExists, `{"param_name":"email_address"}`)
+		case w.pending(req.EmailAddress) != nil:
 			taken = append(taken, strconv.Quote(req.EmailAddress))
 		}
 	}
@@ -260,16 +302,16 @@ func (w *simWorld) doCreate(at time.Time, by *simActor, reqs []simCreate, isBulk
 		return simRefusal(400, clerk.CodeDuplicateRecord, `{"email_addresses":[`+strings.Join(taken, ",")+`]}`)
 	}
 	var made []*simRecord
-	for _, req := range reqs {
-		made = append(made, w.create(at, by, req.EmailAddress, string(req.PublicMetadata)))
+	for _, req := range r.creates {
+		made = append(made, w.create(at, r.by, req.EmailAddress, string(req.PublicMetadata)))
 	}
-	if isBulk {
+	if r.operation() == clerk.OperationBulkCreate {
 		return &simResponse{status: 200, body: w.array(at, made)}
 	}
 	return &simResponse{status: 200, body: w.object(nil, made[0], clerk.InvitationStatusPending)}
 }
 
-func (w *simWorld) doByID(at time.Time, r *simRequest, id string) *simResponse {
+func (w *simWorld) doByID(at time.Time, r *simIncoming, id string) *simResponse {
 	record := w.byID(id)
 	switch {
 	case record == nil:
@@ -295,7 +337,13 @@ func (w *simWorld) doList(at time.Time, q url.Values) *simResponse {
 	offset, _ := strconv.Atoi(q.Get("offset"))
 	limit, _ := strconv.Atoi(q.Get("limit"))
 	found = found[min(offset, total):]
+	if offset > 0 && w.chance(w.glitch) {
+		found = nil
+	}
 	body := append([]byte(`{"data":`), w.array(at, found[:min(limit, len(found))])...)
+	if w.chance(w.shifts) {
+		w.shift(at)
+	}
 	return &simResponse{status: 200, body: fmt.Appendf(body, `,"total_count":%d}`, total)}
 }
 

@@ -1,29 +1,42 @@
 package clerk_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/clerk-invitations/clerk-go"
 )
+
+var (
+	simLives  = flag.Int("simulate.lives", simSize(4_000, 300_000), "how many random lives TestSimulationLives plays")
+	simLength = flag.Int("simulate.faults", 3, "the length of the scripts of TestSimulationScripts")
+	simSeed   = flag.Int("simulate.seed", -1, "play only the life with this seed, and log its trace")
+)
+
+// simSize returns how much is played: full if CLERK_SOAK is set, as in CI.
+func simSize(normal, full int) int {
+	if os.Getenv("CLERK_SOAK") != "" {
+		return full
+	}
+	return normal
+}
 
 // simScenarios are the operations that scripts of faults are tried with.
 var simScenarios = []struct {
 	name string
 	play func(*simLife)
 }{
-	{"create", func(l *simLife) { l.create(0, clerk.CreateInvitationRequest{EmailAddress: simAddress(0)}) }},
-	{"create ignoring others", func(l *simLife) {
-		l.create(0, clerk.CreateInvitationRequest{EmailAddress: simAddress(0), IgnoreExisting: true})
-	}},
+	{"create", func(l *simLife) { l.create(0, simRequest(0, false)) }},
+	{"create ignoring others", func(l *simLife) { l.create(0, simRequest(0, true)) }},
 	{"bulk", func(l *simLife) { l.bulk(0, simRequests(0, 2, false)) }},
 	{"bulk ignoring others", func(l *simLife) { l.bulk(0, simRequests(0, 2, true)) }},
 	{"revoke", func(l *simLife) { l.revoke(0, l.world.records[0].id) }},
@@ -31,15 +44,16 @@ var simScenarios = []struct {
 	{"resend", func(l *simLife) { l.resend(0, l.world.records[0].id) }},
 }
 
-func simRequests(from, n int, ignoreExisting bool) []clerk.CreateInvitationRequest {
-	var reqs []clerk.CreateInvitationRequest
-	for i := range n {
-		reqs = append(reqs, clerk.CreateInvitationRequest{EmailAddress: simAddress(from + i), IgnoreExisting: ignoreExisting})
+// simScripts returns how many scripts of a length there are.
+func simScripts(length int) int {
+	n := 1
+	for range length {
+		n *= int(simFaults)
 	}
-	return reqs
+	return n
 }
 
-// simScript returns the n-th script of a length, in an order that begins with no faults.
+// simScript returns the n-th script of a length.
 func simScript(n, length int) []simFault {
 	script := make([]simFault, length)
 	for i := range script {
@@ -48,66 +62,84 @@ func simScript(n, length int) []simFault {
 	return script
 }
 
-// playScript plays a scenario with a script of faults.
+// playScript plays a scenario with the n-th script of a length.
 func playScript(scenario, n, length int, trace *strings.Builder) (*simLife, error) {
-	time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour)))
-	random := rand.New(rand.NewPCG(uint64(n), uint64(scenario)))
-	w := newSimWorld(random, simNature{lag: 3 * time.Second, latency: 200 * time.Millisecond})
+	w := newSimWorld(rand.New(rand.NewPCG(uint64(n), uint64(scenario))), simNature{lag: 3 * time.Second, latency: 200 * time.Millisecond})
 	w.trace = trace
-	l := newSimLife(w)
 	w.create(time.Now(), nil, simAddress(9), "")
 	time.Sleep(time.Minute + w.upTo(time.Second))
+	l := newSimLife(w)
 	l.link.script = simScript(n, length)
+	w.note(time.Now(), "%s: %v", simScenarios[scenario].name, l.link.script)
 	simScenarios[scenario].play(l)
 	return l, l.end()
 }
 
-// TestSimulationScripts plays every script of faults up to a length with each operation.
-// Nothing is lost, doubled, falsely failed or claimed, and every outcome becomes known.
+// TestSimulationScripts plays every script of three faults with each operation. Nothing is
+// lost, duplicated, falsely failed or claimed, and each call succeeds.
 func TestSimulationScripts(t *testing.T) {
-	const length = 3
-	scripts := 1
-	for range length {
-		scripts *= int(simFaults)
-	}
-	for scenario := range simScenarios {
-		t.Run(simScenarios[scenario].name, func(t *testing.T) {
-			inBubbles(t, scripts, func(n int, trace *strings.Builder) error {
-				l, err := playScript(scenario, n, length, trace)
-				if err == nil && l.counts["done"] != 1 {
-					err = fmt.Errorf("the outcome is %v", l.counts)
-				}
-				return err
-			})
-		})
-	}
+	t.Parallel()
+	scripts := simScripts(*simLength)
+	inBubbles(t, scripts*len(simScenarios), func(n int, trace *strings.Builder) error {
+		l, err := playScript(n/scripts, n%scripts, *simLength, trace)
+		if err == nil && l.counts["done"] != 1 && *simLength <= 3 {
+			err = fmt.Errorf("the outcome is %v", l.counts)
+		}
+		return err
+	})
 }
 
-// inBubbles plays lives, many in one bubble, on all CPUs. A life with an error is played
-// again with a trace.
+// TestSimulationLives plays random lives, each from a seed. Nothing is lost, duplicated,
+// falsely failed or claimed, no deadline is overrun, and requests are bounded.
+func TestSimulationLives(t *testing.T) {
+	t.Parallel()
+	if *simSeed >= 0 {
+		var trace strings.Builder
+		var err error
+		synctest.Test(t, func(*testing.T) { _, err = playLife(*simSeed, &trace) })
+		t.Log(trace.String())
+		require.NoError(t, err)
+		return
+	}
+	var mu sync.Mutex
+	counts := map[string]int{}
+	t.Cleanup(func() { t.Log(counts) })
+	inBubbles(t, *simLives, func(seed int, trace *strings.Builder) error {
+		l, err := playLife(seed, trace)
+		mu.Lock()
+		defer mu.Unlock()
+		for result, n := range l.counts {
+			counts[result] += n
+		}
+		return err
+	})
+}
+
+// inBubbles plays lives on all CPUs, many in one bubble, as a bubble costs more than a
+// life. Each life begins at a full hour. It logs the trace of a life that fails.
 func inBubbles(t *testing.T, lives int, play func(n int, trace *strings.Builder) error) {
 	t.Helper()
 	const together = 250
-	var next, failed atomic.Int64
+	var next, failures atomic.Int64
 	for worker := range runtime.GOMAXPROCS(0) {
-		t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
+		t.Run(fmt.Sprint(worker), func(t *testing.T) {
 			t.Parallel()
-			for failed.Load() < 3 {
+			for failures.Load() == 0 {
 				from := int(next.Add(together)) - together
 				if from >= lives {
 					return
 				}
-				errs := map[int]error{}
+				failed := map[int]error{}
 				synctest.Test(t, func(*testing.T) {
-					for n := from; n < min(from+together, lives); n++ {
+					for n := from; n < min(from+together, lives) && len(failed) == 0; n++ {
+						time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour)))
 						if err := play(n, nil); err != nil {
-							errs[n] = err
-							return
+							failed[n] = err
 						}
 					}
 				})
-				for n, err := range errs {
-					failed.Add(1)
+				for n, err := range failed {
+					failures.Add(1)
 					var trace strings.Builder
 					synctest.Test(t, func(*testing.T) { _ = play(n, &trace) })
 					t.Errorf("life %d: %v\n%s", n, err, trace.String())
@@ -117,19 +149,28 @@ func inBubbles(t *testing.T, lives int, play func(n int, trace *strings.Builder)
 	}
 }
 
-// TestSimulationReplays plays lives twice: the same seed gives the same requests and
-// results, byte for byte.
+// TestSimulationReplays plays lives and scripts twice: the same seed gives the same requests
+// and results, byte for byte.
 func TestSimulationReplays(t *testing.T) {
-	for scenario := range simScenarios {
-		for n := range 40 {
-			var traces [2]strings.Builder
-			for i := range traces {
-				synctest.Test(t, func(t *testing.T) {
-					_, err := playScript(scenario, n*53, 3, &traces[i])
-					require.NoError(t, err)
-				})
-			}
-			require.Equal(t, traces[0].String(), traces[1].String())
+	t.Parallel()
+	for n := range simSize(150, 5000) {
+		var traces [2]strings.Builder
+		for i := range traces {
+			synctest.Test(t, func(*testing.T) {
+				_, err := playLife(n, &traces[i])
+				require.NoError(t, err)
+			})
 		}
+		require.Equal(t, traces[0].String(), traces[1].String(), "life %d", n)
+	}
+	for scenario := range simScenarios {
+		var traces [2]strings.Builder
+		for i := range traces {
+			synctest.Test(t, func(*testing.T) {
+				_, err := playScript(scenario, 1234+scenario, 3, &traces[i])
+				require.NoError(t, err)
+			})
+		}
+		require.Equal(t, traces[0].String(), traces[1].String())
 	}
 }

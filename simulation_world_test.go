@@ -26,8 +26,9 @@ type simWorld struct {
 	random  *rand.Rand
 	began   time.Time
 	records []*simRecord
-	later   []simEvent // in order of time
-	jumped  time.Duration
+	users   map[string]bool // addresses that belong to users
+	later   []simEvent      // in order of time
+	jumped  time.Duration   // by how much our clock was behind after the machine was suspended
 	limits  map[clerk.Operation]*simLimit
 	trace   *strings.Builder // nil for none
 }
@@ -40,6 +41,9 @@ type simNature struct {
 	lag     time.Duration // up to which lists miss what was done, less than simGrace
 	latency time.Duration // up to which a request takes
 	noIDs   bool          // query matches addresses only
+	glitch  float64       // share of lists' later pages that are empty
+	shifts  float64       // share of lists' pages after which somebody revokes an old invitation
+	suspend float64       // share of writes after which the client's machine is suspended for 8 hours
 }
 
 // A simRecord is an invitation.
@@ -47,17 +51,26 @@ type simRecord struct {
 	id, address, metadata string
 	creator, revoker      *simActor // nil: somebody else
 	deleter               *simActor
-	made                  time.Time // by our clock
+	made, unmade          time.Time // by our clock; unmade is when it was revoked
 	created, updated      int64     // by Clerk's, in milliseconds
 
+	isOld                                            bool // from before the life, and of nobody who matters
 	accepted, revoked, deleted                       bool
 	shown, shownRevoked, shownDeleted, shownAccepted time.Time // from then on, lists show it
 }
 
 // A simActor is one call of the library, or one run of CreateAll.
 type simActor struct {
-	firstSent, lastFailed time.Time
-	requests              int
+	requests int
+	faults   int                             // that its requests met
+	sent     []simSent                       // its writes that create
+	counted  map[clerk.Operation][]time.Time // its writes that Clerk may have counted
+}
+
+// A simSent is a request that may have created something.
+type simSent struct {
+	creates      []simCreate
+	sent, failed time.Time // failed is zero after a success
 }
 
 // A simEvent is work that is done later, or by somebody else.
@@ -67,7 +80,7 @@ type simEvent struct {
 }
 
 func newSimWorld(random *rand.Rand, nature simNature) *simWorld {
-	return &simWorld{simNature: nature, random: random, began: time.Now(), limits: map[clerk.Operation]*simLimit{}}
+	return &simWorld{simNature: nature, random: random, began: time.Now(), users: map[string]bool{}, limits: map[clerk.Operation]*simLimit{}}
 }
 
 // schedule has do called at a time, before anything that happens later.
@@ -145,8 +158,24 @@ func (w *simWorld) create(at time.Time, by *simActor, address, metadata string) 
 }
 
 func (w *simWorld) revoke(at time.Time, by *simActor, r *simRecord) {
-	r.revoked, r.revoker, r.updated, r.shownRevoked = true, by, w.stamp(at), w.visible(at)
+	r.revoked, r.revoker, r.unmade, r.updated, r.shownRevoked = true, by, at, w.stamp(at), w.visible(at)
 	w.note(at, "%s is revoked", r.id)
+}
+
+func (w *simWorld) accept(at time.Time, r *simRecord) {
+	w.users[r.address] = true
+	r.accepted, r.updated, r.shownAccepted = true, w.stamp(at), w.visible(at)
+	w.note(at, "%s is accepted", r.id)
+}
+
+// shift revokes the oldest invitation that nobody else revokes.
+func (w *simWorld) shift(at time.Time) {
+	for _, r := range w.records {
+		if r.isOld && r.isPending() {
+			w.revoke(at, nil, r)
+			return
+		}
+	}
 }
 
 func (w *simWorld) delete(at time.Time, by *simActor, r *simRecord) {

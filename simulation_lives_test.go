@@ -1,0 +1,149 @@
+package clerk_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// pick returns one of several values.
+func pick[T any](random *rand.Rand, of ...T) T { return of[random.IntN(len(of))] }
+
+// someNature returns a random nature.
+func someNature(random *rand.Rand) simNature {
+	n := simNature{
+		clock:   time.Duration(random.Int64N(int64(2*time.Hour))) - time.Hour,
+		lag:     pick(random, 0, time.Second, simGrace-time.Millisecond),
+		latency: pick(random, 5*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond, 3*time.Second),
+	}
+	if random.IntN(4) == 0 {
+		n.ahead = pick(random, -500*time.Millisecond, 500*time.Millisecond)
+	}
+	return n
+}
+
+// playLife plays a random life.
+func playLife(seed int, trace *strings.Builder) (*simLife, error) {
+	random := rand.New(rand.NewPCG(uint64(seed), 20))
+	w := newSimWorld(random, someNature(random))
+	w.trace = trace
+	w.note(time.Now(), "seed %d: %+v", seed, w.simNature)
+	if random.IntN(3) == 0 {
+		sliding, failures := pick(random, false, true), pick(random, false, true)
+		w.limits[clerk.OperationCreate] = &simLimit{most: 100, sliding: sliding, failures: failures}
+		w.limits[clerk.OperationBulkCreate] = &simLimit{most: 25, sliding: sliding, failures: failures}
+	}
+	time.Sleep(w.upTo(time.Second))
+	var opts []clerk.Option
+	if random.IntN(10) == 0 {
+		opts = append(opts, clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+	}
+	l := newSimLife(w, opts...)
+	l.link.share = pick(random, 0, 0.05, 0.2, 0.5)
+	if random.IntN(3) == 0 {
+		l.campaigns()
+	} else {
+		for range 1 + random.IntN(5) {
+			l.others(simAddresses, true)
+			l.someCall()
+			time.Sleep(w.upTo(pick(random, 0, time.Second, 20*time.Second, time.Hour)))
+			w.advance(time.Now())
+		}
+	}
+	return l, l.end()
+}
+
+// simAddresses is how many addresses the calls of a life share.
+const simAddresses = 3
+
+// others schedules what others do with some of the first addresses soon.
+func (l *simLife) others(addresses int, revoke bool) {
+	w := l.world
+	for range w.random.IntN(3) {
+		address := simAddress(w.random.IntN(addresses))
+		what := w.random.IntN(4)
+		w.schedule(time.Now().Add(w.upTo(30*time.Second)), func(at time.Time) {
+			r := w.pending(address)
+			switch {
+			case what < 2 && r == nil || what == 0:
+				w.create(at, nil, address, "")
+			case r == nil:
+			case what == 2 && at.Sub(r.made) > time.Minute: // nobody is faster
+				w.accept(at, r)
+			case what == 3 && revoke:
+				w.revoke(at, nil, r)
+			}
+		})
+	}
+}
+
+// someCall makes a random call.
+func (l *simLife) someCall() {
+	w, random := l.world, l.world.random
+	var limit time.Duration
+	if random.IntN(3) == 0 {
+		limit = w.upTo(pick(random, 100*time.Millisecond, 3*time.Second, 30*time.Second))
+	}
+	ignoring := random.IntN(2) == 0
+	req := simRequest(random.IntN(simAddresses), ignoring)
+	id := ""
+	if len(w.records) > 0 {
+		if r := w.records[random.IntN(len(w.records))]; !r.deleted && time.Since(r.made) > time.Minute {
+			id = r.id
+		}
+	}
+	switch what := random.IntN(16); {
+	case what < 5 || id == "":
+		l.create(limit, req)
+	case what < 8:
+		l.bulk(limit, simRequests(random.IntN(simAddresses), 1+random.IntN(3), ignoring))
+	case what < 10:
+		l.revoke(limit, id)
+	case what < 12:
+		l.delete(limit, id)
+	case what < 13:
+		l.resend(limit, id)
+	case what < 14:
+		l.get(id)
+	case what < 15:
+		l.find(req.EmailAddress)
+	default:
+		l.all(clerk.ListInvitationsRequest{})
+	}
+}
+
+// campaigns invites people with runs of CreateAll, of which the last runs to its end.
+func (l *simLife) campaigns() {
+	w, random := l.world, l.world.random
+	n := 1 + random.IntN(pick(random, 3, 12, 40))
+	ignoring := random.IntN(2) == 0
+	rows := simRequests(0, n, ignoring)
+	for i := range rows {
+		switch random.IntN(20) {
+		case 0:
+			w.users[rows[i].EmailAddress] = !ignoring
+		case 1:
+			rows[i].EmailAddress = rows[random.IntN(n)].EmailAddress
+		case 2:
+			w.create(time.Now(), nil, rows[i].EmailAddress, "")
+		case 3:
+			rows[i].PublicMetadata = map[string]any{"i": i}
+		}
+	}
+	time.Sleep(time.Hour)
+	var opts []clerk.CreateAllOption
+	if ignoring && random.IntN(2) == 0 {
+		opts = append(opts, clerk.WithSkipSince(time.UnixMilli(w.stamp(time.Now()))))
+	}
+	c := l.campaign(rows, opts...)
+	for range random.IntN(3) {
+		l.others(n, false)
+		stop := pick(random, c.cancelAfter, c.killAfter)
+		stop(w.upTo(pick(random, time.Second, 10*time.Second, 2*time.Hour)))
+		time.Sleep(w.upTo(pick(random, 0, time.Second, time.Hour)))
+	}
+	l.link.until = time.Now().Add(time.Hour)
+	c.run()
+}

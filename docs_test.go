@@ -89,20 +89,20 @@ func TestContributingListsFilesPackagesAndModules(t *testing.T) {
 	require.NoError(t, err)
 	for _, file := range files {
 		if !strings.HasSuffix(file, "_test.go") {
-			require.Contains(t, contributing, "`"+file+"`")
+			require.True(t, strings.Contains(contributing, "`"+file+"`"), file)
 		}
 	}
 	packages, err := filepath.Glob("internal/*")
 	require.NoError(t, err)
 	for _, path := range packages {
-		require.Contains(t, contributing, "| `"+filepath.ToSlash(path)+"` |")
+		require.True(t, strings.Contains(contributing, "| `"+filepath.ToSlash(path)+"` |"), path)
 	}
 	for _, pattern := range []string{"*/go.mod", "*/*/go.mod"} {
 		paths, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, path := range paths {
 			module := filepath.ToSlash(filepath.Dir(path))
-			require.Contains(t, contributing, "| `"+module+"` |")
+			require.True(t, strings.Contains(contributing, "| `"+module+"` |"), module)
 			require.Contains(t, dependabot, "- /"+module+"\n")
 		}
 	}

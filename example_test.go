@@ -2,6 +2,7 @@ package clerk_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -293,4 +294,39 @@ func ExampleUnixMilli() {
 	created := clerk.UnixMilli(1791243590601)
 	fmt.Println(created, created.Time().Year())
 	// Output: 2026-10-05T23:39:50Z 2026
+}
+
+func ExampleInvitationsService_Changes() {
+	client, fake := exampleClient()
+	ctx := context.Background()
+	inv, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	poll := func(snapshot *clerk.Snapshot) {
+		for change, err := range client.Invitations.Changes(ctx, snapshot) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(change.Invitation.EmailAddress, change.Kind)
+		}
+	}
+	var snapshot clerk.Snapshot
+	poll(&snapshot) // records the invitations
+	stored, err := json.Marshal(snapshot)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	if err := fake.Accept(inv.ID); err != nil { // Ada signs up
+		log.Fatal(err)
+	}
+
+	var restored clerk.Snapshot
+	if err := json.Unmarshal(stored, &restored); err != nil {
+		log.Fatal(err)
+	}
+	poll(&restored)
+	// Output:
+	// ada@example.com accepted
 }

@@ -64,6 +64,12 @@ func (i Invitation) DecodePublicMetadata(v any) error {
 	return nil
 }
 
+// isExpired reports whether the invitation has expired at a time by Clerk's clock, even if
+// it is still listed as pending.
+func (i Invitation) isExpired(now UnixMilli) bool {
+	return i.ExpiresAt != 0 && i.ExpiresAt <= now && (i.Status == InvitationStatusPending || i.Status == InvitationStatusExpired)
+}
+
 // String returns the invitation without its ticket URL, address and metadata.
 func (i Invitation) String() string {
 	s := fmt.Sprintf("clerk.Invitation{%s %s created=%s", i.ID, i.Status, i.CreatedAt)

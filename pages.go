@@ -88,7 +88,11 @@ func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*Invita
 		return nil, err
 	}
 	r := request{operation: OperationList, method: http.MethodGet, path: "/invitations", query: req.values()}
-	return do(ctx, c, r, decodeList)
+	list, err := do(ctx, c, r, decodeList)
+	if err == nil {
+		c.last.total = list.TotalCount
+	}
+	return list, err
 }
 
 // first returns the first invitation of a list that is wanted.

@@ -96,6 +96,7 @@ func TestNoTypeShowsSecrets(t *testing.T) {
 		&clerk.CreateResult{Request: req, Invitation: &inv, Outcome: clerk.OutcomeCreated},
 		inv, &inv, req, &req, clerk.ListInvitationsRequest{Query: address}, &clerk.ListInvitationsRequest{Query: address},
 		clerk.InvitationList{Data: []clerk.Invitation{inv}}, &clerk.InvitationList{Data: []clerk.Invitation{inv}},
+		clerk.Change{Kind: clerk.ChangeNew, Invitation: inv}, &clerk.Change{Kind: clerk.ChangeNew, Invitation: inv}, clerk.Snapshot{},
 	} {
 		for form, text := range shown(t, value) {
 			requireNoSecrets(t, fmt.Sprintf("%T as %s", value, form), text)

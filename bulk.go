@@ -113,7 +113,7 @@ func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Findin
 func (b *bulk) findCreated(ctx context.Context, l *lookup) (decide.Finding, error) {
 	about := duplicateAddresses(l.failure)
 	for _, status := range l.statuses {
-		invs, err := l.list(ctx, "", status)
+		invs, err := l.list(ctx, "", status, true)
 		if err != nil {
 			return decide.FoundNothing, err
 		}

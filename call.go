@@ -42,7 +42,7 @@ type callMeta struct {
 	class         transport.Class // of the last attempt
 	longest       time.Duration   // of an attempt
 	isDevelopment bool            // the key is one of a development instance
-	total         int             // invitations on all pages of the list
+	total         int             // of a list; -1 if it is not known
 }
 
 // A call is one call of a public method. It may make several requests, which share its

@@ -60,11 +60,13 @@ func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, op
 
 // Delete permanently deletes an invitation with any status, and Clerk's copies of its
 // email, for example on an erasure request. A user with the same address is not affected
-// (Clerk's reference, "deleteInvitation"). Whether the link of a pending invitation stops working is not
-// documented: revoke it first.
+// (Clerk's reference, "deleteInvitation"). Whether the link of a pending invitation stops
+// working is not documented: revoke it first.
 //
-// An unknown id is [ErrNotFound] (the status is inferred). If a request fails with an
-// ambiguous error and the invitation is gone then, Delete succeeds.
+// An unknown id is [ErrNotFound] (the status is inferred). After an ambiguous failure, Delete
+// succeeds only if the invitation is certainly gone: a retry deletes it or does not find it,
+// or it is missing from all lists once they must show it. Otherwise, the error is
+// [ErrOutcomeUnknown]: call Delete again.
 func (s *InvitationsService) Delete(ctx context.Context, invitationID string, opts ...CallOption) (*DeletedObject, error) {
 	return runCall(s.config(), OperationDelete, opts, func(c *call) (*DeletedObject, error) {
 		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {

@@ -2,7 +2,6 @@ package clerk
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"strings"
 
@@ -22,7 +21,8 @@ func (s *InvitationsService) List(ctx context.Context, req ListInvitationsReques
 //
 // Each page is requested when the loop reaches it, or earlier with [WithPrefetch]. Each
 // loop over the sequence starts again. An error is yielded once, with a zero Invitation,
-// and ends the sequence; MaxElapsedTime applies to each page.
+// and ends the sequence; MaxElapsedTime applies to each page. Pages that end before the
+// total count that Clerk states are an error.
 //
 // Do not change the selected invitations during the loop. An invitation that leaves the list,
 // for example by being revoked, shifts later ones onto pages already read, so they are
@@ -82,16 +82,6 @@ func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts 
 		}
 		return c.get(ctx, invitationID)
 	})
-}
-
-func (c *call) get(ctx context.Context, id string) (inv *Invitation, err error) {
-	for _, status := range allStatuses {
-		inv, err = c.first(ctx, ListInvitationsRequest{Query: id, Status: status}, func(inv Invitation) bool { return inv.ID == id })
-		if !errors.Is(err, ErrNotFound) {
-			break
-		}
-	}
-	return inv, err
 }
 
 // FindPending returns the newest pending invitation for an address. It compares whole

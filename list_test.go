@@ -219,16 +219,17 @@ func TestAllReadsUnexpectedPages(t *testing.T) {
 		limit func(asked int) int
 		total func(have int) any
 		lost  bool // invitations that are beyond the total count
+		ended bool // with an error
 	}{
-		"as it is":        {nil, nil, false},
-		"smaller pages":   {func(int) int { return 3 }, nil, false},
-		"larger pages":    {func(int) int { return 17 }, nil, false},
-		"everything":      {func(int) int { return n }, nil, false},
-		"no count":        {nil, func(int) any { return nil }, false},
-		"no count, small": {func(int) int { return 3 }, func(int) any { return nil }, false},
-		"negative":        {nil, func(int) any { return -5 }, false},
-		"too high":        {nil, func(have int) any { return have * 1000 }, false},
-		"too low":         {nil, func(have int) any { return have / 2 }, true},
+		"as it is":        {nil, nil, false, false},
+		"smaller pages":   {func(int) int { return 3 }, nil, false, false},
+		"larger pages":    {func(int) int { return 17 }, nil, false, false},
+		"everything":      {func(int) int { return n }, nil, false, false},
+		"no count":        {nil, func(int) any { return nil }, false, false},
+		"no count, small": {func(int) int { return 3 }, func(int) any { return nil }, false, false},
+		"negative":        {nil, func(int) any { return -5 }, false, false},
+		"too high":        {nil, func(have int) any { return have * 1000 }, false, true},
+		"too low":         {nil, func(have int) any { return have / 2 }, true, false},
 	} {
 		for _, pages := range []int{0, 1, 4} {
 			t.Run(fmt.Sprint(name, pages), func(t *testing.T) {
@@ -256,14 +257,56 @@ func TestAllReadsUnexpectedPages(t *testing.T) {
 					return httpmock.NewJsonResponse(200, body)
 				}))
 				var got []string
-				for _, inv := range collect(t, client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(pages))) {
+				hasEnded := false
+				for inv, err := range client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(pages)) {
+					if err != nil {
+						require.EqualError(t, err, "clerk: ListInvitations: 200 the pages ended after 97 of 97000 invitations")
+						hasEnded = true
+						continue
+					}
 					got = append(got, inv.ID)
 				}
+				require.Equal(t, odd.ended, hasEnded)
 				if odd.lost {
 					require.Equal(t, ids(50), got)
 				} else {
 					require.Equal(t, ids(n), got)
 				}
+			})
+		}
+	}
+}
+
+// TestAllDoesNotEndEarlyWithoutAnError has a second page that is empty or repeats the first,
+// although the total count is 1,200.
+func TestAllDoesNotEndEarlyWithoutAnError(t *testing.T) {
+	for name, second := range map[string][]string{"empty": {}, "repeated": ids(clerk.MaxListLimit)} {
+		for _, pages := range []int{0, 1, 4} {
+			t.Run(fmt.Sprint(name, pages), func(t *testing.T) {
+				client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+					page := ids(clerk.MaxListLimit)
+					if req.URL.Query().Has("offset") {
+						page = second
+					}
+					invs := []clerk.Invitation{}
+					for _, id := range page {
+						invs = append(invs, clerk.Invitation{ID: id})
+					}
+					return httpmock.NewJsonResponse(200, map[string]any{"data": invs, "total_count": 1200})
+				}))
+				n, ended := 0, error(nil)
+				for _, err := range client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{}, clerk.WithPrefetch(pages)) {
+					if ended = err; err == nil {
+						n++
+					}
+				}
+				require.Equal(t, 500, n)
+				require.EqualError(t, ended, "clerk: ListInvitations: 200 the pages ended after 500 of 1200 invitations")
+				require.Equal(t, "failed", clerk.ClassOf(ended))
+
+				_, err := client.Invitations.FindPending(t.Context(), address)
+				require.Error(t, err)
+				require.NotErrorIs(t, err, clerk.ErrNotFound, "it may be on a page that was not read")
 			})
 		}
 	}

@@ -11,7 +11,13 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-var errNoDate = errors.New("clerk: the response has no valid Date header")
+var (
+	errNoDate  = errors.New("clerk: the response has no valid Date header")
+	errTooMany = errors.New("clerk: there are too many invitations to look through")
+)
+
+// maxLookupPages limits what a lookup may cost.
+const maxLookupPages = 20
 
 // A lookup lists invitations to find out what a write's requests have done.
 type lookup struct {
@@ -63,7 +69,9 @@ func failureOf(failure, own error) decide.Failure {
 }
 
 // isFinal reports whether a lookup's error would be the same again.
-func isFinal(err error) bool { return errors.Is(err, ErrUnauthorized) || errors.Is(err, errNoDate) }
+func isFinal(err error) bool {
+	return errors.Is(err, ErrUnauthorized) || errors.Is(err, errNoDate) || errors.Is(err, errTooMany)
+}
 
 // whose says whether what was created, or updated, at a time is this call's work.
 func (l *lookup) whose(at UnixMilli) decide.Finding {
@@ -76,20 +84,29 @@ func (l *lookup) whose(at UnixMilli) decide.Finding {
 	return decide.FoundForeign
 }
 
-// list returns the invitations that match a query, newest first. Without a query it stops
-// at those that are older than the call.
-func (l *lookup) list(ctx context.Context, query string, status InvitationStatus) ([]Invitation, error) {
+// list returns the invitations that match a query, newest first. With onlyNew it stops at
+// those that are older than the call. As it is not documented how query matches, a list
+// may be long: at most maxLookupPages are read.
+func (l *lookup) list(ctx context.Context, query string, status InvitationStatus, onlyNew bool) ([]Invitation, error) {
 	var invs []Invitation
+	pages, isPast := 0, false // the page has older ones
 	req := ListInvitationsRequest{Query: query, Status: status, OrderBy: OrderByCreatedAtDesc}
 	for page, err := range l.call.pages(ctx, req) {
-		if err := cmp.Or(err, l.setTimes()); err != nil {
+		if err == nil {
+			err = l.setTimes()
+		}
+		if err != nil {
 			return nil, err
 		}
 		invs = append(invs, page...)
 		oldest := page[len(page)-1].CreatedAt
-		if query == "" && oldest < l.unclear && slices.IsSortedFunc(page, newestFirst) { // as asked
+		isPast = oldest < l.unclear && slices.IsSortedFunc(page, newestFirst) // as asked
+		if pages++; isPast && onlyNew || pages == maxLookupPages {
 			break
 		}
+	}
+	if !isPast && len(invs) < l.call.last.total {
+		return nil, errTooMany
 	}
 	return invs, l.setTimes() // an empty list has no page
 }
@@ -111,7 +128,7 @@ func (l *lookup) setTimes() error {
 func (l *lookup) created(ctx context.Context, address, older string) (*Invitation, decide.Finding, error) {
 	found := decide.FoundNothing
 	for _, status := range l.statuses {
-		invs, err := l.list(ctx, address, status)
+		invs, err := l.list(ctx, address, status, l.last != decide.RefusedAsDone)
 		if err != nil {
 			return nil, found, err
 		}
@@ -136,7 +153,7 @@ func (l *lookup) created(ctx context.Context, address, older string) (*Invitatio
 
 // revoked finds out whether a Revoke was carried out.
 func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, decide.Finding, error) {
-	invs, err := l.list(ctx, id, InvitationStatusRevoked)
+	invs, err := l.list(ctx, id, InvitationStatusRevoked, false)
 	for _, inv := range invs {
 		if inv.ID == id {
 			return &inv, l.whose(inv.UpdatedAt), nil
@@ -146,17 +163,41 @@ func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, decide.Fi
 }
 
 // deleted finds out whether an invitation is gone. A refusal because it is not found says
-// so: an earlier request has deleted it.
+// so: an earlier request has deleted it. Absence says so only once lists must show what was
+// created before the call and, as it is not documented how query matches ids, if they are
+// complete.
 func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, decide.Finding, error) {
 	gone := &DeletedObject{Object: "invitation", ID: id, Deleted: true}
 	if l.last == decide.RefusedAsDone {
 		return gone, decide.FoundOwn, nil
 	}
+	_, err := l.call.get(ctx, id)
+	if err == nil || !errors.Is(err, ErrNotFound) {
+		return nil, decide.FoundNothing, err
+	}
+	if time.Since(l.since) < graceTime {
+		return nil, decide.FoundNothing, nil
+	}
 	for _, status := range allStatuses {
-		invs, err := l.list(ctx, id, status)
-		if err != nil || slices.ContainsFunc(invs, func(inv Invitation) bool { return inv.ID == id }) {
+		isAbsent, err := l.isAbsent(ctx, id, status)
+		if err != nil || !isAbsent {
 			return nil, decide.FoundNothing, err
 		}
 	}
 	return gone, decide.FoundOwn, nil
+}
+
+// isAbsent reports whether an invitation is certainly not in the list of a status.
+func (l *lookup) isAbsent(ctx context.Context, id string, status InvitationStatus) (bool, error) {
+	pages, seen, total := 0, 0, 0
+	for page, err := range l.call.pages(ctx, ListInvitationsRequest{Status: status}) {
+		if pages++; err == nil && pages > maxLookupPages {
+			err = errTooMany
+		}
+		if err != nil || slices.ContainsFunc(page, func(inv Invitation) bool { return inv.ID == id }) {
+			return false, err
+		}
+		seen, total = seen+len(page), max(total, l.call.last.total)
+	}
+	return seen >= total, nil // otherwise some have moved to pages already read
 }

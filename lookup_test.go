@@ -1,11 +1,13 @@
 package clerk_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,7 +102,7 @@ func TestUnknownMatchesNothingElse(t *testing.T) {
 			"500": reply(500, ``, "X-Clerk-Trace-Id", "of_the_write", "X-Own", "write"), "reset": failing(errors.New("connection reset")),
 		} {
 			for op, call := range calls {
-				if op == clerk.OperationList {
+				if op == clerk.OperationList || op == clerk.OperationDelete && name == "no Date" { // it needs none
 					continue
 				}
 				t.Run(name+"/"+writeName+"/"+string(op), func(t *testing.T) {
@@ -373,5 +375,55 @@ func TestResponseAboutSomethingElseIsNotRetried(t *testing.T) {
 				require.Equal(t, 1, sent(mock, op))
 			})
 		})
+	}
+}
+
+// TestLooseQueryIsBounded has a query match everything of an instance with 100,000
+// invitations.
+func TestLooseQueryIsBounded(t *testing.T) {
+	for _, inOrder := range []bool{true, false} {
+		for op, call := range calls {
+			if op == clerk.OperationList || op == clerk.OperationDelete {
+				continue
+			}
+			t.Run(fmt.Sprint(op, "/", inOrder), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					lists := 0
+					mock := answering(reply(503, ``), reply(200, success[op]))
+					mock.RegisterResponder(http.MethodGet, invitationsURL, func(req *http.Request) (*http.Response, error) {
+						lists++
+						offset, _ := strconv.Atoi(req.URL.Query().Get("offset"))
+						if !inOrder {
+							offset = -offset
+						}
+						invs := make([]clerk.Invitation, clerk.MaxListLimit)
+						for i := range invs {
+							created := time.Now().Add(-24*time.Hour - time.Duration(offset+i)*time.Minute)
+							invs[i] = clerk.Invitation{ID: fmt.Sprint("inv_", offset+i), CreatedAt: clerk.UnixMilli(created.UnixMilli())}
+							if !inOrder {
+								invs[i].CreatedAt += clerk.UnixMilli(2 * i * int(time.Minute/time.Millisecond))
+							}
+						}
+						resp, err := httpmock.NewJsonResponse(200, map[string]any{"data": invs, "total_count": 100_000})
+						if err == nil {
+							resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+						}
+						return resp, err
+					})
+					start := time.Now()
+					err := call(t.Context(), newClient(t, mock))
+					require.Less(t, time.Since(start), 10*time.Second)
+					if inOrder {
+						require.NoError(t, err)
+						want := map[clerk.Operation]int{clerk.OperationRevoke: 20} // the invitation may be of any age
+						require.Equal(t, cmp.Or(want[op], 2), lists, "the first page of both lists has older ones")
+						return
+					}
+					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+					require.ErrorContains(t, err, "too many invitations")
+					require.Equal(t, 20, lists)
+				})
+			})
+		}
 	}
 }

@@ -3,23 +3,28 @@ package clerk
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"iter"
+	"math"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 	"github.com/clerk-invitations/clerk-go/internal/paging"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // pages returns the pages of a list, each without the invitations that the previous page
-// also has.
+// also has. If they end before the total that Clerk states, the last one is an error.
 func (c *call) pages(ctx context.Context, req ListInvitationsRequest) iter.Seq2[[]Invitation, error] {
 	req.Paginated = nil
 	req.Limit = cmp.Or(req.Limit, MaxListLimit)
 	req.OrderBy = cmp.Or(req.OrderBy, OrderByCreatedAt)
 	return func(yield func([]Invitation, error) bool) {
 		previous, total := map[string]bool{}, -1
+		seen, smallest := req.Offset, math.MaxInt // total
 		for got, err := range c.pageList(req).Pages(ctx, req.Offset, req.Limit) {
 			c.count(got.call)
 			c.last = got.call.last
@@ -30,13 +35,26 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest) iter.Seq2[
 			current := map[string]bool{}
 			invs := slices.DeleteFunc(got.list.Data, func(inv Invitation) bool {
 				known := previous[inv.ID] || current[inv.ID]
-				current[inv.ID] = true
+				if current[inv.ID] = true; !previous[inv.ID] {
+					seen++
+				}
 				return known
 			})
-			if len(invs) == 0 && got.list.TotalCount <= total || len(invs) > 0 && !yield(invs, nil) {
-				return // or a server that repeats its last page would never end
+			isEnd := len(invs) == 0 && c.last.total <= total // or a server that repeats its last page would never end
+			previous, total = current, c.last.total
+			smallest = min(smallest, total)
+			if isEnd {
+				break
 			}
-			previous, total = current, got.list.TotalCount
+			if len(invs) > 0 && !yield(invs, nil) {
+				return
+			}
+		}
+		if seen < smallest {
+			yield(nil, &SDKError{
+				ResponseMeta: c.last.ResponseMeta, class: transport.Failed,
+				Message: fmt.Sprintf("the pages ended after %d of %d invitations", seen, smallest),
+			})
 		}
 	}
 }
@@ -108,4 +126,15 @@ func (c *call) first(ctx context.Context, req ListInvitationsRequest, isWanted f
 		}
 	}
 	return nil, &SDKError{ResponseMeta: ResponseMeta{Operation: OperationList}, Message: "no such invitation", Err: ErrNotFound}
+}
+
+// get returns the invitation with an id.
+func (c *call) get(ctx context.Context, id string) (inv *Invitation, err error) {
+	for _, status := range allStatuses {
+		inv, err = c.first(ctx, ListInvitationsRequest{Query: id, Status: status}, func(inv Invitation) bool { return inv.ID == id })
+		if !errors.Is(err, ErrNotFound) {
+			break
+		}
+	}
+	return inv, err
 }

@@ -22,6 +22,7 @@ type write[T any] struct {
 	find            func(context.Context, *lookup) (T, decide.Finding, error) // what the call's requests have done
 	ownRefusal      error                                                     // whose reason may be an earlier request of the call
 	retryDuplicates bool                                                      // Clerk would carry out a retry a second time
+	idempotent      bool                                                      // a retry does no harm, and its response decides
 	mayRetry        func() bool                                               // is asked before a retry; nil means always
 }
 
@@ -63,7 +64,7 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 		untilLookup, untilWrite := r.waits(err)
 		left := clock.Left(ctx)
 		s.LookupFits = untilLookup < left
-		s.WriteFits = untilWrite < left-2*r.call.last.longest // adding to untilWrite may overflow
+		s.WriteFits = untilWrite < left-r.writeTime() // adding to untilWrite may overflow
 		switch decide.Next(s) {
 		case decide.ReturnResult:
 			return result, nil
@@ -84,6 +85,15 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 		}
 	}
 	return *new(T), r.unknown(ctx, nil)
+}
+
+// writeTime returns the time that a retry needs, so that it is not cut off: the outcome
+// would be unknown again.
+func (r *reconciliation[T]) writeTime() time.Duration {
+	if r.write.idempotent {
+		return 0
+	}
+	return 2 * r.call.last.longest
 }
 
 // failed records that a retry failed.

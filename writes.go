@@ -54,6 +54,7 @@ func deletion(id string) write[*DeletedObject] {
 			return l.deleted(ctx, id)
 		},
 		ownRefusal: ErrNotFound,
+		idempotent: true,
 	}
 }
 

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -34,14 +37,15 @@ func TestDeleteRefusesResponsesThatConfirmNothing(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrInvalidRequest)
 }
 
-// TestDeleteIsCertain has each fault that leaves the outcome open happen once.
+// TestDeleteIsCertain has each fault that leaves the outcome open happen once. The retry
+// is then refused with a 404 if the first request was carried out.
 func TestDeleteIsCertain(t *testing.T) {
 	for fault, requests := range map[clerktest.Fault]int{
 		"":                        1,
 		clerktest.FaultDropBefore: 2, clerktest.FaultErrorBefore: 2,
-		clerktest.FaultDropAfter: 1, clerktest.FaultErrorAfter: 1, clerktest.FaultBadGatewayAfter: 1,
-		clerktest.FaultTruncateAfter: 1, clerktest.FaultSlowAfter: 1,
-		clerktest.FaultHideAfter: 2, // it is listed for a while, and the retry gets a 404
+		clerktest.FaultDropAfter: 2, clerktest.FaultErrorAfter: 2, clerktest.FaultBadGatewayAfter: 2,
+		clerktest.FaultTruncateAfter: 2, clerktest.FaultSlowAfter: 1, // the grace time is over then
+		clerktest.FaultHideAfter: 2,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLife(t)
@@ -55,6 +59,109 @@ func TestDeleteIsCertain(t *testing.T) {
 			require.Equal(t, requests, l.got(clerk.OperationDelete), fault)
 		})
 	}
+}
+
+// TestDeleteIsNotCertainByAbsence deletes an invitation that lists do not show, as it is new
+// or because query does not match ids.
+func TestDeleteIsNotCertainByAbsence(t *testing.T) {
+	hide := func(req *http.Request) httpmock.Responder {
+		if strings.HasPrefix(req.URL.Query().Get("query"), "inv_") {
+			return reply(200, `{"data":[],"total_count":0}`)
+		}
+		return nil
+	}
+	for name, test := range map[string]struct {
+		age, lag time.Duration
+		deletes  int // that fail before they are carried out
+		noIDs    bool
+	}{
+		"new":                       {time.Second, 3 * time.Second, 1, false},
+		"query does not match ids":  {time.Hour, 0, 1, true},
+		"it is never carried out":   {time.Hour, 0, math.MaxInt, true},
+		"new and never carried out": {time.Second, 5 * time.Second, math.MaxInt, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				inv, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+				require.NoError(t, err)
+				time.Sleep(test.age)
+				failed := 0
+				client := clientThrough(t, l.fake, lagging(roundTripFunc(func(req *http.Request) (*http.Response, error) {
+					if req.Method == http.MethodDelete && failed < test.deletes {
+						failed++
+						return reply(503, ``)(req)
+					}
+					if answer := hide(req); test.noIDs && answer != nil {
+						return answer(req)
+					}
+					return withoutDate(l.fake.RoundTrip(req))
+				}), test.lag))
+				_, err = client.Invitations.Delete(t.Context(), inv.ID)
+				if test.deletes == 1 {
+					require.NoError(t, err)
+					require.Empty(t, l.fake.Invitations())
+				} else {
+					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+					require.Greater(t, failed, 1)
+				}
+			})
+		})
+	}
+}
+
+// TestDeleteIsCertainByAbsenceAfterTheGraceTime deletes an invitation while no response to
+// a DELETE arrives.
+func TestDeleteIsCertainByAbsenceAfterTheGraceTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		inv := l.invite(t, address)
+		l.invite(t, guest(1))
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			resp, err := withoutDate(l.fake.RoundTrip(req))
+			if req.Method == http.MethodDelete {
+				return nil, errReset
+			}
+			return resp, err
+		}))
+		start := time.Now()
+		deleted, err := client.Invitations.Delete(t.Context(), inv.ID)
+		require.NoError(t, err)
+		require.Equal(t, inv.ID, deleted.ID)
+		require.GreaterOrEqual(t, time.Since(start), 5*time.Second)
+		require.Less(t, time.Since(start), 15*time.Second)
+	})
+}
+
+// A revocation by others shifts the deleted invitation to a page that was already read.
+func TestDeleteIsNotCertainByListsThatShift(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := filled(t, clerk.MaxListLimit+1)
+		hidden := l.fake.Invitations()[clerk.MaxListLimit].ID
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodDelete {
+				return reply(503, ``)(req)
+			}
+			if strings.HasPrefix(req.URL.Query().Get("query"), "inv_") {
+				return reply(200, `[]`)(req)
+			}
+			resp, err := l.fake.RoundTrip(req)
+			if q := req.URL.Query(); !q.Has("offset") && !q.Has("status") {
+				_, err := l.client.Invitations.Delete(t.Context(), l.fake.Invitations()[0].ID)
+				require.NoError(t, err)
+			}
+			return resp, err
+		}))
+		_, err := client.Invitations.Delete(t.Context(), hidden)
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+	})
+}
+
+func withoutDate(resp *http.Response, err error) (*http.Response, error) {
+	if err == nil {
+		resp.Header.Del("Date")
+	}
+	return resp, err
 }
 
 func TestDeleteOfUnknownIDIsNotFound(t *testing.T) {

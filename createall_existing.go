@@ -1,8 +1,8 @@
 package clerk
 
 import (
-	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
@@ -133,12 +133,12 @@ func (r *roster) record(it *item, result CreateResult) {
 // before, in a bulk that was refused, the invitation may be the run's own, as Clerk does
 // not document bulks as atomic.
 func (r *roster) explain(ctx context.Context, it *item, refusal error) CreateResult {
-	since := it.mayExistSince
+	requests := it.earlier
 	if it.last.ambiguous != nil { // it may have been created before it was refused
-		since = cmp.Or(since, it.last.firstSent)
+		requests = append(requests, it.last)
 	}
-	if !since.IsZero() {
-		inv, err := r.findOwn(ctx, it.request.EmailAddress, since)
+	if len(requests) > 0 {
+		inv, err := r.findOwn(ctx, it.request.EmailAddress, requests)
 		switch {
 		case err != nil:
 			return CreateResult{Outcome: OutcomeUnknown, Err: unknownOutcome(refusal, err, clock.Err(ctx))}
@@ -156,14 +156,15 @@ func (r *roster) explain(ctx context.Context, it *item, refusal error) CreateRes
 	return result
 }
 
-// findOwn returns the invitation for an address that the run has created since a time;
+// findOwn returns the invitation for an address that one of the run's requests created;
 // nil if the existing one is not the run's, or cannot be found before long.
-func (r *roster) findOwn(ctx context.Context, address string, since time.Time) (*Invitation, error) {
+func (r *roster) findOwn(ctx context.Context, address string, requests []history) (*Invitation, error) {
 	c := r.call.anew()
 	c.isLookup, c.deadline = true, c.started.Add(2*graceTime)
 	ctx, cancel := c.withDeadline(ctx)
 	defer cancel()
-	l := &lookup{call: c, since: since, statuses: allStatuses}
+	l := &lookup{call: c, statuses: allStatuses}
+	l.between(&requests[0], &requests[len(requests)-1])
 	for lookups := 1; ; lookups++ {
 		inv, found, err := l.created(ctx, address, "")
 		wait := c.backoff(lookups)
@@ -172,8 +173,10 @@ func (r *roster) findOwn(ctx context.Context, address string, since time.Time) (
 		}
 		isLate := time.Since(c.started) >= graceTime
 		switch {
-		case found == decide.FoundOwn:
+		case found == decide.FoundOwn && slices.ContainsFunc(requests, func(h history) bool { return l.isOf(&h, inv) }):
 			return inv, nil
+		case found == decide.FoundOwn: // others have created it between the requests
+			return nil, nil
 		case found == decide.FoundForeign, found == decide.FoundUnclear, found == decide.FoundForeignInactive && isLate:
 			return nil, nil
 		case isFinal(err), wait >= clock.Left(ctx):

@@ -1,6 +1,7 @@
 package clerk_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -303,6 +304,52 @@ func TestCreateAllSearchesADuplicateForTenSeconds(t *testing.T) {
 				}
 				require.Less(t, time.Since(refusedAt), 12*time.Second, "with the rest of the run")
 				require.Less(t, refusedAt.Sub(start), time.Minute)
+			})
+		})
+	}
+}
+
+// The first request of the run fails, and the next ones for twenty minutes. Another
+// service invites guest 0 in the middle of that.
+func TestCreateAllDoesNotClaimWhatOthersCreateLater(t *testing.T) {
+	limited := reply(429, ``, "Retry-After", "60")
+	for name, test := range map[string]struct {
+		guests      int
+		first, then httpmock.Responder
+	}{
+		"a bulk is refused":           {10, refusals["422"], limited},
+		"a bulk is cut off":           {10, refusals["422, cut off"], limited},
+		"a bulk fails":                {10, reply(500, ``), limited},
+		"a bulk fails, and all after": {10, reply(500, ``), reply(500, ``)},
+		"a bulk fails, then no more":  {10, reply(500, ``), failing(errDial)},
+		"a create fails":              {1, reply(500, ``), limited},
+		"a create fails, and after":   {1, reply(500, ``), reply(500, ``)},
+		"a create hangs":              {1, hangs, reply(503, ``)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				var start time.Time
+				client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+					switch {
+					case req.Method == http.MethodGet || !start.IsZero() && time.Since(start) > 20*time.Minute:
+						return l.fake.RoundTrip(req)
+					case start.IsZero():
+						start = time.Now()
+						time.AfterFunc(10*time.Minute, func() {
+							_, err := l.client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: guest(0)})
+							assertNoError(t, err)
+						})
+						return test.first(req)
+					}
+					return test.then(req)
+				}))
+				results, err := createAll(t, client, guests(test.guests))
+				require.NoError(t, err)
+				want := slices.Repeat([]clerk.Outcome{clerk.OutcomeCreated}, test.guests)
+				want[0] = clerk.OutcomeAlreadyInvited
+				require.Equal(t, want, outcomes(results))
+				require.Equal(t, l.fake.Invitations()[0].ID, results[0].Existing.ID)
 			})
 		})
 	}

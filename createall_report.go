@@ -13,12 +13,12 @@ var errStopped = errors.New("clerk: the loop was left")
 
 // An item is a request that has no result yet.
 type item struct {
-	index         int
-	request       CreateInvitationRequest
-	body          []byte // its JSON
-	key           addresses.Key
-	last          history   // of its last request
-	mayExistSince time.Time // when the first failed request before that was sent; zero if none
+	index   int
+	request CreateInvitationRequest
+	body    []byte // its JSON
+	key     addresses.Key
+	last    history   // of its last request
+	earlier []history // of those before that may have created it
 }
 
 // A reporter yields the results of a run, and calls the caller's progress functions.

@@ -196,7 +196,9 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last h
 	}
 	for _, it := range rest {
 		v := &it.Value
-		v.mayExistSince = cmp.Or(v.mayExistSince, v.last.firstSent)
+		if !v.last.firstSent.IsZero() {
+			v.earlier = append(v.earlier, v.last)
+		}
 		v.last, it.AmbiguousSince = last, ambiguousSince
 	}
 	effect, outcome := effectOf(failure)

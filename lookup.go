@@ -19,19 +19,24 @@ var (
 // maxLookupPages limits what a lookup may cost.
 const maxLookupPages = 20
 
+// clockTolerance is how much later than by Started a time may be by Clerk's clock: a Date
+// has whole seconds, and Started subtracts a second.
+const clockTolerance = 2 * time.Second
+
 // A lookup lists invitations to find out what a write's requests have done.
 type lookup struct {
 	call      *call              // for its requests
 	since     time.Time          // when the write was first sent, by our clock
+	until     time.Time          // when its work was done at the latest
 	failure   error              // of the write's last request
 	last      decide.Failure     // what that means for the write
 	ambiguous bool               // one of the requests was
 	settled   bool               // lists must show the write's work by now
 	statuses  []InvitationStatus // to list for created invitations
 
-	// By Clerk's clock, what was created before unclear is not this call's work, and what
-	// was created at own or later is. Each list sets them.
-	unclear, own UnixMilli
+	// By Clerk's clock, what was created before unclear or after end is not this call's
+	// work, and what was created at own or later is. Each list sets them.
+	unclear, own, end UnixMilli
 }
 
 // allStatuses lists everything: a list has the revoked invitations only if asked.
@@ -41,14 +46,27 @@ var allStatuses = []InvitationStatus{"", InvitationStatusRevoked}
 func (c *call) newLookup(failure, ownRefusal error, retryDuplicates bool) *lookup {
 	h := &c.sent
 	l := &lookup{
-		call: c.part(), since: h.firstSent, failure: failure, last: failureOf(failure, ownRefusal),
+		call: c.part(), failure: failure, last: failureOf(failure, ownRefusal),
 		ambiguous: h.ambiguous != nil, settled: h.isSettled(), statuses: allStatuses[:1],
 	}
+	l.between(h, h)
 	l.call.isLookup = true
 	if l.ambiguous && (l.settled || !retryDuplicates) { // a retry may be next
 		l.statuses = allStatuses // also what somebody else has revoked already
 	}
 	return l
+}
+
+// between makes the lookup find the work of requests, of which the first and the last are
+// given.
+func (l *lookup) between(first, last *history) {
+	l.since, l.until = first.firstSent, last.failedAt.Add(last.grace())
+}
+
+// isOf reports whether an invitation that the lookup found is the work of requests.
+func (l *lookup) isOf(h *history, inv *Invitation) bool {
+	l.between(h, h)
+	return l.setTimes() == nil && l.whose(inv.CreatedAt) == decide.FoundOwn
 }
 
 // failureOf says what a failure means for its write, whose earlier requests may be the
@@ -76,6 +94,8 @@ func isFinal(err error) bool {
 // whose says whether what was created, or updated, at a time is this call's work.
 func (l *lookup) whose(at UnixMilli) decide.Finding {
 	switch {
+	case at > l.end:
+		return decide.FoundForeign
 	case at >= l.own:
 		return decide.FoundOwn
 	case at >= l.unclear:
@@ -119,7 +139,8 @@ func (l *lookup) setTimes() error {
 	if !ok {
 		return errNoDate
 	}
-	l.unclear, l.own = UnixMilli(earliest.UnixMilli()), UnixMilli(latest.UnixMilli())
+	_, end, _ := l.call.client.skew.Started(l.call.last.Header, l.until.Add(clockTolerance))
+	l.unclear, l.own, l.end = UnixMilli(earliest.UnixMilli()), UnixMilli(latest.UnixMilli()), UnixMilli(end.UnixMilli())
 	return nil
 }
 

@@ -78,6 +78,9 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 			if clock.Sleep(ctx, untilWrite) != nil {
 				continue
 			}
+			if s.Settled { // nothing that was sent before had an effect
+				r.call.sent.firstSent = time.Now()
+			}
 			if result, err = r.write.send(ctx, r.call); err == nil {
 				return result, nil
 			}

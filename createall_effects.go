@@ -29,7 +29,7 @@ func effectOf(failure error) (effect, Outcome) {
 	isAboutItems := slices.Contains( // also without Clerk's envelope
 		[]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, meta.StatusCode)
 	isExplained := hasEnvelope && isAboutItems || hasCode(failure, CodeNotAllowedAccess)
-	passes := meta.StatusCode == http.StatusTooManyRequests || errors.Is(failure, transport.ErrCutOff) ||
+	passes := errors.Is(failure, ErrRateLimited) || errors.Is(failure, transport.ErrCutOff) ||
 		hasCode(failure, CodeConflict, CodeResourceLocked)
 	switch {
 	case errors.Is(failure, ErrUnauthorized), lookupEnds(failure) != nil, hasCode(failure, instanceCodes...):

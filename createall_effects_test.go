@@ -44,6 +44,8 @@ func TestEffectOf(t *testing.T) {
 		"a locked resource":                      {wrapped(transport.Refused, 409, code(CodeResourceLocked)), mayPass, 0},
 		"a refusal that is cut off":              {wrapped(transport.Refused, 422, transport.ErrCutOff), mayPass, 0},
 		"a rate limit":                           {wrapped(transport.RateLimited, 429, nil), mayPass, 0},
+		"a rate limit, status 400":               {&ClerkErrors{Errors: []ClerkError{{Code: CodeTooManyRequests}}, class: transport.RateLimited}, mayPass, 0},
+		"a rate limit, status 403":               {wrapped(transport.RateLimited, 403, code(CodeTooManyRequests)), mayPass, 0},
 		"a failed connection":                    {wrapped(transport.NotSent, 0, &net.OpError{Op: "dial", Err: errors.New("refused")}), mayPass, 0},
 		"an untrusted certificate":               {wrapped(transport.NotSent, 0, &tls.CertificateVerificationError{}), endsRun, 0},
 		"an unusable key":                        {wrapped(transport.NotSent, 0, errUnusableKey), endsRun, 0},

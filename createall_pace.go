@@ -1,7 +1,7 @@
 package clerk
 
 import (
-	"net/http"
+	"errors"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
@@ -53,10 +53,10 @@ func (p *pace) wait(now time.Time, untilItems time.Duration) (wait time.Duration
 // there is no pause, as its limiter waits.
 func (p *pace) backOff(failure error, failedAt time.Time, failures int) {
 	p.cause = failure
-	meta, _ := MetaFromError(failure)
-	if meta.StatusCode == http.StatusTooManyRequests {
+	if errors.Is(failure, ErrRateLimited) {
 		return
 	}
+	meta, _ := MetaFromError(failure)
 	asked := min(meta.RetryAfter, 2*p.budget.Window) - time.Since(failedAt)
 	p.pause = time.Now().Add(max(asked, p.backoff(failures)))
 }

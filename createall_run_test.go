@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"slices"
@@ -277,7 +278,7 @@ func TestManyBadRequestsStopNobody(t *testing.T) {
 			bad = append(bad, i)
 		}
 	}
-	for _, name := range []string{"500", "conflict", "429 of its own"} {
+	for _, name := range []string{"500", "conflict"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, writes := requireGoodOnesPass(t, poisons[name], bad, false)
@@ -290,7 +291,7 @@ func TestManyBadRequestsStopNobody(t *testing.T) {
 // TestOneBadRequestUnderOtherBudgets has only one kind of request be in the budget.
 func TestOneBadRequestUnderOtherBudgets(t *testing.T) {
 	for _, budget := range []clerk.Budget{{BulkCreates: 25}, {Creates: 90}, {Creates: 1, BulkCreates: 1, Window: time.Minute}} {
-		for _, name := range []string{"500", "conflict", "429 of its own", "422, cut off", "403 of the edge"} {
+		for _, name := range []string{"500", "conflict", "422, cut off", "403 of the edge"} {
 			t.Run(fmt.Sprint(budget, "/", name), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					l := lifeWith(t)
@@ -325,5 +326,44 @@ func TestRefusedEverythingEnds(t *testing.T) {
 				require.LessOrEqual(t, time.Since(start), time.Hour)
 			})
 		})
+	}
+}
+
+// A rate limit says nothing about a request, so the request waits, however often it meets
+// one while others succeed.
+func TestCreateAllRejectsNobodyForRateLimits(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	isCreate := func(req *http.Request) bool { return req.URL.Path == "/v1/invitations" }
+	until := func(end time.Duration, isLimited func(*http.Request) bool) func(time.Duration, *http.Request) bool {
+		return func(elapsed time.Duration, req *http.Request) bool { return elapsed < end && isLimited(req) }
+	}
+	nineOfTen := func(*http.Request) bool { return random.IntN(10) > 0 }
+	for name, isLimited := range map[string]func(time.Duration, *http.Request) bool{
+		"nine of ten for a day":     until(24*time.Hour, nineOfTen),
+		"creates for an hour":       until(time.Hour, isCreate),
+		"creates, always":           until(1000*time.Hour, isCreate),
+		"a guest for a day":         until(24*time.Hour, func(req *http.Request) bool { return slices.Contains(addressesIn(req), guest(7)) }),
+		"all for two days":          until(48*time.Hour, func(*http.Request) bool { return true }),
+		"bulks and guests, an hour": until(time.Hour, func(req *http.Request) bool { return !isCreate(req) || random.IntN(2) > 0 }),
+	} {
+		for retryAfter, limit := range map[string]httpmock.Responder{
+			"1": reply(429, ``, "Retry-After", "1"), "60": reply(429, ``, "Retry-After", "60"), "none": reply(429, ``),
+		} {
+			t.Run(name+"/"+retryAfter, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l, start := limited(t, false), time.Now()
+					client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+						if req.Method == http.MethodPost && isLimited(time.Since(start), req) {
+							return limit(req)
+						}
+						return l.fake.RoundTrip(req)
+					}))
+					results, err := createAll(t, client, guests(100))
+					require.NoError(t, err)
+					require.Equal(t, slices.Repeat([]clerk.Outcome{clerk.OutcomeCreated}, 100), outcomes(results))
+					require.LessOrEqual(t, time.Since(start), 72*time.Hour)
+				})
+			})
+		}
 	}
 }

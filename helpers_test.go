@@ -554,22 +554,20 @@ func clientThrough(t *testing.T, fake *clerktest.Fake, transport http.RoundTripp
 
 // poisons is what a request may always be answered with.
 var poisons = map[string]httpmock.Responder{
-	"conflict":             reply(409, `{"errors":[{"code":"conflict","message":"conflict"}]}`),
-	"resource locked":      reply(423, `{"errors":[{"code":"resource_locked","message":"locked"}]}`),
-	"409 of no code":       reply(409, ``),
-	"422, cut off":         cutOff(422, `{"errors":[{"code":"form_param_`),
-	"422 of HTML":          reply(422, `<html>`, "Content-Type", "text/html"),
-	"429 of its own":       reply(429, ``),
-	"429 with Retry-After": reply(429, ``, "Retry-After", "30"),
-	"500":                  reply(500, `{"errors":[{"code":"internal_clerk_error","message":"oops"}]}`),
-	"502":                  reply(502, `<html>`, "Content-Type", "text/html"),
-	"503":                  reply(503, ``, "Retry-After", "5"),
-	"a reset":              failing(errors.New("connection reset")),
-	"a hang":               hangs,
-	"302":                  reply(302, ``, "Location", "https://example.com/"),
-	"200 of HTML":          reply(200, `<html>`, "Content-Type", "text/html"),
-	"403 of the edge":      reply(403, `<html>error 1010</html>`, "Content-Type", "text/html"),
-	"404 of a proxy":       reply(404, `not found`, "Content-Type", "text/plain"),
+	"conflict":        reply(409, `{"errors":[{"code":"conflict","message":"conflict"}]}`),
+	"resource locked": reply(423, `{"errors":[{"code":"resource_locked","message":"locked"}]}`),
+	"409 of no code":  reply(409, ``),
+	"422, cut off":    cutOff(422, `{"errors":[{"code":"form_param_`),
+	"422 of HTML":     reply(422, `<html>`, "Content-Type", "text/html"),
+	"500":             reply(500, `{"errors":[{"code":"internal_clerk_error","message":"oops"}]}`),
+	"502":             reply(502, `<html>`, "Content-Type", "text/html"),
+	"503":             reply(503, ``, "Retry-After", "5"),
+	"a reset":         failing(errors.New("connection reset")),
+	"a hang":          hangs,
+	"302":             reply(302, ``, "Location", "https://example.com/"),
+	"200 of HTML":     reply(200, `<html>`, "Content-Type", "text/html"),
+	"403 of the edge": reply(403, `<html>error 1010</html>`, "Content-Type", "text/html"),
+	"404 of a proxy":  reply(404, `not found`, "Content-Type", "text/plain"),
 }
 
 // failingOn is a transport that answers the requests of one operation by itself.

@@ -21,7 +21,7 @@ const (
 	// one of them may be the reason.
 	failuresTogether = 2
 	// failuresAlone is how often an item fails alone, while others succeed, before it is
-	// given up.
+	// given up. Rate limits do not count.
 	failuresAlone = 5
 	// outagePatience is how long an item fails alone, if no others have succeeded since it
 	// first failed, before it is given up. A success between two outages counts.
@@ -44,6 +44,7 @@ type Item[T any] struct {
 
 	failures      int // without requests that were not sent
 	alone         int // failures as the only item of a batch
+	limited       int // of these, by a rate limit
 	firstFailed   time.Time
 	settledBefore int // Queue.settled when it first failed
 	settledAtLast int // Queue.settled when it last failed
@@ -79,7 +80,8 @@ const (
 	OtherReason Reason = iota
 	// NotSent means that no item is the reason.
 	NotSent
-	// RateLimited means that an item may be the reason if others succeed meanwhile.
+	// RateLimited means that no item is the reason, but it is sent less often if others
+	// succeed meanwhile. An item is never given up for rate limits, however many.
 	RateLimited
 )
 
@@ -215,7 +217,7 @@ func (q *Queue[T]) unpark() {
 			return false
 		}
 		for _, it := range g.items {
-			it.failures, it.alone = 0, 0
+			it.failures, it.alone, it.limited = 0, 0, 0
 		}
 		back = append(back, g.items...)
 		return true
@@ -286,7 +288,7 @@ func (q *Queue[T]) Failed(b Batch[T], rest []*Item[T], why Reason, now time.Time
 	case why == NotSent:
 		q.putBack(b, rest, true)
 	case isAlone:
-		return q.failedAlone(rest[0], now)
+		return q.failedAlone(rest[0], why, now)
 	case rest[0].failures < failuresTogether:
 		q.putBack(b, rest, why != RateLimited)
 	default:
@@ -312,11 +314,14 @@ func (it *Item[T]) fail(settled int, rateLimited bool, now time.Time) {
 
 // failedAlone records that an item failed as the only one of its batch. It is sent again,
 // parked or given up.
-func (q *Queue[T]) failedAlone(it *Item[T], now time.Time) (givenUp []*Item[T]) {
+func (q *Queue[T]) failedAlone(it *Item[T], why Reason, now time.Time) (givenUp []*Item[T]) {
 	it.alone++
+	if why == RateLimited {
+		it.limited++
+	}
 	othersSucceed := q.settled > it.settledBefore
 	switch {
-	case it.alone >= failuresAlone && (othersSucceed || now.Sub(it.firstFailed) >= outagePatience):
+	case why != RateLimited && it.alone-it.limited >= failuresAlone && (othersSucceed || now.Sub(it.firstFailed) >= outagePatience):
 		return []*Item[T]{it}
 	case it.failures < failuresTogether:
 		q.ready = append(q.ready, it)

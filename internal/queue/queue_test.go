@@ -47,6 +47,14 @@ func failedBefore(failures, alone int, all items) items {
 	return all
 }
 
+// limitedBefore sets how often items have failed alone by a rate limit.
+func limitedBefore(limited int, all items) items {
+	for _, it := range all {
+		it.limited = limited
+	}
+	return all
+}
+
 func namesOf(all items) string {
 	var b strings.Builder
 	for _, it := range all {
@@ -260,7 +268,10 @@ func TestQueueFailed(t *testing.T) {
 		"alone five times, nobody succeeds":   {one, failedBefore(4, 4, newItems("a")), OtherReason, 0, now, "ready:z parked:a+15m0s", ""},
 		"alone for a day, nobody succeeds":    {one, failedBefore(9, 9, newItems("a")), OtherReason, 0, now.Add(outagePatience), "ready:z", "a"},
 		"alone for a day, but only twice":     {one, failedBefore(1, 1, newItems("a")), OtherReason, 0, now.Add(outagePatience), "ready:z parked:a+24h4m0s", ""},
-		"alone and limited, others succeed":   {one, failedBefore(4, 4, newItems("a")), RateLimited, 1, now, "ready:z", "a"},
+		"alone and limited, others succeed":   {one, failedBefore(4, 4, newItems("a")), RateLimited, 1, now, "ready:z parked:a+15m0s", ""},
+		"alone and limited for a day":         {one, failedBefore(9, 9, newItems("a")), RateLimited, 0, now.Add(outagePatience), "ready:z parked:a+24h15m0s", ""},
+		"limited four times, then failed":     {one, limitedBefore(4, failedBefore(4, 4, newItems("a"))), OtherReason, 1, now, "ready:z parked:a+15m0s", ""},
+		"limited, then failed five times":     {one, limitedBefore(4, failedBefore(8, 8, newItems("a"))), OtherReason, 1, now, "ready:z", "a"},
 		"alone of bisecting, the first time":  {sent{items: "a", others: "bc", from: fromBisecting}, newItems("a"), OtherReason, 0, now, "bisecting:abc ready:z", ""},
 		"alone of bisecting, the second time": {sent{items: "a", others: "bc", from: fromBisecting}, failedBefore(1, 0, newItems("a")), OtherReason, 0, now, "ready:bcz parked:a", ""},
 	} {
@@ -276,11 +287,15 @@ func TestQueueFailed(t *testing.T) {
 }
 
 func TestQueueSendsTheOnlyItemAgain(t *testing.T) {
-	var q queue
+	q := queue{max: maxBatch}
 	require.Empty(t, q.Failed(sent{items: "a"}.leave(&q), newItems("a"), OtherReason, now))
 	require.Equal(t, "ready:a", describe(&q))
 	require.Equal(t, 1, q.ready[0].failures)
 	require.Equal(t, 1, q.ready[0].alone)
+	require.Zero(t, q.ready[0].limited)
+	b := q.Next(now, 90, 25)
+	require.Empty(t, q.Failed(b, b.Items, RateLimited, now))
+	require.Equal(t, []int{2, 1}, []int{b.Items[0].alone, b.Items[0].limited})
 	require.Equal(t, now, q.ready[0].firstFailed)
 }
 

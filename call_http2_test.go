@@ -29,6 +29,7 @@ const (
 
 	errProtocol = 1
 	errRefused  = 7
+	errCalm     = 11
 )
 
 func frame(kind, flags byte, stream uint32, payload []byte) []byte {
@@ -110,6 +111,9 @@ func TestHTTP2RetriesOnlyUnprocessedWrites(t *testing.T) {
 		"a refused stream": {func(stream uint32) []byte { return frame(frameReset, 0, stream, code(errRefused)) }, false},
 		"going away, having processed none": {func(uint32) []byte {
 			return frame(frameGoAway, 0, 0, append(code(0), code(0)...))
+		}, false},
+		"going away with an error, having processed none": {func(uint32) []byte {
+			return frame(frameGoAway, 0, 0, append(code(0), code(errCalm)...))
 		}, false},
 	} {
 		for op, call := range calls {

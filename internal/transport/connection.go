@@ -99,7 +99,9 @@ func isUnprocessed(err error) bool {
 }
 
 var unprocessed = regexp.MustCompile(`^(http2: Transport: cannot retry err \[)?` +
-	`(stream error: stream ID \d+; REFUSED_STREAM;|http2: Transport received Server's graceful shutdown GOAWAY)`)
+	`(stream error: stream ID \d+; REFUSED_STREAM;|http2: Transport received Server's graceful shutdown GOAWAY|` +
+	`http2: Transport received GOAWAY from server ErrCode:|` + // for a stream above the last one processed
+	`http2: server sent GOAWAY and closed the connection; LastStreamID=0,)`)
 
 // ownError removes what a transport's error reveals of the request and the caller: the
 // URL, whose query may contain an address, and the cause of a canceled context.

@@ -20,6 +20,10 @@ import (
 func TestDelivery(t *testing.T) {
 	refusedStream := errors.New("http2: Transport: cannot retry err [stream error: stream ID 5; REFUSED_STREAM; received from peer]")
 	goAway := errors.New("http2: Transport received Server's graceful shutdown GOAWAY")
+	goneAway := errors.New("http2: Transport received GOAWAY from server ErrCode:ENHANCE_YOUR_CALM")
+	closedAfter := func(last string) error {
+		return errors.New("http2: server sent GOAWAY and closed the connection; LastStreamID=" + last + `, ErrCode=ENHANCE_YOUR_CALM, debug="LastStreamID=0,"`)
+	}
 	for name, test := range map[string]struct {
 		entered     bool // the transport was called
 		wanted, got int  // connections
@@ -35,6 +39,9 @@ func TestDelivery(t *testing.T) {
 		"a refused stream":                     {true, 1, 1, refusedStream, deliveredNever},
 		"a refused stream, second connection":  {true, 2, 2, refusedStream, deliveredAgain},
 		"a graceful shutdown":                  {true, 1, 1, goAway, deliveredNever},
+		"a shutdown with an error code":        {true, 1, 1, goneAway, deliveredNever},
+		"a connection closed after no stream":  {true, 1, 1, closedAfter("0"), deliveredNever},
+		"a connection closed after a stream":   {true, 1, 1, closedAfter("1"), deliveredOnce},
 		"a wrapped graceful shutdown":          {true, 1, 1, fmt.Errorf("traced: %w", goAway), deliveredNever},
 		"a shutdown that a transport reports":  {true, 1, 1, fmt.Errorf("%w: %w", ErrNotSent, goAway), deliveredNever},
 		"a similar text in another error":      {true, 1, 1, errors.New("proxy: " + goAway.Error()), deliveredOnce},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -53,7 +54,16 @@ func (l *Loop) reason(err error, maxElapsed time.Duration) string {
 	case timedOut && !p.Deadline.IsZero() && !time.Now().Before(p.Deadline):
 		return "the call took longer than MaxElapsedTime, " + maxElapsed.String()
 	}
-	return redact.Line(err.Error())
+	return line(err)
+}
+
+// goAway matches what net/http says of a connection that the server has closed.
+var goAway = regexp.MustCompile(`\bLastStreamID=(\d+), ErrCode=(\w+), debug=`)
+
+// line returns the text of an error without secrets. redact.Line would leave nothing of a
+// GOAWAY, as it redacts what may be a URL's query.
+func line(err error) string {
+	return redact.Line(goAway.ReplaceAllString(err.Error(), "last stream $1, $2, debug data "))
 }
 
 func (a *Attempt) redirectHost() string {
@@ -95,7 +105,7 @@ func (l *Loop) log(ctx context.Context, logger *slog.Logger) {
 		attrs = append(attrs, slog.String("trace_id", l.TraceID))
 	}
 	if l.Err != nil {
-		attrs = append(attrs, slog.String("error", redact.Line(l.Err.Error())))
+		attrs = append(attrs, slog.String("error", line(l.Err)))
 	}
 	logger.LogAttrs(ctx, level, "clerk request", attrs...)
 }

@@ -32,9 +32,11 @@ func TestDescribeSaysWhatFailed(t *testing.T) {
 		"unusable response (text/plain, 2 bytes): it is no thing":           {status(200, "Content-Type", "text/plain"), 0},
 		"no response: unexpected EOF":                                       {failing(io.ErrUnexpectedEOF), 0},
 		"no response: the transport returned no response":                   {failing(nil), 0},
-		"no response: the response has no valid status":                     {status(0), 0},
-		"no response: the attempt took longer than 1m0s":                    {hanging, 0},
-		"no response: the call took longer than MaxElapsedTime, 9s":         {hanging, 9 * time.Second},
+		"no response: http2: server sent GOAWAY and closed the connection; last stream 1, NO_ERROR, debug data \"too [redacted]": {
+			failing(errors.New(`http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug="too user=ada"`)), 0},
+		"no response: the response has no valid status":             {status(0), 0},
+		"no response: the attempt took longer than 1m0s":            {hanging, 0},
+		"no response: the call took longer than MaxElapsedTime, 9s": {hanging, 9 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newTestRequest(http.MethodPost)

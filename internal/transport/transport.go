@@ -109,7 +109,7 @@ type Policy struct {
 }
 
 // A Loop makes the attempts of one request. When it has ended, the embedded Attempt is
-// the last one or, if that timed out and is not ambiguous, the last with a response.
+// the last one or, if that only timed out and is not ambiguous, the last that did not.
 type Loop struct {
 	Attempt
 	// Value is what Decode returned.
@@ -122,11 +122,11 @@ type Loop struct {
 	// nil otherwise.
 	Stopped error
 
-	client   *Client
-	request  Request
-	answered *Attempt      // the latest earlier attempt with a response; nil if there is none
-	wait     time.Duration // before the next attempt
-	again    bool          // another attempt is planned
+	client  *Client
+	request Request
+	earlier *Attempt      // the latest earlier attempt that did not only time out; nil if there is none
+	wait    time.Duration // before the next attempt
+	again   bool          // another attempt is planned
 }
 
 type loopKey struct{}
@@ -199,19 +199,27 @@ func (l *Loop) resetHeader(req *http.Request) {
 // keep makes a the latest attempt.
 func (l *Loop) keep(a Attempt) {
 	l.Longest, l.again = max(l.Longest, time.Since(a.began)), false
-	if l.Status != 0 {
-		l.answered = new(l.Attempt)
+	if !l.began.IsZero() && !l.timedOut() {
+		l.earlier = new(l.Attempt)
 	}
 	l.Attempt = a
 }
 
-// recall restores the latest attempt with a response if the last one only timed out, as
-// the response says more about the failure.
+// timedOut reports whether the attempt ended without a response because time was up.
+func (a *Attempt) timedOut() bool {
+	return a.Status == 0 && (errors.Is(a.Err, context.DeadlineExceeded) || errors.Is(a.Err, context.Canceled))
+}
+
+// recall restores the latest attempt that did not only time out if the last one did, as it
+// says more about the failure. Whether the last one was sent still counts.
 func (l *Loop) recall() {
-	timedOut := errors.Is(l.Err, context.DeadlineExceeded) || errors.Is(l.Err, context.Canceled)
-	if timedOut && l.Status == 0 && l.Class != Ambiguous && l.answered != nil {
-		l.Stopped = cmp.Or(l.Stopped, l.Err)
-		l.Attempt = *l.answered
+	if !l.timedOut() || l.Class == Ambiguous || l.earlier == nil {
+		return
+	}
+	stopped, class := cmp.Or(l.Stopped, l.Err), l.Class
+	l.Attempt, l.Stopped = *l.earlier, stopped
+	if l.Class == NotSent {
+		l.Class = class
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -156,6 +157,40 @@ func TestDoReturnsTheLastResponseWhenALaterAttemptTimesOut(t *testing.T) {
 		require.Equal(t, "trace [redacted]", l.TraceID)
 		require.Equal(t, "a refusal; stopped before another attempt: context deadline exceeded", l.Describe(l.Refusal.Error(), 0))
 	})
+}
+
+func TestDoReturnsTheLastReasonWhenALaterAttemptTimesOut(t *testing.T) {
+	dnsError := &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "example.com"}}
+	unconnected := func(req *http.Request) (*http.Response, error) {
+		httptrace.ContextClientTrace(req.Context()).GetConn("example.com:443")
+		return hanging(req)
+	}
+	for name, test := range map[string]struct {
+		method string
+		first  error
+		last   func(*http.Request) (*http.Response, error)
+		class  Class
+		want   string
+	}{
+		"a read that is not sent":  {http.MethodGet, dnsError, unconnected, NotSent, "nothing sent: dial: lookup example.com: no such host; "},
+		"a read that is sent":      {http.MethodGet, dnsError, hanging, Failed, "no response: dial: lookup example.com: no such host; "},
+		"a read that was sent":     {http.MethodGet, io.ErrUnexpectedEOF, unconnected, Failed, "no response: unexpected EOF; "},
+		"a write that is not sent": {http.MethodPost, dnsError, unconnected, NotSent, "nothing sent: dial: lookup example.com: no such host; "},
+		"a write that may be sent": {http.MethodPost, dnsError, hanging, Ambiguous, "no response: context deadline exceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				l := newTestClient(failing(test.first), failing(test.first), test.last).Do(ctx, newTestRequest(test.method))
+				require.Equal(t, 3, l.Attempts)
+				require.Equal(t, test.class, l.Class)
+				text := l.Describe("", 0)
+				require.Equal(t, test.want, strings.TrimSuffix(text, "stopped before another attempt: context deadline exceeded"))
+				require.Equal(t, test.class != Ambiguous, errors.Is(l.Stopped, context.DeadlineExceeded))
+			})
+		})
+	}
 }
 
 func TestDoSendsNothingAfterTheContextEndedOrWithAnError(t *testing.T) {

@@ -328,6 +328,22 @@ func TestInvite(t *testing.T) {
 	require.Len(t, fake.Sent(), 1)
 }
 
+// Whatever Clerk does where its documentation is silent, Ada gets one email.
+func TestInviteUnderEachBehavior(t *testing.T) {
+	for name, behavior := range clerktest.Behaviors() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, fake := clerktest.NewClient(t, clerktest.WithBehavior(behavior))
+				service := &Service{Clerk: client}
+				fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+				err := service.Invite(t.Context(), "ada@example.com")
+				require.True(t, err == nil || errors.Is(err, clerk.ErrOutcomeUnknown), err)
+				require.Len(t, fake.Sent(), 1)
+			})
+		})
+	}
+}
+
 func TestInviteThousandPeople(t *testing.T) {
 	people := guests(1000)
 	synctest.Test(t, func(t *testing.T) { // hours take no time
@@ -338,6 +354,17 @@ func TestInviteThousandPeople(t *testing.T) {
 		}
 		require.Less(t, time.Since(start), 3*time.Hour)
 	})
+}
+
+func TestInviteWhileListsLag(t *testing.T) {
+	client, fake := clerktest.NewClient(t, clerktest.WithBehavior(clerktest.Behavior{
+		ListLag: time.Second,               // lists show a change after a second
+		Bulks:   clerktest.BulksUntilFirst, // a refused bulk creates what precedes the refused row
+	}))
+	require.NoError(t, (&Service{Clerk: client}).Invite(t.Context(), "ada@example.com"))
+	require.Len(t, fake.Invitations(), 1)
+	_, err := client.Invitations.FindPending(t.Context(), "ada@example.com")
+	require.ErrorIs(t, err, clerk.ErrNotFound)
 }
 
 func TestServer(t *testing.T) {

@@ -18,14 +18,14 @@ func (f *Fake) Accept(invitationID string) error {
 // or it is not pending.
 func (f *Fake) Expire(invitationID string) error {
 	return f.change(invitationID, func(inv *invitation) {
-		f.update(inv, func() { inv.ExpiresAt, inv.Status = now(), clerk.InvitationStatusExpired })
+		f.update(inv, "", func() { inv.ExpiresAt, inv.Status = milli(f.now()), clerk.InvitationStatusExpired })
 	})
 }
 
 func (f *Fake) change(invitationID string, to func(*invitation)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	inv := f.store.find(invitationID)
+	inv := f.store.find(invitationID, f.now())
 	switch {
 	case inv == nil:
 		return fmt.Errorf("clerktest: no invitation %q", invitationID)
@@ -66,11 +66,12 @@ func (f *Fake) AddUser(emailAddress string) {
 func (f *Fake) RemoveUser(emailAddress string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	user := f.users[fold(emailAddress)]
+	key := f.behavior.key(emailAddress)
+	user := f.users[key]
 	if user == nil {
 		return false
 	}
-	delete(f.users, fold(emailAddress))
+	delete(f.users, key)
 	f.journal(record{RemovedUser: user.EmailAddress})
 	return true
 }

@@ -10,7 +10,9 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing/iotest"
 	"time"
@@ -33,8 +35,13 @@ func (a answer) header() http.Header {
 	}
 	header.Set("Content-Length", strconv.Itoa(len(a.body)))
 	header.Set("Clerk-Api-Version", cmp.Or(a.apiVersion, clerk.APIVersion))
-	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	header.Set("X-Clerk-Trace-Id", a.traceID)
+	header.Set("Date", time.Now().Add(a.clock).UTC().Format(http.TimeFormat))
+	if a.headers.NoDate {
+		header["Date"] = nil // keeps net/http from adding one
+	}
+	if !a.headers.NoTraceID {
+		header.Set("X-Clerk-Trace-Id", a.traceID)
+	}
 	header.Set("Cf-Ray", a.ray)
 	if a.retryAfter > 0 {
 		seconds := (a.retryAfter + time.Second - 1) / time.Second
@@ -127,7 +134,84 @@ type answer struct {
 	traceID     string
 	ray         string
 	delay       time.Duration // before it is sent
+	clock       time.Duration // added to the time for the header Date
+	headers     Behavior
 	breakage    breakage
+}
+
+// answer returns the answer for an operation's result or refusal.
+func (b *Behavior) answer(result any, refusal *apiError) answer {
+	a := answer{status: http.StatusOK, contentType: "application/json"}
+	if refusal == nil {
+		a.body = b.Numbers.spell(marshal(result))
+	} else {
+		a = b.flip(refusal).answer()
+	}
+	if refusal.code() == clerk.CodeTooManyRequests {
+		a.contentType, a.body = b.RateLimitBody.apply(a.contentType, a.body)
+	}
+	if a.contentType == "application/json" {
+		a.contentType = cmp.Or(b.ContentType, a.contentType)
+	}
+	return a
+}
+
+// flip returns a refusal with status, code and meta as b chooses them.
+func (b *Behavior) flip(e *apiError) *apiError {
+	if b.RefusalsGeneric && e.status == http.StatusUnprocessableEntity && e.code() != clerk.CodeFormIdentifierExists {
+		e = known(clerk.CodeMalformedRequestParameters)
+	}
+	switch e.status {
+	case http.StatusTooManyRequests:
+		e.status = cmp.Or(b.RateLimitStatus, e.status)
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
+		e.status = cmp.Or(b.RefusalStatus, e.status)
+	}
+	if b.NoMeta {
+		for i := range e.errors {
+			e.errors[i].Meta = nil
+		}
+	}
+	return e
+}
+
+// apply replaces the error envelope of a 429.
+func (body RateLimitBody) apply(contentType string, envelope []byte) (string, []byte) {
+	switch body {
+	case RateLimitBodyEmptyErrors:
+		return contentType, []byte(`{"errors":[]}`)
+	case RateLimitBodyText:
+		return "text/plain", []byte("Too many requests. Please try again in a bit.")
+	case RateLimitBodyHTML:
+		return "text/html", []byte("<html><body>Too many requests</body></html>")
+	case RateLimitBodyNone:
+		return "", nil
+	}
+	return contentType, envelope
+}
+
+// numberFields finds the times and counts of a response. Metadata with a field of the
+// same name is spelled differently, too.
+var numberFields = regexp.MustCompile(`"(created_at|updated_at|expires_at|total_count)":[0-9]+`)
+
+// spell returns a body with its times and counts spelled as n.
+func (n Numbers) spell(body []byte) []byte {
+	if n == "" {
+		return body
+	}
+	return numberFields.ReplaceAllFunc(body, func(field []byte) []byte {
+		name, digits, _ := strings.Cut(string(field), ":")
+		switch n {
+		case NumbersDecimal:
+			digits += ".0"
+		case NumbersExponent:
+			fraction := strings.TrimRight(digits[1:], "0")
+			digits = digits[:1] + "." + cmp.Or(fraction, "0") + "e" + strconv.Itoa(len(digits)-1)
+		case NumbersString:
+			digits = strconv.Quote(digits)
+		}
+		return []byte(name + ":" + digits)
+	})
 }
 
 func (e *apiError) answer() answer {

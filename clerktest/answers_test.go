@@ -82,3 +82,17 @@ func TestHeaders(t *testing.T) {
 		require.WithinDuration(t, time.Now(), date, 2*time.Second)
 	}
 }
+
+func TestOmittedHeadersOverHTTP(t *testing.T) {
+	fake := clerktest.New(
+		clerktest.WithBehavior(clerktest.Behavior{NoDate: true, NoTraceID: true, RateLimitBody: clerktest.RateLimitBodyNone}),
+		clerktest.WithRateLimits(clerktest.RateLimits{Requests: clerktest.Limit{Per: time.Second}}))
+	baseURL, stop := fake.Serve()
+	defer stop()
+	resp, body := send(t, http.DefaultTransport, "GET", baseURL+"/invitations", "")
+	require.Equal(t, 429, resp.StatusCode)
+	require.Empty(t, body)
+	for _, name := range []string{"Date", "X-Clerk-Trace-Id", "Content-Type"} {
+		require.NotContains(t, resp.Header, name)
+	}
+}

@@ -3,7 +3,6 @@ package clerktest
 import (
 	"cmp"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -13,19 +12,18 @@ const dayMilli = 24 * 60 * 60 * 1000
 
 // invite creates an invitation.
 func (f *Fake) invite(req parsedRequest) *invitation {
-	created := now()
-	id := f.ids.invitation()
+	now := f.now()
+	created := milli(now)
+	// In the observed responses it is 2 ms short of whole days.
+	expires := created + clerk.UnixMilli(cmp.Or(req.ExpiresInDays, 30))*dayMilli - 2
+	if f.behavior.NullExpiry && req.ExpiresInDays == 0 {
+		expires = 0
+	}
+	id := f.ids.invitation(now)
 	inv := &invitation{
 		Invitation: clerk.Invitation{
-			Object:         "invitation",
-			ID:             id,
-			EmailAddress:   req.EmailAddress,
-			PublicMetadata: req.metadata,
-			Status:         clerk.InvitationStatusPending,
-			// In the observed responses it is 2 ms short of whole days.
-			ExpiresAt: created + clerk.UnixMilli(cmp.Or(req.ExpiresInDays, 30))*dayMilli - 2,
-			CreatedAt: created,
-			UpdatedAt: created,
+			Object: "invitation", ID: id, EmailAddress: req.EmailAddress, PublicMetadata: req.metadata,
+			Status: clerk.InvitationStatusPending, ExpiresAt: expires, CreatedAt: created, UpdatedAt: created,
 		},
 		email: Email{
 			Time: created, InvitationID: id, EmailAddress: req.EmailAddress, RedirectURL: req.RedirectURL,
@@ -34,35 +32,64 @@ func (f *Fake) invite(req parsedRequest) *invitation {
 		},
 		ticket: f.ids.ticket(id),
 	}
-	inv.emailed = inv.email.Notify && f.emails.admit(req.EmailAddress, f.emailLimit, time.Now())
-	f.hide(inv, nil)
+	inv.emailed = inv.email.Notify && f.emails.admit(req.EmailAddress, f.emailLimit, now)
+	f.hide(inv, nil, ListLagOfCreates)
 	f.store.add(inv)
 	f.journal(recordOf(inv))
 	return inv
 }
 
 // update changes an invitation.
-func (f *Fake) update(inv *invitation, change func()) {
-	f.hide(inv, new(inv.Invitation))
+func (f *Fake) update(inv *invitation, kind ListLagOf, change func()) {
+	f.hide(inv, new(inv.Invitation), kind)
 	change()
-	inv.UpdatedAt = now()
+	inv.UpdatedAt = milli(f.now())
 	f.journal(recordOf(inv))
 }
 
-// hide lists an invitation as it was until the request's hideUntil. It is called
-// before every change. A state that is hidden already stays the listed one.
-func (f *Fake) hide(inv *invitation, was *clerk.Invitation) {
-	if f.hideUntil.IsZero() {
-		return
+func (f *Fake) revokeNow(inv *invitation) {
+	f.update(inv, ListLagOfRevocations, func() { inv.Status, inv.Revoked = clerk.InvitationStatusRevoked, true })
+}
+
+// remove deletes an invitation.
+func (f *Fake) remove(inv *invitation) {
+	now := f.now()
+	f.hide(inv, new(inv.Invitation), ListLagOfDeletions)
+	inv.deleted = true
+	if inv.shownUntil(now).IsZero() {
+		f.store.remove(inv)
+	} else {
+		f.store.hidden = append(f.store.hidden, inv)
 	}
-	if !time.Now().Before(inv.hiddenUntil) {
-		inv.was = was
+	f.journal(record{DeletedInvitation: inv.ID})
+}
+
+// hide makes lists show an invitation as it was, for as long as the request's
+// failure or the lag of lists demands. It is called before every change.
+func (f *Fake) hide(inv *invitation, was *clerk.Invitation, kind ListLagOf) {
+	now := f.now()
+	until := f.hideUntil
+	if lag := now.Add(f.behavior.lagOf(kind)); lag.After(until) {
+		until = lag
 	}
-	inv.hiddenUntil = f.hideUntil
+	inv.hide(was, now, until)
+}
+
+// lagOf returns the lag of lists for a kind of changes.
+func (b *Behavior) lagOf(kind ListLagOf) time.Duration {
+	if b.ListLagOf != "" && b.ListLagOf != kind {
+		return 0
+	}
+	return b.ListLag
 }
 
 func (f *Fake) accept(inv *invitation) {
-	f.update(inv, func() { inv.Status = clerk.InvitationStatusAccepted })
+	accept := func() { inv.Status = clerk.InvitationStatusAccepted }
+	if inv.deleted { // only its link is left
+		accept()
+	} else {
+		f.update(inv, "", accept)
+	}
 	f.addUser(inv.EmailAddress, inv.PublicMetadata)
 }
 
@@ -70,17 +97,23 @@ func (f *Fake) addUser(address string, metadata json.RawMessage) {
 	if f.isUser(address) {
 		return
 	}
-	user := &User{ID: f.ids.user(), EmailAddress: address, PublicMetadata: metadata, CreatedAt: now()}
-	f.users[fold(address)] = user
+	now := f.now()
+	user := &User{ID: f.ids.user(now), EmailAddress: address, PublicMetadata: metadata, CreatedAt: milli(now)}
+	f.users[f.behavior.key(address)] = user
 	f.journal(record{User: user})
 }
 
-func (f *Fake) isPending(address string) bool {
-	at := now()
-	return slices.ContainsFunc(f.store.byAddress[fold(address)], func(inv *invitation) bool {
-		inv.refresh(at)
-		return inv.Status == clerk.InvitationStatusPending && !inv.deleted
-	})
-}
+func (f *Fake) isUser(address string) bool { return f.users[f.behavior.key(address)] != nil }
 
-func (f *Fake) isUser(address string) bool { return f.users[fold(address)] != nil }
+// invitationsOf returns the invitations of an address, oldest first.
+func (f *Fake) invitationsOf(address string) []*invitation {
+	var found []*invitation
+	now := f.now()
+	for _, inv := range f.store.byAddress[fold(address)] {
+		if !inv.deleted && f.behavior.key(inv.EmailAddress) == f.behavior.key(address) {
+			inv.refresh(now)
+			found = append(found, inv)
+		}
+	}
+	return found
+}

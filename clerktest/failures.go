@@ -100,12 +100,18 @@ func (fail failure) after(a answer, slowness time.Duration) answer {
 	return a
 }
 
+// isRateLimit reports whether the failure is a 429.
+func (fail failure) isRateLimit() bool {
+	return fail.fault == FaultRateLimit ||
+		fail.fault == FaultResponse && fail.response.answer().status == http.StatusTooManyRequests
+}
+
 // hidesUntil returns the time until which lists hide a request's changes.
-func (fail failure) hidesUntil() time.Time {
+func (fail failure) hidesUntil(now time.Time) time.Time {
 	if fail.fault != FaultHideAfter {
 		return time.Time{}
 	}
-	return time.Now().Add(hiding)
+	return now.Add(hiding)
 }
 
 // A failurePlan chooses the failures of requests.

@@ -18,12 +18,13 @@ type Fake struct {
 	mu        sync.Mutex
 	ids       ids
 	store     store
-	users     map[string]*User // by folded address
+	users     map[string]*User // by the key of their address
 	failures  failurePlan
 	log       requestLog
 	limiter   limiter
 	emails    emailCount
-	hideUntil time.Time // of the request being handled; zero when it hides nothing
+	hideUntil time.Time // of the request being handled; zero if it hides nothing
+	ahead     time.Duration
 }
 
 // New returns a fake instance without invitations and users.
@@ -36,19 +37,23 @@ func New(opts ...Option) *Fake {
 	f.log.size = f.logSize
 	f.clear()
 	f.failures.setMix(f.faults)
-	f.limiter.set(f.limits)
+	f.limiter.set(f.limits, f.behavior)
 	return f
 }
 
 // clear forgets invitations, users, planned failures, requests and what was counted.
 func (f *Fake) clear() {
 	f.store = newStore()
+	f.store.keepTickets = f.behavior.DeletedLinksWork
 	f.users = map[string]*User{}
 	f.failures.clear()
 	f.log.clear()
 	f.emails = emailCount{}
 	f.limiter.reset()
 }
+
+// now returns the time by the fake's clock.
+func (f *Fake) now() time.Time { return time.Now().Add(f.ahead) }
 
 // SecretKey returns the secret key that the fake accepts.
 func (f *Fake) SecretKey() string { return f.secretKey }

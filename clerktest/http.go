@@ -76,39 +76,41 @@ func (f *Fake) respond(r *http.Request, body []byte) answer {
 	if r.URL.Path == ticketPath && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		return f.openLink(r.URL.Query().Get("ticket"))
 	}
+	now := f.now()
 	op, id := route(r)
 	failure := f.failures.next(op)
 	refusal := failure.before()
-	if refusal == nil {
-		refusal = f.admit(op, r, body)
+	if refusal != nil {
+		f.countUnperformed(op, failure, now)
+	} else {
+		refusal = f.admit(op, r, body, now)
 	}
 	var result any
 	if refusal == nil {
-		f.hideUntil = failure.hidesUntil()
+		f.hideUntil = failure.hidesUntil(now)
 		result, refusal = f.perform(op, id, r.URL.Query(), body)
 		f.hideUntil = time.Time{}
+		if refusal == nil && f.behavior.RefusalsUncounted {
+			f.limiter.count(op, now)
+		}
 	}
-	a := failure.after(f.answer(result, refusal), f.slowness)
+	a := failure.after(f.behavior.answer(result, refusal), f.slowness)
 	a.delay += f.latency
 	a.traceID, a.ray = f.ids.trace()
+	a.clock, a.headers = f.ahead+f.behavior.DateSkew, f.behavior
 	if version := r.Header.Get("Clerk-API-Version"); slices.Contains(apiVersions, version) {
 		a.apiVersion = version
 	}
-	f.log.add(r, op, body, a, failure)
+	f.log.add(now, r, op, body, a, failure)
 	return a
 }
 
-// answer makes the answer for an operation's result or refusal.
-func (f *Fake) answer(result any, refusal *apiError) answer {
-	switch {
-	case refusal == nil:
-		return answer{status: http.StatusOK, contentType: "application/json", body: marshal(result)}
-	case refusal.status == http.StatusTooManyRequests && f.limitBody != nil:
-		return answer{
-			status: refusal.status, contentType: f.limitType, body: []byte(*f.limitBody), retryAfter: refusal.retryAfter,
-		}
+// countUnperformed counts a request whose failure keeps it from being performed.
+func (f *Fake) countUnperformed(op clerk.Operation, fail failure, now time.Time) {
+	limited := f.limiter.wait(op, now) > 0 || fail.isRateLimit()
+	if fail.fault != FaultRefuse && !f.behavior.FaultsUncounted && (!limited || f.behavior.RateLimitedCounted) {
+		f.limiter.count(op, now)
 	}
-	return refusal.answer()
 }
 
 // route finds the operation of a request and the id in its path. What the API does
@@ -143,7 +145,7 @@ var apiVersions = []string{
 
 // admit checks what applies to all operations: key, limits, version, path and the
 // form of the body.
-func (f *Fake) admit(op clerk.Operation, r *http.Request, body []byte) *apiError {
+func (f *Fake) admit(op clerk.Operation, r *http.Request, body []byte, now time.Time) *apiError {
 	key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	switch {
 	case !ok || key == "":
@@ -151,11 +153,15 @@ func (f *Fake) admit(op clerk.Operation, r *http.Request, body []byte) *apiError
 	case key != f.secretKey:
 		return known(clerk.CodeClerkKeyInvalid)
 	}
-	if wait := f.limiter.admit(op, time.Now()); wait > 0 {
+	wait := f.limiter.wait(op, now)
+	if wait == 0 && !f.behavior.RefusalsUncounted || wait > 0 && f.behavior.RateLimitedCounted {
+		f.limiter.count(op, now)
+	}
+	if wait > 0 {
 		return errTooManyRequests(wait)
 	}
 	version := cmp.Or(r.Header.Get("Clerk-API-Version"), clerk.APIVersion)
-	if !slices.Contains(apiVersions, version) {
+	if !slices.Contains(apiVersions, version) && !f.behavior.AnyAPIVersion {
 		return errAPIVersion(version)
 	}
 	if op == "" {

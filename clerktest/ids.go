@@ -19,18 +19,18 @@ type ids struct {
 	traces      int
 }
 
-func (i *ids) invitation() string {
+func (i *ids) invitation(now time.Time) string {
 	i.invitations++
 	if i.random {
-		return "inv_" + ksuid()
+		return "inv_" + ksuid(now)
 	}
 	return fmt.Sprintf("inv_%027d", i.invitations)
 }
 
-func (i *ids) user() string {
+func (i *ids) user(now time.Time) string {
 	i.users++
 	if i.random {
-		return "user_" + ksuid()
+		return "user_" + ksuid(now)
 	}
 	return fmt.Sprintf("user_%027d", i.users)
 }
@@ -66,9 +66,9 @@ func (i *ids) trace() (traceID, ray string) {
 
 // ksuid makes a KSUID, as Clerk's ids have: seconds since 2014 and 16 random bytes
 // in base 62, 27 characters that sort by time.
-func ksuid() string {
+func ksuid(now time.Time) string {
 	const epoch = 1_400_000_000
-	raw := binary.BigEndian.AppendUint32(nil, uint32(time.Now().Unix()-epoch)) //nolint:gosec // until 2150
+	raw := binary.BigEndian.AppendUint32(nil, uint32(now.Unix()-epoch)) //nolint:gosec // until 2150
 	random := make([]byte, 16)
 	_, _ = rand.Read(random) // it never fails
 	text := new(big.Int).SetBytes(append(raw, random...)).Text(62)

@@ -14,75 +14,125 @@ type limiter struct {
 	all, creates, bulks window
 }
 
-func (l *limiter) set(limits RateLimits) {
+func (l *limiter) set(limits RateLimits, b Behavior) {
 	l.limits = limits
-	l.all.limit, l.all.sliding = limits.Requests, limits.Sliding
-	l.creates.limit, l.creates.sliding = limits.Creates, limits.Sliding
-	l.bulks.limit, l.bulks.sliding = limits.Bulks, limits.Sliding
+	kind := b.Windows
+	if kind == "" && limits.Sliding {
+		kind = WindowsSliding
+	}
+	for w, limit := range map[*window]Limit{&l.all: limits.Requests, &l.creates: limits.Creates, &l.bulks: limits.Bulks} {
+		w.limit, w.kind = limit, kind
+	}
 }
 
-func (l *limiter) reset() { l.all.taken, l.creates.taken, l.bulks.taken = nil, nil, nil }
+func (l *limiter) reset() {
+	for _, w := range []*window{&l.all, &l.creates, &l.bulks} {
+		*w = window{limit: w.limit, kind: w.kind}
+	}
+}
 
 func (l *limiter) usage(now time.Time) RateLimitUsage {
 	return RateLimitUsage{l.creates.usage(now), l.bulks.usage(now), l.all.usage(now)}
 }
 
-// admit counts a request, or returns how long until it is accepted.
-func (l *limiter) admit(op clerk.Operation, now time.Time) (wait time.Duration) {
-	windows := []*window{&l.all}
+// windows returns the windows of the limits that apply to an operation.
+func (l *limiter) windows(op clerk.Operation) []*window {
 	switch op {
 	case clerk.OperationCreate:
-		windows = append(windows, &l.creates)
+		return []*window{&l.all, &l.creates}
 	case clerk.OperationBulkCreate:
-		windows = append(windows, &l.bulks)
+		return []*window{&l.all, &l.bulks}
 	}
-	for _, w := range windows {
+	return []*window{&l.all}
+}
+
+// wait returns the time until a request is accepted, or 0.
+func (l *limiter) wait(op clerk.Operation, now time.Time) time.Duration {
+	for _, w := range l.windows(op) {
 		if wait := w.wait(now); wait > 0 {
 			return wait
 		}
 	}
-	for _, w := range windows {
-		w.count(now)
-	}
 	return 0
 }
 
-// A window counts requests against a limit.
-type window struct {
-	limit   Limit
-	sliding bool
-	taken   []time.Time
+// count counts a request.
+func (l *limiter) count(op clerk.Operation, now time.Time) {
+	for _, w := range l.windows(op) {
+		w.count(now)
+	}
 }
 
+// A window counts requests against a limit. How depends on its kind.
+type window struct {
+	limit Limit
+	kind  Windows
+	taken []time.Time // of fixed, sliding and clock windows
+	full  time.Time   // when a token bucket is full again
+}
+
+// refill returns the time after which a token bucket has one request more.
+func (w *window) refill() time.Duration { return w.limit.Per / time.Duration(w.limit.Requests) }
+
 func (w *window) count(now time.Time) {
-	if w.limit != (Limit{}) {
+	switch {
+	case w.limit.Requests == 0:
+	case w.kind == WindowsTokenBucket:
+		if w.full.Before(now) {
+			w.full = now
+		}
+		w.full = w.full.Add(w.refill())
+	default:
 		w.taken = append(w.taken, now)
+	}
+}
+
+// expire forgets the requests that no longer count.
+func (w *window) expire(now time.Time) {
+	over := func(t time.Time) bool { return now.Sub(t) >= w.limit.Per }
+	switch {
+	case len(w.taken) == 0:
+	case w.kind == WindowsSliding:
+		for len(w.taken) > 0 && over(w.taken[0]) {
+			w.taken = w.taken[1:]
+		}
+	case w.kind == WindowsClock:
+		if !w.taken[0].Truncate(w.limit.Per).Equal(now.Truncate(w.limit.Per)) {
+			w.taken = nil
+		}
+	case over(w.taken[0]):
+		w.taken = nil
 	}
 }
 
 func (w *window) usage(now time.Time) LimitUsage {
 	wait := w.wait(now)
-	return LimitUsage{Limit: w.limit, Used: len(w.taken), Wait: wait}
+	used := len(w.taken)
+	if left := w.full.Sub(now); w.limit.Requests > 0 && left > 0 {
+		used = int((left + w.refill() - 1) / w.refill())
+	}
+	return LimitUsage{Limit: w.limit, Used: used, Wait: wait}
 }
 
 // wait returns the time until another request is accepted, or 0.
 func (w *window) wait(now time.Time) time.Duration {
-	if w.limit == (Limit{}) {
+	switch {
+	case w.limit == (Limit{}):
 		return 0
+	case w.limit.Requests == 0:
+		return w.limit.Per // no request is ever accepted
+	case w.kind == WindowsTokenBucket && w.full.After(now):
+		return max(0, w.full.Sub(now)+w.refill()-w.limit.Per)
 	}
-	over := func(t time.Time) bool { return now.Sub(t) >= w.limit.Per }
-	if w.sliding {
-		for len(w.taken) > 0 && over(w.taken[0]) {
-			w.taken = w.taken[1:]
-		}
-	} else if len(w.taken) > 0 && over(w.taken[0]) {
-		w.taken = nil
-	}
+	w.expire(now)
 	if len(w.taken) < w.limit.Requests {
 		return 0
 	}
-	if len(w.taken) == 0 {
-		return w.limit.Per // no request is ever accepted
+	switch w.kind {
+	case WindowsSliding:
+		return w.taken[len(w.taken)-w.limit.Requests].Add(w.limit.Per).Sub(now)
+	case WindowsClock:
+		return now.Truncate(w.limit.Per).Add(w.limit.Per).Sub(now)
 	}
 	return w.taken[0].Add(w.limit.Per).Sub(now)
 }
@@ -96,16 +146,25 @@ type emailCount struct {
 // admit counts an email, or returns false if the month's limit is reached. A limit
 // of 0 is none.
 func (c *emailCount) admit(address string, limit int, now time.Time) bool {
-	local, _, _ := strings.Cut(strings.ToLower(address), "@")
-	if limit == 0 || slices.Contains(strings.Split(local, "+")[1:], "clerk_test") {
-		return true
+	if !c.allow(0, address, limit, now) {
+		return false
 	}
+	if limit > 0 && !isTestAddress(address) {
+		c.sent++
+	}
+	return true
+}
+
+// allow reports whether an email can be sent after others.
+func (c *emailCount) allow(others int, address string, limit int, now time.Time) bool {
 	if month := now.UTC().Format("2006-01"); c.month != month {
 		*c = emailCount{month: month}
 	}
-	if c.sent >= limit {
-		return false
-	}
-	c.sent++
-	return true
+	return limit == 0 || isTestAddress(address) || c.sent+others < limit
+}
+
+// isTestAddress reports whether Clerk keeps an address for tests.
+func isTestAddress(address string) bool {
+	local, _, _ := strings.Cut(fold(address), "@")
+	return slices.Contains(strings.Split(local, "+")[1:], "clerk_test")
 }

@@ -2,7 +2,6 @@ package clerktest_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -100,21 +99,6 @@ func TestLimitOfNoRequests(t *testing.T) {
 	require.Equal(t, "1", resp.Header.Get("Retry-After"))
 }
 
-func TestRateLimitAnswer(t *testing.T) {
-	for contentType, body := range map[string]string{"text/html": "<html>", "application/json": `{"errors":[]}`, "": "slow down"} {
-		fake := clerktest.New(
-			clerktest.WithRateLimits(clerktest.RateLimits{Requests: clerktest.Limit{Per: time.Second}}),
-			clerktest.WithRateLimitAnswer(contentType, body))
-		baseURL, stop := fake.Serve()
-		defer stop()
-		resp, got := send(t, http.DefaultTransport, "GET", baseURL+"/invitations", "")
-		require.Equal(t, 429, resp.StatusCode)
-		require.Equal(t, contentType, resp.Header.Get("Content-Type"))
-		require.Equal(t, body, got)
-		require.Equal(t, "1", resp.Header.Get("Retry-After"))
-	}
-}
-
 func TestRefusedRequestsDoNotCount(t *testing.T) {
 	fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
 		Creates: clerktest.Limit{Requests: 1, Per: time.Hour}, Requests: clerktest.Limit{Requests: 3, Per: time.Hour},
@@ -142,5 +126,63 @@ func TestEmailLimit(t *testing.T) {
 		time.Sleep(31 * 24 * time.Hour)
 		invite(t, fake, "b@example.com")
 		require.Len(t, fake.Sent(), 4)
+	})
+}
+
+func TestRequestsThatMeetAFaultCount(t *testing.T) {
+	for fault, counts := range map[clerktest.Fault]bool{
+		clerktest.FaultRefuse: false, clerktest.FaultDropBefore: true, clerktest.FaultDropAfter: true,
+		clerktest.FaultErrorBefore: true, clerktest.FaultErrorAfter: true, clerktest.FaultRateLimit: false,
+	} {
+		fake := clerktest.New(clerktest.WithRateLimits(clerktest.ProductionRateLimits()))
+		client, err := fake.Client(clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+		require.NoError(t, err)
+		fake.Fail(clerk.OperationCreate, fault)
+		_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+		require.Error(t, err, fault)
+		require.Equal(t, counts, fake.RateLimitUsage().Creates.Used == 1, fault)
+	}
+}
+
+func TestRequestsThatMeetAResponseCount(t *testing.T) {
+	for response, counts := range map[clerktest.Response]bool{
+		{Status: 503}:                           true,
+		{Status: 429}:                           false,
+		{Code: clerk.CodeTooManyRequests}:       false,
+		{Code: clerk.CodeInternalClerkError}:    true,
+		{Status: 500, After: true}:              true,
+		{Status: 429, After: true}:              true,
+		{ContentType: "text/html", Body: "<p>"}: true,
+	} {
+		fake := clerktest.New(clerktest.WithRateLimits(clerktest.ProductionRateLimits()))
+		fake.Respond(clerk.OperationCreate, response)
+		send(t, fake, "POST", "/v1/invitations", `{"email_address":"ada@example.com"}`)
+		require.Equal(t, counts, fake.RateLimitUsage().Creates.Used == 1, response)
+	}
+}
+
+// TestFaultsDoNotCountBeyondALimit sends requests that would be limited without their
+// fault.
+func TestFaultsDoNotCountBeyondALimit(t *testing.T) {
+	fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{Creates: clerktest.Limit{Requests: 1, Per: time.Hour}}))
+	for range 3 {
+		fake.Fail(clerk.OperationCreate, clerktest.FaultErrorBefore)
+		resp, _ := send(t, fake, "POST", "/v1/invitations", `{"email_address":"ada@example.com"}`)
+		require.Equal(t, 500, resp.StatusCode)
+	}
+	require.Equal(t, 1, fake.RateLimitUsage().Creates.Used)
+}
+
+func TestUsageOfATokenBucket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := clerktest.New(clerktest.WithRateLimits(clerktest.ProductionRateLimits()),
+			clerktest.WithBehavior(clerktest.Behavior{Windows: clerktest.WindowsTokenBucket}))
+		invite(t, fake, "ada@example.com")
+		invite(t, fake, "bob@example.com")
+		require.Equal(t, 2, fake.RateLimitUsage().Creates.Used)
+		time.Sleep(36 * time.Second)
+		require.Equal(t, 1, fake.RateLimitUsage().Creates.Used)
+		fake.ResetRateLimits()
+		require.Zero(t, fake.RateLimitUsage().Creates.Used)
 	})
 }

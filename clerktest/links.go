@@ -33,10 +33,10 @@ func (f *Fake) openLink(ticket string) answer {
 
 func (f *Fake) byTicket(ticket string) *invitation {
 	inv := f.store.byTicket[ticket]
-	if inv == nil || inv.deleted {
+	if inv == nil || inv.deleted && !f.behavior.DeletedLinksWork {
 		return nil
 	}
-	inv.refresh(now())
+	inv.refresh(f.now())
 	return inv
 }
 
@@ -89,7 +89,7 @@ func (f *Fake) SignUp(ticket string) (User, error) {
 		return User{}, fmt.Errorf("%w: invitation %s is %s", ErrNotPending, inv.ID, inv.Status)
 	}
 	f.accept(inv)
-	return f.users[inv.folded].clone(), nil
+	return f.users[f.behavior.key(inv.EmailAddress)].clone(), nil
 }
 
 // InvitationForTicket returns the invitation that a ticket belongs to and its email,

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -24,31 +23,35 @@ func (f *Fake) list(q url.Values) (any, *apiError) {
 	offset, badOffset := number(q, "offset", 0, 0, math.MaxInt)
 	by := cmp.Or(q.Get("order_by"), "-created_at")
 	compare, badOrder := order(by)
-	wrong := slices.Concat(checkStatuses(q["status"]), badOrder, badLimit, badOffset)
+	statuses, badStatus := f.behavior.statuses(q["status"])
+	wrong := slices.Concat(badStatus, badOrder, badLimit, badOffset)
 	if query := q.Get("query"); !utf8.ValidString(query) {
 		wrong = append(wrong, paramEncoding("query"))
 	}
 	if wrong != nil {
 		return nil, errParams(wrong...)
 	}
-	found := f.search(q.Get("query"), q["status"])
+	found := f.search(q.Get("query"), statuses)
 	if compare != nil {
 		slices.SortStableFunc(found, compare)
 	}
 	if strings.HasPrefix(by, "-") {
 		slices.Reverse(found)
 	}
-	total, paginated := len(found), q.Get("paginated") == "true"
-	if paginated || !f.unpagedArrays {
+	total, enveloped := len(found), f.behavior.enveloped(q)
+	if enveloped || !f.behavior.UnpagedArrays {
 		found = found[min(offset, total):]
-		found = found[:min(limit, len(found))]
+		found = found[:min(f.behavior.pageSize(limit), len(found))]
 	}
 	page := make([]clerk.Invitation, len(found)) // never null in JSON
 	for i, item := range found {
 		page[i] = f.withURL(item.invitation, *item.shown)
 	}
-	if !paginated {
+	if !enveloped {
 		return page, nil
+	}
+	if f.behavior.TotalOfPage {
+		total = len(page)
 	}
 	return map[string]any{"data": page, "total_count": total}, nil
 }
@@ -56,32 +59,58 @@ func (f *Fake) list(q url.Values) (any, *apiError) {
 // search finds invitations by query and statuses, oldest first. Without statuses it
 // finds all but the revoked ones.
 func (f *Fake) search(query string, statuses []string) []listItem {
-	at := time.Now()
+	at := f.now()
 	f.store.removeHidden(at)
-	candidates := f.store.candidates(query, f.exactQuery)
+	search := search{query, f.behavior}
+	candidates := f.store.candidates(search)
 	found := make([]listItem, 0, len(candidates))
 	for _, inv := range candidates {
-		shown := inv.listed(at)
-		if shown != nil && hasStatus(shown, statuses) && f.matches(inv, query) {
+		shown := f.behavior.lapse(inv.listed(at))
+		if shown != nil && f.behavior.hasStatus(shown, statuses) && search.finds(&inv.Invitation) {
 			found = append(found, listItem{inv, shown})
 		}
 	}
 	return found
 }
 
-func hasStatus(inv *clerk.Invitation, statuses []string) bool {
-	if len(statuses) == 0 {
-		return inv.Status != clerk.InvitationStatusRevoked
-	}
-	return slices.Contains(statuses, string(inv.Status))
+// enveloped reports whether a list has an envelope with total_count.
+func (b *Behavior) enveloped(q url.Values) bool {
+	return b.Lists == ListsEnvelope || b.Lists == "" && q.Get("paginated") == "true"
 }
 
-func (f *Fake) matches(inv *invitation, query string) bool {
-	folded := fold(query)
-	if query == "" || folded == inv.folded || query == inv.ID {
-		return true
+func (b *Behavior) pageSize(limit int) int {
+	if b.PageCap > 0 {
+		return min(limit, b.PageCap)
 	}
-	return !f.exactQuery && (strings.Contains(inv.folded, folded) || strings.Contains(fold(inv.ID), folded))
+	return limit
+}
+
+// lapse returns an invitation with the status that a list shows after its time.
+func (b *Behavior) lapse(shown *clerk.Invitation) *clerk.Invitation {
+	if b.Lapsed == "" || shown == nil || shown.Status != clerk.InvitationStatusExpired {
+		return shown
+	}
+	pending := *shown
+	pending.Status = clerk.InvitationStatusPending
+	return &pending
+}
+
+func (b *Behavior) hasStatus(shown *clerk.Invitation, statuses []string) bool {
+	if shown.Status == clerk.InvitationStatusRevoked && (b.RevokedUnlisted || len(statuses) == 0) {
+		return false
+	}
+	return len(statuses) == 0 || slices.Contains(statuses, string(shown.Status))
+}
+
+// statuses returns the values of the parameter status that apply.
+func (b *Behavior) statuses(given []string) ([]string, []entry) {
+	switch {
+	case len(given) > 1 && b.Statuses == StatusesRefused:
+		return nil, []entry{paramValue("status")}
+	case len(given) > 1 && b.Statuses == StatusesFirst:
+		given = given[:1]
+	}
+	return given, checkStatuses(given)
 }
 
 func checkStatuses(statuses []string) []entry {

@@ -111,16 +111,3 @@ func letters(invs []clerk.Invitation) string {
 	}
 	return strings.Join(firsts, " ")
 }
-
-func TestOptionsForUndocumentedBehaviour(t *testing.T) {
-	fake := clerktest.New(clerktest.WithExactQuery(), clerktest.WithUnpagedArrays())
-	for _, address := range []string{"a@example.com", "aa@example.com"} {
-		invite(t, fake, address)
-	}
-	_, body := send(t, fake, "GET", "/v1/invitations?query=a@example.com", "")
-	require.Equal(t, 1, strings.Count(body, `"id"`))
-	_, body = send(t, fake, "GET", "/v1/invitations?limit=1&offset=1", "")
-	require.Equal(t, 2, strings.Count(body, `"id"`))
-	_, body = send(t, fake, "GET", "/v1/invitations?limit=1&paginated=true", "")
-	require.Equal(t, 1, strings.Count(body, `"id"`))
-}

@@ -20,7 +20,7 @@ type requestLog struct {
 
 func (l *requestLog) clear() { *l = requestLog{size: l.size} }
 
-func (l *requestLog) add(r *http.Request, op clerk.Operation, body []byte, a answer, fail failure) {
+func (l *requestLog) add(now time.Time, r *http.Request, op clerk.Operation, body []byte, a answer, fail failure) {
 	l.count++
 	if l.size == 0 {
 		return
@@ -28,7 +28,7 @@ func (l *requestLog) add(r *http.Request, op clerk.Operation, body []byte, a ans
 	header := r.Header.Clone()
 	header.Del("Authorization")
 	req := Request{
-		Number: l.count, Time: time.Now(), Operation: op, Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(),
+		Number: l.count, Time: now, Operation: op, Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(),
 		Header: header, Body: body, Status: a.status, Code: a.code, Fault: fail.fault,
 	}
 	if len(l.ring) < l.size {

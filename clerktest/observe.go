@@ -12,7 +12,7 @@ func (f *Fake) Invitations() []clerk.Invitation {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := make([]clerk.Invitation, 0, len(f.store.all))
-	at := now()
+	at := f.now()
 	for _, inv := range f.store.all {
 		if inv.deleted {
 			continue

@@ -18,11 +18,8 @@ type options struct {
 	randomIDs     bool
 	linkBase      string
 	limits        RateLimits
-	limitType     string
-	limitBody     *string
 	emailLimit    int
-	exactQuery    bool
-	unpagedArrays bool
+	behavior      Behavior
 	faults        FaultMix
 	latency       time.Duration
 	slowness      time.Duration
@@ -48,18 +45,6 @@ func WithRandomIDs() Option {
 	return func(o *options) { o.randomIDs = true }
 }
 
-// WithExactQuery makes the list parameter query match whole addresses and ids only.
-// Which of the two Clerk does is not documented.
-func WithExactQuery() Option {
-	return func(o *options) { o.exactQuery = true }
-}
-
-// WithUnpagedArrays makes a list without paginated=true ignore limit and offset.
-// Whether Clerk does so is not documented.
-func WithUnpagedArrays() Option {
-	return func(o *options) { o.unpagedArrays = true }
-}
-
 // WithRateLimits makes the fake refuse requests beyond the limits with status 429
 // and a Retry-After header in whole seconds. By default there are no limits. It
 // panics on a limit that has Requests and no Per.
@@ -68,17 +53,17 @@ func WithRateLimits(limits RateLimits) Option {
 	return func(o *options) { o.limits = limits }
 }
 
-// WithRateLimitAnswer sets the body of a 429, instead of Clerk's error envelope with
-// too_many_requests. What Clerk sends is not documented. An empty contentType omits
-// that header.
-func WithRateLimitAnswer(contentType, body string) Option {
-	return func(o *options) { o.limitType, o.limitBody = contentType, &body }
-}
-
 // WithFaults makes a share of the requests fail. It panics when mix is invalid.
 func WithFaults(mix FaultMix) Option {
 	mustBeValid(mix.Validate())
 	return func(o *options) { o.faults = mix }
+}
+
+// WithBehavior flips rules of Clerk that are not documented, inferred or
+// contradictory. It panics if behavior is invalid.
+func WithBehavior(behavior Behavior) Option {
+	mustBeValid(behavior.Validate())
+	return func(o *options) { o.behavior = behavior }
 }
 
 // WithLatency delays every response of the API. [Fake.SetLatency] changes it later.

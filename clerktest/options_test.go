@@ -11,5 +11,6 @@ import (
 
 func TestInvalidConfigurationPanics(t *testing.T) {
 	require.Panics(t, func() { clerktest.WithRateLimits(clerktest.RateLimits{Creates: clerktest.Limit{Requests: 1}}) })
+	require.Panics(t, func() { clerktest.WithBehavior(clerktest.Behavior{Bulks: "some"}) })
 	require.Panics(t, func() { clerktest.New().Fail(clerk.OperationCreate, "drop_after") })
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/mail"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -22,7 +23,7 @@ type parsedRequest struct {
 }
 
 // parseRequest reads the request for one invitation and checks its parameters.
-func parseRequest(body []byte) (req parsedRequest, refusal *apiError) {
+func parseRequest(body []byte, b Behavior) (req parsedRequest, refusal *apiError) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil || fields == nil {
 		return req, known(clerk.CodeRequestBodyInvalid)
@@ -39,7 +40,7 @@ func parseRequest(body []byte) (req parsedRequest, refusal *apiError) {
 		{"expires_in_days", "integer", &req.ExpiresInDays},
 		{"template_slug", "string", &req.TemplateSlug},
 	}
-	req.metadata = json.RawMessage("{}")
+	req.metadata = emptyMetadata()
 	if metadata := fields["public_metadata"]; metadata != nil && !isNull(metadata) {
 		req.metadata = bytes.Clone(metadata)
 	}
@@ -56,13 +57,47 @@ func parseRequest(body []byte) (req parsedRequest, refusal *apiError) {
 			wrong = append(wrong, checkParam(p.name, given && !isNull(value), req.CreateInvitationRequest)...)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		wrong = append(wrong, paramUnknown(name))
+	if !b.UnknownFieldsIgnored {
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			wrong = append(wrong, paramUnknown(name))
+		}
 	}
 	if wrong != nil {
 		return req, errParams(wrong...)
 	}
+	req.EmailAddress = b.spell(req.EmailAddress)
 	return req, nil
+}
+
+func emptyMetadata() json.RawMessage { return json.RawMessage("{}") }
+
+// spell returns an address in the spelling that is stored.
+func (b *Behavior) spell(address string) string {
+	if b.RewriteAddress != nil {
+		return b.RewriteAddress(address)
+	}
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return address
+	}
+	switch local, domain := address[:at], address[at:]; b.Addresses {
+	case AddressesLower:
+		return strings.ToLower(address)
+	case AddressesUntagged:
+		local, _, _ = strings.Cut(local, "+")
+		return local + domain
+	case AddressesUndotted:
+		return strings.ReplaceAll(local, ".", "") + domain
+	}
+	return address
+}
+
+// key returns an address in the form in which addresses are compared.
+func (b *Behavior) key(address string) string {
+	if b.CaseSensitiveAddresses {
+		return b.spell(address)
+	}
+	return fold(b.spell(address))
 }
 
 func isNull(value json.RawMessage) bool { return string(value) == "null" }

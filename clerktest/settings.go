@@ -78,7 +78,7 @@ func (f *Fake) SetRateLimits(limits RateLimits) {
 	mustBeValid(limits.Validate())
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.limiter.set(limits)
+	f.limiter.set(limits, f.behavior)
 }
 
 // ResetRateLimits restarts the windows of the limits, as if the hour were over.
@@ -92,5 +92,5 @@ func (f *Fake) ResetRateLimits() {
 func (f *Fake) RateLimitUsage() RateLimitUsage {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.limiter.usage(time.Now())
+	return f.limiter.usage(f.now())
 }

@@ -22,7 +22,7 @@ func (f *Fake) load(r record) error {
 			f.store.remove(inv)
 		}
 	case r.RemovedUser != "":
-		delete(f.users, fold(r.RemovedUser))
+		delete(f.users, f.behavior.key(r.RemovedUser))
 	case r.Reset:
 		f.clear()
 	default:
@@ -36,14 +36,14 @@ func (f *Fake) loadUser(user User) error {
 		return errors.New("the user's email_address is invalid")
 	}
 	if user.ID == "" {
-		user.ID = f.ids.user()
+		user.ID = f.ids.user(f.now())
 	}
 	f.ids.skip(&f.ids.users, "user_%d", user.ID)
 	if len(user.PublicMetadata) == 0 {
 		user.PublicMetadata = json.RawMessage("{}")
 	}
-	user.CreatedAt = cmp.Or(user.CreatedAt, now())
-	f.users[fold(user.EmailAddress)] = &user
+	user.CreatedAt = cmp.Or(user.CreatedAt, milli(f.now()))
+	f.users[f.behavior.key(user.EmailAddress)] = &user
 	return nil
 }
 
@@ -65,12 +65,12 @@ func (f *Fake) loadInvitation(r record) error {
 		return nil
 	}
 	if state.ID == "" {
-		state.ID = f.ids.invitation()
+		state.ID = f.ids.invitation(f.now())
 	}
 	f.ids.skip(&f.ids.invitations, "inv_%d", state.ID)
 	state.Status = cmp.Or(state.Status, clerk.InvitationStatusPending)
 	state.Revoked = state.Status == clerk.InvitationStatusRevoked
-	state.CreatedAt = cmp.Or(state.CreatedAt, now())
+	state.CreatedAt = cmp.Or(state.CreatedAt, milli(f.now()))
 	state.UpdatedAt = cmp.Or(state.UpdatedAt, state.CreatedAt)
 	state.ExpiresAt = cmp.Or(state.ExpiresAt, state.CreatedAt+30*dayMilli-2)
 	if len(state.PublicMetadata) == 0 {

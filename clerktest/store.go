@@ -2,7 +2,6 @@ package clerktest
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -18,9 +17,14 @@ type invitation struct {
 	folded           string // its address as it is compared
 	deleted          bool
 
-	// Until hiddenUntil it is listed as was; nil when it did not exist.
-	hiddenUntil time.Time
-	was         *clerk.Invitation
+	past []pastState // that lists show, oldest first
+}
+
+// A pastState is a state that lists show until a time; nil before the invitation
+// existed.
+type pastState struct {
+	until time.Time
+	state *clerk.Invitation
 }
 
 // A store holds invitations with indexes for lookups by id, address and ticket.
@@ -31,7 +35,9 @@ type store struct {
 	byAddress map[string][]*invitation // by folded address, oldest first
 	byTail    map[string][]*invitation // see tails
 	hidden    []*invitation            // deleted, and still to be listed
-	created   int                      // how many were ever created
+	created   int                      // the number ever created
+
+	keepTickets bool // of removed invitations
 }
 
 func newStore() store {
@@ -62,7 +68,9 @@ func (s *store) remove(inv *invitation) {
 		s.all = slices.Delete(s.all, at, at+1)
 	}
 	delete(s.byID, inv.ID)
-	delete(s.byTicket, inv.ticket)
+	if !s.keepTickets {
+		delete(s.byTicket, inv.ticket)
+	}
 	s.byAddress[inv.folded] = slices.DeleteFunc(s.byAddress[inv.folded], is)
 	for _, tail := range tails(inv.folded) {
 		s.byTail[tail] = slices.DeleteFunc(s.byTail[tail], is)
@@ -72,7 +80,7 @@ func (s *store) remove(inv *invitation) {
 // removeHidden removes the deleted invitations that are hidden no longer.
 func (s *store) removeHidden(now time.Time) {
 	s.hidden = slices.DeleteFunc(s.hidden, func(inv *invitation) bool {
-		over := !now.Before(inv.hiddenUntil)
+		over := inv.shownUntil(now).IsZero()
 		if over {
 			s.remove(inv)
 		}
@@ -84,37 +92,38 @@ func (s *store) removeHidden(now time.Time) {
 func (s *store) sort() {
 	sorted := slices.Clone(s.all)
 	slices.SortStableFunc(sorted, func(a, b *invitation) int { return int(a.CreatedAt - b.CreatedAt) })
-	created, hidden := s.created, s.hidden
+	created, hidden, keep := s.created, s.hidden, s.keepTickets
 	*s = newStore()
-	s.hidden = hidden
+	s.hidden, s.keepTickets = hidden, keep
 	for _, inv := range sorted {
 		s.add(inv)
 	}
 	s.created = max(s.created, created)
 }
 
-// find returns the invitation with an id; nil when there is none.
-func (s *store) find(id string) *invitation {
+// find returns the invitation with an id; nil if there is none.
+func (s *store) find(id string, now time.Time) *invitation {
 	inv := s.byID[id]
 	if inv == nil || inv.deleted {
 		return nil
 	}
-	inv.refresh(now())
+	inv.refresh(now)
 	return inv
 }
 
 // candidates returns the invitations that can match a query, oldest first.
-func (s *store) candidates(query string, exact bool) []*invitation {
-	if query == "" {
+func (s *store) candidates(query search) []*invitation {
+	if query.text == "" || query.rules.Query == QueryIgnored || query.rules.Query == QueryWords {
 		return s.all
 	}
-	if inv := s.byID[query]; inv != nil {
+	if inv := s.byID[query.text]; inv != nil && !query.rules.QueryWithoutIDs {
 		return []*invitation{inv}
 	}
-	if exact {
-		return s.byAddress[fold(query)]
+	folded := fold(query.text)
+	if query.rules.Query == QueryWhole {
+		return s.byAddress[folded]
 	}
-	if ends := tails(fold(query)); ends != nil {
+	if ends := tails(folded); ends != nil {
 		return s.byTail[ends[0]]
 	}
 	return s.all
@@ -142,26 +151,46 @@ func tails(folded string) []string {
 }
 
 // refresh marks an invitation as expired when its time has come.
-func (inv *invitation) refresh(now clerk.UnixMilli) {
-	if inv.Status == clerk.InvitationStatusPending && inv.ExpiresAt != 0 && inv.ExpiresAt <= now {
+func (inv *invitation) refresh(now time.Time) {
+	if inv.Status == clerk.InvitationStatusPending && inv.ExpiresAt != 0 && inv.ExpiresAt <= milli(now) {
 		inv.Status = clerk.InvitationStatusExpired
 	}
 }
 
-// listed is an invitation as a list shows it; nil when a list does not.
-func (inv *invitation) listed(at time.Time) *clerk.Invitation {
-	switch {
-	case at.Before(inv.hiddenUntil):
-		return inv.was
-	case inv.deleted:
+// hide makes lists show an invitation as it was until a time. It is called before a
+// change.
+func (inv *invitation) hide(was *clerk.Invitation, now, until time.Time) {
+	if !until.After(now) {
+		return
+	}
+	inv.past = slices.DeleteFunc(inv.past, func(p pastState) bool { return !now.Before(p.until) })
+	inv.past = append(inv.past, pastState{until, was})
+}
+
+// shownUntil returns the time until which lists show a past state; zero for none.
+func (inv *invitation) shownUntil(now time.Time) time.Time {
+	var last time.Time
+	for _, p := range inv.past {
+		if now.Before(p.until) && p.until.After(last) {
+			last = p.until
+		}
+	}
+	return last
+}
+
+// listed returns an invitation as a list shows it; nil if a list does not.
+func (inv *invitation) listed(now time.Time) *clerk.Invitation {
+	for _, p := range inv.past {
+		if now.Before(p.until) {
+			return p.state
+		}
+	}
+	if inv.deleted {
 		return nil
 	}
-	inv.refresh(clerk.UnixMilli(at.UnixMilli()))
+	inv.refresh(now)
 	return &inv.Invitation
 }
 
-// fold is an address as it is compared.
-func fold(address string) string { return strings.ToLower(address) }
-
-// now is the fake's clock in its unit.
-func now() clerk.UnixMilli { return clerk.UnixMilli(time.Now().UnixMilli()) }
+// milli returns a time in the unit of Clerk's times.
+func milli(t time.Time) clerk.UnixMilli { return clerk.UnixMilli(t.UnixMilli()) }

@@ -51,7 +51,7 @@ type InvitationState struct {
 func (f *Fake) State(filter Filter) State {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now()
+	now := f.now()
 	s := State{
 		Counts: map[clerk.InvitationStatus]int{}, Invitations: f.latest(filter), Emails: f.latestEmails(filter.Limit),
 		Users: f.sortedUsers(), Requests: f.log.last(filter.Limit),
@@ -59,7 +59,7 @@ func (f *Fake) State(filter Filter) State {
 		Planned: f.failures.texts(), Faults: f.failures.mix, Latency: f.latency,
 	}
 	for _, inv := range f.store.all {
-		inv.refresh(clerk.UnixMilli(now.UnixMilli()))
+		inv.refresh(now)
 		if !inv.deleted {
 			s.Counts[inv.Status]++
 		}
@@ -73,13 +73,14 @@ func (f *Fake) State(filter Filter) State {
 // latest returns the newest invitations that match a query, newest first.
 func (f *Fake) latest(filter Filter) []InvitationState {
 	found := []InvitationState{}
-	at := now()
-	for _, inv := range slices.Backward(f.store.candidates(filter.Query, f.exactQuery)) {
+	at := f.now()
+	matches := search{text: filter.Query}
+	for _, inv := range slices.Backward(f.store.candidates(matches)) {
 		if len(found) == filter.Limit {
 			break
 		}
 		inv.refresh(at)
-		if inv.deleted || !f.matches(inv, filter.Query) {
+		if inv.deleted || !matches.finds(&inv.Invitation) {
 			continue
 		}
 		state := InvitationState{Invitation: f.view(inv), Email: f.emailOf(inv), Emailed: inv.emailed}

@@ -1,6 +1,7 @@
 package clerktest
 
 import (
+	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
@@ -23,6 +24,9 @@ func (f *Fake) view(inv *invitation) clerk.Invitation { return f.withURL(inv, in
 func (f *Fake) withURL(inv *invitation, state clerk.Invitation) clerk.Invitation {
 	if state.Status != clerk.InvitationStatusRevoked {
 		state.URL = f.link(inv.ticket)
+	}
+	if f.behavior.NullMetadata && string(state.PublicMetadata) == "{}" {
+		state.PublicMetadata = json.RawMessage("null")
 	}
 	return state
 }

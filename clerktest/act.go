@@ -4,25 +4,47 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/clerk-invitations/clerk-go"
 )
 
 // Accept accepts a pending invitation on behalf of its invitee, who becomes a user.
-// It fails when there is no such invitation or it is not pending.
+// It fails if there is no such invitation or it is not pending.
 func (f *Fake) Accept(invitationID string) error {
-	return f.change(invitationID, f.accept)
+	return f.change(invitationID, time.Time{}, f.accept)
 }
 
-// Expire expires a pending invitation now. It fails when there is no such invitation
-// or it is not pending.
+// AcceptAt accepts a pending invitation at a time by the fake's clock, unless it is
+// no longer pending then. A time in the past is the time of the change, which happens
+// now. Like [Fake.Accept], it fails if there is no such invitation or it is not
+// pending. [Fake.Reset] drops changes to come, and [Fake.Save] does not save them.
+func (f *Fake) AcceptAt(invitationID string, at time.Time) error {
+	return f.change(invitationID, at, f.accept)
+}
+
+// Expire expires a pending invitation now. It fails if there is no such invitation or
+// it is not pending.
 func (f *Fake) Expire(invitationID string) error {
-	return f.change(invitationID, func(inv *invitation) {
-		f.update(inv, "", func() { inv.ExpiresAt, inv.Status = milli(f.now()), clerk.InvitationStatusExpired })
+	return f.change(invitationID, time.Time{}, f.expire)
+}
+
+// ExpireAt makes a pending invitation expire at a time by the fake's clock: its
+// ExpiresAt changes at once. It fails if there is no such invitation or it is not
+// pending.
+func (f *Fake) ExpireAt(invitationID string, at time.Time) error {
+	return f.change(invitationID, time.Time{}, func(inv *invitation) {
+		f.update(inv, "", func() { inv.ExpiresAt = milli(at) })
 	})
 }
 
-func (f *Fake) change(invitationID string, to func(*invitation)) error {
+// RevokeAt revokes a pending invitation at a time, as [Fake.AcceptAt] accepts it.
+func (f *Fake) RevokeAt(invitationID string, at time.Time) error {
+	return f.change(invitationID, at, f.revokeNow)
+}
+
+// change changes a pending invitation, at a time or, if that is zero, now.
+func (f *Fake) change(invitationID string, at time.Time, to func(*invitation)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	inv := f.store.find(invitationID, f.now())
@@ -31,8 +53,17 @@ func (f *Fake) change(invitationID string, to func(*invitation)) error {
 		return fmt.Errorf("clerktest: no invitation %q", invitationID)
 	case inv.Status != clerk.InvitationStatusPending:
 		return fmt.Errorf("clerktest: invitation %s is %s", inv.ID, inv.Status)
+	case at.IsZero():
+		to(inv)
+		return nil
 	}
-	to(inv)
+	f.clock.schedule(at, func() {
+		inv.refresh(at)
+		if inv.Status == clerk.InvitationStatusPending && !inv.deleted {
+			to(inv)
+		}
+	})
+	f.clock.catchUp()
 	return nil
 }
 
@@ -74,4 +105,26 @@ func (f *Fake) RemoveUser(emailAddress string) bool {
 	delete(f.users, key)
 	f.journal(record{RemovedUser: user.EmailAddress})
 	return true
+}
+
+// Now returns the time by the fake's clock. It is this machine's, unless
+// [Fake.Advance] has moved it.
+func (f *Fake) Now() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now()
+}
+
+// Advance moves the fake's clock forward: invitations expire, limits have new windows,
+// lists catch up, and changes to come happen. Delays of responses still take their
+// time, and the clocks of clients stay. Inside a testing/synctest bubble, sleep
+// instead. It panics if d is negative.
+func (f *Fake) Advance(d time.Duration) {
+	if d < 0 {
+		panic("clerktest: time can only be moved forward")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clock.ahead += d
+	f.clock.catchUp()
 }

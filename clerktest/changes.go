@@ -47,6 +47,10 @@ func (f *Fake) update(inv *invitation, kind ListLagOf, change func()) {
 	f.journal(recordOf(inv))
 }
 
+func (f *Fake) expire(inv *invitation) {
+	f.update(inv, "", func() { inv.ExpiresAt, inv.Status = milli(f.now()), clerk.InvitationStatusExpired })
+}
+
 func (f *Fake) revokeNow(inv *invitation) {
 	f.update(inv, ListLagOfRevocations, func() { inv.Status, inv.Revoked = clerk.InvitationStatusRevoked, true })
 }

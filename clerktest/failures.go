@@ -121,10 +121,10 @@ type failurePlan struct {
 	random  *rand.Rand // chooses from mix; nil without one
 }
 
-func (p *failurePlan) setMix(mix FaultMix) {
+func (p *failurePlan) setMix(mix FaultMix, seed uint64) {
 	p.mix, p.random = mix, nil
 	if mix.Share > 0 {
-		p.random = rand.New(rand.NewPCG(mix.Seed, 0)) //nolint:gosec // repeatable, not secret
+		p.random = rand.New(rand.NewPCG(mix.Seed, seed)) //nolint:gosec // repeatable, not secret
 	}
 }
 

@@ -3,7 +3,6 @@ package clerktest
 import (
 	"fmt"
 	"io"
-	"sync"
 	"time"
 )
 
@@ -15,7 +14,8 @@ const SecretKey = "sk_test_clerktest"
 type Fake struct {
 	options
 
-	mu        sync.Mutex
+	mu        mutex
+	clock     clock
 	ids       ids
 	store     store
 	users     map[string]*User // by the key of their address
@@ -24,7 +24,6 @@ type Fake struct {
 	limiter   limiter
 	emails    emailCount
 	hideUntil time.Time // of the request being handled; zero if it hides nothing
-	ahead     time.Duration
 }
 
 // New returns a fake instance without invitations and users.
@@ -33,10 +32,11 @@ func New(opts ...Option) *Fake {
 	for _, opt := range opts {
 		opt(&f.options)
 	}
-	f.ids.random = f.randomIDs
+	f.mu.clock = &f.clock
+	f.ids = newIDs(f.randomIDs, f.seed)
 	f.log.size = f.logSize
 	f.clear()
-	f.failures.setMix(f.faults)
+	f.failures.setMix(f.faults, f.seed)
 	f.limiter.set(f.limits, f.behavior)
 	return f
 }
@@ -49,11 +49,11 @@ func (f *Fake) clear() {
 	f.failures.clear()
 	f.log.clear()
 	f.emails = emailCount{}
+	f.clock.events = nil
 	f.limiter.reset()
 }
 
-// now returns the time by the fake's clock.
-func (f *Fake) now() time.Time { return time.Now().Add(f.ahead) }
+func (f *Fake) now() time.Time { return f.clock.now() }
 
 // SecretKey returns the secret key that the fake accepts.
 func (f *Fake) SecretKey() string { return f.secretKey }

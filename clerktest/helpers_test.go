@@ -65,3 +65,12 @@ func open(t *testing.T, fake *clerktest.Fake, link string) string {
 	require.Equal(t, "no-referrer", resp.Header.Get("Referrer-Policy"))
 	return resp.Header.Get("Location")
 }
+
+// statuses returns the statuses of all invitations, oldest first.
+func statuses(fake *clerktest.Fake) string {
+	var all []string
+	for _, inv := range fake.Invitations() {
+		all = append(all, string(inv.Status))
+	}
+	return strings.Join(all, " ")
+}

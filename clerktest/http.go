@@ -97,7 +97,7 @@ func (f *Fake) respond(r *http.Request, body []byte) answer {
 	a := failure.after(f.behavior.answer(result, refusal), f.slowness)
 	a.delay += f.latency
 	a.traceID, a.ray = f.ids.trace()
-	a.clock, a.headers = f.ahead+f.behavior.DateSkew, f.behavior
+	a.clock, a.headers = f.clock.ahead+f.behavior.DateSkew, f.behavior
 	if version := r.Header.Get("Clerk-API-Version"); slices.Contains(apiVersions, version) {
 		a.apiVersion = version
 	}

@@ -1,11 +1,14 @@
 package clerktest
 
 import (
-	"crypto/rand"
+	cryptorand "crypto/rand"
+	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"math/big"
+	"math/rand/v2"
 	"strings"
 	"time"
 	"unicode"
@@ -13,24 +16,43 @@ import (
 
 // ids makes the ids of one fake: numbered or random.
 type ids struct {
-	random      bool
+	random      io.Reader // nil for numbered ones
 	invitations int
 	users       int
 	traces      int
 }
 
+func newIDs(random bool, seed uint64) ids {
+	switch {
+	case !random:
+		return ids{}
+	case seed == 0:
+		return ids{random: cryptorand.Reader}
+	}
+	var key [32]byte
+	binary.BigEndian.PutUint64(key[:], seed)
+	return ids{random: rand.NewChaCha8(key)}
+}
+
+// bytes returns n random bytes.
+func (i *ids) bytes(n int) []byte {
+	random := make([]byte, n)
+	_, _ = i.random.Read(random) // it never fails
+	return random
+}
+
 func (i *ids) invitation(now time.Time) string {
 	i.invitations++
-	if i.random {
-		return "inv_" + ksuid(now)
+	if i.random != nil {
+		return "inv_" + ksuid(now, i.bytes(16))
 	}
 	return fmt.Sprintf("inv_%027d", i.invitations)
 }
 
 func (i *ids) user(now time.Time) string {
 	i.users++
-	if i.random {
-		return "user_" + ksuid(now)
+	if i.random != nil {
+		return "user_" + ksuid(now, i.bytes(16))
 	}
 	return fmt.Sprintf("user_%027d", i.users)
 }
@@ -38,7 +60,7 @@ func (i *ids) user(now time.Time) string {
 // skip keeps the number in a loaded id from being used again.
 func (i *ids) skip(last *int, format, id string) {
 	var n int
-	if _, err := fmt.Sscanf(id, format, &n); err == nil && !i.random {
+	if _, err := fmt.Sscanf(id, format, &n); err == nil && i.random == nil {
 		*last = max(*last, n)
 	}
 }
@@ -46,8 +68,8 @@ func (i *ids) skip(last *int, format, id string) {
 // ticket makes the ticket of an invitation. Clerk's are JSON Web Tokens; nothing but
 // the fake reads these.
 func (i *ids) ticket(invitationID string) string {
-	if i.random {
-		return "ticket_" + rand.Text()
+	if i.random != nil {
+		return "ticket_" + base32.StdEncoding.EncodeToString(i.bytes(20))
 	}
 	return "ticket_of_" + invitationID
 }
@@ -55,10 +77,8 @@ func (i *ids) ticket(invitationID string) string {
 // trace makes the values of x-clerk-trace-id and cf-ray for one response.
 func (i *ids) trace() (traceID, ray string) {
 	i.traces++
-	if i.random {
-		random := make([]byte, 16)
-		_, _ = rand.Read(random) // it never fails
-		traceID = hex.EncodeToString(random)
+	if i.random != nil {
+		traceID = hex.EncodeToString(i.bytes(16))
 		return traceID, traceID[:16] + "-AMS"
 	}
 	return fmt.Sprintf("%032x", i.traces), fmt.Sprintf("%016x-AMS", i.traces)
@@ -66,11 +86,9 @@ func (i *ids) trace() (traceID, ray string) {
 
 // ksuid makes a KSUID, as Clerk's ids have: seconds since 2014 and 16 random bytes
 // in base 62, 27 characters that sort by time.
-func ksuid(now time.Time) string {
+func ksuid(now time.Time, random []byte) string {
 	const epoch = 1_400_000_000
 	raw := binary.BigEndian.AppendUint32(nil, uint32(now.Unix()-epoch)) //nolint:gosec // until 2150
-	random := make([]byte, 16)
-	_, _ = rand.Read(random) // it never fails
 	text := new(big.Int).SetBytes(append(raw, random...)).Text(62)
 	return strings.Repeat("0", 27-len(text)) + strings.Map(swapCase, text)
 }

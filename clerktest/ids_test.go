@@ -2,7 +2,9 @@ package clerktest_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,4 +27,28 @@ func TestRandomIDs(t *testing.T) {
 		require.Regexp(t, `^[0-9a-f]{16}-[A-Z]{3}$`, resp.Header.Get("Cf-Ray"))
 	}
 	require.Len(t, ids, 2*101)
+}
+
+func TestSeedRepeatsRandomIDsAndFaults(t *testing.T) {
+	run := func(seed uint64) string {
+		var log strings.Builder
+		synctest.Test(t, func(t *testing.T) {
+			fake := clerktest.New(clerktest.WithRandomIDs(), clerktest.WithSeed(seed), clerktest.WithFaults(clerktest.FaultMix{
+				Share: 0.5, Faults: []clerktest.Fault{clerktest.FaultErrorAfter, clerktest.FaultErrorBefore},
+			}))
+			for i := range 50 {
+				resp, body := send(t, fake, "POST", "/v1/invitations", fmt.Sprintf(`{"email_address":"a%d@example.com"}`, i))
+				fmt.Fprintln(&log, resp.Header, body)
+			}
+			for _, email := range fake.Sent() {
+				fmt.Fprintln(&log, email.Link)
+			}
+		})
+		return log.String()
+	}
+	first, again := run(1), run(1)
+	require.Equal(t, first, again)
+	require.NotEqual(t, first, run(2))
+	first, again = run(0), run(0)
+	require.NotEqual(t, first, again, "without a seed")
 }

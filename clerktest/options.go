@@ -16,6 +16,7 @@ type options struct {
 	secretKey     string
 	clientOptions []clerk.Option
 	randomIDs     bool
+	seed          uint64
 	linkBase      string
 	limits        RateLimits
 	emailLimit    int
@@ -57,6 +58,14 @@ func WithRateLimits(limits RateLimits) Option {
 func WithFaults(mix FaultMix) Option {
 	mustBeValid(mix.Validate())
 	return func(o *options) { o.faults = mix }
+}
+
+// WithSeed makes everything random about the fake repeatable: the ids of
+// [WithRandomIDs], which begin with the time, and the choice of [WithFaults]. The same
+// requests in the same order, at the same times, then have the same responses. The
+// default, 0, leaves ids to chance.
+func WithSeed(seed uint64) Option {
+	return func(o *options) { o.seed = seed }
 }
 
 // WithBehavior flips rules of Clerk that are not documented, inferred or

@@ -47,7 +47,7 @@ func (f *Fake) SetFaults(mix FaultMix) {
 	mustBeValid(mix.Validate())
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.failures.setMix(mix)
+	f.failures.setMix(mix, f.seed)
 }
 
 // ClearFaults drops the planned failures and the mix of [WithFaults].
@@ -55,7 +55,7 @@ func (f *Fake) ClearFaults() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.failures.clear()
-	f.failures.setMix(FaultMix{})
+	f.failures.setMix(FaultMix{}, f.seed)
 }
 
 // SetLatency changes the delay of [WithLatency].

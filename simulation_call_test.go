@@ -54,15 +54,15 @@ func (l *simLife) check(check func() error) { l.checks = append(l.checks, check)
 
 // A simCall is one call of the library.
 type simCall struct {
-	actor       simActor
-	name        string
-	began       time.Time
-	hasDeadline bool // of its caller
-	err         error
+	actor        simActor
+	name         string
+	began, ended time.Time
+	hasDeadline  bool // of its caller
+	err          error
 }
 
 // maxSimRequests is how many requests one call makes at most.
-const maxSimRequests = 60
+const maxSimRequests = 100
 
 // call makes a call, with a deadline if limit is not zero, and checks its time and its
 // requests.
@@ -75,8 +75,10 @@ func (l *simLife) call(name string, limit time.Duration, do func(context.Context
 		defer cancel()
 	}
 	c.err = do(ctx)
-	took := time.Since(c.began)
+	c.ended = time.Now()
+	took := c.ended.Sub(c.began)
 	l.world.note(time.Now(), "%s: %v", name, c.err)
+	l.check(func() error { return l.known(c) })
 	l.check(func() error {
 		switch {
 		case took > cmp.Or(min(limit, time.Minute), time.Minute):
@@ -151,8 +153,6 @@ func (l *simLife) created(c *simCall, address string, inv *clerk.Invitation) err
 		return c.violation("doubled %s", address)
 	case inv == nil && len(own) > 0 && !c.isUnknown():
 		return c.violation("falsely failed: %s is created", address)
-	case c.isUnknown() && c.actor.faults == 0 && !c.hasDeadline && !slices.ContainsFunc(others, c.isNear):
-		return c.violation("falsely unknown: no request met a fault")
 	case inv != nil && !slices.ContainsFunc(append(own, others...), func(r *simRecord) bool {
 		return r.id == inv.ID && (r.creator == &c.actor || c.actor.mayClaim(address, r.made))
 	}):
@@ -161,9 +161,17 @@ func (l *simLife) created(c *simCall, address string, inv *clerk.Invitation) err
 	return nil
 }
 
-// isNear reports whether an invitation of others was created while the call's requests
-// were under way, or so shortly before that it may be taken for theirs.
-func (c *simCall) isNear(r *simRecord) bool { return r.made.After(c.began.Add(-simTolerance)) }
+// known checks that the outcome of a call is known if nothing went wrong, and nobody else
+// invited at that time.
+func (l *simLife) known(c *simCall) error {
+	isNear := func(r *simRecord) bool {
+		return r.creator != &c.actor && r.made.After(c.began.Add(-simTolerance)) && r.made.Before(c.ended)
+	}
+	if c.isUnknown() && c.actor.faults == 0 && !c.hasDeadline && !slices.ContainsFunc(l.world.records, isNear) {
+		return c.violation("falsely unknown: no request met a fault")
+	}
+	return nil
+}
 
 // simTolerance is by how much the time of a call's work may be off: a second each for the
 // seconds of Date, for clocks that are taken for equal, and for those that differ by less.

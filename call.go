@@ -40,6 +40,7 @@ type callMeta struct {
 	ResponseMeta
 
 	class         transport.Class // of the last attempt
+	sent          time.Time       // when the first attempt began; zero if there was none
 	longest       time.Duration   // of an attempt
 	isDevelopment bool            // the key is one of a development instance
 	total         int             // of a list; -1 if it is not known
@@ -56,6 +57,9 @@ type call struct {
 	deadline  time.Time // by MaxElapsedTime; zero for none
 	perPage   bool      // each page of a list has all of the call's time
 	isLookup  bool      // its requests look up what a write did
+	isRepeat  bool      // its requests follow a failure
+	origin    *call     // the call itself, in parts of it
+	lookups   int       // that failed so far, of origin
 
 	last     callMeta // of the last request; of a write, the last that was no lookup
 	sent     history  // of the write
@@ -83,7 +87,10 @@ type history struct {
 
 // failed records that a request of the write failed.
 func (h *history) failed(failure error) {
-	h.writes, h.failedAt = h.writes+1, time.Now()
+	h.writes++
+	if h.ambiguous == nil || classOf(failure) != transport.NotSent { // otherwise nothing has happened since
+		h.failedAt = time.Now()
+	}
 	if errors.Is(failure, ErrOutcomeUnknown) {
 		h.ambiguous = failure
 	}
@@ -103,6 +110,7 @@ func (h *history) isSettled() bool { return time.Since(h.failedAt) >= h.grace() 
 // newCall starts a call, without options.
 func newCall(client *clientConfig, op Operation) *call {
 	c := &call{client: client, operation: op}
+	c.origin = c
 	c.callConfig = c.client.callConfig
 	c.restart()
 	return c
@@ -113,12 +121,14 @@ func (c *call) part() *call {
 	return &call{
 		callConfig: c.callConfig, client: c.client, operation: c.operation,
 		started: c.started, deadline: c.deadline, isLookup: c.isLookup,
+		isRepeat: c.isRepeat, origin: c.origin,
 	}
 }
 
 // anew returns a call like c that has made no request and has all of c's time.
 func (c *call) anew() *call {
 	next := c.part()
+	next.origin = next
 	next.restart()
 	return next
 }
@@ -215,11 +225,12 @@ func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, 
 		Decode: func(body []byte) (any, error) { return decode(body) },
 		Err:    err, // the class is NotSent then
 		Policy: c.policy(r.isWrite()),
+		Gate:   c.client.gates.For(c.baseURL, c.client.random), Call: c.origin, IsRepeat: c.isRepeat || c.isLookup,
 	})
 	c.last = callMeta{ResponseMeta: ResponseMeta{
 		Operation: r.operation, StatusCode: l.Status, Header: l.Header, TraceID: l.TraceID,
 		Attempts: l.Attempts, RetryAfter: l.RetryAfter, Duration: time.Since(c.started),
-	}, class: l.Class, longest: l.Longest, isDevelopment: strings.HasPrefix(header.Get("Authorization"), "Bearer sk_test_")}
+	}, class: l.Class, sent: l.Began, longest: l.Longest, isDevelopment: strings.HasPrefix(header.Get("Authorization"), "Bearer sk_test_")}
 	c.attempts += l.Attempts
 	c.answered = c.answered || l.Status > 0 && l.Status < 500
 	if l.Class != transport.Succeeded {
@@ -255,10 +266,28 @@ func (c *call) policy(isWrite bool) transport.Policy {
 		RetryRateLimits:       !c.keepLimits,
 		LeaveTime:             retry && isWrite,
 		LeaveCallTime:         retry && isWrite && c.attemptTimeout == 0,
-		Backoff:               c.backoff,
+		Backoff:               c,
 		AttemptTimeout:        c.attemptLimit(isWrite),
 		Deadline:              c.deadline,
 	}
+}
+
+// Backoff returns how long to wait after an attempt of a request, counted from 1. asked is
+// the wait that Clerk asked for; 0 if it did not ask. The waits of lookups continue to
+// grow from one request to the next.
+func (c *call) Backoff(attempt int, asked time.Duration) time.Duration {
+	if c.isLookup {
+		return c.lookupBackoff(asked, c.client.random())
+	}
+	return c.retry.Backoff.wait(attempt, asked, c.client.random())
+}
+
+// lookupBackoff returns how long to wait after a failed lookup. random is from 0 to 1.
+func (c *call) lookupBackoff(asked time.Duration, random float64) time.Duration {
+	c.origin.lookups++
+	b := c.retry.Backoff
+	b.MaxInterval = min(b.MaxInterval, longestLookupWait)
+	return b.wait(c.origin.lookups, asked, random)
 }
 
 // count adds the requests of a part to those of the call.

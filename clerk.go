@@ -29,7 +29,8 @@
 // A call retries for up to a minute; see [RetryConfig]. Reads are retried after any
 // transient failure. A write is retried only if the previous attempt certainly had no
 // effect. After any other failure the library looks up the invitations to determine the
-// outcome, and then returns the result or retries the write. If the outcome cannot be
+// outcome, and then returns the result or retries the write. In an outage, the client
+// holds requests back; a call that was never sent fails with [ErrNotSent]. If the outcome cannot be
 // determined in time, the error is [ErrOutcomeUnknown]. docs/errors-and-retries.md in
 // the repository has the details and the remaining ambiguity window.
 //
@@ -54,10 +55,12 @@ package clerk
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 
 	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
+	"github.com/clerk-invitations/clerk-go/internal/outage"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -95,6 +98,8 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 		http:             &http.Client{Transport: transport.Default()},
 		maxResponseBytes: defaultMaxResponseBytes,
 		skew:             new(clock.Skew),
+		gates:            outage.NewGates(),
+		random:           rand.Float64,
 		callConfig: callConfig{baseURL: DefaultBaseURL, header: http.Header{
 			"Accept": {"application/json"}, "User-Agent": {"clerk-go/" + Version}, "Clerk-Api-Version": {APIVersion},
 		}},

@@ -167,10 +167,11 @@ func (r *roster) findOwn(ctx context.Context, address string, requests []history
 	l.between(&requests[0], &requests[len(requests)-1])
 	for lookups := 1; ; lookups++ {
 		inv, found, err := l.created(ctx, address, "")
-		wait := c.backoff(lookups)
+		var asked time.Duration
 		if m := metaOf(err); m != nil {
-			wait = max(wait, m.RetryAfter)
+			asked = m.RetryAfter
 		}
+		wait := c.Backoff(lookups, asked)
 		isLate := time.Since(c.started) >= graceTime
 		switch {
 		case found == decide.FoundOwn && slices.ContainsFunc(requests, func(h history) bool { return l.isOf(&h, inv) }):

@@ -12,12 +12,12 @@ import (
 type pace struct {
 	budget         Budget
 	creates, bulks *limiter.Limiter
-	backoff        func(failures int) time.Duration
+	backoff        func(failures int, asked time.Duration) time.Duration
 	pause          time.Time // no request before
 	cause          error     // the last failure
 }
 
-func newPace(b Budget, backoff func(failures int) time.Duration) *pace {
+func newPace(b Budget, backoff func(failures int, asked time.Duration) time.Duration) *pace {
 	return &pace{
 		budget: b, backoff: backoff,
 		creates: limiter.New(b.Creates, b.Window), bulks: limiter.New(b.BulkCreates, b.Window),
@@ -57,6 +57,9 @@ func (p *pace) backOff(failure error, failedAt time.Time, failures int) {
 		return
 	}
 	meta, _ := MetaFromError(failure)
-	asked := min(meta.RetryAfter, 2*p.budget.Window) - time.Since(failedAt)
-	p.pause = time.Now().Add(max(asked, p.backoff(failures)))
+	wait := p.backoff(failures, 0)
+	if asked := min(meta.RetryAfter, 2*p.budget.Window); asked > 0 {
+		wait = max(wait, p.backoff(failures, asked)-time.Since(failedAt))
+	}
+	p.pause = time.Now().Add(wait)
 }

@@ -34,7 +34,7 @@ type run struct {
 func newRun(
 	c *call, cfg createAllConfig, requests iter.Seq[CreateInvitationRequest], yield func(CreateResult, error) bool,
 ) *run {
-	p := newPace(cfg.budget, c.backoff)
+	p := newPace(cfg.budget, c.Backoff)
 	reports := &reporter{yield: yield, reports: cfg.progress, pace: p}
 	return &run{
 		puller:     async.NewPuller(requests),

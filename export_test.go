@@ -1,9 +1,7 @@
 package clerk
 
 import (
-	"math"
 	"math/rand/v2"
-	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
@@ -17,10 +15,4 @@ func ClassOf(err error) string {
 }
 
 // SeedBackoff makes the waits of a client's calls depend on random alone.
-func SeedBackoff(c *Client, random *rand.Rand) {
-	b := c.config().retry.Backoff
-	c.config().backoff = func(attempt int) time.Duration {
-		interval := min(float64(b.MaxInterval), float64(b.InitialInterval)*math.Pow(b.Exponent, float64(attempt-1)))
-		return 1 + time.Duration(random.Int64N(max(1, int64(interval))))
-	}
-}
+func SeedBackoff(c *Client, random *rand.Rand) { c.config().random = random.Float64 }

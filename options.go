@@ -9,6 +9,7 @@ import (
 
 	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
+	"github.com/clerk-invitations/clerk-go/internal/outage"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -49,27 +50,30 @@ type clientConfig struct {
 	transport        *transport.Client
 	keyProvider      func(context.Context) (string, error) // nil for none
 	maxResponseBytes int64
-	logger           *slog.Logger // nil for none
-	skew             *clock.Skew  // shared with derived clients
+	logger           *slog.Logger   // nil for none
+	skew             *clock.Skew    // shared with derived clients
+	gates            *outage.Gates  // shared with derived clients of the same instance
+	random           func() float64 // for jitter
 }
 
 // callConfig is the configuration of one call.
 type callConfig struct {
 	baseURL        string
-	header         http.Header                     // of every request; never changed in place: clients share it
-	retry          RetryConfig                     // with its defaults
-	backoff        func(attempt int) time.Duration // of retry
-	attemptTimeout time.Duration                   // 0 for the default
-	response       *ResponseMeta                   // nil if the caller does not ask
-	prefetch       int                             // pages that All requests ahead
-	allowHTTP      bool                            // also to a host that is not loopback
-	keepLimits     bool                            // a 429 of a write is not retried: the caller has a limiter
+	header         http.Header   // of every request; never changed in place: clients share it
+	retry          RetryConfig   // with its defaults
+	attemptTimeout time.Duration // 0 for the default
+	response       *ResponseMeta // nil if the caller does not ask
+	prefetch       int           // pages that All requests ahead
+	allowHTTP      bool          // also to a host that is not loopback
+	keepLimits     bool          // a 429 of a write is not retried: the caller has a limiter
 }
 
 const (
 	defaultAttemptTimeout   = 15 * time.Second
 	defaultWriteTimeout     = 10500 * time.Millisecond // of a write that is looked up afterwards
+	longestWrite            = 4 * time.Second          // that a retry of a write is expected to take
 	lookupTimeout           = 3 * time.Second          // of a lookup: another one may follow
+	longestLookupWait       = 8 * time.Second          // the longest interval between lookups that failed
 	defaultMaxResponseBytes = 32 << 20
 )
 
@@ -113,7 +117,7 @@ func WithRetry(retry RetryConfig) SharedOption {
 func (c *callConfig) setRetry(retry RetryConfig) (err error) {
 	retry, err = retry.withDefaults()
 	if err == nil {
-		c.retry, c.backoff = retry, retry.Backoff.wait
+		c.retry = retry
 	}
 	return err
 }
@@ -201,7 +205,8 @@ func WithHTTPClient(client *http.Client) Option {
 
 // WithLogger logs a record for every attempt, with these attributes where they apply:
 // operation, route, attempt, status, duration, wait (until the next attempt), trace_id
-// and error. A success and a documented refusal have level Debug, all else Warn. No
+// and error. An attempt that is held back in an outage has another record before, with
+// the failure of the one before as error. A success and a documented refusal have level Debug, all else Warn. No
 // record contains an address, a query, a body, the key or a ticket URL. The default, a
 // nil logger, logs nothing.
 func WithLogger(logger *slog.Logger) Option {
@@ -219,8 +224,18 @@ func WithLogger(logger *slog.Logger) Option {
 // RetryNone, after the attempt timeout. The call does not wait longer.
 func WithSecretKeyFunc(provider func(ctx context.Context) (string, error)) Option {
 	return clientOption(func(c *clientConfig) error {
-		c.keyProvider = provider
+		c.keyProvider, c.gates = provider, outage.NewGates() // it may be another instance
 		return inputError("WithSecretKeyFunc", check.NotNil(provider != nil))
+	})
+}
+
+// WithRandom makes random the source of all randomness: the jitter of waits. It returns
+// numbers of at least 0 and less than 1, and may be called by several goroutines at once.
+// The default is [math/rand/v2.Float64]. A source with a seed makes tests repeatable.
+func WithRandom(random func() float64) Option {
+	return clientOption(func(c *clientConfig) error {
+		c.random = random
+		return inputError("WithRandom", check.NotNil(random != nil))
 	})
 }
 

@@ -262,7 +262,7 @@ func TestLoggerRecordsEveryAttempt(t *testing.T) {
 			reply(401, `{"errors":[{"code":"clerk_key_invalid"}],"clerk_trace_id":"def"}`),
 			reply(400, `{"errors":[{"code":"invitation_already_revoked"}]}`),
 			func(*http.Request) (*http.Response, error) { return nil, errors.New("broken for " + address) },
-		), clerk.WithLogger(logger))
+		), clerk.WithLogger(logger), clerk.WithRandom(func() float64 { return 0 }))
 		require.NoError(t, calls[clerk.OperationRevoke](t.Context(), client))
 		for range 3 {
 			require.Error(t, calls[clerk.OperationRevoke](t.Context(), client, once))

@@ -35,6 +35,9 @@ func reconcile[T any](ctx context.Context, c *call, w write[T]) (T, error) {
 	if err == nil {
 		return result, nil
 	}
+	if !c.last.sent.IsZero() { // it may have been held back before
+		c.sent.firstSent = c.last.sent
+	}
 	c.sent.failed(err)
 	if c.retry.Strategy == RetryNone || c.sent.ambiguous == nil {
 		return result, err
@@ -52,13 +55,15 @@ type reconciliation[T any] struct {
 	call    *call
 	write   write[T]
 	failure error // of the last request
-	lookups int   // since the last request
+	lookups int
 }
 
 // run looks up what the requests have done, and retries the write, until that is known.
 func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 	ctx, cancel := r.call.withDeadline(ctx)
 	defer cancel()
+	r.call.isRepeat = true
+	defer func() { r.call.isRepeat = false }()
 	for clock.Err(ctx) == nil {
 		result, s, err := r.lookUp(ctx)
 		untilLookup, untilWrite := r.waits(err)
@@ -96,13 +101,13 @@ func (r *reconciliation[T]) writeTime() time.Duration {
 	if r.write.idempotent {
 		return 0
 	}
-	return 2 * r.call.last.longest
+	return 2 * min(r.call.last.longest, longestWrite)
 }
 
 // failed records that a retry failed.
 func (r *reconciliation[T]) failed(err error) {
 	r.call.sent.failed(err)
-	r.failure, r.lookups = err, 0
+	r.failure = err
 }
 
 // lookUp looks up what the requests have done. It returns what is known then, but for the
@@ -136,17 +141,32 @@ func (r *reconciliation[T]) waits(lookupErr error) (untilLookup, untilWrite time
 	since := time.Since(h.failedAt)
 	var asked time.Duration // by Retry-After; that of a 429 is about other requests
 	if last.StatusCode != http.StatusTooManyRequests {
-		asked = last.RetryAfter - since
+		asked = last.RetryAfter
 	}
-	untilWrite = max(0, asked, r.call.backoff(h.writes)-since)
-	untilLookup = r.call.backoff(r.lookups)
-	if rest := h.grace() - since; rest > 0 {
-		untilLookup = min(untilLookup, rest) // the lookup that decides comes without delay
+	untilWrite = max(0, r.call.Backoff(h.writes, asked)-since)
+	untilLookup = r.lookupWait(lookupErr, h.grace()-since)
+	if asked > 0 {
+		untilLookup = max(untilLookup, r.call.Backoff(1, asked)-since)
 	}
-	if m := metaOf(lookupErr); m != nil {
-		untilLookup = max(untilLookup, m.RetryAfter)
+	return untilLookup, untilWrite
+}
+
+// lookupWait returns how long to wait after a lookup that ended with an error; nil for
+// none. rest is the rest of the grace time: the lookup that decides comes without delay.
+func (r *reconciliation[T]) lookupWait(err error, rest time.Duration) (wait time.Duration) {
+	var asked time.Duration
+	if m := metaOf(err); m != nil {
+		asked = m.RetryAfter
 	}
-	return max(untilLookup, asked), untilWrite
+	if err == nil {
+		wait = r.call.Backoff(r.lookups, 0)
+	} else {
+		wait = r.call.lookupBackoff(asked, 1) // a shorter wait did not fit
+	}
+	if rest > 0 && asked == 0 {
+		wait = min(wait, rest)
+	}
+	return wait
 }
 
 // unknown is the error of a call that could not find out what its write did, after a

@@ -41,14 +41,24 @@ func TestGraceIsLongerAfterATimeout(t *testing.T) {
 	require.Equal(t, graceAfterTimeout, (&history{ambiguous: timedOut}).grace())
 }
 
-func TestLookupsComeOftenAgainAfterEachRequest(t *testing.T) {
-	r := &reconciliation[int]{call: &call{}, lookups: 20}
-	require.NoError(t, r.call.setRetry(RetryConfig{}))
+// TestLookupWaitsContinueToGrow after another request of the write, and from one failed
+// lookup to the next. The lookup that decides comes at the end of the grace time.
+func TestLookupWaitsContinueToGrow(t *testing.T) {
+	c := newCall(&clientConfig{random: func() float64 { return 0.9 }}, OperationCreate)
+	require.NoError(t, c.setRetry(RetryConfig{}))
+	r := &reconciliation[int]{call: c, lookups: 3}
 	r.failed(&SDKError{class: transport.Ambiguous})
 	require.Equal(t, 1, r.call.sent.writes)
-	for range 100 { // the waits are random
-		wait, _ := r.waits(nil)
-		require.LessOrEqual(t, wait, r.call.retry.Backoff.InitialInterval)
+	wait, _ := r.waits(nil)
+	require.InDelta(t, 0.9*0.5*1.5*1.5, wait.Seconds(), 1e-6)
+	r.lookups = 20
+	wait, _ = r.waits(nil)
+	require.InDelta(t, graceTime.Seconds(), wait.Seconds(), 0.1)
+
+	r.call.sent.failedAt = time.Now().Add(-graceTime)
+	for _, want := range []float64{0.5, 0.75, 1.125, 1.6875, 2.53125, 3.796875, 5.6953125, 8, 8} {
+		wait, _ = r.waits(&SDKError{})
+		require.InDelta(t, want, wait.Seconds(), 1e-6)
 	}
 }
 

@@ -3,7 +3,6 @@ package clerk
 import (
 	"cmp"
 	"math"
-	"math/rand/v2"
 	"time"
 )
 
@@ -15,8 +14,10 @@ import (
 // ambiguous: the library looks up what the write did, and retries it only if it was not
 // carried out.
 //
-// A Retry-After header is followed exactly, in whole seconds. Otherwise the wait is
-// random, between zero and an interval that grows with each attempt. A wait that would
+// If Clerk asks for a wait with a Retry-After header, the wait is that long, and up to
+// half as long again, at most twice InitialInterval: so calls that were asked at the same
+// time do not return at the same time. Otherwise the wait is random, between zero and an
+// interval that grows with each attempt. A wait that would
 // outlast the caller's deadline or MaxElapsedTime is not started: the call fails at once,
 // and RetryAfter of its error says how long Clerk asked to wait.
 type RetryConfig struct {
@@ -77,11 +78,16 @@ func (retry RetryConfig) withDefaults() (RetryConfig, error) {
 	return retry, nil
 }
 
-// wait returns how long to wait after an attempt, counted from 1, with full jitter.
-func (b *BackoffStrategy) wait(attempt int) time.Duration {
+// wait returns how long to wait after an attempt, counted from 1. asked is the wait that
+// Clerk asked for; 0 if it did not ask. random is from 0 to 1.
+func (b *BackoffStrategy) wait(attempt int, asked time.Duration, random float64) time.Duration {
+	if asked > 0 {
+		jitter := 2 * min(asked/4, b.InitialInterval)
+		return max(asked, asked+time.Duration(random*float64(jitter))) // the sum may overflow
+	}
 	interval := b.MaxInterval
 	if grown := float64(b.InitialInterval) * math.Pow(b.Exponent, float64(attempt-1)); grown < float64(interval) {
 		interval = time.Duration(grown)
 	}
-	return 1 + rand.N(max(1, interval)) //nolint:gosec // jitter is no secret
+	return 1 + time.Duration(random*float64(max(1, interval)))
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,8 +149,9 @@ func TestRetryConnectionErrorsOffFailsAtOnce(t *testing.T) {
 	})
 }
 
-// TestRetryAfterIsWaitedForExactly: go-retryablehttp's maximum does not shorten the wait.
-func TestRetryAfterIsWaitedForExactly(t *testing.T) {
+// TestRetryAfterIsWaitedFor: go-retryablehttp's maximum does not shorten the wait. The
+// jitter is at most twice InitialInterval.
+func TestRetryAfterIsWaitedFor(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"1":                             time.Second,
 		"50":                            50 * time.Second,
@@ -161,7 +164,9 @@ func TestRetryAfterIsWaitedForExactly(t *testing.T) {
 			retry := clerk.RetryConfig{Backoff: clerk.BackoffStrategy{InitialInterval: 1, MaxInterval: 2}}
 			require.NoError(t, calls[clerk.OperationCreate](t.Context(), newClient(t, rec, clerk.WithRetry(retry))))
 			require.Len(t, rec.times, 2)
-			require.Equal(t, want, rec.times[1].Sub(rec.times[0]), value)
+			wait := rec.times[1].Sub(rec.times[0])
+			require.GreaterOrEqual(t, wait, want, value)
+			require.LessOrEqual(t, wait, want+2, value)
 		})
 	}
 }
@@ -200,6 +205,37 @@ func TestWaitThatOutlastsTheDeadlineIsNotStarted(t *testing.T) {
 	})
 }
 
+// TestRetryAfterIsSpread: calls that were asked to wait at the same time return over a
+// while, and none early.
+func TestRetryAfterIsSpread(t *testing.T) {
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				if time.Since(start) < time.Second {
+					return reply(status, ``, "Retry-After", "2")(req)
+				}
+				return reply(200, success[clerk.OperationList])(req)
+			}))
+			var mu sync.Mutex
+			var took []time.Duration
+			var group sync.WaitGroup
+			for range 50 {
+				group.Go(func() {
+					assertNoError(t, calls[clerk.OperationList](context.Background(), client))
+					mu.Lock()
+					defer mu.Unlock()
+					took = append(took, time.Since(start))
+				})
+			}
+			group.Wait()
+			require.GreaterOrEqual(t, slices.Min(took), 2*time.Second)
+			require.Greater(t, slices.Max(took)-slices.Min(took), 800*time.Millisecond)
+			require.LessOrEqual(t, slices.Max(took), 4*time.Second)
+		})
+	}
+}
+
 // TestRetryAfterWithoutDelayBacksOff: a Retry-After that asks for no wait must not cause a
 // hot loop.
 func TestRetryAfterWithoutDelayBacksOff(t *testing.T) {
@@ -221,7 +257,8 @@ func TestRetryAfterDateIsRelativeToTheServersClock(t *testing.T) {
 			reply(429, ``, "Date", "Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After", "Sunday, 06-Nov-94 08:49:47 GMT"),
 			reply(429, ``, "Date", "Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After", "Sun Nov  6 08:49:44 1994"),
 			reply(200, pendingJSON))}
-		require.NoError(t, calls[clerk.OperationCreate](t.Context(), newClient(t, rec)))
+		client := newClient(t, rec, clerk.WithRandom(func() float64 { return 0 }))
+		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
 		require.Equal(t, 10*time.Second, rec.times[1].Sub(rec.times[0]))
 		require.Equal(t, 7*time.Second, rec.times[2].Sub(rec.times[1]))
 	})

@@ -62,8 +62,17 @@ type attempts struct{}
 
 func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	l := loopFrom(req.Context())
+	ticket, err := l.enter(req.Context())
+	if err != nil {
+		l.held = err
+		closeBody(req)
+		return withoutBody(nil, req), nil
+	}
 	l.Attempts++
 	a := Attempt{began: time.Now()}
+	if l.Attempts == 1 {
+		l.Began = a.began
+	}
 	ctx, cancel := context.WithDeadline(req.Context(), l.attemptDeadline(req.Context()))
 	defer cancel()
 	conn := newConnection(ctx)
@@ -78,17 +87,22 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	if a.Class != NotSent && errors.Is(a.Err, ErrNotSent) { // which is not true
 		a.Err = errors.New(a.Err.Error())
 	}
+	l.leave(ticket, &a)
 	l.keep(a)
 	return withoutBody(resp, req), nil
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
 }
 
 // send passes the request to the transport, with its header and the cookies that
 // http.Client has added.
 func (l *Loop) send(conn *connection, req *http.Request) (*http.Response, error) {
 	if err := conn.Err(); err != nil {
-		if req.Body != nil {
-			_ = req.Body.Close()
-		}
+		closeBody(req)
 		return nil, err
 	}
 	cookies := req.Header

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/outage"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
@@ -47,6 +48,9 @@ func (l *Loop) Describe(refusal string, maxElapsed time.Duration) string {
 
 // reason returns the text of an error. For a timeout, it names the exceeded limit.
 func (l *Loop) reason(err error, maxElapsed time.Duration) string {
+	if held, ok := errors.AsType[*outage.Error](err); ok {
+		return held.Error()
+	}
 	timedOut, p := errors.Is(err, context.DeadlineExceeded), &l.request.Policy
 	switch {
 	case timedOut && !l.began.IsZero() && l.Stopped == nil && time.Since(l.began) >= p.AttemptTimeout:

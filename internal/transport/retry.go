@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -16,7 +15,7 @@ func (r *Request) isWrite() bool { return r.Method != http.MethodGet }
 // plan decides whether to make another attempt, and how long to wait before it.
 func (l *Loop) plan(ctx context.Context) bool {
 	l.again, l.wait = false, 0
-	if !l.retries() {
+	if l.held != nil || !l.retries() {
 		return false
 	}
 	if l.Stopped = l.ended(ctx); l.Stopped != nil {
@@ -25,7 +24,7 @@ func (l *Loop) plan(ctx context.Context) bool {
 		}
 		return false
 	}
-	l.wait = cmp.Or(l.RetryAfter, l.request.Policy.Backoff(l.Attempts))
+	l.wait = l.request.Policy.Backoff.Backoff(l.Attempts, l.RetryAfter)
 	l.again = l.fits(ctx, l.wait)
 	return l.again
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/clerk-invitations/clerk-go/internal/outage"
 )
 
 // A Config configures a Client. Only Logger is optional.
@@ -58,7 +60,9 @@ func New(config Config) *Client {
 	if c.Logger != nil {
 		c.retrying.ResponseLogHook = func(_ retryablehttp.Logger, resp *http.Response) {
 			ctx := resp.Request.Context()
-			loopFrom(ctx).log(ctx, c.Logger)
+			if l := loopFrom(ctx); l.held == nil {
+				l.log(ctx, c.Logger)
+			}
 		}
 	}
 	return c
@@ -81,6 +85,12 @@ type Request struct {
 	Err error
 	// Policy limits the attempts.
 	Policy Policy
+	// Gate holds back attempts in an outage; nil for none.
+	Gate *outage.Gate
+	// Call identifies the call that makes the request. It must be comparable.
+	Call any
+	// IsRepeat means that an earlier request of the call failed.
+	IsRepeat bool
 }
 
 // Route returns the method and the path, such as "POST /invitations".
@@ -99,13 +109,18 @@ type Policy struct {
 	// and LeaveCallTime to two thirds of the time until Deadline. The rest is left for
 	// looking up what a write did.
 	LeaveTime, LeaveCallTime bool
-	// Backoff returns how long to wait after an attempt, counted from 1, if the response
-	// has no Retry-After header.
-	Backoff func(attempt int) time.Duration
+	// Backoff says how long to wait after an attempt.
+	Backoff Backoff
 	// AttemptTimeout limits each attempt.
 	AttemptTimeout time.Duration
 	// Deadline limits all attempts together; zero means no limit.
 	Deadline time.Time
+}
+
+// A Backoff returns how long to wait after an attempt, counted from 1. asked is the wait
+// that the response asks for; 0 if it does not.
+type Backoff interface {
+	Backoff(attempt int, asked time.Duration) time.Duration
 }
 
 // A Loop makes the attempts of one request. When it has ended, the embedded Attempt is
@@ -116,6 +131,8 @@ type Loop struct {
 	Value any
 	// Attempts is the number of attempts made.
 	Attempts int
+	// Began is when the first attempt began; zero if there was none.
+	Began time.Time
 	// Longest is the duration of the longest attempt.
 	Longest time.Duration
 	// Stopped is the error of the context or the deadline that prevented another attempt;
@@ -127,6 +144,7 @@ type Loop struct {
 	earlier *Attempt      // the latest earlier attempt that did not only time out; nil if there is none
 	wait    time.Duration // before the next attempt
 	again   bool          // another attempt is planned
+	held    error         // why the last attempt was not made: an *outage.Error
 }
 
 type loopKey struct{}
@@ -159,9 +177,14 @@ func (c *Client) Do(ctx context.Context, r Request) *Loop {
 			_ = resp.Body.Close() // it is empty: the attempt has read the real one
 		}
 	}
+	if l.held != nil {
+		err = l.held
+	}
 	switch {
 	case l.Attempts == 0:
 		l.Attempt = Attempt{Err: err, Class: NotSent}
+	case l.held != nil:
+		l.Stopped = err
 	case l.again: // the context ended during the wait
 		l.Stopped = err
 	}

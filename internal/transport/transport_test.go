@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -60,7 +61,7 @@ func newTestRequest(method string) Request {
 		Decode: func(body []byte) (any, error) { return string(body), nil },
 		Policy: Policy{
 			Retry: true, RetryConnectionErrors: true, RetryRateLimits: true, AttemptTimeout: time.Minute,
-			Backoff: func(attempt int) time.Duration { return time.Duration(attempt) * time.Second },
+			Backoff: linear{},
 		},
 	}
 }
@@ -235,4 +236,11 @@ func TestDefaultHasHTTP2HealthChecks(t *testing.T) {
 	defer func() { http.DefaultTransport = std }()
 	http.DefaultTransport = new(roundTrips)
 	require.Same(t, http.DefaultTransport, Default())
+}
+
+// linear waits for a second more after each attempt, or for as long as the response asks.
+type linear struct{}
+
+func (linear) Backoff(attempt int, asked time.Duration) time.Duration {
+	return cmp.Or(asked, time.Duration(attempt)*time.Second)
 }

@@ -1,0 +1,76 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/outage"
+)
+
+const (
+	// restForRead and restForWrite are how much of the time until the deadline is left, at
+	// least, when an attempt that was held back is sent. A response can arrive then, and
+	// what a write did can be looked up. They are no more than a third.
+	restForRead  = 3 * time.Second
+	restForWrite = 10 * time.Second
+	// patience is how long an attempt must have waited for a response before its timeout
+	// says something about the server, and not about the caller.
+	patience = 2 * time.Second
+)
+
+// enter waits until the gate lets the next attempt pass. It returns an *outage.Error if
+// there is no more time for the attempt then.
+func (l *Loop) enter(ctx context.Context) (outage.Ticket, error) {
+	r := &l.request
+	if r.Gate == nil {
+		return outage.Ticket{}, nil
+	}
+	ticket := r.Gate.Enter(outage.Request{
+		Operation: r.Operation, IsRead: !r.isWrite(), Call: r.Call,
+		IsRepeat: r.IsRepeat || l.Attempts > 0, NeverWaits: !r.Policy.Retry,
+	})
+	if logger := l.client.Logger; ticket.Outage != "" && logger != nil {
+		logger.LogAttrs(ctx, slog.LevelWarn, "clerk request held back",
+			slog.String("operation", r.Operation), slog.String("route", r.Route()),
+			slog.Int("attempt", l.Attempts+1), slog.String("error", ticket.Outage))
+	}
+	until, rest := l.end(ctx), restForRead
+	if r.isWrite() {
+		rest = restForWrite
+	}
+	if !until.IsZero() {
+		until = until.Add(-min(rest, time.Until(until)/3))
+	}
+	return ticket, ticket.Wait(ctx, until)
+}
+
+// leave tells the gate what the attempt says about the server.
+func (l *Loop) leave(ticket outage.Ticket, a *Attempt) {
+	if l.request.Gate != nil {
+		ticket.Done(a.result())
+	}
+}
+
+// result returns what the attempt says about the server and, if it may be down, why.
+func (a *Attempt) result() (outage.Result, outage.Failure) {
+	f := outage.Failure{RetryAfter: a.RetryAfter}
+	switch {
+	case a.Class == Succeeded, a.Class == Refused, a.Class == RateLimited:
+		return outage.Answered, f
+	case a.Status >= 500, a.Status == http.StatusRequestTimeout:
+		f.Cause = strconv.Itoa(a.Status) + " " + http.StatusText(a.Status)
+	case a.Status > 0, IsUntrusted(a.Err), errors.Is(a.Err, context.Canceled), errors.Is(a.Err, ErrNotSent):
+		return outage.Unclear, f
+	case errors.Is(a.Err, context.DeadlineExceeded) && time.Since(a.began) < patience:
+		return outage.Unclear, f
+	case a.Class == NotSent:
+		f.Cause = "no connection"
+	default:
+		f.Cause = "no response"
+	}
+	return outage.Failed, f
+}

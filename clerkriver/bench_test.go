@@ -117,7 +117,10 @@ func BenchmarkWindow(b *testing.B) {
 	for b.Loop() {
 		fake := clerktest.New(strict(limits))
 		a := newApp(b, shared.database(b), Config{Limits: limits}, slowly(50*time.Millisecond, fake))
-		a.timing = timing{lease: 3 * time.Second, patience: time.Second / 3, longest: 2 * time.Second, grace: time.Second / 2}
+		a.timing = timing{
+			lease: 3 * time.Second, patience: time.Second / 3, longest: 2 * time.Second, grace: time.Second / 2,
+			slot: time.Second, closing: time.Second,
+		}
 		a.enqueue(b, "spring", guests(680))
 		a.start(b)
 		a.wait(b, "spring", (*Status).Done)

@@ -3,31 +3,17 @@ package clerkriver
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"iter"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
-
-	"github.com/clerk-invitations/clerk-go"
 )
-
-// A Row is one invitation of a campaign.
-type Row struct {
-	// Ref is the caller's own reference, such as a user's id. Results return it.
-	Ref string
-	// Request is what is sent. Either all rows of a campaign have IgnoreExisting, or none.
-	Request clerk.CreateInvitationRequest
-}
 
 // EnqueueOpts are options of [Campaigns.EnqueueTx].
 type EnqueueOpts struct {
@@ -38,164 +24,145 @@ type EnqueueOpts struct {
 	NotBefore time.Time
 }
 
+// String returns the options as they are compared.
+func (o EnqueueOpts) String() string {
+	return fmt.Sprintf("priority %d, not before %s", o.Priority, o.notBefore().Format(time.RFC3339Nano))
+}
+
+// notBefore returns NotBefore as PostgreSQL keeps it.
+func (o EnqueueOpts) notBefore() time.Time {
+	return later(o.NotBefore, time.Unix(0, 0)).UTC().Truncate(time.Microsecond)
+}
+
 // EnqueueTx adds a campaign in the transaction tx, and reports how many rows it added. It
-// reads rows once and keeps none of them in memory. If the transaction is rolled back, no
-// campaign was added.
+// reads rows once and keeps a few hundred of them in memory. If the transaction is rolled
+// back, no campaign was added. No other transaction waits for tx, unless it enqueues a
+// campaign of the same name.
 //
-// A name is used once. If there is a campaign of that name with the same rows, EnqueueTx
-// adds nothing and returns 0, so it is safe to call again; if its rows differ, or it was
-// deleted, the error is [ErrCampaignExists]. After an error tx can still be used.
+// A name is used once. If there is a campaign of that name with the same rows and options,
+// EnqueueTx adds nothing and returns 0, so it is safe to call again; if they differ, or it
+// was deleted, the error is [ErrCampaignExists]. After an error, or a panic of rows, tx can
+// still be used. Rows must not be read from tx itself while EnqueueTx runs.
 //
 // Addresses that have a pending or accepted invitation are skipped, unless the rows have
 // IgnoreExisting. Those are skipped only if they were invited since a minute before the
 // campaign was enqueued, which makes it safe to send them again after an interruption.
 //
-// The client inserts the wake job. It must be one that was configured by
-// [Campaigns.Install], or has no workers. It may be nil if [Campaigns.Work] is called by
-// something other than River.
+// The client inserts two wake jobs, see [WakeArgs]. It must be one that was configured by
+// [Campaigns.Install], has no workers, or has [river.Config].SkipUnknownJobCheck. It may be
+// nil if something other than River calls [Campaigns.Work].
 func (c *Campaigns) EnqueueTx(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx, name string, rows iter.Seq[Row], opts *EnqueueOpts) (int, error) {
-	if !isName(name) {
+	if name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return 0, fmt.Errorf("clerkriver: %q is not a name for a campaign", name)
 	}
 	if opts == nil {
 		opts = &EnqueueOpts{}
 	}
+	if rows == nil {
+		return 0, ErrEmpty
+	}
 	savepoint, err := tx.Begin(ctx)
 	if err != nil {
-		return 0, err
+		return 0, explainBusy(err)
 	}
-	added, err := c.enqueue(ctx, riverClient, savepoint, name, rows, opts)
+	defer func() { _ = savepoint.Rollback(context.WithoutCancel(ctx)) }() // does nothing after Commit
+	added, err := c.enqueue(ctx, riverClient, savepoint, name, rows, *opts)
 	if err != nil {
-		return 0, errors.Join(err, savepoint.Rollback(context.WithoutCancel(ctx)))
+		return 0, explainBusy(explain(err))
 	}
 	return added, savepoint.Commit(ctx)
 }
 
-func (c *Campaigns) enqueue(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx, name string, rows iter.Seq[Row], opts *EnqueueOpts) (int, error) {
-	if _, err := tx.Exec(ctx, c.sql(`INSERT INTO SCHEMA.clerkriver_instances (name) VALUES ($1)
-		ON CONFLICT DO NOTHING`), c.config.Instance); err != nil {
-		return 0, err
+// explainBusy explains pgx's error for a connection that is in use.
+func explainBusy(err error) error {
+	if strings.Contains(err.Error(), "conn busy") {
+		return errors.New("clerkriver: the transaction is in use, perhaps by the query that the rows are read from; " +
+			"read the rows into memory first, or on another connection")
 	}
+	return err
+}
+
+func (c *Campaigns) enqueue(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx, name string, rows iter.Seq[Row], opts EnqueueOpts) (int, error) {
 	var id int64
 	var now time.Time
-	err := tx.QueryRow(ctx, c.sql(`INSERT INTO SCHEMA.clerkriver_campaigns
-			(instance, name, priority, not_before, resend, digest, enqueued_at)
-		VALUES ($1, $2, $3, $4, false, '', clock_timestamp())
-		ON CONFLICT DO NOTHING RETURNING id, enqueued_at`),
-		c.config.Instance, name, opts.Priority, later(opts.NotBefore, time.Unix(0, 0))).Scan(&id, &now)
-	list := newList(id, rows)
-	defer list.stop()
+	err := tx.QueryRow(ctx, c.sql(queryAddCampaign), c.config.Instance, name, opts.Priority, opts.notBefore(), opts.String()).Scan(&id, &now)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, c.compare(ctx, tx, name, list)
+		return 0, c.compare(ctx, tx, name, rows, opts)
 	}
 	if err != nil {
 		return 0, err
 	}
-	if _, err := tx.CopyFrom(ctx, c.identifier("clerkriver_rows"),
-		[]string{"campaign_id", "place", "ref", "request"}, pgx.CopyFromFunc(list.next)); err != nil {
+	encoded, err := c.copyRows(ctx, tx, id, rows)
+	if err != nil {
 		return 0, err
 	}
-	if list.count == 0 {
+	if encoded.count == 0 {
 		return 0, ErrEmpty
 	}
-	if _, err := tx.Exec(ctx, c.sql(`UPDATE SCHEMA.clerkriver_campaigns SET digest = $2, resend = $3 WHERE id = $1`),
-		id, list.digest.Sum(nil), list.resend); err != nil {
-		return 0, err
+	err = tx.QueryRow(ctx, c.sql(queryCompleteCampaign), id, encoded.count, encoded.digest.Sum(nil), encoded.resend).Scan(&now)
+	if err != nil || riverClient == nil {
+		return encoded.count, err
 	}
-	if riverClient == nil {
-		return list.count, nil
-	}
-	return list.count, c.insertWakes(opts.NotBefore.Sub(now), func(params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
-		return riverClient.InsertManyTx(ctx, tx, params)
-	})
+	wait := max(0, opts.NotBefore.Sub(now))
+	_, err = riverClient.InsertManyTx(ctx, tx, []river.InsertManyParams{c.wakeAt(now, wait), c.wakeAt(now, wait+c.config.Wake)})
+	return encoded.count, err
 }
 
-// compare finds out whether the campaign of that name has the rows of the list.
-func (c *Campaigns) compare(ctx context.Context, tx pgx.Tx, name string, list *list) error {
-	for {
-		row, err := list.next()
-		if err != nil {
-			return err
+const (
+	copiedRows  = 500       // at a time
+	copiedBytes = 256 << 10 // at a time, at least
+)
+
+// copyRows copies rows to the database, some at a time, so that the caller's iterator runs
+// in the caller's goroutine.
+func (c *Campaigns) copyRows(ctx context.Context, tx pgx.Tx, id int64, rows iter.Seq[Row]) (*encoder, error) {
+	e, size := newEncoder(), 0
+	var batch [][]any
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
 		}
-		if row == nil {
-			break
+		_, err := tx.CopyFrom(ctx, c.table("clerkriver_rows"), []string{"campaign_id", "place", "ref", "request"}, pgx.CopyFromRows(batch))
+		batch, size = batch[:0], 0
+		return err
+	}
+	for row := range rows {
+		place := e.count
+		request, err := e.encode(&row)
+		if err != nil {
+			return nil, err
+		}
+		batch = append(batch, []any{id, place, row.Ref, request})
+		if size += len(request); len(batch) >= copiedRows || size >= copiedBytes {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return e, flush()
+}
+
+// compare finds out whether the campaign of that name has the rows and options.
+func (c *Campaigns) compare(ctx context.Context, tx pgx.Tx, name string, rows iter.Seq[Row], opts EnqueueOpts) error {
+	e := newEncoder()
+	for row := range rows {
+		if _, err := e.encode(&row); err != nil {
+			return err
 		}
 	}
 	var digest []byte
+	var options string
 	var deleted bool
-	err := tx.QueryRow(ctx, c.sql(`SELECT digest, deleted_at IS NOT NULL FROM SCHEMA.clerkriver_campaigns
-		WHERE instance = $1 AND name = $2`), c.config.Instance, name).Scan(&digest, &deleted)
+	err := tx.QueryRow(ctx, c.sql(queryCompareCampaign), c.config.Instance, name).Scan(&digest, &options, &deleted)
 	switch {
 	case err != nil:
 		return err
 	case deleted:
 		return fmt.Errorf("%w: %q was deleted", ErrCampaignExists, name)
-	case !bytes.Equal(digest, list.digest.Sum(nil)):
-		return fmt.Errorf("%w: %q", ErrCampaignExists, name)
+	case !bytes.Equal(digest, e.digest.Sum(nil)):
+		return fmt.Errorf("%w: %q has other rows", ErrCampaignExists, name)
+	case options != opts.String():
+		return fmt.Errorf("%w: %q was enqueued with %s", ErrCampaignExists, name, options)
 	}
 	return nil
-}
-
-func (c *Campaigns) identifier(table string) pgx.Identifier {
-	if c.config.Schema == "" {
-		return pgx.Identifier{table}
-	}
-	return pgx.Identifier{c.config.Schema, table}
-}
-
-// A list encodes rows one by one.
-type list struct {
-	campaign int64
-	pull     func() (Row, bool)
-	stop     func()
-	count    int
-	resend   bool
-	digest   hash.Hash
-}
-
-func newList(campaign int64, rows iter.Seq[Row]) *list {
-	if rows == nil {
-		rows = func(func(Row) bool) {}
-	}
-	pull, stop := iter.Pull(rows)
-	return &list{campaign: campaign, pull: pull, stop: stop, digest: sha256.New()}
-}
-
-// next is the columns of the next row; nil at the end.
-func (l *list) next() ([]any, error) {
-	row, ok := l.pull()
-	if !ok {
-		return nil, nil
-	}
-	fail := func(problem any) ([]any, error) {
-		return nil, fmt.Errorf("clerkriver: row %d: %v", l.count, problem)
-	}
-	if !utf8.ValidString(row.Ref) || strings.Contains(row.Ref, "\x00") {
-		return fail("Ref is not text that PostgreSQL can keep")
-	}
-	request, err := json.Marshal(row.Request)
-	if err != nil {
-		return fail(err)
-	}
-	if l.count == 0 {
-		l.resend = row.Request.IgnoreExisting
-	}
-	if l.resend != row.Request.IgnoreExisting {
-		return fail("some rows have IgnoreExisting and some do not; enqueue two campaigns")
-	}
-	for _, part := range [][]byte{[]byte(row.Ref), request} {
-		_ = binary.Write(l.digest, binary.BigEndian, int64(len(part))) // a hash returns no error
-		_, _ = l.digest.Write(part)
-	}
-	place := l.count
-	l.count++
-	return []any{l.campaign, place, row.Ref, request}, nil
-}
-
-// decodeRequest reads a request as it was enqueued, numbers in its metadata included.
-func decodeRequest(encoded []byte) (req clerk.CreateInvitationRequest, err error) {
-	decoder := json.NewDecoder(bytes.NewReader(encoded))
-	decoder.UseNumber()
-	err = decoder.Decode(&req)
-	return req, err
 }

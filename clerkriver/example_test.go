@@ -2,7 +2,6 @@ package clerkriver_test
 
 import (
 	"context"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -24,8 +23,7 @@ func install(pool *pgxpool.Pool, riverConfig *river.Config, secretKey string) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := clerk.NewClient(secretKey,
-		clerk.WithHTTPClient(&http.Client{Transport: campaigns.Transport(nil)}))
+	client, err := campaigns.NewClient(secretKey, nil)
 	if err != nil {
 		return nil, nil, err
 	}

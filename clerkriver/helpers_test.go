@@ -46,9 +46,7 @@ func newApp(tb testing.TB, url string, config Config, api http.RoundTripper, opt
 	a.Campaigns, err = New(a.pool, config)
 	require.NoError(tb, err)
 	a.timing.lease = 3 * time.Second
-	a.client, err = clerk.NewClient(clerktest.SecretKey, append([]clerk.Option{
-		clerk.WithHTTPClient(&http.Client{Transport: a.Transport(api)}),
-	}, opts...)...)
+	a.client, err = a.NewClient(clerktest.SecretKey, api, opts...)
 	require.NoError(tb, err)
 	a.river, err = river.NewClient(riverpgxv5.New(a.pool), &river.Config{})
 	require.NoError(tb, err)
@@ -162,4 +160,69 @@ func sent(fake *clerktest.Fake, op clerk.Operation) int {
 		}
 	}
 	return n
+}
+
+// begun is a run that has chosen what to send, and the rows that it pulled first.
+func begun(t *testing.T, a *app) (*run, []item) {
+	t.Helper()
+	r, err := a.begin(t.Context(), a.client, false)
+	require.NoError(t, err)
+	require.NotNil(t, r)
+	r.ctx, r.stop = context.WithCancelCause(t.Context())
+	found, err := r.choose(t.Context())
+	require.NoError(t, err)
+	require.True(t, found)
+	rows := r.pulled
+	if len(rows) == 0 {
+		rows, err = r.pull(t.Context())
+		require.NoError(t, err)
+	}
+	require.NotEmpty(t, rows)
+	return r, rows
+}
+
+// interrupted lets a run take rows and get a request to the fake, and then stops as if it
+// was killed: nothing is given back.
+func interrupted(t *testing.T, a *app) {
+	t.Helper()
+	r, rows := begun(t, a)
+	_, err := a.client.Invitations.Create(context.WithValue(t.Context(), leaseKey{}, &r.lease), rows[0].request)
+	require.NoError(t, err)
+}
+
+// expire ends a lease, as time does.
+func expire(t *testing.T, a *app) {
+	t.Helper()
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_instances SET leased_until = clock_timestamp()")
+	require.NoError(t, err)
+}
+
+// strict is limits as a server counts them strictly, over a window that slides.
+func strict(limits clerk.Budget) clerktest.Option {
+	return clerktest.WithRateLimits(clerktest.RateLimits{
+		Creates: clerktest.Limit{Requests: limits.Creates, Per: limits.Window},
+		Bulks:   clerktest.Limit{Requests: limits.BulkCreates, Per: limits.Window},
+		Sliding: true,
+	})
+}
+
+// slowly adds a time on the way there and back.
+func slowly(d time.Duration, next http.RoundTripper) http.RoundTripper {
+	return roundTrip(func(req *http.Request) (*http.Response, error) {
+		time.Sleep(d)
+		resp, err := next.RoundTrip(req)
+		time.Sleep(d)
+		return resp, err
+	})
+}
+
+// roundTrip is a function as a transport.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// cancel cancels a campaign in a transaction of its own.
+func cancel(t *testing.T, a *app, name string) {
+	t.Helper()
+	require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error { return a.CancelTx(t.Context(), tx, name) }))
 }

@@ -48,9 +48,12 @@ func runTestProcess() error {
 	if err != nil {
 		return err
 	}
-	c.timing = timing{lease: 3 * time.Second, patience: 5 * time.Second, longest: 10 * time.Second, grace: 3 * time.Second}
-	client, err := clerk.NewClient(clerktest.SecretKey, clerk.WithBaseURL(os.Getenv("TEST_PROCESS")),
-		clerk.WithHTTPClient(&http.Client{Transport: c.Transport(nil)}), clerk.WithAttemptTimeout(time.Second))
+	c.timing = timing{
+		lease: 3 * time.Second, patience: 5 * time.Second, longest: 10 * time.Second, grace: 3 * time.Second,
+		slot: 3 * time.Second, closing: time.Second,
+	}
+	client, err := c.NewClient(clerktest.SecretKey, nil, clerk.WithBaseURL(os.Getenv("TEST_PROCESS")),
+		clerk.WithAttemptTimeout(time.Second))
 	if err != nil {
 		return err
 	}

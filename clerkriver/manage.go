@@ -3,77 +3,126 @@ package clerkriver
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 )
 
-// CancelTx cancels a campaign in the transaction tx. Rows that wait are cancelled at once.
-// A run that is sending stops after the request under way, whose results are kept. Rows
-// that a killed runner may have sent are looked up by the next run. [Config].OnResult is
-// not called for rows that were cancelled.
+// CancelTx cancels a campaign in the transaction tx. Rows that wait are cancelled at once,
+// however many there are. A run that is sending stops after the request under way, whose
+// results are kept. Rows that a killed runner may have sent are looked up by the next run.
+// [Config].OnResult is not called for rows that were cancelled. While tx is open, nothing
+// else of this campaign is sent; nobody waits for it.
 func (c *Campaigns) CancelTx(ctx context.Context, tx pgx.Tx, name string) error {
 	id, err := c.campaign(ctx, tx, name)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, c.sql(`UPDATE SCHEMA.clerkriver_campaigns
-		SET cancelled_at = clock_timestamp() WHERE id = $1 AND cancelled_at IS NULL AND finished_at IS NULL`), id); err != nil {
+	if _, err := tx.Exec(ctx, c.sql(queryCancel), id); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, c.sql(`UPDATE SCHEMA.clerkriver_rows
-		SET state = 'cancelled', changed_at = clock_timestamp()
-		WHERE campaign_id = $1 AND state = 'waiting' AND attempts = 0`), id); err != nil {
-		return err
-	}
-	return c.finish(ctx, tx)
+	_, err = tx.Exec(ctx, c.sql(queryFinishCampaign), c.config.Instance, id)
+	return err
 }
 
 // Pause stops all campaigns of the instance, on all machines, until [Campaigns.Resume]. A
 // run that is sending stops after the request under way. Status shows the reason.
 func (c *Campaigns) Pause(ctx context.Context, reason string) error {
-	_, err := c.pool.Exec(ctx, c.sql(`INSERT INTO SCHEMA.clerkriver_instances (name, paused_at, pause_reason)
-		VALUES ($1, clock_timestamp(), $2)
-		ON CONFLICT (name) DO UPDATE SET paused_at = clock_timestamp(), pause_reason = $2`),
-		c.config.Instance, toText(reason))
+	if _, err := c.pool.Exec(ctx, c.sql(queryPause), c.config.Instance, toText(reason)); err != nil {
+		return explain(err)
+	}
+	c.report(ctx, Event{Kind: EventPaused, Reason: reason})
+	return nil
+}
+
+// Resume ends a pause, and lets the next run begin at once. It also wakes an instance
+// whose wake jobs somebody has deleted. The client is as for [Campaigns.EnqueueTx].
+func (c *Campaigns) Resume(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
+	if _, err := c.pool.Exec(ctx, c.sql(queryResume), c.config.Instance); err != nil {
+		return explain(err)
+	}
+	c.report(ctx, Event{Kind: EventResumed})
+	return c.wakeUp(ctx, riverClient)
+}
+
+// wakeUp schedules the next wakes, unless the client is nil.
+func (c *Campaigns) wakeUp(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
+	if riverClient == nil {
+		return nil
+	}
+	_, err := c.schedule(ctx, riverClient)
 	return err
 }
 
-// Resume lets paused campaigns go on. It also wakes an instance whose wake jobs somebody
-// has deleted. The client is as for [Campaigns.EnqueueTx].
-func (c *Campaigns) Resume(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
-	if _, err := c.pool.Exec(ctx, c.sql(`UPDATE SCHEMA.clerkriver_instances
-		SET paused_at = NULL, pause_reason = '' WHERE name = $1`), c.config.Instance); err != nil {
+// PauseCampaign stops one campaign, on all machines, until [Campaigns.ResumeCampaign]. A
+// run that is sending it stops after the request under way.
+func (c *Campaigns) PauseCampaign(ctx context.Context, name, reason string) error {
+	if err := c.change(ctx, queryPauseCampaign, name, toText(reason)); err != nil {
 		return err
 	}
-	wait, ok, err := c.wait(ctx)
-	if err != nil || !ok || riverClient == nil {
-		return err
-	}
-	return c.wakeIn(ctx, riverClient, wait)
+	c.report(ctx, Event{Kind: EventPaused, Campaign: name, Reason: reason})
+	return nil
 }
+
+// ResumeCampaign ends the pause of one campaign. The client is as for
+// [Campaigns.EnqueueTx].
+func (c *Campaigns) ResumeCampaign(ctx context.Context, riverClient *river.Client[pgx.Tx], name string) error {
+	if err := c.change(ctx, queryResumeCampaign, name); err != nil {
+		return err
+	}
+	c.report(ctx, Event{Kind: EventResumed, Campaign: name})
+	return c.wakeUp(ctx, riverClient)
+}
+
+// Reschedule changes the priority of a campaign, and when it may begin. [Campaigns.EnqueueTx]
+// still compares the options that it was enqueued with. The client is as for EnqueueTx.
+func (c *Campaigns) Reschedule(ctx context.Context, riverClient *river.Client[pgx.Tx], name string, opts EnqueueOpts) error {
+	if err := c.change(ctx, queryReschedule, name, opts.Priority, opts.notBefore()); err != nil {
+		return err
+	}
+	return c.wakeUp(ctx, riverClient)
+}
+
+// change changes the row of a campaign.
+func (c *Campaigns) change(ctx context.Context, query, name string, args ...any) error {
+	changed, err := c.pool.Exec(ctx, c.sql(query), append([]any{c.config.Instance, name}, args...)...)
+	if err != nil {
+		return explain(err)
+	}
+	if changed.RowsAffected() == 0 {
+		return noCampaign(name)
+	}
+	return nil
+}
+
+// deletedRows is how many rows one statement of Delete erases.
+const deletedRows = 10_000
 
 // Delete erases the rows of a campaign that has finished, with their addresses, and their
 // results. The name stays in use, so that the campaign is not sent again by mistake. The
 // error is [ErrActive] if rows have no outcome; cancel the campaign first.
 func (c *Campaigns) Delete(ctx context.Context, name string) error {
-	return pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+	return explain(pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
 		id, err := c.campaign(ctx, tx, name)
 		if err != nil {
 			return err
 		}
-		if err := c.finish(ctx, tx); err != nil {
+		if _, err := tx.Exec(ctx, c.sql(queryFinishCampaign), c.config.Instance, id); err != nil {
 			return err
 		}
-		deleted, err := tx.Exec(ctx, c.sql(`UPDATE SCHEMA.clerkriver_campaigns
-			SET deleted_at = clock_timestamp(), digest = '' WHERE id = $1 AND finished_at IS NOT NULL`), id)
-		switch {
-		case err != nil:
-			return err
-		case deleted.RowsAffected() == 0:
-			return errors.Join(ErrActive, errors.New(name))
+		var total int
+		err = tx.QueryRow(ctx, c.sql(queryMarkDeleted), id).Scan(&total)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("%w: %q", ErrActive, name)
 		}
-		_, err = tx.Exec(ctx, c.sql(`DELETE FROM SCHEMA.clerkriver_rows WHERE campaign_id = $1`), id)
+		for begin := 0; err == nil && begin < total; begin += deletedRows {
+			_, err = tx.Exec(ctx, c.sql(queryDeleteRows), id, begin, begin+deletedRows)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, c.sql(queryDeleteCounts), id)
 		return err
-	})
+	}))
 }

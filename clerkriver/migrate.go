@@ -2,6 +2,7 @@ package clerkriver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -42,12 +43,19 @@ func schemaPrefix(schema string) string {
 
 const upV1 = `
 CREATE TABLE SCHEMA.clerkriver_instances (
-	name         text        PRIMARY KEY,
-	run          bigint      NOT NULL DEFAULT 0, -- the fencing token of the last runner
-	leased_until timestamptz NOT NULL DEFAULT 'epoch',
-	paused_at    timestamptz,
-	pause_reason text        NOT NULL DEFAULT '',
-	problem      text        NOT NULL DEFAULT '' -- why the last run ended early
+	name          text        PRIMARY KEY,
+	run           bigint      NOT NULL DEFAULT 0, -- the fencing token of the last runner
+	holder        text        NOT NULL DEFAULT '', -- a random name of the last runner
+	leased_until  timestamptz NOT NULL DEFAULT 'epoch',
+	begun_at      timestamptz, -- the last run
+	ended_at      timestamptz,
+	next_run      timestamptz NOT NULL DEFAULT 'epoch', -- no wake job begins a run before
+	failures      integer     NOT NULL DEFAULT 0, -- runs in a row that ended early
+	problem       text        NOT NULL DEFAULT '', -- why the last run ended early
+	refused_since timestamptz, -- Clerk has refused every request since
+	paused_until  timestamptz NOT NULL DEFAULT 'epoch', -- infinity if a person paused
+	pause_reason  text        NOT NULL DEFAULT '',
+	pauses        integer     NOT NULL DEFAULT 0 -- in a row that no person made
 );
 CREATE TABLE SCHEMA.clerkriver_campaigns (
 	id           bigint      PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -55,44 +63,64 @@ CREATE TABLE SCHEMA.clerkriver_campaigns (
 	name         text        NOT NULL,
 	priority     integer     NOT NULL,
 	not_before   timestamptz NOT NULL,
-	resend       boolean     NOT NULL, -- its requests have ignore_existing
-	digest       bytea       NOT NULL, -- of its rows
+	options      text        NOT NULL, -- those that it was enqueued with
+	resend       boolean     NOT NULL DEFAULT false, -- its requests have ignore_existing
+	digest       bytea       NOT NULL DEFAULT '', -- of its rows
+	total        integer     NOT NULL DEFAULT 0, -- rows
+	next_place   integer     NOT NULL DEFAULT 0, -- a run has taken the rows before
 	enqueued_at  timestamptz NOT NULL,
+	paused_at    timestamptz,
+	pause_reason text        NOT NULL DEFAULT '',
 	cancelled_at timestamptz,
 	finished_at  timestamptz,
 	deleted_at   timestamptz,
 	UNIQUE (instance, name)
-);
+) WITH (fillfactor = 70); -- next_place changes often
 CREATE INDEX clerkriver_campaigns_open ON SCHEMA.clerkriver_campaigns (instance, priority, id)
 	WHERE finished_at IS NULL;
 CREATE TABLE SCHEMA.clerkriver_rows (
-	campaign_id   bigint      NOT NULL,
-	place         integer     NOT NULL,
-	ref           text        NOT NULL,
-	request       json        NOT NULL,
-	state         text        NOT NULL DEFAULT 'waiting',
-	run           bigint      NOT NULL DEFAULT 0,
-	attempts      smallint    NOT NULL DEFAULT 0, -- that may have sent it, and left no outcome
-	invitation_id text,
-	problem       text,
-	changed_at    timestamptz NOT NULL DEFAULT now(),
+	campaign_id     bigint      NOT NULL,
+	place           integer     NOT NULL,
+	ref             text        NOT NULL,
+	request         json        NOT NULL,
+	state           text        NOT NULL DEFAULT 'waiting',
+	run             bigint      NOT NULL DEFAULT 0, -- that took it last
+	attempts        smallint    NOT NULL DEFAULT 0, -- that may have sent it, and left no outcome
+	may_exist_until timestamptz, -- when the last of them had certainly ended
+	invitation_id   text,
+	problem         text,
+	changed_at      timestamptz NOT NULL DEFAULT now(),
+	tell_at         timestamptz, -- when OnResult is called again; null if it has nothing to hear
+	tells           smallint    NOT NULL DEFAULT 0, -- calls of OnResult that failed
+	tell_problem    text,
 	PRIMARY KEY (campaign_id, place)
-);
-CREATE INDEX clerkriver_rows_open ON SCHEMA.clerkriver_rows (campaign_id, state, place)
-	WHERE state IN ('waiting', 'sending');
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
+CREATE INDEX clerkriver_rows_taken ON SCHEMA.clerkriver_rows (run)
+	WHERE run > 0 AND state IN ('waiting', 'sending');
 CREATE INDEX clerkriver_rows_invitation ON SCHEMA.clerkriver_rows (invitation_id)
 	WHERE invitation_id IS NOT NULL;
+CREATE INDEX clerkriver_rows_untold ON SCHEMA.clerkriver_rows (tell_at)
+	WHERE tell_at IS NOT NULL;
+CREATE TABLE SCHEMA.clerkriver_counts ( -- of outcomes; a sum over the sources, which never wait for each other
+	campaign_id bigint  NOT NULL,
+	state       text    NOT NULL,
+	source      bigint  NOT NULL, -- the run that counts
+	rows        integer NOT NULL,
+	PRIMARY KEY (campaign_id, state, source)
+) WITH (fillfactor = 70);
 CREATE TABLE SCHEMA.clerkriver_slots (
-	instance text        NOT NULL,
-	kind     text        NOT NULL,
-	slot     integer     NOT NULL,
-	token    bigint      NOT NULL DEFAULT 0, -- counts the requests that have held it
-	free_at  timestamptz NOT NULL DEFAULT 'epoch',
+	instance    text        NOT NULL,
+	kind        text        NOT NULL,
+	slot        integer     NOT NULL,
+	token       bigint      NOT NULL DEFAULT 0, -- counts the requests that have held it
+	free_at     timestamptz NOT NULL DEFAULT 'epoch',
+	invitations text[]      NOT NULL DEFAULT '{}', -- that its last request created, if no campaign's
 	PRIMARY KEY (instance, kind, slot)
-);`
+) WITH (fillfactor = 50);`
 
 const downV1 = `
 DROP TABLE SCHEMA.clerkriver_slots;
+DROP TABLE SCHEMA.clerkriver_counts;
 DROP TABLE SCHEMA.clerkriver_rows;
 DROP TABLE SCHEMA.clerkriver_campaigns;
 DROP TABLE SCHEMA.clerkriver_instances;`
@@ -101,30 +129,52 @@ DROP TABLE SCHEMA.clerkriver_instances;`
 const migrationsLock = 0x636c65726b // "clerk"
 
 // Migrate brings the tables to the version target in the transaction tx, up or down, and
-// returns the versions that it ran. Version 0 drops all tables; a negative target means
-// the newest version. The schema must exist. It needs the right to create tables; nothing
-// else in this package does.
+// returns the versions that it ran. A negative target means the newest version. Zero is an
+// error: [Drop] drops the tables. The schema must exist. Migrate needs the right to create
+// tables if it has something to do; nothing else in this package needs it. Several
+// processes may migrate at once: all but one wait for its transaction.
 func Migrate(ctx context.Context, tx pgx.Tx, schema string, target int) ([]Migration, error) {
 	all := Migrations(schema)
-	if target < 0 {
+	switch {
+	case target == 0:
+		return nil, errors.New("clerkriver: Migrate needs a version from 1 on, or -1 for the newest; Drop drops the tables")
+	case target < 0:
 		target = len(all)
-	}
-	if target > len(all) {
+	case target > len(all):
 		return nil, fmt.Errorf("clerkriver: there is no version %d of the tables", target)
 	}
-	table := schemaPrefix(schema) + "clerkriver_migrations"
+	return migrate(ctx, tx, schema, all, target)
+}
+
+// Drop drops all tables in the transaction tx, with the campaigns, and returns the versions
+// that it undid.
+func Drop(ctx context.Context, tx pgx.Tx, schema string) ([]Migration, error) {
+	ran, err := migrate(ctx, tx, schema, Migrations(schema), 0)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.Exec(ctx, "DROP TABLE IF EXISTS "+versionsTable(schema))
+	return ran, err
+}
+
+// versionsTable returns the name of the table of the versions that were applied.
+func versionsTable(schema string) string { return schemaPrefix(schema) + "clerkriver_migrations" }
+
+func migrate(ctx context.Context, tx pgx.Tx, schema string, all []Migration, target int) (ran []Migration, err error) {
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationsLock)); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+table+
-		" (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"); err != nil {
+	table := versionsTable(schema)
+	now, err := appliedVersion(ctx, tx, table)
+	if err != nil || now == target {
 		return nil, err
 	}
-	var now int
-	if err := tx.QueryRow(ctx, "SELECT coalesce(max(version), 0) FROM "+table).Scan(&now); err != nil {
-		return nil, err
+	if now == 0 {
+		if _, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+table+
+			" (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"); err != nil {
+			return nil, err
+		}
 	}
-	var ran []Migration
 	for ; now < target; now++ {
 		next := all[now]
 		if err := migrateOne(ctx, tx, next.SQLUp, "INSERT INTO "+table+" (version) VALUES ($1)", next); err != nil {
@@ -139,11 +189,17 @@ func Migrate(ctx context.Context, tx pgx.Tx, schema string, target int) ([]Migra
 		}
 		ran = append(ran, last)
 	}
-	if target == 0 {
-		_, err := tx.Exec(ctx, "DROP TABLE "+table)
-		return ran, err
-	}
 	return ran, nil
+}
+
+// appliedVersion returns the newest version that was applied; 0 if there is none.
+func appliedVersion(ctx context.Context, tx pgx.Tx, table string) (version int, err error) {
+	var exists bool
+	if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", table).Scan(&exists); err != nil || !exists {
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, "SELECT coalesce(max(version), 0) FROM "+table).Scan(&version)
+	return version, err
 }
 
 func migrateOne(ctx context.Context, tx pgx.Tx, sql, record string, m Migration) error {

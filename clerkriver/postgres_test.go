@@ -157,7 +157,7 @@ func (s *server) database(tb testing.TB) string {
 	require.NoError(tb, err)
 	_, err = migrator.Migrate(tb.Context(), rivermigrate.DirectionUp, nil)
 	require.NoError(tb, err)
-	migrate(tb, pool, "", -1)
+	migrated(tb, pool, "", -1)
 	return s.url(name)
 }
 
@@ -170,7 +170,7 @@ func connect(tb testing.TB, url string) *pgxpool.Pool {
 	return pool
 }
 
-func migrate(tb testing.TB, pool *pgxpool.Pool, schema string, target int) []Migration {
+func migrated(tb testing.TB, pool *pgxpool.Pool, schema string, target int) []Migration {
 	tb.Helper()
 	var ran []Migration
 	err := pgx.BeginFunc(tb.Context(), pool, func(tx pgx.Tx) (err error) {

@@ -2,10 +2,9 @@ package clerkriver
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,99 +12,180 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A Status is how far a campaign has got.
+// A Status is the progress of a campaign.
 type Status struct {
 	// Name is the campaign's name.
 	Name string
 	// Rows is the number of rows, and Counts how many of them are in each state.
 	Rows   int
 	Counts map[State]int
-	// EnqueuedAt is when the campaign was enqueued, and CancelledAt when it was cancelled;
-	// zero if it was not.
-	EnqueuedAt, CancelledAt time.Time
-	// Paused is why the instance's campaigns are paused; empty if they are not.
+	// Untold is the number of results that [Config].OnResult has not accepted yet.
+	Untold int
+	// Priority and NotBefore are those of [EnqueueOpts].
+	Priority  int32
+	NotBefore time.Time
+	// EnqueuedAt is when the campaign was enqueued. CancelledAt is when it was cancelled,
+	// and FinishedAt when all rows had an outcome; zero if that has not happened.
+	EnqueuedAt, CancelledAt, FinishedAt time.Time
+	// Paused is why the campaign, or the instance, is paused; empty if neither is.
 	Paused string
-	// Problem is why the last run of the instance ended early; empty if it did not.
+	// PausedUntil is when the instance tries again by itself; zero if it is not paused or a
+	// person paused it.
+	PausedUntil time.Time
+	// Problem is why the last run of the instance ended early, or that the next one is
+	// late; empty if neither.
 	Problem string
+	// OverdueSince is when the next run was due, if it is late by two [Config].Wake or
+	// more: no process works on the wake jobs. Otherwise it is zero.
+	OverdueSince time.Time
 	// WaitUntil is when the next row can be sent; zero if that is now, or nothing is to be
-	// sent.
+	// sent. Only [Campaigns.Status] sets it.
 	WaitUntil time.Time
-	// EstimatedEnd is about when the last row has been sent, if nobody else uses the
+	// EstimatedEnd is about when the last row will have been sent, if nobody else uses the
 	// budget and no campaign is enqueued ahead of this one; zero if nothing is to be sent.
+	// Only [Campaigns.Status] sets it.
 	EstimatedEnd time.Time
+
+	id int64
 }
 
 // Done reports whether every row has an outcome.
 func (s *Status) Done() bool { return s.Counts[StateWaiting]+s.Counts[StateSending] == 0 }
 
-// Status returns how far a campaign has got.
+// Status returns the progress of a campaign. It takes about as long for a million rows as
+// for a few.
 func (c *Campaigns) Status(ctx context.Context, name string) (*Status, error) {
-	s := &Status{Name: name, Counts: map[State]int{}}
-	var id int64
-	var priority int32
-	var begin, now time.Time
-	var cancelled *time.Time
-	var paused bool
-	id, err := c.campaign(ctx, c.pool, name)
+	all, next, err := c.statuses(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	err = c.pool.QueryRow(ctx, c.sql(`SELECT priority, not_before, enqueued_at, cancelled_at, clock_timestamp(),
-			paused_at IS NOT NULL, pause_reason, problem
-		FROM SCHEMA.clerkriver_campaigns c JOIN SCHEMA.clerkriver_instances i ON i.name = c.instance WHERE id = $1`),
-		id).Scan(&priority, &begin, &s.EnqueuedAt, &cancelled, &now, &paused, &s.Paused, &s.Problem)
-	if err != nil {
-		return nil, err
+	if name == "" || len(all) == 0 {
+		return nil, noCampaign(name)
 	}
+	s := &all[0]
+	if s.Done() || s.Paused != "" {
+		return s, nil
+	}
+	return s, explain(c.forecast(ctx, s, next))
+}
+
+// List returns the progress of all campaigns that were not deleted, in the order in which
+// they were enqueued.
+func (c *Campaigns) List(ctx context.Context) ([]Status, error) {
+	all, _, err := c.statuses(ctx, "")
+	return all, err
+}
+
+// statuses returns the campaign of a name, or all, and when the next run is due.
+func (c *Campaigns) statuses(ctx context.Context, name string) (all []Status, next due, err error) {
+	rows, err := c.pool.Query(ctx, c.sql(queryStatus), c.config.Instance, name)
+	if err != nil {
+		return nil, next, explain(err)
+	}
+	if all, err = pgx.CollectRows(rows, scanStatus); err != nil {
+		return nil, next, explain(err)
+	}
+	if next, err = c.due(ctx, true); err != nil {
+		return nil, next, err
+	}
+	for i := range all {
+		if s := &all[i]; next.late && !s.Done() && s.Paused == "" {
+			s.OverdueSince, s.Problem = next.at, overdue(next.at, s.Problem)
+		}
+	}
+	return all, next, nil
+}
+
+// overdue says that the next run is late, besides the last problem.
+func overdue(since time.Time, problem string) string {
+	text := "no run has begun since " + since.UTC().Format(time.RFC3339) + ", when one was due: check that a process with " +
+		"Campaigns.Install works on the queue, then call Campaigns.Resume"
+	if problem != "" {
+		text += "; the last run ended early: " + problem
+	}
+	return text
+}
+
+func scanStatus(row pgx.CollectableRow) (Status, error) {
+	s := Status{}
+	var cancelled, finished *time.Time
+	var pausedAlone, paused bool
+	var reasonAlone, reason string
+	var pausedUntil time.Time
+	var sending, unclear int
+	counts := map[string]int{}
+	err := row.Scan(&s.id, &s.Name, &s.Rows, &s.Priority, &s.NotBefore, &s.EnqueuedAt, &cancelled, &finished,
+		&pausedAlone, &reasonAlone, &counts, &sending, &unclear, &paused, &reason, &pausedUntil, &s.Problem)
+	if err != nil {
+		return s, err
+	}
+	s.NotBefore = timeOrZero(s.NotBefore)
 	if cancelled != nil {
 		s.CancelledAt = *cancelled
 	}
-	if paused && s.Paused == "" {
-		s.Paused = "no reason given"
+	if finished != nil {
+		s.FinishedAt = *finished
 	}
-	rows, err := c.pool.Query(ctx, c.sql(`SELECT state, count(*) FROM SCHEMA.clerkriver_rows
-		WHERE campaign_id = $1 GROUP BY state`), id)
-	if err != nil {
-		return nil, err
+	switch {
+	case paused:
+		s.Paused, s.PausedUntil = reasonOf(reason), timeOrZero(pausedUntil)
+	case pausedAlone:
+		s.Paused = reasonOf(reasonAlone)
 	}
-	var state State
-	var count int
-	if _, err := pgx.ForEachRow(rows, []any{&state, &count}, func() error {
-		s.Counts[state], s.Rows = count, s.Rows+count
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-	if s.Done() || paused {
-		return s, nil
-	}
-	return s, c.forecast(ctx, s, id, priority, later(now, begin), now)
+	s.count(counts, sending, unclear)
+	return s, nil
 }
 
-// forecast finds when a campaign goes on and ends.
-func (c *Campaigns) forecast(ctx context.Context, s *Status, id int64, priority int32, begin, now time.Time) error {
+func reasonOf(reason string) string {
+	if reason == "" {
+		return "no reason given"
+	}
+	return reason
+}
+
+// count sets the counts. Rows that were not taken, or certainly not sent, wait, or were
+// cancelled with the campaign.
+func (s *Status) count(outcomes map[string]int, sending, unclear int) {
+	s.Untold = outcomes[stateUntold]
+	delete(outcomes, stateUntold)
+	s.Counts = map[State]int{}
+	open := s.Rows
+	for state, n := range outcomes {
+		open -= n
+		s.add(State(state), n)
+	}
+	s.add(StateSending, sending)
+	if s.CancelledAt.IsZero() {
+		s.add(StateWaiting, open-sending)
+		return
+	}
+	s.add(StateWaiting, unclear)
+	s.add(StateCancelled, open-sending-unclear)
+}
+
+func (s *Status) add(state State, n int) {
+	if n > 0 {
+		s.Counts[state] += n
+	}
+}
+
+// forecast finds out when a campaign continues and ends.
+func (c *Campaigns) forecast(ctx context.Context, s *Status, next due) error {
 	var open int
-	err := c.pool.QueryRow(ctx, c.sql(`SELECT count(*) FROM SCHEMA.clerkriver_campaigns c
-		JOIN SCHEMA.clerkriver_rows r ON r.campaign_id = c.id AND r.state IN ('waiting', 'sending')
-		WHERE c.instance = $1 AND c.finished_at IS NULL AND (c.priority, c.id) <= ($2, $3)`),
-		c.config.Instance, priority, id).Scan(&open)
+	if err := c.pool.QueryRow(ctx, c.sql(queryAhead), c.config.Instance, s.Priority, s.id).Scan(&open); err != nil {
+		return err
+	}
+	now := next.clock
+	free, err := c.freeSlots(ctx, now)
 	if err != nil {
 		return err
 	}
-	rows, err := c.pool.Query(ctx, c.sql(`SELECT kind, free_at FROM SCHEMA.clerkriver_slots
-		WHERE instance = $1 AND (kind = 'create' AND slot < $2 OR kind = 'bulk' AND slot < $3) ORDER BY free_at`),
-		c.config.Instance, c.config.Budget.Creates, c.config.Budget.BulkCreates)
-	if err != nil {
-		return err
+	begin := later(now, s.NotBefore)
+	first := later(begin, free[0].At)
+	if next.failed {
+		first = later(first, next.at)
 	}
-	free, err := pgx.CollectRows(rows, pgx.RowToStructByPos[freeSlot])
-	if err != nil {
-		return err
-	}
-	if len(free) == 0 { // nothing was ever sent
-		free = c.allFree(now)
-	}
-	if first := later(begin, free[0].At); first.After(now) {
+	if first.After(now) {
 		s.WaitUntil = first
 	}
 	s.EstimatedEnd = later(begin, estimate(free, open, now, c.config.Budget.Window))
@@ -118,73 +198,56 @@ type freeSlot struct {
 	At   time.Time
 }
 
-func (c *Campaigns) allFree(now time.Time) []freeSlot {
-	var free []freeSlot
-	for range c.config.Budget.BulkCreates {
+// freeSlots returns when the slots of the budget are free, the first one first.
+func (c *Campaigns) freeSlots(ctx context.Context, now time.Time) ([]freeSlot, error) {
+	rows, err := c.pool.Query(ctx, c.sql(queryBudget), c.config.Instance, c.config.Budget.Creates, c.config.Budget.BulkCreates)
+	if err != nil {
+		return nil, err
+	}
+	free, err := pgx.CollectRows(rows, pgx.RowToStructByPos[freeSlot])
+	if err != nil || len(free) > 0 {
+		return free, err
+	}
+	for range c.config.Budget.BulkCreates { // nothing was ever sent
 		free = append(free, freeSlot{kindBulk, now})
 	}
 	for range c.config.Budget.Creates {
 		free = append(free, freeSlot{kindCreate, now})
 	}
-	return free
+	return free, nil
 }
 
-// estimate is about when so many rows have been sent, if slots are used as they become
-// free, and bulk creates are full. The slots are in the order in which they become free.
+// estimate returns about when so many rows will have been sent, if slots are used as they
+// become free, and bulk creates are full. The slots are in the order in which they become
+// free.
 func estimate(free []freeSlot, rows int, now time.Time, window time.Duration) time.Time {
+	perWindow := 0
+	for _, next := range free {
+		perWindow += next.rows()
+	}
+	windows := max(0, (rows-1)/perWindow) // that are used up before the last one
+	rows -= windows * perWindow
 	end := now
-	for passed := time.Duration(0); rows > 0; passed += window {
-		for _, next := range free {
-			if rows <= 0 {
-				break
-			}
-			end = later(now, next.At).Add(passed)
-			if next.Kind == kindBulk {
-				rows -= clerk.MaxBulkInvitations
-			} else {
-				rows--
-			}
+	for _, next := range free {
+		if rows <= 0 {
+			break
 		}
+		end = later(now, next.At).Add(time.Duration(windows) * window)
+		rows -= next.rows()
 	}
 	return end
 }
 
-// A Result is what is known of a row.
-//
-// Formatted with package fmt, or logged with log/slog, it does not show the address.
-type Result struct {
-	// Campaign is the campaign's name.
-	Campaign string
-	// Place is the row's place among the campaign's rows, from 0 on.
-	Place int
-	// Ref is the caller's reference.
-	Ref string
-	// EmailAddress is the address of the request.
-	EmailAddress string
-	// State is the row's outcome, if it has one yet.
-	State State
-	// InvitationID is the invitation that was created, or that existed where that is known.
-	InvitationID string
-	// Problem is why the row was rejected or its outcome is unknown, in Clerk's words where
-	// Clerk said something.
-	Problem string
-	// ChangedAt is when the state last changed.
-	ChangedAt time.Time
+// rows returns how many rows a slot sends.
+func (s freeSlot) rows() int {
+	if s.Kind == kindBulk {
+		return clerk.MaxBulkInvitations
+	}
+	return 1
 }
 
-// String returns the result without the address.
-func (r Result) String() string {
-	return fmt.Sprintf("clerkriver.Result{%q %d %s %s %s}", r.Campaign, r.Place, r.State, r.InvitationID, r.Problem)
-}
-
-// Format writes String, whatever the verb.
-func (r Result) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, r.String()) }
-
-// LogValue makes log/slog log String.
-func (r Result) LogValue() slog.Value { return slog.StringValue(r.String()) }
-
-// Results returns the rows of a campaign in their order, from a place on; those without an
-// outcome, too. It reads a thousand at a time. An error is returned once, last.
+// Results returns the rows of a campaign in their order, from a place on, including those
+// without an outcome. It reads a thousand at a time. An error is returned once, last.
 func (c *Campaigns) Results(ctx context.Context, name string, from int) iter.Seq2[Result, error] {
 	const page = 1000
 	return func(yield func(Result, error) bool) {
@@ -207,9 +270,7 @@ func (c *Campaigns) Results(ctx context.Context, name string, from int) iter.Seq
 }
 
 func (c *Campaigns) results(ctx context.Context, id int64, name string, from, limit int) ([]Result, error) {
-	rows, err := c.pool.Query(ctx, c.sql(`SELECT place, ref, request, state, coalesce(invitation_id, ''),
-			coalesce(problem, ''), changed_at
-		FROM SCHEMA.clerkriver_rows WHERE campaign_id = $1 AND place >= $2 ORDER BY place LIMIT $3`), id, from, limit)
+	rows, err := c.pool.Query(ctx, c.sql(queryResults), id, from, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -217,11 +278,102 @@ func (c *Campaigns) results(ctx context.Context, id int64, name string, from, li
 		result := Result{Campaign: name}
 		var encoded []byte
 		if err := row.Scan(&result.Place, &result.Ref, &encoded, &result.State, &result.InvitationID,
-			&result.Problem, &result.ChangedAt); err != nil {
+			&result.Problem, &result.ChangedAt, &result.Untold); err != nil {
 			return result, err
 		}
 		request, err := decodeRequest(encoded)
 		result.EmailAddress = request.EmailAddress
 		return result, err
 	})
+}
+
+// An InstanceStatus is what the campaigns of an instance share.
+type InstanceStatus struct {
+	// Instance is [Config].Instance.
+	Instance string
+	// Run is the number of the last run, which began at BegunAt. EndedAt is when the last
+	// run ended that was not killed. They are zero before the first.
+	Run              int64
+	BegunAt, EndedAt time.Time
+	// LeasedUntil is when the lease of a run that is under way ends, if it is not extended;
+	// zero if none is under way.
+	LeasedUntil time.Time
+	// Failures is the number of runs in a row that ended early, and Problem why the last
+	// one did.
+	Failures int
+	Problem  string
+	// Paused and PausedUntil are those of [Status], for all campaigns.
+	Paused      string
+	PausedUntil time.Time
+	// NextWake is when the next run is due; zero if nothing is to be sent, or a person has
+	// paused the instance. OverdueSince is as in [Status].
+	NextWake, OverdueSince time.Time
+	// Creates and BulkCreates are the shared limits.
+	Creates, BulkCreates LimitStatus
+}
+
+// A LimitStatus is what is left of one of Clerk's limits.
+type LimitStatus struct {
+	// Limit is how many requests everybody may send in a window, Budget how many of them
+	// campaigns may.
+	Limit, Budget int
+	// Free is how many campaigns may send now, and FreeAt when they may send the next one;
+	// zero if that is now, or never.
+	Free   int
+	FreeAt time.Time
+}
+
+// InstanceStatus returns what the campaigns of the instance share: the last run, the next
+// one, a pause, and what is left of the limits.
+func (c *Campaigns) InstanceStatus(ctx context.Context) (*InstanceStatus, error) {
+	next, err := c.due(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	s := &InstanceStatus{Instance: c.config.Instance, NextWake: next.at}
+	if next.late {
+		s.OverdueSince = next.at
+	}
+	var now, pausedUntil time.Time
+	var paused bool
+	err = c.pool.QueryRow(ctx, c.sql(queryInstance), c.config.Instance).Scan(&now, &s.Run, &s.BegunAt, &s.EndedAt, &s.LeasedUntil,
+		&s.Failures, &s.Problem, &paused, &s.Paused, &pausedUntil)
+	if errors.Is(err, pgx.ErrNoRows) {
+		now = next.clock
+	} else if err != nil {
+		return nil, explain(err)
+	}
+	s.BegunAt, s.EndedAt = timeOrZero(s.BegunAt), timeOrZero(s.EndedAt)
+	if !s.LeasedUntil.After(now) {
+		s.LeasedUntil = time.Time{}
+	}
+	if paused {
+		s.Paused, s.PausedUntil = reasonOf(s.Paused), timeOrZero(pausedUntil)
+	} else {
+		s.Paused = ""
+	}
+	free, err := c.freeSlots(ctx, now)
+	if err != nil {
+		return nil, fmt.Errorf("clerkriver: the limits: %w", explain(err))
+	}
+	s.Creates = limitStatus(free, kindCreate, now, c.config.Limits.Creates, c.config.Budget.Creates)
+	s.BulkCreates = limitStatus(free, kindBulk, now, c.config.Limits.BulkCreates, c.config.Budget.BulkCreates)
+	return s, nil
+}
+
+func limitStatus(free []freeSlot, kind string, now time.Time, limit, budget int) LimitStatus {
+	s := LimitStatus{Limit: limit, Budget: budget}
+	for _, one := range free {
+		switch {
+		case one.Kind != kind:
+		case !one.At.After(now):
+			s.Free++
+		case s.FreeAt.IsZero():
+			s.FreeAt = one.At
+		}
+	}
+	if s.Free > 0 {
+		s.FreeAt = time.Time{}
+	}
+	return s
 }

@@ -2,12 +2,10 @@ package clerkriver
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -30,68 +28,76 @@ func IsOwnRefusal(err error) bool {
 	return isSDK && sdk.Header.Get(RefusalHeader) != "" || isClerk && refused.Header.Get(RefusalHeader) != ""
 }
 
-// Transport returns a transport that keeps all who use it, on all machines, within
-// [Config].Limits, and campaigns within [Config].Budget. It sends through next, or
-// [http.DefaultTransport] if that is nil.
-//
-// A create or bulk create takes a slot in the database, and holds it until the limit's
-// time has passed since its response, by the database's clock. If no slot is free, the
-// response is a 429 with a Retry-After and [RefusalHeader], and nothing is sent. If the
-// database fails, the error is [ErrLimitUnavailable]. Other requests pass.
-func (c *Campaigns) Transport(next http.RoundTripper) http.RoundTripper {
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	return &transport{c: c, next: next}
-}
-
+// A transport sends what the limit allows.
 type transport struct {
-	c    *Campaigns
-	next http.RoundTripper
+	limit *limit
+	next  http.RoundTripper
 }
-
-// runKey is the context's key of the run that a request belongs to.
-type runKey struct{}
 
 // RoundTrip sends the request if it needs no slot, or gets one.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if p, ok := req.Context().Value(probeKey{}).(*probe); ok && p.c == t.c {
-		p.seen = true
-		return nil, errors.Join(errProbe, closeBody(req))
-	}
 	kind := kindOf(req)
 	if kind == "" {
 		return t.next.RoundTrip(req)
 	}
-	r, _ := req.Context().Value(runKey{}).(*run)
-	s, err := t.c.take(req.Context(), kind, r)
+	ctx := req.Context()
+	under, _ := ctx.Value(leaseKey{}).(*lease)
+	duration := time.Duration(0)
+	if deadline, ok := ctx.Deadline(); ok {
+		duration = max(0, time.Until(deadline))
+	}
+	begun := time.Now()
+	s, err := t.limit.take(ctx, kind, under, duration)
 	switch {
-	case errors.Is(err, errLeaseLost), errors.Is(err, errPaused):
-		r.stop(err)
-		return refuse(req, t.c.timing.lease), closeBody(req)
-	case req.Context().Err() != nil:
-		return nil, errors.Join(notSent(req.Context().Err()), closeBody(req))
+	case under != nil && (errors.Is(err, errLeaseLost) || errors.Is(err, errPaused)):
+		under.stop(err)
+		return refuse(req, t.limit.timing.lease), closeBody(req)
+	case ctx.Err() != nil:
+		return nil, refused(req, ctx.Err())
 	case err != nil:
-		return nil, errors.Join(notSent(fmt.Errorf("%w: %w", ErrLimitUnavailable, err)), closeBody(req))
+		return nil, refused(req, unavailable(err))
 	case s.wait > 0:
 		return refuse(req, s.wait), closeBody(req)
+	case time.Since(begun) > 2*t.limit.timing.slot: // the process was stopped: another may have the rows, and the slot
+		return nil, refused(req, unavailable(errSlotTooOld))
 	}
 	resp, err := t.next.RoundTrip(req)
-	t.c.hold(req.Context(), kind, s, resp, err)
+	wasSent := resp != nil || !wasNotSent(ctx, err)
+	var created []string
+	if under == nil && err == nil && resp.StatusCode < http.StatusMultipleChoices {
+		created = readIDs(resp)
+	}
+	t.limit.hold(ctx, kind, s, resp, wasSent, created)
 	return resp, err
 }
 
-// kindOf is the limit that a request counts against; empty if it counts against none.
+var errSlotTooOld = errors.New("the process was stopped after it had taken the slot")
+
+// kindOf returns the limit that a request counts against; empty if it counts against none.
 func kindOf(req *http.Request) string {
-	switch {
-	case req.Method != http.MethodPost:
+	path := strings.TrimSuffix(req.URL.Path, "/")
+	switch parent, isBulk := strings.CutSuffix(path, "/bulk"); {
+	case req.Method != http.MethodPost || !strings.HasSuffix(parent, "/invitations") || isOrganization(parent):
 		return ""
-	case strings.HasSuffix(req.URL.Path, "/invitations"):
-		return kindCreate
-	case strings.HasSuffix(req.URL.Path, "/invitations/bulk"):
+	case isBulk:
 		return kindBulk
 	}
-	return ""
+	return kindCreate
+}
+
+// isOrganization reports whether a path is that of an organization's invitations, which
+// have a limit of their own.
+func isOrganization(path string) bool {
+	segments := strings.Split(path, "/")
+	return len(segments) >= 3 && segments[len(segments)-3] == "organizations"
+}
+
+// refused closes the body of a request that is not sent, and returns its error.
+func refused(req *http.Request, err error) error {
+	if closing := closeBody(req); closing != nil {
+		err = fmt.Errorf("%w (and closing its body: %w)", err, closing)
+	}
+	return notSent(err)
 }
 
 func closeBody(req *http.Request) error {
@@ -101,10 +107,7 @@ func closeBody(req *http.Request) error {
 	return req.Body.Close()
 }
 
-// notSent is an error that says that no connection was made.
-func notSent(err error) error { return &net.OpError{Op: "dial", Net: "clerkriver", Err: err} }
-
-// refuse is a response like Clerk's to a request that its limits do not allow.
+// refuse returns a response like Clerk's to a request that its limits do not allow.
 func refuse(req *http.Request, wait time.Duration) *http.Response {
 	seconds := strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)
 	body, _ := json.Marshal(map[string]any{"errors": []map[string]string{{ //nolint:errchkjson // strings alone
@@ -121,32 +124,44 @@ func refuse(req *http.Request, wait time.Duration) *http.Response {
 	}
 }
 
-// A probe is a request that tells whether a client uses the transport.
-type probe struct {
-	c    *Campaigns
-	seen bool
+// maxCreated is the longest response that readIDs reads.
+const maxCreated = 1 << 20
+
+// readIDs returns the ids of the invitations in a response, which can still be read. A
+// campaign must not take them for its own.
+func readIDs(resp *http.Response) []string {
+	if resp.Body == nil {
+		return nil
+	}
+	var read bytes.Buffer
+	_, err := io.Copy(&read, io.LimitReader(resp.Body, maxCreated))
+	var rest io.Reader = resp.Body
+	if err != nil {
+		rest = failingReader{err}
+	}
+	encoded := read.Bytes()
+	resp.Body = readCloser{io.MultiReader(bytes.NewReader(encoded), rest), resp.Body}
+	var all []struct {
+		ID string `json:"id"`
+	}
+	if trimmed := bytes.TrimLeft(encoded, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
+		encoded = append(append([]byte{'['}, trimmed...), ']')
+	}
+	_ = json.Unmarshal(encoded, &all) // another shape has no ids
+	ids := make([]string, 0, len(all))
+	for _, one := range all {
+		ids = append(ids, toText(one.ID))
+	}
+	return ids
 }
 
-type probeKey struct{}
+// A failingReader returns the error that reading a response ended with.
+type failingReader struct{ err error }
 
-var errProbe = errors.New("clerkriver: a probe is not sent")
+func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
 
-// checkClient returns ErrNoTransport for a client that does not use the transport of c.
-// Its request does not leave the machine: a client that does not use it finds no server
-// there.
-func (c *Campaigns) checkClient(ctx context.Context, client *clerk.Client) error {
-	if _, ok := c.checked.Load(client); ok {
-		return nil
-	}
-	p := &probe{c: c}
-	_, err := client.Invitations.List(context.WithValue(ctx, probeKey{}, p), clerk.ListInvitationsRequest{Limit: 1},
-		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}), clerk.WithBaseURL("http://127.0.0.1:1/v1"))
-	switch {
-	case p.seen:
-		c.checked.Store(client, true)
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	}
-	return errors.Join(ErrNoTransport, err)
+// A readCloser reads from one and closes another.
+type readCloser struct {
+	io.Reader
+	io.Closer
 }

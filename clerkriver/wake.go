@@ -14,23 +14,36 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A wake is the arguments of the job that sends what is due.
-type wake struct {
+// WakeKind is the kind of River's jobs of this package.
+const WakeKind = "clerk_invitations_wake"
+
+// WakeArgs is the arguments of the job that sends what is due. [Campaigns.EnqueueTx]
+// inserts two of them, so that one is left if a process is killed with the other.
+type WakeArgs struct {
+	// Instance is [Config].Instance.
 	Instance string `json:"instance"`
 }
 
-// Kind names the jobs in the database.
-func (wake) Kind() string { return "clerk_invitations_wake" }
+// Kind returns [WakeKind].
+func (WakeArgs) Kind() string { return WakeKind }
+
+// manyWakes is how many wakes that wait are enough, whenever they are scheduled: each of
+// them adds those that are missing.
+const manyWakes = 20
+
+// wakeAttempts is how often River tries a wake. Each attempt, and each other wake, adds
+// those that are missing, so that its end ends nothing.
+const wakeAttempts = 100
 
 // Install adds the wake job's worker and queue to the application's configuration, before
-// river.NewClient. The client must send through [Campaigns.Transport]. Clients without it
-// can enqueue campaigns if they have no workers, but do not send.
-//
-// A river.Client sends for one instance of Clerk; an application with several needs a
-// client for each.
+// river.NewClient. The client must be one of [Campaigns.NewClient]. A river.Client sends
+// for one instance of Clerk; an application with several needs a client for each.
 func (c *Campaigns) Install(config *river.Config, client *clerk.Client) error {
 	if config == nil || client == nil {
 		return errors.New("clerkriver: Install needs a configuration and a client")
+	}
+	if err := c.checkClient(client); err != nil {
+		return err
 	}
 	if config.Workers == nil {
 		config.Workers = river.NewWorkers()
@@ -49,19 +62,24 @@ func (c *Campaigns) Install(config *river.Config, client *clerk.Client) error {
 
 // A worker is what River calls.
 type worker struct {
-	river.WorkerDefaults[wake]
+	river.WorkerDefaults[WakeArgs]
 
 	campaigns *Campaigns
 	client    *clerk.Client
 }
 
 // Timeout is longer than a run lasts, whatever the application's JobTimeout.
-func (w *worker) Timeout(*river.Job[wake]) time.Duration { return 2 * w.campaigns.timing.longest }
+func (w *worker) Timeout(*river.Job[WakeArgs]) time.Duration { return 2 * w.campaigns.timing.longest }
 
-// Work sends what is due. Before that it schedules the next wakes, so that the campaign
-// goes on if this process is killed; two of them, because it may be killed before it has
-// scheduled any.
-func (w *worker) Work(ctx context.Context, job *river.Job[wake]) error {
+// NextRetry tries a wake that failed again after one to eight Wakes.
+func (w *worker) NextRetry(job *river.Job[WakeArgs]) time.Time {
+	return time.Now().Add(w.campaigns.config.Wake << min(max(job.Attempt-1, 0), 3))
+}
+
+// Work sends what is due. When a run begins, and again at the end, it makes sure that two
+// wakes wait for when the next one is due, so that sending continues if this process and
+// another one are killed.
+func (w *worker) Work(ctx context.Context, job *river.Job[WakeArgs]) error {
 	c := w.campaigns
 	if job.Args.Instance != c.config.Instance {
 		return fmt.Errorf("clerkriver: instances %q and %q use the same queue", job.Args.Instance, c.config.Instance)
@@ -70,53 +88,75 @@ func (w *worker) Work(ctx context.Context, job *river.Job[wake]) error {
 	if err != nil {
 		return err
 	}
-	wait, ok, err := c.wait(ctx)
-	if err != nil || !ok {
-		return err
-	}
-	if wait > c.config.Wake {
-		return c.wakeIn(ctx, riverClient, wait)
-	}
-	if err := c.wakeIn(ctx, riverClient, c.config.Wake); err != nil || wait > 0 {
-		return err
-	}
-	due, err := c.Work(ctx, w.client)
-	if wait := time.Until(due); err == nil && wait > c.config.Wake {
-		err = c.wakeIn(ctx, riverClient, wait)
+	failure := c.work(ctx, w.client, true, func() { _, _ = c.schedule(ctx, riverClient) }) // it is done again
+	err = c.mustSchedule(ctx, riverClient)
+	if failure != nil {
+		return failure
 	}
 	return err
 }
 
-// wakeIn schedules a wake, and one after it.
-func (c *Campaigns) wakeIn(ctx context.Context, riverClient *river.Client[pgx.Tx], wait time.Duration) error {
-	return c.insertWakes(wait, func(params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
-		return riverClient.InsertMany(ctx, params)
-	})
+// mustSchedule schedules the next wakes, and tries again until ctx ends if the database
+// does not let it.
+func (c *Campaigns) mustSchedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		last, cancel := c.closing(ctx)
+		inserted, err := c.schedule(last, riverClient)
+		cancel()
+		if err == nil || inserted {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
 }
 
-// insertWakes inserts the jobs for a wake, and one after it. There is one in each Wake, but
-// River goes by the clock of this machine: if that is slow, the wakes of its now have been
-// worked on, and another is inserted.
-func (c *Campaigns) insertWakes(wait time.Duration, insert func([]river.InsertManyParams) ([]*rivertype.JobInsertResult, error)) error {
-	wait = max(0, wait)
-	var params []river.InsertManyParams
-	for _, after := range []time.Duration{wait, wait + c.config.Wake} {
-		opts := &river.InsertOpts{
-			Queue:       c.config.Queue,
-			MaxAttempts: 1, // the next wake is the next attempt
-			UniqueOpts:  river.UniqueOpts{ByArgs: true, ByPeriod: c.config.Wake},
-		}
-		if after > 0 { // otherwise River works on it at once
-			opts.ScheduledAt = time.Now().Add(after)
-		}
-		params = append(params, river.InsertManyParams{Args: wake{c.config.Instance}, InsertOpts: opts})
+// schedule makes sure that two wakes wait: for when the next run is due, and one Wake
+// later. It goes by River's clock, which is the database's. If when that is cannot be
+// found out, it is in one Wake. ok is whether they wait, or need not.
+func (c *Campaigns) schedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) (ok bool, err error) {
+	next, failure := c.due(ctx, true)
+	if failure == nil && !next.ok {
+		return true, nil
 	}
-	results, err := insert(params)
-	isAhead := func(result *rivertype.JobInsertResult) bool { return result.Job.FinalizedAt == nil }
-	if err != nil || slices.ContainsFunc(results, isAhead) {
-		return err
+	enough := manyWakes
+	if failure != nil { // River tries this wake again, too
+		next, enough = due{now: time.Now(), wait: c.config.Wake}, 2
 	}
-	params[0].InsertOpts.UniqueOpts = river.UniqueOpts{}
-	_, err = insert(params[:1])
-	return err
+	list, err := riverClient.JobList(ctx, river.NewJobListParams().Kinds(WakeKind).Queues(c.config.Queue).
+		States(rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled).
+		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(manyWakes))
+	if err != nil {
+		return false, err
+	}
+	var missing []river.InsertManyParams
+	first := max(0, next.wait)
+	for _, wait := range []time.Duration{first, first + c.config.Wake} {
+		isThen := func(job *rivertype.JobRow) bool {
+			off := job.ScheduledAt.Sub(next.now.Add(wait))
+			return off < c.config.Wake/2 && (off >= -c.config.Wake/2 || wait == 0)
+		}
+		if len(list.Jobs) < enough && !slices.ContainsFunc(list.Jobs, isThen) {
+			missing = append(missing, c.wakeAt(next.now, wait))
+		}
+	}
+	if len(missing) > 0 {
+		_, err = riverClient.InsertMany(ctx, missing)
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, failure
+}
+
+// wakeAt returns a wake for a time after River's now.
+func (c *Campaigns) wakeAt(now time.Time, wait time.Duration) river.InsertManyParams {
+	opts := &river.InsertOpts{Queue: c.config.Queue, MaxAttempts: wakeAttempts}
+	if wait > 0 { // otherwise River works on it at once
+		opts.ScheduledAt = now.Add(wait)
+	}
+	return river.InsertManyParams{Args: WakeArgs{c.config.Instance}, InsertOpts: opts}
 }

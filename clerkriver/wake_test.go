@@ -2,6 +2,7 @@ package clerkriver
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ import (
 // jobs is all wake jobs, the first to run first.
 func (a *app) jobs(tb testing.TB) []*rivertype.JobRow {
 	tb.Helper()
-	list, err := a.river.JobList(tb.Context(), river.NewJobListParams().Kinds(wake{}.Kind()).First(1000).
+	list, err := a.river.JobList(tb.Context(), river.NewJobListParams().Kinds(WakeKind).First(1000).
 		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc))
 	require.NoError(tb, err)
 	return list.Jobs
@@ -89,7 +90,7 @@ func TestSlowClockWakes(t *testing.T) {
 	require.True(t, slices.ContainsFunc(a.jobs(t), func(job *rivertype.JobRow) bool { return job.State == rivertype.JobStateAvailable }))
 }
 
-// TestWakesGoOnAfterAnError: a job that failed is not tried again, but the next wake sends.
+// TestWakesGoOnAfterAnError: a job that failed is tried again, and says why it failed.
 func TestWakesGoOnAfterAnError(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -107,7 +108,7 @@ func TestWakesGoOnAfterAnError(t *testing.T) {
 	require.Contains(t, s.Problem, "502")
 	require.Equal(t, map[State]int{StateWaiting: 5}, s.Counts)
 	failed := func(job *rivertype.JobRow) bool {
-		return job.State == rivertype.JobStateDiscarded && strings.Contains(job.Errors[0].Error, "502")
+		return job.State != rivertype.JobStateDiscarded && len(job.Errors) > 0 && strings.Contains(job.Errors[0].Error, "502")
 	}
 	require.Eventually(t, func() bool { return slices.ContainsFunc(a.jobs(t), failed) }, 10*time.Second, 50*time.Millisecond)
 	down.Store(false)
@@ -158,7 +159,7 @@ func TestQueueOfAnotherInstanceIsAnError(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{}, clerktest.New())
 	work := &worker{campaigns: a.Campaigns, client: a.client}
-	err := work.Work(context.Background(), &river.Job[wake]{Args: wake{Instance: "other"}})
+	err := work.Work(context.Background(), &river.Job[WakeArgs]{Args: WakeArgs{Instance: "other"}})
 	require.ErrorContains(t, err, `instances "other" and "default" use the same queue`)
 	require.Greater(t, work.Timeout(nil), a.timing.longest)
 }
@@ -177,4 +178,119 @@ func TestWorkNeedsNoRiver(t *testing.T) {
 	}))
 	require.Zero(t, a.work(t))
 	require.Equal(t, map[State]int{StateCreated: 15}, a.counts(t, "spring"))
+}
+
+// TestRunsStayOneAWake: however many jobs there are, and however many processes.
+func TestRunsStayOneAWake(t *testing.T) {
+	t.Parallel()
+	url := shared.database(t)
+	fake := clerktest.New()
+	a := newApp(t, url, Config{Wake: 10 * time.Second}, fake)
+	for i := range 20 {
+		a.enqueue(t, fmt.Sprint("campaign ", i), to(guest(i)))
+	}
+	require.Len(t, a.jobs(t), 40)
+	a.start(t)
+	newApp(t, url, Config{Wake: 10 * time.Second}, fake).start(t)
+	for i := range 20 {
+		a.wait(t, fmt.Sprint("campaign ", i), (*Status).Done)
+	}
+	s, err := a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.LessOrEqual(t, s.Run, int64(2))
+	require.LessOrEqual(t, sent(fake, clerk.OperationList), 2)
+	require.LessOrEqual(t, len(a.jobs(t)), 44)
+}
+
+// TestWakesSurviveErrors: our tables are locked longer than the database lets a statement wait,
+// and then they are missing.
+func TestWakesSurviveErrors(t *testing.T) {
+	t.Parallel()
+	url := shared.database(t)
+	a := newApp(t, url, Config{}, clerktest.New())
+	_, err := a.pool.Exec(t.Context(), "ALTER DATABASE "+a.pool.Config().ConnConfig.Database+" SET lock_timeout = '200ms'")
+	require.NoError(t, err)
+	a.pool.Reset()
+	a.enqueue(t, "spring", guests(5))
+	lock, err := a.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = lock.Exec(t.Context(), "LOCK TABLE clerkriver_instances, clerkriver_campaigns, clerkriver_rows")
+	require.NoError(t, err)
+	a.start(t)
+	failed := func(n int) func() bool {
+		return func() bool {
+			errors := 0
+			for _, job := range a.jobs(t) {
+				errors += len(job.Errors)
+			}
+			return errors >= n
+		}
+	}
+	require.Eventually(t, failed(4), time.Minute, 100*time.Millisecond)
+	_, err = lock.Exec(t.Context(), "ALTER TABLE clerkriver_instances RENAME TO gone")
+	require.NoError(t, err)
+	require.NoError(t, lock.Commit(t.Context()))
+	before := 0
+	for _, job := range a.jobs(t) {
+		before += len(job.Errors)
+	}
+	require.Eventually(t, failed(before+3), time.Minute, 100*time.Millisecond)
+	waiting := 0
+	for _, job := range a.jobs(t) {
+		if job.FinalizedAt == nil {
+			waiting++
+		}
+	}
+	require.LessOrEqual(t, waiting, 8, "they do not pile up")
+	_, err = a.pool.Exec(t.Context(), "ALTER TABLE gone RENAME TO clerkriver_instances")
+	require.NoError(t, err)
+	a.wait(t, "spring", (*Status).Done)
+}
+
+// TestLateRunIsReported: nobody works on the wake jobs.
+func TestLateRunIsReported(t *testing.T) {
+	t.Parallel()
+	var events []Event
+	a := newApp(t, shared.database(t), Config{OnEvent: func(_ context.Context, event Event) { events = append(events, event) }}, clerktest.New())
+	a.enqueue(t, "spring", guests(5))
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Zero(t, s.OverdueSince)
+	require.Empty(t, s.Problem)
+	_, err = a.pool.Exec(t.Context(), "DELETE FROM river_job; UPDATE clerkriver_campaigns SET enqueued_at = enqueued_at - interval '9 minutes'")
+	require.NoError(t, err)
+	for range 2 {
+		s, err = a.Status(t.Context(), "spring")
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now().Add(-9*time.Minute), s.OverdueSince, 10*time.Second)
+		require.Contains(t, s.Problem, "no run has begun since ")
+		instance, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, s.OverdueSince, instance.OverdueSince)
+	}
+	require.Len(t, events, 1)
+	require.Equal(t, EventStuck, events[0].Kind)
+	require.Equal(t, s.OverdueSince, events[0].Until)
+	require.NoError(t, a.Resume(t.Context(), a.river))
+	a.start(t)
+	require.Empty(t, a.wait(t, "spring", (*Status).Done).Problem)
+}
+
+// TestMachineClockMayDiffer: the database is ten minutes behind this machine, or ahead of it.
+func TestMachineClockMayDiffer(t *testing.T) {
+	t.Parallel()
+	for _, offset := range []string{"-10 minutes", "10 minutes"} {
+		url := shared.database(t)
+		_, err := connect(t, url).Exec(t.Context(), strings.ReplaceAll(`CREATE SCHEMA skew;
+			CREATE FUNCTION skew.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$ SELECT pg_catalog.clock_timestamp() + interval 'OFFSET' $$;
+			CREATE FUNCTION skew.now() RETURNS timestamptz LANGUAGE sql STABLE AS $$ SELECT pg_catalog.now() + interval 'OFFSET' $$;
+			ALTER TABLE river_job ALTER scheduled_at SET DEFAULT skew.now(), ALTER created_at SET DEFAULT skew.now();`, "OFFSET", offset))
+		require.NoError(t, err)
+		limits := clerk.Budget{Creates: 5, BulkCreates: 1, Window: 2 * time.Second}
+		a := newApp(t, url+"?options=-csearch_path%3Dskew,pg_catalog,public", Config{Limits: limits, Budget: limits}, clerktest.New())
+		a.timing.grace = 0
+		a.enqueue(t, "spring", guests(40))
+		a.start(t)
+		require.Equal(t, map[State]int{StateCreated: 40}, a.wait(t, "spring", (*Status).Done).Counts)
+	}
 }

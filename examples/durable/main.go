@@ -229,11 +229,14 @@ func (p *program) send(ctx context.Context, s *service, api http.RoundTripper, f
 	}
 	campaign := cmp.Or(p.campaign, nameOf(file))
 	unread, err := p.enqueue(ctx, s, campaign, file)
-	if err = cmp.Or(err, s.campaigns.Resume(ctx, s.river)); err != nil {
-		return 0, errors.Join(err, stop())
+	if err == nil { // a file that cannot be read lifts no pause
+		err = s.campaigns.Resume(ctx, s.river)
+	}
+	if err != nil {
+		return 0, errors.Join(err, stop()) // it has to stop
 	}
 	st, err := p.watch(ctx, s, campaign)
-	switch err = cmp.Or(err, stop()); {
+	switch err = cmp.Or(err, stop()); { // the same
 	case err != nil:
 		return 0, err
 	case st.Paused != "":

@@ -91,14 +91,11 @@ func (s *service) migrate(ctx context.Context) error {
 // start lets River send campaigns in this process, until stop is called. What is under
 // way then is finished.
 func (s *service) start(ctx context.Context, secretKey, baseURL string, api http.RoundTripper, log io.Writer) (stop func() error, err error) {
-	opts := []clerk.Option{
-		clerk.WithAppName("durable"),
-		clerk.WithHTTPClient(&http.Client{Transport: s.campaigns.Transport(api)}),
-	}
+	opts := []clerk.Option{clerk.WithAppName("durable")}
 	if baseURL != "" {
 		opts = append(opts, clerk.WithBaseURL(baseURL))
 	}
-	client, err := clerk.NewClient(secretKey, opts...)
+	client, err := s.campaigns.NewClient(secretKey, api, opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,115 @@
+package clerkriver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// DefaultQueue is the default of [Config].Queue for the instance "default".
+const DefaultQueue = "clerk_invitations"
+
+// Config configures [New]. The zero Config has the defaults.
+type Config struct {
+	// Instance names the instance of Clerk that the secret key belongs to, so that one
+	// database can hold several: lower-case letters and digits, with - and _ in between.
+	// Default "default".
+	Instance string
+	// Schema is where this package's tables are. Default: the first schema of the
+	// connection's search_path. River's tables may be elsewhere.
+	Schema string
+	// Queue is the River queue of the wake job, used by nothing else. Default
+	// [DefaultQueue], followed by "_" and the instance unless that is "default". It is a
+	// name as Instance is, of at most 64 characters.
+	Queue string
+	// Limits is what Clerk accepts. Default: 100 creates and 25 bulk creates an hour, as
+	// Clerk's "Rate limits" page says. All users of the instance must set the same.
+	Limits clerk.Budget
+	// Budget is how much of Limits campaigns may use; the rest is left to request handlers,
+	// which may use all of Limits. Default: 90 creates and all bulk creates.
+	Budget clerk.Budget
+	// Wake is the shortest time between two runs of River's wake job. A runner that was
+	// killed is replaced after its lease of 30 seconds and up to one Wake. Default one
+	// minute, at least a second.
+	Wake time.Duration
+	// OnResult is called with every result except [StateCancelled], in the transaction that
+	// keeps it, within ten seconds. If it fails or panics, the result is kept without it,
+	// and OnResult is called again by later runs, in a transaction with the mark that it
+	// has heard, after growing pauses of up to an hour. Clerk is not asked again. The
+	// error's text is kept with the row, see [Result].Untold. May be nil.
+	OnResult func(ctx context.Context, tx pgx.Tx, result Result) error
+	// OnEvent is called when a run begins and ends, and when sending pauses, resumes or
+	// is late. It should return soon: the run waits for it. A panic is ignored. May be nil.
+	OnEvent func(ctx context.Context, event Event)
+	// Logger logs each [Event], and how many results OnResult did not accept: pauses, late
+	// runs and problems with level Warn, all else with Debug. It logs no address. The
+	// default, nil, logs nothing.
+	Logger *slog.Logger
+}
+
+// timing has the durations that tests shorten.
+type timing struct {
+	lease    time.Duration // a runner that is silent for longer is replaced
+	patience time.Duration // the longest wait that a run makes
+	longest  time.Duration // the longest run
+	grace    time.Duration // Clerk may count a request without a response this much later
+	slot     time.Duration // the longest time that taking a slot may take
+	closing  time.Duration // the longest time that keeping a result may take, and the end of a run
+}
+
+var usualTiming = timing{
+	lease: 30 * time.Second, patience: 20 * time.Second, longest: 2 * time.Minute,
+	grace: 30 * time.Second, slot: 3 * time.Second, closing: 10 * time.Second,
+}
+
+// A queueName is what River accepts as one, and more.
+var queueName = regexp.MustCompile(`^[a-z0-9]+([_-][a-z0-9]+)*$`)
+
+// maxQueueName is how long River's names of queues may be.
+const maxQueueName = 64
+
+// withDefaults returns the configuration with its defaults, or why it cannot be used.
+func (config Config) withDefaults() (Config, error) {
+	config.Instance = cmp.Or(config.Instance, "default")
+	if config.Queue == "" {
+		config.Queue = strings.TrimSuffix(DefaultQueue+"_"+config.Instance, "_default")
+	}
+	config.Wake = cmp.Or(config.Wake, time.Minute)
+	setBudget(&config.Limits, clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour})
+	setBudget(&config.Budget, clerk.Budget{
+		Creates: config.Limits.Creates - config.Limits.Creates/10, BulkCreates: config.Limits.BulkCreates, Window: config.Limits.Window,
+	})
+	limits, budget := config.Limits, config.Budget
+	switch {
+	case !queueName.MatchString(config.Instance):
+		return config, fmt.Errorf("clerkriver: %q is not a name for an instance", config.Instance)
+	case !queueName.MatchString(config.Queue) || len(config.Queue) > maxQueueName:
+		return config, fmt.Errorf("clerkriver: %q is not a name for a queue", config.Queue)
+	case config.Wake < time.Second:
+		return config, errors.New("clerkriver: Wake is less than a second")
+	case min(limits.Creates, limits.BulkCreates, budget.Creates, budget.BulkCreates) < 0 || limits.Window < 0:
+		return config, errors.New("clerkriver: a limit is negative")
+	case budget.Creates == 0 && budget.BulkCreates == 0:
+		return config, errors.New("clerkriver: Budget has neither creates nor bulk creates")
+	case budget.Creates > limits.Creates || budget.BulkCreates > limits.BulkCreates || budget.Window != limits.Window:
+		return config, errors.New("clerkriver: Budget is not a part of Limits")
+	}
+	return config, nil
+}
+
+// setBudget replaces a zero budget by its default, and a zero window by an hour.
+func setBudget(budget *clerk.Budget, otherwise clerk.Budget) {
+	if *budget == (clerk.Budget{}) {
+		*budget = otherwise
+	}
+	budget.Window = cmp.Or(budget.Window, otherwise.Window, time.Hour)
+}

@@ -1,0 +1,36 @@
+package clerkriver
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+func TestConfigThatCannotBeRight(t *testing.T) {
+	t.Parallel()
+	pool := connect(t, "postgres://nowhere.invalid/")
+	for problem, config := range map[string]Config{
+		"is not a name for an instance": {Instance: "Two Words"},
+		"Wake is less than a second":    {Wake: time.Millisecond},
+		"a limit is negative":           {Limits: clerk.Budget{Creates: -1, Window: time.Hour}},
+		"has neither creates nor bulk":  {Limits: clerk.Budget{BulkCreates: 5}, Budget: clerk.Budget{Window: time.Hour, Creates: 0}},
+		"Budget is not a part":          {Budget: clerk.Budget{Creates: 101}},
+		"is not a part of Limits":       {Budget: clerk.Budget{Creates: 1, Window: time.Minute}},
+	} {
+		_, err := New(pool, config)
+		require.ErrorContains(t, err, problem)
+	}
+	_, err := New(nil, Config{})
+	require.Error(t, err)
+	c, err := New(pool, Config{})
+	require.NoError(t, err)
+	require.Equal(t, clerk.Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}, c.config.Budget)
+	require.Equal(t, "clerk_invitations", c.config.Queue)
+	require.Error(t, c.Install(nil, nil))
+	c, err = New(pool, Config{Instance: "eu"})
+	require.NoError(t, err)
+	require.Equal(t, "clerk_invitations_eu", c.config.Queue)
+}

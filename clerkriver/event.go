@@ -1,0 +1,42 @@
+package clerkriver
+
+import "time"
+
+// An EventKind says what an [Event] is about.
+type EventKind string
+
+// The kinds of events.
+const (
+	// EventRunBegun means that this process has begun a run.
+	EventRunBegun EventKind = "run begun"
+	// EventRunEnded means that the run has ended. Reason is why it ended early; empty if it
+	// sent what it could.
+	EventRunEnded EventKind = "run ended"
+	// EventPaused means that the instance, or a campaign, was paused.
+	EventPaused EventKind = "paused"
+	// EventResumed means that a pause has ended: somebody resumed, or a run by itself found
+	// that Clerk accepts requests again.
+	EventResumed EventKind = "resumed"
+	// EventStuck means that rows wait, and the run that was due at Until is late by two
+	// [Config].Wake or more. It is reported by the next wake job and by
+	// [Campaigns.Status] and [Campaigns.InstanceStatus], once for each run that is late.
+	EventStuck EventKind = "stuck"
+)
+
+// An Event is what [Config].OnEvent hears of.
+type Event struct {
+	// Kind says what happened.
+	Kind EventKind
+	// Instance is the instance of Clerk.
+	Instance string
+	// Campaign is the campaign that was paused or resumed; empty if it was the instance.
+	Campaign string
+	// Run is the number of the run; 0 if the event is not about one.
+	Run int64
+	// Reason is the reason in Clerk's or the caller's words; empty if there is none. It
+	// has no address, unless a person wrote one into it.
+	Reason string
+	// Until is when a pause ends by itself, or when a late run was due; zero if that does
+	// not apply.
+	Until time.Time
+}

@@ -1,0 +1,26 @@
+package clerkriver
+
+import (
+	"errors"
+	"fmt"
+)
+
+// errGoexit means that a function of the caller ended its goroutine.
+var errGoexit = errors.New("it called runtime.Goexit")
+
+// guarded calls a function of the caller in a goroutine of its own, so that neither a
+// panic nor runtime.Goexit ends more than the call.
+func guarded(call func() error) error {
+	result := make(chan error, 1)
+	go func() {
+		err := errGoexit
+		defer func() {
+			if reason := recover(); reason != nil {
+				err = fmt.Errorf("panic: %v", reason)
+			}
+			result <- err
+		}()
+		err = call()
+	}()
+	return <-result
+}

@@ -1,0 +1,185 @@
+package clerkriver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// keep keeps the result of a row. OnResult is called in the same transaction; if it fails,
+// the result is kept alone, and a later run calls it again. A row that another run has
+// taken over is left alone. It reports whether the campaign was cancelled or paused.
+func (r *run) keep(ctx context.Context, it item, state State, invitationID, problem string) (stops bool, err error) {
+	result := Result{
+		Campaign: it.name, Place: it.place, Ref: it.ref, EmailAddress: it.request.EmailAddress,
+		State: state, InvitationID: invitationID, Problem: problem,
+	}
+	tell := r.c.config.OnResult
+	if state == StateCancelled {
+		tell = nil
+	}
+	stops, failure, err := r.keepWith(ctx, it, result, tell, nil)
+	if failure != nil {
+		stops, _, err = r.keepWith(ctx, it, result, nil, failure)
+	}
+	if errors.Is(err, errLeaseLost) {
+		r.stop(errLeaseLost)
+		return false, nil
+	}
+	return stops, err
+}
+
+// keepWith keeps the result, and calls tell if that is not nil. failure is why OnResult
+// failed, before with its argument, now with its result.
+func (r *run) keepWith(
+	ctx context.Context, it item, result Result, tell func(context.Context, pgx.Tx, Result) error, untold error,
+) (stops bool, failure, err error) {
+	ctx, cancel := r.c.closing(ctx)
+	defer cancel()
+	var after *time.Duration
+	var words *string
+	if untold != nil {
+		after, words = new(r.c.config.Wake), new(toText(untold.Error()))
+	}
+	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, r.sql(queryKeep), it.campaign, it.place, r.run, string(result.State), result.InvitationID,
+			toText(result.Problem), after, words, r.c.silence()).Scan(&result.ChangedAt, &stops, nil)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return errLeaseLost
+		case err != nil || tell == nil:
+			return err
+		}
+		failure = guarded(func() error { return tell(ctx, tx, result) })
+		return failure
+	})
+	if err != nil && failure == nil && tell != nil && !errors.Is(err, errLeaseLost) {
+		failure = err // perhaps of what OnResult did, when it is committed
+	}
+	return stops, failure, err
+}
+
+// silence returns the time after which the server ends a transaction in which OnResult is
+// called, in milliseconds. It is longer than OnResult has, and shorter than the lease.
+func (c *Campaigns) silence() string {
+	return strconv.FormatInt(2*c.timing.closing.Milliseconds(), 10)
+}
+
+// maxTold is how many results a run tells OnResult again at most.
+const maxTold = 100
+
+// tell calls OnResult for results that it has not accepted. It needs no request to Clerk.
+func (r *run) tell(ctx context.Context) error {
+	rows, err := r.pool.Query(ctx, r.sql(queryUntold), r.instance, maxTold)
+	if err != nil {
+		return err
+	}
+	untold, err := pgx.CollectRows(rows, pgx.RowToStructByPos[rowKey])
+	if err != nil {
+		return err
+	}
+	end := time.Now().Add(r.c.timing.closing)
+	for _, row := range untold {
+		if ctx.Err() != nil || time.Now().After(end) {
+			return nil
+		}
+		if err := r.tellOne(ctx, row.Campaign, row.Place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) tellOne(ctx context.Context, campaign int64, place int) error {
+	ctx, cancel := r.c.closing(ctx)
+	defer cancel()
+	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		var result Result
+		var encoded []byte
+		err := tx.QueryRow(ctx, r.sql(queryTell), campaign, place, r.run, r.c.silence()).Scan(&result.Campaign, &result.Place,
+			&result.Ref, &encoded, &result.State, &result.InvitationID, &result.Problem, &result.ChangedAt, nil)
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && r.c.config.OnResult == nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		request, err := decodeRequest(encoded)
+		if err != nil {
+			return err
+		}
+		result.EmailAddress = request.EmailAddress
+		return guarded(func() error { return r.c.config.OnResult(ctx, tx, result) })
+	})
+	if err == nil {
+		return nil
+	}
+	last, stop := r.c.closing(ctx)
+	defer stop()
+	if _, later := r.pool.Exec(last, r.sql(queryTellLater), campaign, place, r.c.config.Wake, toText(err.Error())); later != nil {
+		return fmt.Errorf("clerkriver: keeping why OnResult failed: %w", later)
+	}
+	return nil
+}
+
+// A verdict is what a run learned about the instance.
+type verdict struct {
+	problem    error // why it ended early
+	refused    bool  // Clerk refused all requests
+	enveloped  bool  // in its own envelope
+	mayBeKnown bool  // rows without a result may have been sent
+}
+
+// end gives back the rows without a result, and the lease. It reports a pause that begins
+// or ends with it.
+func (r *run) end(ctx context.Context, v verdict) error {
+	ctx, cancel := r.c.closing(ctx)
+	defer cancel()
+	problem := ""
+	if v.problem != nil {
+		problem = toText(v.problem.Error())
+	}
+	var campaigns []int64
+	var places []int
+	var problems []string
+	for _, u := range r.unknowns {
+		campaigns, places, problems = append(campaigns, u.campaign), append(places, u.place), append(problems, toText(u.problem))
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(r.sql(queryGiveBackUnknown), r.instance, r.run, campaigns, places, problems)
+	batch.Queue(r.sql(queryGiveBack), r.instance, r.run, v.mayBeKnown)
+	batch.Queue(r.sql(queryFinish), r.instance)
+	batch.Queue(r.sql(queryReleaseLease), r.instance, r.run, problem, r.asked, v.refused, v.enveloped, r.c.config.Wake)
+	results := r.pool.SendBatch(ctx, batch)
+	defer func() { _ = results.Close() }() // again, if this has not been reached
+	for range 3 {
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+	}
+	var paused bool
+	var reason string
+	var until time.Time
+	err := results.QueryRow().Scan(&paused, &reason, &until)
+	if errors.Is(err, pgx.ErrNoRows) { // another runner has the lease
+		return results.Close()
+	}
+	if err != nil {
+		return err
+	}
+	if err := results.Close(); err != nil {
+		return err
+	}
+	r.c.report(ctx, Event{Kind: EventRunEnded, Run: r.run, Reason: problem})
+	switch {
+	case paused && v.enveloped && timeOrZero(until) != (time.Time{}):
+		r.c.report(ctx, Event{Kind: EventPaused, Run: r.run, Reason: reason, Until: until})
+	case r.wasPaused && !paused && r.asked && !v.refused:
+		r.c.report(ctx, Event{Kind: EventResumed, Run: r.run})
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package clerkriver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+func TestOnResultIsInTheTransactionOfTheResult(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	fails := true
+	a := newApp(t, shared.database(t), Config{OnResult: func(ctx context.Context, tx pgx.Tx, result Result) error {
+		if _, err := tx.Exec(ctx, "INSERT INTO heard VALUES ($1, $2)", result.Ref, string(result.State)); err != nil {
+			return err
+		}
+		if result.Ref == "user_3" && fails {
+			return errors.New("the application's table is full")
+		}
+		return nil
+	}}, fake)
+	_, err := a.pool.Exec(t.Context(), "CREATE TABLE heard (ref text PRIMARY KEY, state text)")
+	require.NoError(t, err)
+	a.enqueue(t, "spring", guests(12))
+	a.work(t)
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Equal(t, map[State]int{StateCreated: 12}, s.Counts, "the result is kept without it")
+	require.True(t, s.Done())
+	require.Equal(t, 1, s.Untold)
+	require.Empty(t, s.Problem)
+	heard := func() (n int) {
+		require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT count(*) FROM heard WHERE state = 'created'").Scan(&n))
+		return n
+	}
+	require.Equal(t, 11, heard())
+	require.Equal(t, "the application's table is full", a.all(t, "spring")[3].Untold)
+	requests := len(fake.Requests())
+	time.Sleep(a.config.Wake)
+	a.work(t)
+	require.Equal(t, 11, heard(), "it fails again")
+	fails = false
+	require.Less(t, time.Until(a.work(t)), 3*a.config.Wake, "after a longer pause")
+	time.Sleep(2 * a.config.Wake)
+	require.Zero(t, a.work(t))
+	require.Equal(t, 12, heard())
+	require.Empty(t, a.all(t, "spring")[3].Untold)
+	require.Len(t, fake.Requests(), requests, "Clerk is not asked")
+	s, err = a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Zero(t, s.Untold)
+}
+
+// TestOnResultFailsAlone covers what a function of the caller can do instead of returning an
+// error: the other rows, the campaign and the instance do not notice.
+func TestOnResultFailsAlone(t *testing.T) {
+	t.Parallel()
+	for words, fails := range map[string]func(ctx context.Context, tx pgx.Tx) error{
+		"panic: the application's fault": func(context.Context, pgx.Tx) error { panic("the application's fault") },
+		"it called runtime.Goexit":       func(context.Context, pgx.Tx) error { runtime.Goexit(); return nil },
+		"no rows":                        func(context.Context, pgx.Tx) error { return fmt.Errorf("no rows\x00 for \xff") },
+		"division by zero": func(ctx context.Context, tx pgx.Tx) error {
+			_, _ = tx.Exec(ctx, "SELECT 1 / 0")
+			_, err := tx.Exec(ctx, "SELECT 1 / 0")
+			_ = err // forgotten, but the transaction cannot commit
+			return errors.New("division by zero")
+		},
+		"rollback": func(ctx context.Context, tx pgx.Tx) error { // forgotten altogether
+			_, _ = tx.Exec(ctx, "SELECT 1 / 0")
+			return nil
+		},
+		"deadline exceeded": func(ctx context.Context, _ pgx.Tx) error { <-ctx.Done(); return ctx.Err() },
+	} {
+		t.Run(words, func(t *testing.T) {
+			t.Parallel()
+			fake := clerktest.New()
+			a := newApp(t, shared.database(t), Config{OnResult: func(ctx context.Context, tx pgx.Tx, result Result) error {
+				if result.Ref == "user_1" {
+					return fails(ctx, tx)
+				}
+				return nil
+			}}, fake)
+			a.timing.closing = time.Second
+			a.enqueue(t, "spring", guests(12))
+			a.enqueue(t, "summer", to("other@example.com"))
+			a.start(t)
+			require.Equal(t, map[State]int{StateCreated: 12}, a.wait(t, "spring", (*Status).Done).Counts)
+			a.wait(t, "summer", (*Status).Done)
+			requests := len(fake.Requests())
+			a.wait(t, "spring", func(*Status) bool { // it is called again
+				var tells int
+				require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT max(tells) FROM clerkriver_rows").Scan(&tells))
+				return tells >= 2
+			})
+			require.Len(t, fake.Requests(), requests, "Clerk is not asked")
+			require.Contains(t, a.all(t, "spring")[1].Untold, words)
+			require.Equal(t, 1, a.wait(t, "spring", (*Status).Done).Untold)
+			for _, job := range a.jobs(t) {
+				require.Empty(t, job.Errors)
+			}
+			cancel(t, a, "spring")
+			require.NoError(t, a.Delete(t.Context(), "spring"))
+		})
+	}
+}
+
+// TestResultsNeedNoOnResultLater: the next deployment has no OnResult.
+func TestResultsNeedNoOnResultLater(t *testing.T) {
+	t.Parallel()
+	url := shared.database(t)
+	a := newApp(t, url, Config{OnResult: func(context.Context, pgx.Tx, Result) error { return errors.New("no") }}, clerktest.New())
+	a.enqueue(t, "spring", guests(3))
+	a.work(t)
+	time.Sleep(a.config.Wake)
+	b := newApp(t, url, Config{}, clerktest.New())
+	require.Zero(t, b.work(t))
+	require.Zero(t, b.wait(t, "spring", (*Status).Done).Untold)
+}

@@ -1,0 +1,87 @@
+package clerkriver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A lease is one runner's right to send for an instance.
+type lease struct {
+	database
+
+	instance string
+	run      int64       // the fencing token: it grows with each runner
+	stop     func(error) // ends the run
+}
+
+// leaseKey is the context's key of the lease that a request is sent under.
+type leaseKey struct{}
+
+// Why a run ends before its rows do.
+var (
+	errCancelled = errors.New("clerkriver: a campaign was cancelled or paused")
+	errPaused    = errors.New("clerkriver: the campaigns were paused")
+	errLeaseLost = errors.New("clerkriver: the lease was lost; another runner may have taken over")
+)
+
+// extend extends the lease. It returns errLeaseLost, errPaused or errCancelled if the run
+// must end.
+func (l *lease) extend(ctx context.Context, duration time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, duration/3)
+	defer cancel()
+	var paused, cancelled bool
+	err := l.pool.QueryRow(ctx, l.sql(queryExtend), l.instance, l.run, duration).Scan(&paused, &cancelled)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return errLeaseLost
+	case paused:
+		return errPaused
+	case cancelled:
+		return errCancelled
+	}
+	return err
+}
+
+// check returns errLeaseLost or errPaused if the run may not send.
+func (l *lease) check(ctx context.Context) error {
+	var paused bool
+	err := l.pool.QueryRow(ctx, l.sql(queryCheckLease), l.instance, l.run).Scan(&paused)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return errLeaseLost
+	case paused:
+		return errPaused
+	}
+	return err
+}
+
+// heartbeat extends the lease until ctx ends, and ends the run when it cannot, or the run
+// is to end. After the time limit it stops, so that a run that a function of the caller
+// blocks is replaced.
+func (l *lease) heartbeat(ctx context.Context, duration, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	ticker := time.NewTicker(duration / 3)
+	defer ticker.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		begun := time.Now()
+		err := l.extend(ctx, duration)
+		switch {
+		case err == nil:
+			last = begun
+		case errors.Is(err, errLeaseLost), errors.Is(err, errPaused), errors.Is(err, errCancelled):
+			l.stop(err)
+		case time.Since(last) > duration/2:
+			l.stop(errLeaseLost)
+		}
+	}
+}

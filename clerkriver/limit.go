@@ -1,0 +1,165 @@
+package clerkriver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// The kinds of limits.
+const (
+	kindCreate = "create"
+	kindBulk   = "bulk"
+)
+
+// A limit keeps all who use the database within Clerk's hourly limits, with a slot in a
+// table for each request that the limits allow. It knows nothing of campaigns.
+type limit struct {
+	database
+
+	instance      string
+	total, budget clerk.Budget // for everybody, and for requests under a lease
+	timing        *timing
+
+	made atomic.Bool // the slots
+}
+
+// A slot is a request that may be sent, or how long to wait for one.
+type slot struct {
+	number int
+	token  int64
+	wait   time.Duration
+}
+
+// count returns how many slots of a kind a request may use.
+func (l *limit) count(kind string, under *lease) int {
+	budget := l.total
+	if under != nil {
+		budget = l.budget
+	}
+	if kind == kindBulk {
+		return budget.BulkCreates
+	}
+	return budget.Creates
+}
+
+// take takes a slot for a request that ends at the latest in duration, or returns how long
+// it is until one is free. Everybody takes the high numbers first, so that others use
+// those that are not in the budget before those that are. Under a lease, it returns
+// errLeaseLost or errPaused if the run may not send.
+func (l *limit) take(ctx context.Context, kind string, under *lease, duration time.Duration) (slot, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timing.slot)
+	defer cancel()
+	if !l.made.Load() {
+		if err := l.makeSlots(ctx); err != nil {
+			return slot{}, err
+		}
+	}
+	for ctx.Err() == nil {
+		s, err := l.takeFree(ctx, kind, under, duration)
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return s, err
+		}
+		s, err = l.untilFree(ctx, kind, under)
+		if err != nil || s.wait > 0 {
+			return s, err
+		} // another request was about to take that one
+		time.Sleep(5 * time.Millisecond)
+	}
+	return slot{}, ctx.Err()
+}
+
+func (l *limit) takeFree(ctx context.Context, kind string, under *lease, duration time.Duration) (s slot, err error) {
+	run := int64(0)
+	if under != nil {
+		run = under.run
+	}
+	err = l.pool.QueryRow(ctx, l.sql(queryTakeSlot), l.instance, kind, l.count(kind, under),
+		duration+l.total.Window+l.timing.grace, run).Scan(&s.number, &s.token)
+	return s, err
+}
+
+// untilFree returns how long it is until a slot is free. It creates slots that somebody
+// has deleted.
+func (l *limit) untilFree(ctx context.Context, kind string, under *lease) (s slot, err error) {
+	if under != nil {
+		if err := under.check(ctx); err != nil {
+			return s, err
+		}
+	}
+	allowed := l.count(kind, under)
+	if allowed == 0 {
+		return slot{wait: l.total.Window}, nil
+	}
+	var found int
+	if err = l.pool.QueryRow(ctx, l.sql(queryNextSlot), l.instance, kind, allowed).Scan(&found, &s.wait); err != nil {
+		return s, err
+	}
+	if found < allowed {
+		return slot{}, l.makeSlots(ctx)
+	}
+	return s, nil
+}
+
+// hold holds a slot after its request has ended. Clerk has counted a request at the latest
+// when it responds. After a 429 no slot is free until Clerk accepts requests again. A
+// failure is harmless: the slot is only held longer.
+func (l *limit) hold(ctx context.Context, kind string, s slot, resp *http.Response, wasSent bool, created []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	switch {
+	case !wasSent:
+		l.holdFor(ctx, kind, s, 0, nil)
+	case resp == nil: // Clerk may count it later
+		l.holdFor(ctx, kind, s, l.total.Window+l.timing.grace, nil)
+	case resp.StatusCode == http.StatusTooManyRequests:
+		wait := l.retryAfter(resp.Header)
+		l.holdFor(ctx, kind, s, 0, nil)
+		_, _ = l.pool.Exec(ctx, l.sql(queryBlockSlots), l.instance, kind, wait)
+	default:
+		l.holdFor(ctx, kind, s, l.total.Window, created)
+	}
+}
+
+// holdFor holds a slot for a time, unless another request has it by now.
+func (l *limit) holdFor(ctx context.Context, kind string, s slot, duration time.Duration, created []string) {
+	if created == nil {
+		created = []string{}
+	}
+	_, _ = l.pool.Exec(ctx, l.sql(queryHoldSlot), l.instance, kind, s.number, s.token, duration, created)
+}
+
+// retryAfter returns how long Clerk asks to wait, at most the limit's window. If Clerk
+// does not say, that is a sixtieth of the window.
+func (l *limit) retryAfter(header http.Header) time.Duration {
+	asked := header.Get("Retry-After")
+	seconds, _ := strconv.Atoi(asked)
+	wait := time.Duration(seconds) * time.Second
+	if date, err := http.ParseTime(asked); err == nil {
+		wait = time.Until(date)
+	}
+	if wait <= 0 {
+		wait = l.total.Window / 60
+	}
+	return min(wait, l.total.Window)
+}
+
+// makeSlots inserts the slots that are missing.
+func (l *limit) makeSlots(ctx context.Context) error {
+	_, err := l.pool.Exec(ctx, l.sql(queryMakeSlots), l.instance, l.total.Creates, l.total.BulkCreates)
+	if err == nil {
+		l.made.Store(true)
+	}
+	return err
+}
+
+// unavailable returns the error of a request that the database gave no slot.
+func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrLimitUnavailable, explain(err)) }

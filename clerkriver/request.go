@@ -1,0 +1,64 @@
+package clerkriver
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// A Row is one invitation of a campaign.
+type Row struct {
+	// Ref is the caller's own reference, such as a user's id. Results return it.
+	Ref string
+	// Request is what is sent. Either all rows of a campaign have IgnoreExisting, or none.
+	Request clerk.CreateInvitationRequest
+}
+
+// An encoder encodes the rows of a campaign one by one.
+type encoder struct {
+	count  int
+	resend bool
+	digest hash.Hash
+}
+
+func newEncoder() *encoder { return &encoder{digest: sha256.New()} }
+
+// encode returns the request's JSON.
+func (e *encoder) encode(row *Row) ([]byte, error) {
+	request, err := json.Marshal(row.Request)
+	if e.count == 0 {
+		e.resend = row.Request.IgnoreExisting
+	}
+	switch {
+	case err != nil:
+	case !utf8.ValidString(row.Ref) || strings.Contains(row.Ref, "\x00"):
+		err = errors.New("Ref is not text that PostgreSQL can keep")
+	case e.resend != row.Request.IgnoreExisting:
+		err = errors.New("some rows have IgnoreExisting and some do not; enqueue two campaigns")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("clerkriver: row %d: %w", e.count, err)
+	}
+	for _, part := range [][]byte{[]byte(row.Ref), request} {
+		_ = binary.Write(e.digest, binary.BigEndian, int64(len(part))) // a hash returns no error
+		_, _ = e.digest.Write(part)
+	}
+	e.count++
+	return request, nil
+}
+
+// decodeRequest reads a request as it was enqueued, numbers in its metadata included.
+func decodeRequest(encoded []byte) (req clerk.CreateInvitationRequest, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
+	decoder.UseNumber()
+	err = decoder.Decode(&req)
+	return req, err
+}

@@ -1,0 +1,27 @@
+package clerkriver
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// TestRequestsAreSentAsEnqueued: also numbers that a float64 cannot hold, and NUL.
+func TestRequestsAreSentAsEnqueued(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{}, fake)
+	a.enqueue(t, "spring", slices.Values([]Row{{Request: clerk.CreateInvitationRequest{
+		EmailAddress: "a@example.com", PublicMetadata: map[string]any{"id": int64(9007199254740993), "name": "a\x00b"},
+		Notify: new(false), ExpiresInDays: 7, RedirectURL: "https://example.com/welcome",
+	}}}))
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "spring"))
+	requests := fake.Requests()
+	require.Contains(t, string(requests[len(requests)-1].Body), `"public_metadata":{"id":9007199254740993,"name":"a\u0000b"}`)
+	require.Contains(t, string(requests[len(requests)-1].Body), `"expires_in_days":7`)
+}

@@ -1,0 +1,72 @@
+package clerkriver
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// A State is the progress of a row.
+type State string
+
+// The states. Those after StateSending are outcomes; they do not change again.
+const (
+	// StateWaiting means that the row is yet to be sent.
+	StateWaiting State = "waiting"
+	// StateSending means that a run has taken the row, and may have sent it.
+	StateSending State = "sending"
+	// StateCreated means that the campaign created the invitation.
+	StateCreated State = "created"
+	// StateAlreadyInvited means that the address had an invitation, usually a pending or
+	// accepted one, that is not the campaign's.
+	StateAlreadyInvited State = "already_invited"
+	// StateUserExists means that the address belongs to a user.
+	StateUserExists State = "user_exists"
+	// StateRejected means that the request was invalid, or Clerk rejected it.
+	StateRejected State = "rejected"
+	// StateRepeated means that an earlier row of the campaign has the same address, and its
+	// invitation was created.
+	StateRepeated State = "repeated"
+	// StateUnknown means that the row may have been sent, and Clerk never answered.
+	StateUnknown State = "unknown"
+	// StateCancelled means that the campaign was cancelled before the row was sent.
+	StateCancelled State = "cancelled"
+)
+
+// A Result is what is known about a row.
+//
+// Formatted with package fmt, or logged with log/slog, it does not show the address.
+type Result struct {
+	// Campaign is the campaign's name.
+	Campaign string
+	// Place is the row's place among the campaign's rows, from 0 on.
+	Place int
+	// Ref is the caller's reference.
+	Ref string
+	// EmailAddress is the address of the request.
+	EmailAddress string
+	// State is the row's outcome, if it has one yet.
+	State State
+	// InvitationID is the invitation that was created, or the existing one if it is known.
+	InvitationID string
+	// Problem is why the row was rejected or its outcome is unknown, in Clerk's words if
+	// Clerk gave a reason.
+	Problem string
+	// Untold is why [Config].OnResult failed for this result, in its own words; empty
+	// once it has succeeded.
+	Untold string
+	// ChangedAt is when the state last changed.
+	ChangedAt time.Time
+}
+
+// String returns the result without the address.
+func (r Result) String() string {
+	return fmt.Sprintf("clerkriver.Result{%q %d %s %s %s}", r.Campaign, r.Place, r.State, r.InvitationID, r.Problem)
+}
+
+// Format writes String for every verb.
+func (r Result) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, r.String()) }
+
+// LogValue makes log/slog log String.
+func (r Result) LogValue() slog.Value { return slog.StringValue(r.String()) }

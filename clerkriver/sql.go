@@ -1,0 +1,376 @@
+package clerkriver
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// A database is a pool, and the schema of this package's tables in it.
+type database struct {
+	pool   *pgxpool.Pool
+	schema string // empty for the first of the search_path
+}
+
+// A querier is a pool or a transaction.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// sql puts the schema into a query.
+func (d *database) sql(query string) string {
+	return strings.ReplaceAll(query, "SCHEMA.", schemaPrefix(d.schema))
+}
+
+// table returns a table's name for CopyFrom.
+func (d *database) table(name string) pgx.Identifier {
+	if d.schema == "" {
+		return pgx.Identifier{name}
+	}
+	return pgx.Identifier{d.schema, name}
+}
+
+// toText returns s without what PostgreSQL does not accept in a text.
+func toText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "")
+}
+
+// In the queries $1 is the instance, unless a comment says otherwise. Only the last
+// runner's number can be that of rows that were taken and have no outcome, so these are
+// found by the index clerkriver_rows_taken, however many rows there are or were. No query
+// of a runner waits for a campaign that a caller's transaction has locked.
+
+// hasLease is true while the run $2 may send.
+const hasLease = `EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $1 AND run = $2::bigint
+	AND leased_until > clock_timestamp() AND paused_until <= clock_timestamp())`
+
+// itemColumns are the columns of an item, of campaigns c and rows r.
+const itemColumns = `c.id, c.name, c.priority, c.enqueued_at, c.cancelled_at IS NOT NULL,
+	c.paused_at IS NOT NULL OR c.not_before > clock_timestamp(), coalesce(r.place, -1), coalesce(r.ref, ''),
+	r.request, coalesce(r.attempts, 0), coalesce(r.state = 'sending', false), r.may_exist_until`
+
+// The instance and its lease.
+const (
+	queryAddInstance = `INSERT INTO SCHEMA.clerkriver_instances (name) VALUES ($1) ON CONFLICT DO NOTHING`
+
+	// $2 is the new holder, $5 whether the run waits for next_run.
+	queryTakeLease = `UPDATE SCHEMA.clerkriver_instances
+		SET run = run + 1, holder = $2::text, begun_at = clock_timestamp(), leased_until = clock_timestamp() + $3::interval,
+			next_run = clock_timestamp() + $4::interval
+		WHERE name = $1 AND leased_until <= clock_timestamp() AND paused_until <= clock_timestamp()
+			AND (next_run <= clock_timestamp() OR NOT $5::boolean)
+		RETURNING run, pauses > 0`
+
+	// Takes what the last run left over, if $2 is the holder. What it was sending may
+	// have been sent.
+	queryTakeOver = `UPDATE SCHEMA.clerkriver_rows r
+		SET run = i.run, attempts = CASE state WHEN 'sending' THEN least(attempts + 1, 1000) ELSE attempts END,
+			may_exist_until = CASE state WHEN 'sending' THEN clock_timestamp() ELSE may_exist_until END
+		FROM SCHEMA.clerkriver_instances i, SCHEMA.clerkriver_campaigns c
+		WHERE i.name = $1 AND i.holder = $2::text
+			AND r.run = i.run - 1 AND r.run > 0 AND r.state IN ('waiting', 'sending')
+			AND c.id = r.campaign_id AND c.instance = $1 AND c.finished_at IS NULL
+		RETURNING ` + itemColumns
+
+	queryExtend = `UPDATE SCHEMA.clerkriver_instances i SET leased_until = clock_timestamp() + $3::interval
+		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()
+		RETURNING paused_until > clock_timestamp(), EXISTS (
+			SELECT FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+			WHERE r.run = $2::bigint AND r.run > 0 AND r.state = 'sending' AND c.instance = $1
+				AND greatest(c.cancelled_at, c.paused_at) >= i.begun_at)`
+
+	queryCheckLease = `SELECT paused_until > clock_timestamp() FROM SCHEMA.clerkriver_instances
+		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()`
+
+	// $3 is the problem, $4 whether Clerk was asked, $5 whether it refused everything, $6
+	// whether in its own envelope, $7 Wake. The pause doubles each time, from 10 Wakes up
+	// to 1,280, and begins when Clerk has refused for 3 Wakes.
+	queryReleaseLease = `UPDATE SCHEMA.clerkriver_instances SET
+			leased_until = 'epoch', ended_at = clock_timestamp(), problem = $3::text,
+			failures = CASE WHEN $3 = '' THEN 0 ELSE failures + 1 END,
+			next_run = CASE WHEN $3 = '' THEN next_run
+				ELSE greatest(next_run, clock_timestamp() + $7::interval * power(2, least(failures, 3))) END,
+			refused_since = CASE WHEN $5::boolean THEN coalesce(refused_since, clock_timestamp())
+				WHEN $4::boolean THEN NULL ELSE refused_since END,
+			pauses = CASE WHEN ` + mustPause + ` THEN pauses + 1 WHEN $4 AND NOT $5 THEN 0 ELSE pauses END,
+			pause_reason = CASE WHEN ` + mustPause + ` THEN $3 ELSE pause_reason END,
+			paused_until = CASE WHEN ` + mustPause + ` THEN clock_timestamp() + 10 * $7::interval * power(2, least(pauses, 7))
+				ELSE paused_until END
+		WHERE name = $1 AND run = $2::bigint
+		RETURNING ` + isPaused + `, pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch')`
+	mustPause = `$6::boolean AND refused_since <= clock_timestamp() - 3 * $7::interval AND paused_until < 'infinity'`
+	isPaused  = `paused_until > clock_timestamp()`
+
+	queryPause = `INSERT INTO SCHEMA.clerkriver_instances (name, paused_until, pause_reason) VALUES ($1, 'infinity', $2::text)
+		ON CONFLICT (name) DO UPDATE SET paused_until = 'infinity', pause_reason = $2`
+
+	queryResume = `UPDATE SCHEMA.clerkriver_instances
+		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0, next_run = 'epoch'
+		WHERE name = $1`
+
+	// When the next run is due; NULL if there is nothing to do. $4 is whether it waits for
+	// next_run. An instance without a row has never run.
+	queryDue = `WITH i AS (
+			SELECT coalesce(max(run), 0) AS run, max(leased_until) AS leased, max(next_run) AS next, max(paused_until) AS paused,
+				coalesce(max(failures), 0) AS failures
+			FROM SCHEMA.clerkriver_instances WHERE name = $1),
+		open AS (SELECT id, greatest(not_before, enqueued_at) AS begin, cancelled_at FROM SCHEMA.clerkriver_campaigns
+			WHERE instance = $1 AND finished_at IS NULL AND paused_at IS NULL),
+		earliest AS (SELECT least(
+			(SELECT min(cancelled_at) FROM open),
+			(SELECT min(r.changed_at) FROM SCHEMA.clerkriver_rows r JOIN open ON open.id = r.campaign_id
+				WHERE r.run = (SELECT run FROM i) AND r.run > 0 AND r.state = 'sending'),
+			(SELECT r.tell_at FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+				WHERE r.tell_at IS NOT NULL AND c.instance = $1 ORDER BY r.tell_at LIMIT 1),
+			(SELECT greatest(min(begin), (SELECT min(free_at) FROM SCHEMA.clerkriver_slots
+					WHERE instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $3::integer)))
+				FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0)) AS at)
+		SELECT clock_timestamp(), now(), CASE WHEN at IS NULL OR paused = 'infinity' THEN NULL
+			ELSE greatest(at, leased, paused, CASE WHEN $4::boolean THEN next END) END, failures > 0
+		FROM earliest, i`
+)
+
+// Campaigns.
+const (
+	queryCampaign = `SELECT id FROM SCHEMA.clerkriver_campaigns
+		WHERE instance = $1 AND name = $2::text AND deleted_at IS NULL`
+
+	queryAddCampaign = `INSERT INTO SCHEMA.clerkriver_campaigns
+			(instance, name, priority, not_before, options, enqueued_at)
+		VALUES ($1, $2::text, $3::integer, $4::timestamptz, $5::text, clock_timestamp())
+		ON CONFLICT DO NOTHING RETURNING id, clock_timestamp()`
+
+	// $1 is the campaign.
+	queryCompleteCampaign = `UPDATE SCHEMA.clerkriver_campaigns
+		SET total = $2::integer, digest = $3::bytea, resend = $4::boolean WHERE id = $1 RETURNING clock_timestamp()`
+
+	queryCompareCampaign = `SELECT digest, options, deleted_at IS NOT NULL FROM SCHEMA.clerkriver_campaigns
+		WHERE instance = $1 AND name = $2::text`
+
+	// $1 is the campaign.
+	queryCancel = `UPDATE SCHEMA.clerkriver_campaigns SET cancelled_at = clock_timestamp()
+		WHERE id = $1 AND cancelled_at IS NULL AND finished_at IS NULL`
+
+	queryPauseCampaign = `UPDATE SCHEMA.clerkriver_campaigns SET paused_at = coalesce(paused_at, clock_timestamp()), pause_reason = $3::text
+		WHERE instance = $1 AND name = $2::text AND deleted_at IS NULL`
+
+	queryResumeCampaign = `UPDATE SCHEMA.clerkriver_campaigns SET paused_at = NULL, pause_reason = ''
+		WHERE instance = $1 AND name = $2::text AND deleted_at IS NULL`
+
+	queryReschedule = `UPDATE SCHEMA.clerkriver_campaigns SET priority = $3::integer, not_before = $4::timestamptz
+		WHERE instance = $1 AND name = $2::text AND deleted_at IS NULL`
+
+	// Finishes the campaigns without an open row. Those that a transaction has locked are
+	// finished by a later run.
+	queryFinish = `WITH open AS MATERIALIZED (` + openCampaigns + `)
+		UPDATE SCHEMA.clerkriver_campaigns SET finished_at = clock_timestamp() WHERE id IN (
+			SELECT id FROM SCHEMA.clerkriver_campaigns c
+			WHERE instance = $1 AND finished_at IS NULL AND (next_place >= total OR cancelled_at IS NOT NULL)
+				AND id NOT IN (SELECT campaign_id FROM open) FOR UPDATE SKIP LOCKED)`
+
+	// The same for the campaign $2, which the transaction has locked.
+	queryFinishCampaign = `WITH open AS MATERIALIZED (` + openCampaigns + `)
+		UPDATE SCHEMA.clerkriver_campaigns SET finished_at = clock_timestamp()
+		WHERE id = $2::bigint AND finished_at IS NULL AND (next_place >= total OR cancelled_at IS NOT NULL)
+			AND id NOT IN (SELECT campaign_id FROM open)`
+
+	// The campaigns with rows that were taken and have no outcome. What was taken from a
+	// cancelled one, and certainly not sent, is cancelled.
+	openCampaigns = `SELECT DISTINCT r.campaign_id FROM SCHEMA.clerkriver_rows r
+			JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+		WHERE r.run = (SELECT run FROM SCHEMA.clerkriver_instances WHERE name = $1)
+			AND r.run > 0 AND r.state IN ('waiting', 'sending')
+			AND (c.cancelled_at IS NULL OR r.state = 'sending' OR r.attempts > 0)`
+
+	// $1 is the campaign.
+	queryMarkDeleted = `UPDATE SCHEMA.clerkriver_campaigns SET deleted_at = clock_timestamp(), digest = ''
+		WHERE id = $1 AND finished_at IS NOT NULL RETURNING total`
+	queryDeleteRows   = `DELETE FROM SCHEMA.clerkriver_rows WHERE campaign_id = $1 AND place >= $2::integer AND place < $3::integer`
+	queryDeleteCounts = `DELETE FROM SCHEMA.clerkriver_counts WHERE campaign_id = $1`
+
+	// All campaigns, or the one named $2, with the counts of their outcomes and of the rows
+	// that were taken and have none.
+	queryStatus = `SELECT c.id, c.name, c.total, c.priority, c.not_before, c.enqueued_at, c.cancelled_at, c.finished_at,
+			c.paused_at IS NOT NULL, c.pause_reason,
+			coalesce((SELECT jsonb_object_agg(state, rows) FROM (
+				SELECT state, sum(rows) AS rows FROM SCHEMA.clerkriver_counts WHERE campaign_id = c.id GROUP BY state) n), '{}'),
+			coalesce(t.sending, 0), coalesce(t.unclear, 0),
+			coalesce(i.` + isPaused + `, false), coalesce(i.pause_reason, ''),
+			coalesce(nullif(i.paused_until, 'infinity'), 'epoch'), coalesce(i.problem, '')
+		FROM SCHEMA.clerkriver_campaigns c
+		LEFT JOIN SCHEMA.clerkriver_instances i ON i.name = c.instance
+		LEFT JOIN (SELECT r.campaign_id, count(*) FILTER (WHERE r.state = 'sending') AS sending,
+				count(*) FILTER (WHERE r.state = 'waiting' AND r.attempts > 0) AS unclear
+			FROM SCHEMA.clerkriver_rows r
+			WHERE r.run = (SELECT run FROM SCHEMA.clerkriver_instances WHERE name = $1)
+				AND r.run > 0 AND r.state IN ('waiting', 'sending')
+			GROUP BY r.campaign_id) t ON t.campaign_id = c.id
+		WHERE c.instance = $1 AND c.deleted_at IS NULL AND ($2::text = '' OR c.name = $2)
+		ORDER BY c.id`
+
+	// How many rows wait in campaigns up to the campaign $3 of priority $2.
+	queryAhead = `SELECT coalesce(sum(c.total - coalesce(n.settled, 0)), 0) FROM SCHEMA.clerkriver_campaigns c
+		LEFT JOIN LATERAL (SELECT sum(rows) AS settled FROM SCHEMA.clerkriver_counts
+			WHERE campaign_id = c.id AND state <> '` + stateUntold + `') n ON true
+		WHERE c.instance = $1 AND c.finished_at IS NULL AND c.cancelled_at IS NULL AND c.paused_at IS NULL
+			AND (c.priority, c.id) <= ($2::integer, $3::bigint)`
+
+	queryInstance = `SELECT clock_timestamp(), run, coalesce(begun_at, 'epoch'), coalesce(ended_at, 'epoch'), leased_until, failures, problem,
+			` + isPaused + `, pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch')
+		FROM SCHEMA.clerkriver_instances WHERE name = $1`
+
+	// The free slots of the budget, $2 creates and $3 bulk creates.
+	queryBudget = `SELECT kind, free_at FROM SCHEMA.clerkriver_slots
+		WHERE instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $3::integer)
+		ORDER BY free_at`
+)
+
+// stateUntold counts results that OnResult has not accepted, in clerkriver_counts.
+const stateUntold = "untold"
+
+// Rows.
+const (
+	// The campaign to send: $3, or if that is 0 the first that has rows which no run has
+	// taken, or is among $2.
+	queryChoose = `SELECT id, resend, enqueued_at FROM SCHEMA.clerkriver_campaigns c
+		WHERE instance = $1 AND finished_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL
+			AND (id = $3::bigint OR $3 = 0 AND not_before <= clock_timestamp() AND (next_place < total OR id = ANY($2::bigint[])))
+		ORDER BY priority, id LIMIT 1`
+
+	// Takes the next $4 rows of a campaign: of $3, or if that is 0 of the first that skips
+	// who has an invitation. It returns a row without a place if none of them waits.
+	queryPull = `WITH next AS (
+			SELECT id, next_place AS begin FROM SCHEMA.clerkriver_campaigns c
+			WHERE instance = $1 AND finished_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL
+				AND not_before <= clock_timestamp() AND next_place < total
+				AND (c.id = $3::bigint OR $3 = 0 AND NOT c.resend) AND ` + hasLease + `
+			ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED),
+		moved AS (
+			UPDATE SCHEMA.clerkriver_campaigns c SET next_place = least(next.begin + $4::integer, c.total)
+			FROM next WHERE c.id = next.id RETURNING c.*),
+		taken AS (
+			UPDATE SCHEMA.clerkriver_rows r SET state = 'sending', run = $2::bigint, changed_at = clock_timestamp()
+			FROM next WHERE r.campaign_id = next.id AND r.place >= next.begin AND r.place < next.begin + $4::integer
+				AND r.state = 'waiting' RETURNING r.*)
+		SELECT ` + itemColumns + ` FROM moved c LEFT JOIN taken r ON true`
+
+	// Takes rows again that an earlier run gave back: $4 of the campaigns $3.
+	queryRetake = `WITH open AS (
+			SELECT id FROM SCHEMA.clerkriver_campaigns
+			WHERE id = ANY($3::bigint[]) AND cancelled_at IS NULL AND paused_at IS NULL AND ` + hasLease + `
+			FOR UPDATE SKIP LOCKED)
+		UPDATE SCHEMA.clerkriver_rows r SET state = 'sending', changed_at = clock_timestamp()
+		FROM unnest($3::bigint[], $4::integer[]) AS t (campaign_id, place) JOIN open ON open.id = t.campaign_id
+		WHERE r.campaign_id = t.campaign_id AND r.place = t.place AND r.run = $2::bigint AND r.state = 'waiting'
+		RETURNING r.campaign_id, r.place`
+
+	// Marks rows of cancelled campaigns as being sent, to look them up: $4 of the campaigns $3.
+	queryLookUpAgain = `UPDATE SCHEMA.clerkriver_rows r SET state = 'sending'
+		FROM unnest($3::bigint[], $4::integer[]) AS t (campaign_id, place)
+		WHERE r.campaign_id = t.campaign_id AND r.place = t.place AND r.run = $2::bigint AND r.state = 'waiting' AND ` + hasLease
+
+	// Keeps the result of the row $2 of campaign $1 that the run $3 is sending. $7 is when
+	// OnResult is called again, NULL if it has heard, and $8 why it failed. The server
+	// ends a transaction whose client is silent.
+	queryKeep = `WITH kept AS (
+			UPDATE SCHEMA.clerkriver_rows r SET state = $4::text, invitation_id = nullif($5::text, ''), problem = nullif($6::text, ''),
+				changed_at = clock_timestamp(), tell_at = clock_timestamp() + $7::interval, tell_problem = $8::text,
+				tells = CASE WHEN $7 IS NULL THEN 0 ELSE 1 END
+			FROM SCHEMA.clerkriver_campaigns c
+			WHERE c.id = $1::bigint AND r.campaign_id = $1 AND r.place = $2::integer AND r.run = $3::bigint AND r.state = 'sending'
+			RETURNING r.changed_at, c.cancelled_at IS NOT NULL OR c.paused_at IS NOT NULL AS stops),
+		counted AS (
+			INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows)
+			SELECT $1, s, $3, 1 FROM kept, unnest(CASE WHEN $7 IS NULL THEN ARRAY[$4] ELSE ARRAY[$4, '` + stateUntold + `'] END) s
+			ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + 1)
+		SELECT changed_at, stops, set_config('idle_in_transaction_session_timeout', $9::text, true) FROM kept`
+
+	// Gives back the rows of the run $2 whose outcome is unknown: $4 of the campaigns $3,
+	// for the reasons $5.
+	queryGiveBackUnknown = `UPDATE SCHEMA.clerkriver_rows r
+		SET state = 'waiting', attempts = least(attempts + 1, 1000), problem = t.problem, may_exist_until = clock_timestamp()
+		FROM unnest($3::bigint[], $4::integer[], $5::text[]) AS t (campaign_id, place, problem), SCHEMA.clerkriver_campaigns c
+		WHERE r.campaign_id = t.campaign_id AND r.place = t.place AND r.run = $2::bigint AND r.state = 'sending'
+			AND c.id = r.campaign_id AND c.instance = $1`
+
+	// Gives back the other rows of the run $2. $3 is whether they may have been sent.
+	queryGiveBack = `UPDATE SCHEMA.clerkriver_rows r SET state = 'waiting',
+			attempts = least(attempts + $3::boolean::integer, 1000),
+			may_exist_until = CASE WHEN $3 THEN clock_timestamp() ELSE may_exist_until END
+		FROM SCHEMA.clerkriver_campaigns c
+		WHERE r.run = $2::bigint AND r.run > 0 AND r.state = 'sending' AND c.id = r.campaign_id AND c.instance = $1`
+
+	// The campaign that created the invitation $2, 0 if none is known, and whether somebody
+	// else has through the transport.
+	queryOwner = `SELECT coalesce(max(campaign_id), 0), EXISTS (
+			SELECT FROM SCHEMA.clerkriver_slots WHERE instance = $1 AND $2::text = ANY(invitations))
+		FROM SCHEMA.clerkriver_rows WHERE invitation_id = $2 AND state = 'created'`
+
+	// Results that OnResult is to hear again.
+	queryUntold = `SELECT r.campaign_id, r.place FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+		WHERE r.tell_at <= clock_timestamp() AND c.instance = $1 ORDER BY r.tell_at LIMIT $2::integer`
+
+	// $1 is the campaign, $2 the place of a result that OnResult hears now.
+	queryTell = `WITH told AS (
+			UPDATE SCHEMA.clerkriver_rows r SET tell_at = NULL, tell_problem = NULL
+			FROM SCHEMA.clerkriver_campaigns c
+			WHERE c.id = $1::bigint AND r.campaign_id = $1 AND r.place = $2::integer AND r.tell_at IS NOT NULL
+			RETURNING c.name, r.*),
+		counted AS (
+			INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows) SELECT $1, '` + stateUntold + `', $3::bigint, -1 FROM told
+			ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows - 1)
+		SELECT name, ` + resultColumns + `, set_config('idle_in_transaction_session_timeout', $4::text, true) FROM told`
+
+	// The pause doubles each time, from $3 up to an hour.
+	queryTellLater = `UPDATE SCHEMA.clerkriver_rows SET tells = least(tells + 1, 1000), tell_problem = $4::text,
+			tell_at = clock_timestamp() + least($3::interval * power(2, least(tells, 12)), interval '1 hour')
+		WHERE campaign_id = $1::bigint AND place = $2::integer AND tell_at IS NOT NULL`
+
+	resultColumns = `place, ref, request, state, coalesce(invitation_id, ''), coalesce(problem, ''), changed_at`
+
+	// The rows of the campaign $1 from the place $2 on. Those of a cancelled campaign that
+	// were certainly not sent are cancelled, without being written.
+	queryResults = `SELECT r.place, r.ref, r.request,
+			CASE WHEN ` + isCancelled + ` THEN 'cancelled' ELSE r.state END,
+			coalesce(r.invitation_id, ''), coalesce(r.problem, ''),
+			CASE WHEN ` + isCancelled + ` THEN c.cancelled_at ELSE r.changed_at END,
+			CASE WHEN r.tell_at IS NULL THEN '' ELSE coalesce(r.tell_problem, '') END
+		FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+		WHERE r.campaign_id = $1::bigint AND r.place >= $2::integer ORDER BY r.place LIMIT $3::integer`
+	isCancelled = `r.state = 'waiting' AND r.attempts = 0 AND c.cancelled_at IS NOT NULL`
+)
+
+// Slots. $2 is the kind, $3 how many of them the request may use.
+const (
+	// $2 creates, $3 bulk creates.
+	queryMakeSlots = `INSERT INTO SCHEMA.clerkriver_slots (instance, kind, slot)
+		SELECT $1, 'create', generate_series(0, $2::integer - 1)
+		UNION ALL SELECT $1, 'bulk', generate_series(0, $3::integer - 1) ON CONFLICT DO NOTHING`
+
+	// $4 is how long the slot is held, $5 the run that needs it, 0 for somebody else.
+	queryTakeSlot = `UPDATE SCHEMA.clerkriver_slots
+		SET token = token + 1, free_at = clock_timestamp() + $4::interval, invitations = '{}'
+		WHERE instance = $1 AND kind = $2::text AND slot = (
+			SELECT slot FROM SCHEMA.clerkriver_slots
+			WHERE instance = $1 AND kind = $2 AND slot < $3::integer AND free_at <= clock_timestamp()
+			ORDER BY slot DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
+			AND ($5::bigint = 0 OR EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $1 AND run = $5
+				AND leased_until > clock_timestamp() AND paused_until <= clock_timestamp()))
+		RETURNING slot, token`
+
+	queryNextSlot = `SELECT count(*), coalesce(min(free_at) - clock_timestamp(), interval '0') FROM SCHEMA.clerkriver_slots
+		WHERE instance = $1 AND kind = $2::text AND slot < $3::integer`
+
+	// $3 is the slot, $4 its token, $5 how long it is held from now on, $6 the invitations
+	// that its request created.
+	queryHoldSlot = `UPDATE SCHEMA.clerkriver_slots SET free_at = clock_timestamp() + $5::interval, invitations = $6::text[]
+		WHERE instance = $1 AND kind = $2::text AND slot = $3::integer AND token = $4::bigint`
+
+	queryBlockSlots = `UPDATE SCHEMA.clerkriver_slots SET free_at = greatest(free_at, clock_timestamp() + $3::interval)
+		WHERE instance = $1 AND kind = $2::text`
+)

@@ -1,0 +1,195 @@
+package clerkriver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// Work sends what is due, until Clerk's limits say wait, for two minutes at most, and
+// returns when to call it again; the zero time means when a campaign is enqueued or
+// resumed. River's jobs do the same; without River, call it from whatever runs jobs.
+// Several calls at once are harmless: all but one return at once.
+//
+// When ctx ends, the request under way is finished and its results are kept. The client
+// must be one of [Campaigns.NewClient]. A refused key, or another refusal of the whole
+// instance, is retried ever more rarely, and pauses its campaigns if it lasts for three
+// [Config].Wake. An error means that the run ended early; what it did not send stays to be
+// sent.
+func (c *Campaigns) Work(ctx context.Context, client *clerk.Client) (time.Time, error) {
+	if err := c.checkClient(client); err != nil {
+		return time.Time{}, err
+	}
+	failure := c.work(ctx, client, false, nil)
+	last, cancel := c.closing(ctx)
+	defer cancel()
+	next, err := c.due(last, true)
+	if failure != nil {
+		err = failure
+	}
+	if !next.ok {
+		return time.Time{}, err
+	}
+	return time.Now().Add(next.wait), err
+}
+
+// work makes a run if one is due, and calls begun, unless nil, when it has begun.
+func (c *Campaigns) work(ctx context.Context, client *clerk.Client, paced bool, begun func()) error {
+	next, err := c.due(ctx, paced)
+	if err != nil || !next.ok || next.wait > 0 {
+		return err
+	}
+	r, err := c.begin(ctx, client, paced)
+	if err != nil || r == nil {
+		return err
+	}
+	c.report(ctx, Event{Kind: EventRunBegun, Run: r.run})
+	return r.work(ctx, begun)
+}
+
+// Why a run ends although nothing is wrong.
+var (
+	errWait   = errors.New("clerkriver: the run would wait for long")
+	errEnough = errors.New("clerkriver: the run lasted long enough")
+)
+
+// work sends the rows of the group, and gives the lease back.
+func (r *run) work(ctx context.Context, begun func()) error {
+	// CreateAll does not begin a wait that would outlast a deadline, and then does not say
+	// until when it would have waited. So the run's context ends with ctx, but has none.
+	sending, stop := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), leaseKey{}, &r.lease))
+	r.ctx, r.stop = sending, stop
+	defer r.stop(nil)
+	detach := context.AfterFunc(ctx, func() { r.stop(context.Cause(ctx)) })
+	defer detach()
+	enough := time.AfterFunc(r.c.timing.longest, func() { r.stop(errEnough) })
+	defer enough.Stop()
+	beating, endBeats := context.WithCancel(context.WithoutCancel(ctx))
+	defer endBeats() // even if the caller's transport panics
+	var beats sync.WaitGroup
+	beats.Go(func() { r.heartbeat(beating, r.c.timing.lease, 2*r.c.timing.longest) })
+	if begun != nil {
+		begun()
+	}
+	v := r.classify(r.steps(sending))
+	endBeats()
+	beats.Wait()
+	if v.problem == nil && len(r.unknowns) > 0 {
+		v.problem = errors.New(r.unknowns[len(r.unknowns)-1].problem)
+	}
+	if err := r.end(ctx, v); err != nil {
+		return errors.Join(v.problem, explain(err))
+	}
+	if v.refused { // the rows wait; Status shows why
+		return nil
+	}
+	return v.problem
+}
+
+// steps does what a run does.
+func (r *run) steps(ctx context.Context) error {
+	if err := r.tell(ctx); err != nil {
+		return err
+	}
+	if err := r.settleCancelled(ctx); err != nil {
+		return err
+	}
+	found, err := r.choose(ctx)
+	if err != nil || !found {
+		return err
+	}
+	return r.send(ctx)
+}
+
+// send runs CreateAll over the rows.
+func (r *run) send(ctx context.Context) error {
+	r.asked = true
+	opts := []clerk.CreateAllOption{
+		clerk.WithBudget(r.c.config.Budget), clerk.WithProgress(r.observe), clerk.WithSourceError(r.sourceError),
+	}
+	if r.group.campaign != 0 {
+		opts = append(opts, clerk.WithSkipSince(r.group.since))
+	}
+	for made, err := range r.client.Invitations.CreateAll(ctx, r.requests, opts...) {
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		it := r.given[made.Index]
+		r.mu.Unlock()
+		r.settle(ctx, it, made)
+	}
+	return nil
+}
+
+// requests is the source of CreateAll.
+func (r *run) requests(yield func(clerk.CreateInvitationRequest) bool) {
+	for {
+		it, ok := r.next()
+		if !ok || !yield(it.request) {
+			return
+		}
+	}
+}
+
+// next takes the next row, from the database if none is at hand.
+func (r *run) next() (item, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.pulled) == 0 && r.ctx.Err() == nil {
+		r.pulled, r.pullErr = r.pull(r.ctx)
+	}
+	if len(r.pulled) == 0 {
+		return item{}, false
+	}
+	it := r.pulled[0]
+	r.pulled, r.given = r.pulled[1:], append(r.given, it)
+	return it, true
+}
+
+func (r *run) sourceError() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pullErr
+}
+
+// observe ends the run when CreateAll begins a long wait.
+func (r *run) observe(p clerk.Progress) {
+	if time.Until(p.WaitUntil) > r.c.timing.patience {
+		r.cause = p.Cause
+		r.stop(errWait)
+	}
+}
+
+// classify returns what the failure of a run means.
+func (r *run) classify(failure error) verdict {
+	v := verdict{problem: failure, mayBeKnown: errors.Is(failure, clerk.ErrOutcomeUnknown)}
+	sdk, isSDK := errors.AsType[*clerk.SDKError](failure)
+	_, hasEnvelope := errors.AsType[*clerk.ClerkErrors](failure)
+	cause := context.Cause(r.ctx)
+	switch {
+	case failure == nil:
+	case errors.Is(failure, clerk.ErrUnauthorized):
+		v = verdict{problem: fmt.Errorf("Clerk does not accept the secret key: %w", failure), refused: true, enveloped: hasEnvelope}
+	case isSDK && isRefusal(sdk.StatusCode):
+		v = verdict{problem: fmt.Errorf("Clerk refuses all requests: %w", failure), refused: true, enveloped: hasEnvelope}
+	case r.cause != nil:
+		v.problem = r.cause
+	case errors.Is(cause, errLeaseLost):
+		v.problem = cause
+	case cause != nil: // the rows wait for the next run
+		v.problem = nil
+	}
+	return v
+}
+
+// isRefusal reports whether the same request would get the same status again. CreateAll
+// ends with one only if it is about all requests.
+func isRefusal(status int) bool {
+	return status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
+}

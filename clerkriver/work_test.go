@@ -1,0 +1,174 @@
+package clerkriver
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+func TestRefusedKeyPausesAndFailsNothing(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New(clerktest.WithSecretKey("sk_test_another"))
+	url := shared.database(t)
+	a := newApp(t, url, Config{}, fake)
+	a.enqueue(t, "spring", guests(300))
+	stop := a.start(t)
+	s := a.wait(t, "spring", func(s *Status) bool { return s.Paused != "" })
+	require.Contains(t, s.Paused, "Clerk does not accept the secret key: clerk: ")
+	require.Contains(t, s.Paused, "clerk_key_invalid")
+	require.Equal(t, map[State]int{StateWaiting: 300}, s.Counts)
+	require.Zero(t, s.WaitUntil)
+	time.Sleep(2 * time.Second)
+	require.Len(t, fake.Requests(), 3, "it stays paused")
+	require.WithinDuration(t, time.Now().Add(10*a.config.Wake), s.PausedUntil, 5*time.Second)
+	stop()
+	var failed int
+	require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'scheduled', 'available')").Scan(&failed))
+	require.Zero(t, failed)
+
+	healed := clerktest.New()
+	b := newApp(t, url, Config{}, healed)
+	b.start(t)
+	require.NoError(t, b.Resume(t.Context(), b.river))
+	s = b.wait(t, "spring", (*Status).Done)
+	require.Equal(t, map[State]int{StateCreated: 300}, s.Counts)
+	require.Empty(t, s.Paused)
+}
+
+func TestPauseStopsARun(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	var a *app
+	posts := 0
+	a = newApp(t, shared.database(t), Config{Budget: clerk.Budget{Creates: 1000, Window: time.Minute}},
+		roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodPost {
+				posts++
+				if posts == 3 {
+					require.NoError(t, a.Pause(t.Context(), "wrong list"))
+				}
+			}
+			return fake.RoundTrip(req)
+		}))
+	a.enqueue(t, "spring", guests(10))
+	due, err := a.Work(t.Context(), a.client)
+	require.NoError(t, err)
+	require.Zero(t, due)
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Equal(t, "wrong list", s.Paused)
+	require.Equal(t, map[State]int{StateCreated: 3, StateWaiting: 7}, s.Counts)
+	require.Zero(t, a.work(t))
+	require.NoError(t, a.Resume(t.Context(), nil))
+	require.Zero(t, a.work(t))
+	require.Equal(t, map[State]int{StateCreated: 10}, a.counts(t, "spring"))
+}
+
+// TestOutageKeepsClerksWords: the status shows why nothing is sent, and no row fails.
+func TestOutageKeepsClerksWords(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	var down atomic.Bool
+	a := newApp(t, shared.database(t), Config{Budget: clerk.Budget{Creates: 1000, Window: time.Minute}},
+		roundTrip(func(req *http.Request) (*http.Response, error) {
+			if down.Load() {
+				body := `{"errors":[{"code":"maintenance","message":"System under maintenance"}]}`
+				return &http.Response{
+					StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Content-Type": {"application/json"}, "Retry-After": {"60"}},
+					Body: io.NopCloser(strings.NewReader(body)), Request: req,
+				}, nil
+			}
+			if len(fake.Invitations()) == 2 {
+				down.Store(true)
+			}
+			return fake.RoundTrip(req)
+		}), clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: time.Second}}))
+	a.enqueue(t, "spring", guests(10))
+	_, err := a.Work(t.Context(), a.client)
+	require.ErrorContains(t, err, "System under maintenance")
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Contains(t, s.Problem, "System under maintenance")
+	require.NotContains(t, s.Problem, "context canceled")
+	require.Empty(t, s.Paused)
+	require.Equal(t, map[State]int{StateCreated: 3, StateWaiting: 7}, s.Counts)
+	down.Store(false)
+	a.work(t)
+	s, err = a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Equal(t, map[State]int{StateCreated: 10}, s.Counts)
+	require.Empty(t, s.Problem)
+}
+
+// TestEndOfContextLosesNothing: what a deploy interrupts.
+func TestEndOfContextLosesNothing(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	ctx, cancel := context.WithCancel(t.Context())
+	a := newApp(t, shared.database(t), Config{}, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodPost && len(fake.Invitations()) == 10 {
+			cancel()
+			time.Sleep(100 * time.Millisecond)
+		}
+		return fake.RoundTrip(req)
+	}))
+	a.enqueue(t, "spring", guests(50))
+	_, err := a.Work(ctx, a.client)
+	require.NoError(t, err)
+	require.Equal(t, map[State]int{StateCreated: 20, StateWaiting: 30}, a.counts(t, "spring"))
+	a.work(t) // the lease was given back
+	require.Equal(t, map[State]int{StateCreated: 50}, a.counts(t, "spring"))
+	require.Equal(t, 5, sent(fake, clerk.OperationBulkCreate))
+}
+
+func TestCampaignIsSentAndReported(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	fake.AddUser("user@example.com")
+	client, err := fake.Client()
+	require.NoError(t, err)
+	_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "old@example.com"})
+	require.NoError(t, err)
+	a := newApp(t, shared.database(t), Config{}, fake)
+	require.Equal(t, 6, a.enqueue(t, "spring", to("a@example.com", "user@example.com", "old@example.com", "no address", "A@example.com", "b@example.com")))
+	require.Equal(t, map[State]int{StateWaiting: 6}, a.counts(t, "spring"))
+
+	a.start(t)
+	s := a.wait(t, "spring", (*Status).Done)
+	require.Equal(t, map[State]int{StateCreated: 2, StateAlreadyInvited: 1, StateRepeated: 1, StateUserExists: 1, StateRejected: 1}, s.Counts)
+	made := fake.Invitations()
+	require.Len(t, made, 3)
+	results := a.all(t, "spring")
+	for i := range results {
+		require.WithinDuration(t, time.Now(), results[i].ChangedAt, time.Minute)
+		results[i].ChangedAt = time.Time{}
+	}
+	require.Equal(t, []Result{
+		{Campaign: "spring", Place: 0, EmailAddress: "a@example.com", State: StateCreated, InvitationID: made[1].ID},
+		{Campaign: "spring", Place: 1, EmailAddress: "user@example.com", State: StateUserExists},
+		{Campaign: "spring", Place: 2, EmailAddress: "old@example.com", State: StateAlreadyInvited, InvitationID: made[0].ID},
+		{Campaign: "spring", Place: 3, EmailAddress: "no address", State: StateRejected, Problem: "clerk: CreateInvitation: email_address has no @"},
+		{Campaign: "spring", Place: 4, EmailAddress: "A@example.com", State: StateRepeated, InvitationID: made[1].ID},
+		{Campaign: "spring", Place: 5, EmailAddress: "b@example.com", State: StateCreated, InvitationID: made[2].ID},
+	}, results)
+}
+
+// TestRejectedRowKeepsClerksWords: of a bulk that Clerk rejects, one row is to blame.
+func TestRejectedRowKeepsClerksWords(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	a.enqueue(t, "spring", to("a@example.com", "b..@@example.com", "c@example.com"))
+	a.work(t)
+	results := a.all(t, "spring")
+	require.Equal(t, []State{StateCreated, StateRejected, StateCreated}, []State{results[0].State, results[1].State, results[2].State})
+	require.Contains(t, results[1].Problem, "form_param_format_invalid: is invalid (email_address)")
+}

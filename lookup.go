@@ -39,9 +39,6 @@ type lookup struct {
 	unclear, own, end UnixMilli
 }
 
-// allStatuses lists everything: a list has the revoked invitations only if asked.
-var allStatuses = []InvitationStatus{"", InvitationStatusRevoked}
-
 // newLookup returns a lookup of what the call's write did, after a failure.
 func (c *call) newLookup(failure, ownRefusal error, retryDuplicates bool) *lookup {
 	h := &c.sent

@@ -138,3 +138,6 @@ func (c *call) get(ctx context.Context, id string) (inv *Invitation, err error) 
 	}
 	return inv, err
 }
+
+// allStatuses lists everything: a list has the revoked invitations only if asked.
+var allStatuses = []InvitationStatus{"", InvitationStatusRevoked}

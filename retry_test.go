@@ -230,7 +230,7 @@ func TestRetryAfterIsSpread(t *testing.T) {
 			}
 			group.Wait()
 			require.GreaterOrEqual(t, slices.Min(took), 2*time.Second)
-			require.Greater(t, slices.Max(took)-slices.Min(took), 800*time.Millisecond)
+			require.Greater(t, slices.Max(took)-slices.Min(took), 500*time.Millisecond)
 			require.LessOrEqual(t, slices.Max(took), 4*time.Second)
 		})
 	}

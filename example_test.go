@@ -330,3 +330,17 @@ func ExampleInvitationsService_Changes() {
 	// Output:
 	// ada@example.com accepted
 }
+
+func ExampleInvitationsService_Erase() {
+	client, fake := exampleClient()
+	ctx := context.Background()
+	if _, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"}); err != nil {
+		log.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // too short for the proof
+	defer cancel()
+	err := client.Invitations.Erase(ctx, "ada@example.com")
+	fmt.Println(errors.Is(err, clerk.ErrOutcomeUnknown), len(fake.Invitations()))
+	// Output:
+	// true 0
+}

@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -184,55 +183,16 @@ func Example_revokeAll() {
 }
 
 func erase(ctx context.Context, client *clerk.Client, address string) error {
-	var invs []clerk.Invitation
-	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} {
-		for inv, err := range client.Invitations.All(ctx, clerk.ListInvitationsRequest{Query: address, Status: status}) {
-			if err != nil {
-				return err
-			}
-			if strings.EqualFold(inv.EmailAddress, address) {
-				invs = append(invs, inv)
-			}
-		}
-	}
-	for _, inv := range invs {
-		if inv.Status == clerk.InvitationStatusPending { // so that its link stops working
-			if _, err := client.Invitations.Revoke(ctx, inv.ID); err != nil {
-				return err
-			}
-		}
-		if _, err := client.Invitations.Delete(ctx, inv.ID); err != nil && !errors.Is(err, clerk.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
+	return client.Invitations.Erase(ctx, address)
 }
 
-func Example_erase() {
-	client, fake := exampleClient()
-	ctx := context.Background()
-	for range 2 {
-		inv, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com", IgnoreExisting: true})
-		if err != nil {
-			log.Fatal(err)
-		}
-		if len(fake.Invitations()) == 1 {
-			if _, err := client.Invitations.Revoke(ctx, inv.ID); err != nil {
-				log.Fatal(err)
-			}
-		}
-	}
-	if _, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "grace@example.com"}); err != nil {
-		log.Fatal(err)
-	}
-	if err := erase(ctx, client, "ada@example.com"); err != nil {
-		log.Fatal(err)
-	}
-	for _, inv := range fake.Invitations() {
-		fmt.Println(inv.EmailAddress)
-	}
-	// Output:
-	// grace@example.com
+func TestEraseOfRecipes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		l.invite(t, "ada@example.com")
+		require.NoError(t, erase(t.Context(), l.client, "ada@example.com"))
+		require.Empty(t, l.fake.Invitations())
+	})
 }
 
 // invited reports whether address has a pending invitation, after a Create or Resend

@@ -1,10 +1,10 @@
 package clerk
 
 import (
-	"errors"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // A pace says when a run may send: within its budget, and not before a pause after a
@@ -53,7 +53,7 @@ func (p *pace) wait(now time.Time, untilItems time.Duration) (wait time.Duration
 // there is no pause, as its limiter waits.
 func (p *pace) backOff(failure error, failedAt time.Time, failures int) {
 	p.cause = failure
-	if errors.Is(failure, ErrRateLimited) {
+	if classOf(failure) == transport.RateLimited {
 		return
 	}
 	meta, _ := MetaFromError(failure)

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -167,6 +168,28 @@ func TestCreateAllBacksOffWithoutRetryAfter(t *testing.T) {
 		require.Less(t, refused, 2*(10*4+5), "each limit every quarter of an hour")
 		require.LessOrEqual(t, time.Since(start), 10*time.Hour+15*time.Minute)
 	})
+}
+
+func TestCreateAllWaitsForRateLimitsOfAnyStatus(t *testing.T) {
+	for name, limited := range map[string]httpmock.Responder{
+		"400 too_many_requests": reply(400, envelope("too_many_requests", "m", "", "null"), "Retry-After", "60"),
+		"422 too_many_requests": reply(422, envelope("too_many_requests", "m", "", "null")),
+		"403 with Retry-After":  reply(403, `<html>`, "Retry-After", "60"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				start := time.Now()
+				client := l.failingWrites(t, 1, limited, func() bool { return time.Since(start) < 10*time.Minute })
+				results, err := createAll(t, client, guests(30))
+				require.NoError(t, err)
+				for _, result := range results {
+					require.Equal(t, clerk.OutcomeCreated, result.Outcome)
+				}
+				require.Len(t, results, 30)
+			})
+		})
+	}
 }
 
 // TestCreateAllBackoffResetsAfterSuccess: the first wait after a success is short again.

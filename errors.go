@@ -33,9 +33,10 @@ var (
 	ErrAlreadyAccepted = errors.New("clerk: the invitation is already accepted")
 	// ErrUnauthorized: Clerk does not accept the secret key (status 401, or its codes).
 	ErrUnauthorized = errors.New("clerk: the secret key is not accepted")
-	// ErrRateLimited: too many requests (status 429 or too_many_requests). RetryAfter of
-	// the error says how long to wait, if Clerk said so.
-	ErrRateLimited = errors.New("clerk: too many requests")
+	// ErrRateLimited: too many requests (status 429, too_many_requests with any status, or
+	// a Retry-After with any other status of 4xx except 408). RetryAfter of the error says
+	// how long to wait, if Clerk said so.
+	ErrRateLimited = transport.ErrRateLimited
 	// ErrNotSent: the request certainly did not reach Clerk, or Clerk certainly did not
 	// process it. Nothing changed, and it is safe to call again. The cause is a failed
 	// connection or secret key function, a context that ended before the request was
@@ -74,7 +75,7 @@ func (m *ResponseMeta) is(target error, c transport.Class) bool {
 	return target == ErrOutcomeUnknown && c == transport.Ambiguous ||
 		target == ErrNotSent && c == transport.NotSent ||
 		target == ErrUnauthorized && m.StatusCode == http.StatusUnauthorized ||
-		target == ErrRateLimited && m.StatusCode == http.StatusTooManyRequests
+		target == ErrRateLimited && (c == transport.RateLimited || m.StatusCode == http.StatusTooManyRequests)
 }
 
 // MetaFromError returns the metadata of the response that err, or an error it wraps,
@@ -193,7 +194,8 @@ func (e *ClerkErrors) summary() string {
 	return strings.Join(texts, "; ")
 }
 
-// Is matches the sentinels of this package by code, and by status 401 and 429.
+// Is matches the sentinels of this package by code, by status 401, and as [ErrRateLimited]
+// says.
 func (e *ClerkErrors) Is(target error) bool {
 	hasTarget := func(one ClerkError) bool { return sentinels[one.Code] == target }
 	return e != nil && target != nil && (e.is(target, e.class) || slices.ContainsFunc(e.Errors, hasTarget))
@@ -250,8 +252,8 @@ func (e *SDKError) Unwrap() error {
 	return e.Err
 }
 
-// Is matches [ErrOutcomeUnknown] and [ErrNotSent], and by status [ErrUnauthorized] and
-// [ErrRateLimited]. Err matches the rest.
+// Is matches [ErrOutcomeUnknown], [ErrNotSent] and [ErrRateLimited], and by status
+// [ErrUnauthorized]. Err matches the rest.
 func (e *SDKError) Is(target error) bool { return e != nil && e.is(target, e.class) }
 
 // line formats the one line of an error.

@@ -3,7 +3,6 @@ package clerk
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -139,8 +138,8 @@ func (r *reconciliation[T]) lookUp(ctx context.Context) (T, decide.Situation, er
 func (r *reconciliation[T]) waits(lookupErr error) (untilLookup, untilWrite time.Duration) {
 	h, last := &r.call.sent, &r.call.last
 	since := time.Since(h.failedAt)
-	var asked time.Duration // by Retry-After; that of a 429 is about other requests
-	if last.StatusCode != http.StatusTooManyRequests {
+	var asked time.Duration // by Retry-After; that of a rate limit is about other requests
+	if last.class != transport.RateLimited {
 		asked = last.RetryAfter
 	}
 	untilWrite = max(0, r.call.Backoff(h.writes, asked)-since)

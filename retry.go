@@ -8,11 +8,10 @@ import (
 
 // A RetryConfig says how a call is retried. The zero RetryConfig is the default.
 //
-// With RetryBackoff, a response with status 429 and a request that was not sent are
-// retried for every operation. A read is also retried after a failed connection, a 5xx,
-// and a 4xx with a Retry-After header. Any other failure of a write, except a refusal, is
-// ambiguous: the library looks up what the write did, and retries it only if it was not
-// carried out.
+// With RetryBackoff, requests that were rate limited (see [ErrRateLimited]) or not sent are
+// retried for every operation. A read is also retried after a failed connection and a
+// 5xx. Any other failure of a write, except a refusal, is ambiguous: the library looks up
+// what the write did, and retries it only if it was not carried out.
 //
 // If Clerk asks for a wait with a Retry-After header, the wait is that long, and up to
 // half as long again, at most twice InitialInterval: so calls that were asked at the same

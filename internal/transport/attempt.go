@@ -83,7 +83,7 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	} else {
 		a.Err = ownError(ctx, err)
 	}
-	a.Class = classify(l.request.isWrite(), sent, a.Status, a.Err)
+	a.Class = a.classify(l.request.isWrite(), sent)
 	if a.Class != NotSent && errors.Is(a.Err, ErrNotSent) { // which is not true
 		a.Err = errors.New(a.Err.Error())
 	}

@@ -1,6 +1,9 @@
 package transport
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+)
 
 // A Class says what the result of an attempt means for the operation. Each attempt is
 // classified once; retries, reconciliation and CreateAll depend on it.
@@ -14,8 +17,8 @@ const (
 	// Refused means that the server did not carry out the operation, for a reason in the
 	// request.
 	Refused
-	// RateLimited means that the server did not carry out the operation, because of too
-	// many requests.
+	// RateLimited means that the server did not carry out the operation, and asks to wait
+	// because of too many requests.
 	RateLimited
 	// NotSent means that the server certainly did not process the request.
 	NotSent
@@ -34,23 +37,33 @@ const (
 	deliveredAgain // net/http has retried it on another connection
 )
 
-// classify returns the class of an attempt. status is 0 if there was no response. err is
-// why there is no usable response; nil if there is one.
-func classify(isWrite bool, sent delivery, status int, err error) Class {
-	redelivered := isWrite && sent == deliveredAgain // status is about the last delivery only
+// ErrRateLimited means that a server refused a request because of too many requests.
+// Refusals from Config.Refusal match it.
+var ErrRateLimited = errors.New("clerk: too many requests")
+
+// classify returns the class of an attempt.
+func (a *Attempt) classify(isWrite bool, sent delivery) Class {
+	redelivered := isWrite && sent == deliveredAgain // the response is about the last delivery only
 	switch {
-	case status == 0 && sent == deliveredNever:
+	case a.Status == 0 && sent == deliveredNever:
 		return NotSent
-	case isSuccess(status) && err == nil:
+	case isSuccess(a.Status) && a.Err == nil:
 		return Succeeded
-	case status == http.StatusTooManyRequests && !redelivered:
+	case a.isRateLimited() && !redelivered:
 		return RateLimited
-	case IsRefusal(status) && !redelivered:
+	case IsRefusal(a.Status) && !redelivered:
 		return Refused
 	case isWrite:
 		return Ambiguous
 	}
 	return Failed
+}
+
+// isRateLimited reports whether the response says to wait: by its status, its error's code,
+// or a Retry-After with a refusal.
+func (a *Attempt) isRateLimited() bool {
+	return a.Status == http.StatusTooManyRequests || errors.Is(a.Refusal, ErrRateLimited) ||
+		IsRefusal(a.Status) && a.Header.Get("Retry-After") != ""
 }
 
 func isSuccess(status int) bool { return status >= 200 && status < 300 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,16 +45,47 @@ func TestClassify(t *testing.T) {
 		{520, nil, Failed, Ambiguous, Ambiguous},
 	} {
 		t.Run(fmt.Sprint(test.status, " ", test.err), func(t *testing.T) {
-			require.Equal(t, test.read, classify(false, deliveredOnce, test.status, test.err), "a read")
-			require.Equal(t, test.write, classify(true, deliveredOnce, test.status, test.err), "a write")
-			require.Equal(t, test.again, classify(true, deliveredAgain, test.status, test.err), "a write delivered twice")
-			require.Equal(t, test.read, classify(false, deliveredAgain, test.status, test.err), "a read delivered twice")
+			a := Attempt{Status: test.status, Err: test.err}
+			require.Equal(t, test.read, a.classify(false, deliveredOnce), "a read")
+			require.Equal(t, test.write, a.classify(true, deliveredOnce), "a write")
+			require.Equal(t, test.again, a.classify(true, deliveredAgain), "a write delivered twice")
+			require.Equal(t, test.read, a.classify(false, deliveredAgain), "a read delivered twice")
 			if test.status == 0 {
-				require.Equal(t, NotSent, classify(false, deliveredNever, 0, test.err), "a read that was not sent")
-				require.Equal(t, NotSent, classify(true, deliveredNever, 0, test.err), "a write that was not sent")
+				require.Equal(t, NotSent, a.classify(false, deliveredNever), "a read that was not sent")
+				require.Equal(t, NotSent, a.classify(true, deliveredNever), "a write that was not sent")
 			} else { // a response came, whatever the connection trace says
-				require.Equal(t, test.write, classify(true, deliveredNever, test.status, test.err))
+				require.Equal(t, test.write, a.classify(true, deliveredNever))
 			}
 		})
+	}
+}
+
+func TestRequestsToWaitAreRateLimits(t *testing.T) {
+	asking := http.Header{"Retry-After": {"1"}}
+	coded := fmt.Errorf("a code: %w", ErrRateLimited)
+	for _, test := range []struct {
+		status      int
+		header      http.Header
+		refusal     error
+		read, write Class
+	}{
+		{400, nil, coded, RateLimited, RateLimited},
+		{403, nil, coded, RateLimited, RateLimited},
+		{408, nil, coded, RateLimited, RateLimited},
+		{422, nil, coded, RateLimited, RateLimited},
+		{503, nil, coded, RateLimited, RateLimited},
+		{400, asking, errRefused, RateLimited, RateLimited},
+		{403, asking, nil, RateLimited, RateLimited},
+		{409, asking, nil, RateLimited, RateLimited},
+		{429, asking, nil, RateLimited, RateLimited},
+		{408, asking, nil, Failed, Ambiguous},
+		{503, asking, nil, Failed, Ambiguous},
+		{307, asking, nil, Failed, Ambiguous},
+		{403, http.Header{"Retry-After": {""}}, nil, Refused, Refused},
+	} {
+		a := Attempt{Status: test.status, Header: test.header, Refusal: test.refusal}
+		require.Equal(t, test.read, a.classify(false, deliveredOnce), "%d", test.status)
+		require.Equal(t, test.write, a.classify(true, deliveredOnce), "%d", test.status)
+		require.Equal(t, Ambiguous, a.classify(true, deliveredAgain), "%d", test.status)
 	}
 }

@@ -74,8 +74,6 @@ func (l *Loop) retries() bool {
 		return false
 	case l.Class == RateLimited:
 		return !l.request.isWrite() || p.RetryRateLimits
-	case l.Class == Refused:
-		return !l.request.isWrite() && asked
 	case l.Class == NotSent, l.Class == Failed && l.Status < 300:
 		return p.RetryConnectionErrors && !l.unusable && !IsUntrusted(l.Err)
 	case l.Class == Failed:

@@ -169,6 +169,7 @@ func forOutages(t *testing.T, test func(t *testing.T, total, ignoreExisting bool
 func TestOutageLeavesTheHourToOthers(t *testing.T) {
 	for _, apart := range []time.Duration{0, time.Second, 6 * time.Second} {
 		forOutages(t, func(t *testing.T, total, ignoreExisting bool) {
+			t.Helper()
 			o := newOutageTest(t, &outageTest{lasts: time.Minute, total: total, latency: 80 * time.Millisecond, counted: true})
 			o.creates(10, apart, ignoreExisting)
 			require.LessOrEqual(t, len(o.before(o.posts, time.Minute)), 20)
@@ -188,6 +189,7 @@ func TestOutageHoldsCallsBack(t *testing.T) {
 		for n, apart := range map[int]time.Duration{200: 300 * time.Millisecond, 500: 0} {
 			t.Run(fmt.Sprint(name, "/", n), func(t *testing.T) {
 				forOutages(t, func(t *testing.T, total, ignoreExisting bool) {
+					t.Helper()
 					o := newOutageTest(t, &outageTest{lasts: time.Minute, total: total, latency: 80 * time.Millisecond, failure: failure})
 					results := o.creates(n, apart, ignoreExisting)
 					require.Less(t, worst(o.beyond), 1000)
@@ -209,6 +211,7 @@ func TestWaitingCallsSucceedSoonAfterAnOutage(t *testing.T) {
 		for _, lasts := range []time.Duration{5 * time.Second, 20 * time.Second, 40 * time.Second} {
 			t.Run(fmt.Sprint(n, "/", lasts), func(t *testing.T) {
 				forOutages(t, func(t *testing.T, total, ignoreExisting bool) {
+					t.Helper()
 					o := newOutageTest(t, &outageTest{lasts: lasts, total: total, latency: 80 * time.Millisecond})
 					for _, result := range o.creates(n, 0, ignoreExisting) {
 						require.NoError(t, result.err)
@@ -226,6 +229,7 @@ func TestWaitingCallsSucceedSoonAfterAnOutage(t *testing.T) {
 // nothing is answered.
 func TestHangingCallsLearnTheirOutcome(t *testing.T) {
 	forOutages(t, func(t *testing.T, total, ignoreExisting bool) {
+		t.Helper()
 		o := newOutageTest(t, &outageTest{lasts: 30 * time.Second, total: total, failure: hanging(time.Hour)})
 		results := o.creates(500, 0, ignoreExisting)
 		require.LessOrEqual(t, count(results, clerk.ErrOutcomeUnknown), 25)

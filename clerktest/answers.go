@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -46,6 +47,9 @@ func (a answer) header() http.Header {
 	if a.retryAfter > 0 {
 		seconds := (a.retryAfter + time.Second - 1) / time.Second
 		header.Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	for name, values := range a.extra {
+		header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
 	return header
 }
@@ -136,6 +140,7 @@ type answer struct {
 	delay       time.Duration // before it is sent
 	clock       time.Duration // added to the time for the header Date
 	headers     Behavior
+	extra       http.Header
 	breakage    breakage
 }
 

@@ -96,3 +96,23 @@ func TestOmittedHeadersOverHTTP(t *testing.T) {
 		require.NotContains(t, resp.Header, name)
 	}
 }
+
+func TestResponsesWithHeadersAndEmptyBodies(t *testing.T) {
+	fake := clerktest.New()
+	baseURL, stop := fake.Serve()
+	defer stop()
+	for name, transport := range map[string]http.RoundTripper{"in process": fake, "over HTTP": http.DefaultTransport} {
+		fake.Respond(clerk.OperationList,
+			clerktest.Response{Header: http.Header{"server": {"edge"}, "Cf-Ray": nil}},
+			clerktest.Response{Code: clerk.CodeConflict, EmptyBody: true, Header: http.Header{"Content-Type": nil}},
+			clerktest.Response{EmptyBody: true})
+		resp, body := send(t, transport, "GET", baseURL+"/invitations", "")
+		require.Equal(t, "200 [] edge", fmt.Sprint(resp.StatusCode, " ", body, " ", resp.Header.Get("Server")), name)
+		require.Empty(t, resp.Header.Get("Cf-Ray"), name)
+		resp, body = send(t, transport, "GET", baseURL+"/invitations", "")
+		require.Equal(t, "409", fmt.Sprint(resp.StatusCode, body), name)
+		require.Empty(t, resp.Header.Get("Content-Type"), name)
+		resp, body = send(t, transport, "GET", baseURL+"/invitations", "")
+		require.Equal(t, "200", fmt.Sprint(resp.StatusCode, body), name)
+	}
+}

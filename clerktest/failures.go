@@ -2,7 +2,6 @@ package clerktest
 
 import (
 	"cmp"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -94,6 +93,10 @@ func (fail failure) after(a answer, slowness time.Duration) answer {
 		if !fail.response.keeps() {
 			a = fail.response.answer()
 		}
+		if fail.response.EmptyBody {
+			a.body, a.code = nil, ""
+		}
+		a.extra = fail.response.Header
 		a.delay = fail.response.Delay
 		a.retryAfter = cmp.Or(fail.response.RetryAfter, a.retryAfter)
 	}
@@ -114,9 +117,16 @@ func (fail failure) hidesUntil(now time.Time) time.Time {
 	return now.Add(hiding)
 }
 
+// A plannedFailure is that of the next request for an operation. With an address it
+// is that of the next one that concerns it.
+type plannedFailure struct {
+	failure failure
+	address string
+}
+
 // A failurePlan chooses the failures of requests.
 type failurePlan struct {
-	planned map[clerk.Operation][]failure
+	planned map[clerk.Operation][]plannedFailure
 	mix     FaultMix
 	random  *rand.Rand // chooses from mix; nil without one
 }
@@ -129,15 +139,30 @@ func (p *failurePlan) setMix(mix FaultMix, seed uint64) {
 }
 
 // clear drops the planned failures.
-func (p *failurePlan) clear() { p.planned = map[clerk.Operation][]failure{} }
+func (p *failurePlan) clear() { p.planned = map[clerk.Operation][]plannedFailure{} }
 
-// next returns the failure of a request, usually none.
-func (p *failurePlan) next(op clerk.Operation) failure {
-	if planned := p.planned[op]; len(planned) > 0 {
-		p.planned[op] = planned[1:]
-		return planned[0]
+// add plans failures for the next requests, or for those of an address.
+func (p *failurePlan) add(op clerk.Operation, address string, failures []failure) {
+	for _, fail := range failures {
+		p.planned[op] = append(p.planned[op], plannedFailure{fail, address})
 	}
-	concerned := len(p.mix.Operations) == 0 || slices.Contains(p.mix.Operations, op)
+}
+
+// next returns the failure of a request that concerns addresses, usually none.
+func (p *failurePlan) next(op clerk.Operation, addresses []string) failure {
+	concerns := func(address string) bool {
+		return slices.ContainsFunc(addresses, func(one string) bool { return fold(one) == fold(address) })
+	}
+	next := slices.IndexFunc(p.planned[op], func(planned plannedFailure) bool {
+		return planned.address == "" || concerns(planned.address)
+	})
+	if next >= 0 {
+		planned := p.planned[op][next]
+		p.planned[op] = slices.Delete(p.planned[op], next, next+1)
+		return planned.failure
+	}
+	concerned := (len(p.mix.Operations) == 0 || slices.Contains(p.mix.Operations, op)) &&
+		(len(p.mix.Addresses) == 0 || slices.ContainsFunc(p.mix.Addresses, concerns))
 	if p.random == nil || !concerned || p.random.Float64() >= p.mix.Share {
 		return failure{}
 	}
@@ -145,12 +170,22 @@ func (p *failurePlan) next(op clerk.Operation) failure {
 	return failures[p.random.IntN(len(failures))]
 }
 
+// concernsAddresses reports whether a failure may depend on a request's addresses.
+func (p *failurePlan) concernsAddresses(op clerk.Operation) bool {
+	return len(p.mix.Addresses) > 0 ||
+		slices.ContainsFunc(p.planned[op], func(planned plannedFailure) bool { return planned.address != "" })
+}
+
 // texts describes the planned failures.
 func (p *failurePlan) texts() []string {
 	left := []string{}
 	for _, op := range Operations() {
-		for _, failure := range p.planned[op] {
-			left = append(left, fmt.Sprintf("%s: %s", op, failure))
+		for _, planned := range p.planned[op] {
+			text := string(op)
+			if planned.address != "" {
+				text += " for one address"
+			}
+			left = append(left, text+": "+planned.failure.String())
 		}
 	}
 	return left

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -303,4 +304,56 @@ func TestFaultMixOfResponses(t *testing.T) {
 	fake.ClearFaults()
 	resp, _ = send(t, fake, "GET", "/v1/invitations", "")
 	require.Equal(t, 200, resp.StatusCode)
+}
+
+// TestFaultsForAnAddress makes requests that concern one person fail, and those that
+// concern others succeed.
+func TestFaultsForAnAddress(t *testing.T) {
+	const ada, bob = "ada@example.com", "bob@example.com"
+	call := func(fake *clerktest.Fake, op clerk.Operation, address string) int {
+		fake.ResetRateLimits()
+		path, body, method := "/v1/invitations", fmt.Sprintf(`{"email_address":%q,"ignore_existing":true}`, address), "POST"
+		switch op {
+		case clerk.OperationBulkCreate:
+			path, body = path+"/bulk", `[{"email_address":"x@example.com","ignore_existing":true},`+body+"]"
+		case clerk.OperationList:
+			path, body, method = path+"?query="+address, "", "GET"
+		case clerk.OperationRevoke:
+			path, body = path+"/"+idOf(fake, address)+"/revoke", ""
+		case clerk.OperationDelete:
+			path, body, method = path+"/"+idOf(fake, address), "", "DELETE"
+		}
+		resp, _ := send(t, fake, method, path, body)
+		return resp.StatusCode
+	}
+	for _, op := range clerktest.Operations() {
+		fake := clerktest.New()
+		invite(t, fake, ada)
+		invite(t, fake, bob)
+		fake.FailFor("ADA@example.com", op, clerktest.FaultErrorBefore)
+		fake.RespondFor(ada, op, clerktest.Response{Status: 503})
+		require.Equal(t, []string{
+			string(op) + " for one address: error before", string(op) + " for one address: Service Unavailable",
+		}, fake.Planned())
+		require.Equal(t, 200, call(fake, op, bob), op)
+		require.Equal(t, 500, call(fake, op, ada), op)
+		require.Equal(t, 503, call(fake, op, ada), op)
+		require.Equal(t, 200, call(fake, op, ada), op)
+
+		fake = clerktest.New(clerktest.WithFaults(clerktest.FaultMix{
+			Share: 1, Faults: []clerktest.Fault{clerktest.FaultErrorBefore}, Addresses: []string{ada}, Operations: []clerk.Operation{op},
+		}))
+		require.NoError(t, fake.Load(strings.NewReader(`{"invitation":{"email_address":"`+ada+`"}}{"invitation":{"email_address":"`+bob+`"}}`)))
+		require.Equal(t, 500, call(fake, op, ada), op)
+		require.Equal(t, 200, call(fake, op, bob), op)
+	}
+}
+
+func idOf(fake *clerktest.Fake, address string) string {
+	for _, inv := range fake.Invitations() {
+		if inv.EmailAddress == address {
+			return inv.ID
+		}
+	}
+	return ""
 }

@@ -3,6 +3,7 @@ package clerktest
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -73,6 +74,11 @@ type Response struct {
 	Code clerk.ErrorCode
 	// ContentType and Body replace the response's own when Body is not empty.
 	ContentType, Body string
+	// EmptyBody sends no body, not even that of Code.
+	EmptyBody bool
+	// Header is added to the response's own header, whose fields of the same names it
+	// replaces. A field without values is omitted.
+	Header http.Header
 	// RetryAfter sets the Retry-After header, rounded up to seconds.
 	RetryAfter time.Duration
 	// Delay is the wait before responding.
@@ -111,6 +117,10 @@ type FaultMix struct {
 	Responses []Response
 	// Operations are the operations that fail; all if empty.
 	Operations []clerk.Operation
+	// Addresses are the email addresses whose requests fail; all if empty. A request
+	// concerns the addresses that it creates invitations for, that it lists with the
+	// parameter query, or whose invitation it revokes or deletes.
+	Addresses []string
 }
 
 // Validate returns an error if m has a share that is not between 0 and 1, an unknown

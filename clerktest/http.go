@@ -3,8 +3,10 @@ package clerktest
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -78,7 +80,7 @@ func (f *Fake) respond(r *http.Request, body []byte) answer {
 	}
 	now := f.now()
 	op, id := route(r)
-	failure := f.failures.next(op)
+	failure := f.failures.next(op, f.addresses(op, id, r.URL.Query(), body))
 	refusal := failure.before()
 	if refusal != nil {
 		f.countUnperformed(op, failure, now)
@@ -103,6 +105,36 @@ func (f *Fake) respond(r *http.Request, body []byte) answer {
 	}
 	f.log.add(now, r, op, body, a, failure)
 	return a
+}
+
+// addresses returns the addresses that a request concerns, if its failure depends on
+// them.
+func (f *Fake) addresses(op clerk.Operation, id string, query url.Values, body []byte) []string {
+	if !f.failures.concernsAddresses(op) {
+		return nil
+	}
+	type item struct {
+		EmailAddress string `json:"email_address"`
+	}
+	var all []item
+	switch op {
+	case clerk.OperationCreate:
+		all = make([]item, 1)
+		_ = json.Unmarshal(body, &all[0]) // an invalid request may concern nobody
+	case clerk.OperationBulkCreate:
+		_ = json.Unmarshal(body, &all)
+	case clerk.OperationList:
+		return query["query"]
+	default:
+		if inv := f.store.byID[id]; inv != nil {
+			return []string{inv.EmailAddress}
+		}
+	}
+	addresses := make([]string, len(all))
+	for i, req := range all {
+		addresses[i] = req.EmailAddress
+	}
+	return addresses
 }
 
 // countUnperformed counts a request whose failure keeps it from being performed.

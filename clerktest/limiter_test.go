@@ -145,19 +145,22 @@ func TestRequestsThatMeetAFaultCount(t *testing.T) {
 }
 
 func TestRequestsThatMeetAResponseCount(t *testing.T) {
-	for response, counts := range map[clerktest.Response]bool{
-		{Status: 503}:                           true,
-		{Status: 429}:                           false,
-		{Code: clerk.CodeTooManyRequests}:       false,
-		{Code: clerk.CodeInternalClerkError}:    true,
-		{Status: 500, After: true}:              true,
-		{Status: 429, After: true}:              true,
-		{ContentType: "text/html", Body: "<p>"}: true,
+	for _, test := range []struct {
+		response clerktest.Response
+		counts   bool
+	}{
+		{clerktest.Response{Status: 503}, true},
+		{clerktest.Response{Status: 429}, false},
+		{clerktest.Response{Code: clerk.CodeTooManyRequests}, false},
+		{clerktest.Response{Code: clerk.CodeInternalClerkError}, true},
+		{clerktest.Response{Status: 500, After: true}, true},
+		{clerktest.Response{Status: 429, After: true}, true},
+		{clerktest.Response{ContentType: "text/html", Body: "<p>"}, true},
 	} {
 		fake := clerktest.New(clerktest.WithRateLimits(clerktest.ProductionRateLimits()))
-		fake.Respond(clerk.OperationCreate, response)
+		fake.Respond(clerk.OperationCreate, test.response)
 		send(t, fake, "POST", "/v1/invitations", `{"email_address":"ada@example.com"}`)
-		require.Equal(t, counts, fake.RateLimitUsage().Creates.Used == 1, response)
+		require.Equal(t, test.counts, fake.RateLimitUsage().Creates.Used == 1, test.response)
 	}
 }
 

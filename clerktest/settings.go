@@ -10,12 +10,15 @@ import (
 // fault, and so on. An empty Fault lets a request succeed. Planned failures precede
 // those of [WithFaults]. It panics on unknown operations and faults.
 func (f *Fake) Fail(op clerk.Operation, faults ...Fault) {
-	for _, fault := range faults {
-		if fault != "" {
-			mustBeValid(FaultMix{Faults: []Fault{fault}}.Validate())
-		}
-	}
-	f.plan(op, ofFaults(faults))
+	mustBeFaults(faults)
+	f.plan(op, "", ofFaults(faults))
+}
+
+// FailFor makes the next requests for an operation that concern an email address
+// fail, like [Fake.Fail]. [FaultMix].Addresses tells which requests these are.
+func (f *Fake) FailFor(emailAddress string, op clerk.Operation, faults ...Fault) {
+	mustBeFaults(faults)
+	f.plan(op, emailAddress, ofFaults(faults))
 }
 
 // Respond makes the fake respond to the next requests for an operation with the
@@ -23,14 +26,30 @@ func (f *Fake) Fail(op clerk.Operation, faults ...Fault) {
 // responses.
 func (f *Fake) Respond(op clerk.Operation, responses ...Response) {
 	mustBeValid(FaultMix{Responses: responses}.Validate())
-	f.plan(op, ofResponses(responses))
+	f.plan(op, "", ofResponses(responses))
 }
 
-func (f *Fake) plan(op clerk.Operation, failures []failure) {
+// RespondFor makes the fake respond to the next requests for an operation that concern
+// an email address with the given responses, like [Fake.FailFor].
+func (f *Fake) RespondFor(emailAddress string, op clerk.Operation, responses ...Response) {
+	mustBeValid(FaultMix{Responses: responses}.Validate())
+	f.plan(op, emailAddress, ofResponses(responses))
+}
+
+// mustBeFaults panics on unknown faults. An empty one is a success.
+func mustBeFaults(faults []Fault) {
+	for _, fault := range faults {
+		if fault != "" {
+			mustBeValid(FaultMix{Faults: []Fault{fault}}.Validate())
+		}
+	}
+}
+
+func (f *Fake) plan(op clerk.Operation, address string, failures []failure) {
 	mustBeValid(FaultMix{Operations: []clerk.Operation{op}}.Validate())
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.failures.planned[op] = append(f.failures.planned[op], failures...)
+	f.failures.add(op, address, failures)
 }
 
 // Planned describes the failures of [Fake.Fail] and [Fake.Respond] that no request

@@ -36,6 +36,7 @@ type store struct {
 	byTail    map[string][]*invitation // see tails
 	hidden    []*invitation            // deleted, and still to be listed
 	created   int                      // the number ever created
+	most      int                      // the largest number since the indexes were made
 
 	keepTickets bool // of removed invitations
 }
@@ -53,6 +54,7 @@ func (s *store) add(inv *invitation) {
 	inv.seq = s.created
 	inv.folded = fold(inv.EmailAddress)
 	s.all = append(s.all, inv)
+	s.most = max(s.most, len(s.all))
 	s.byID[inv.ID] = inv
 	s.byTicket[inv.ticket] = inv
 	s.byAddress[inv.folded] = append(s.byAddress[inv.folded], inv)
@@ -63,18 +65,46 @@ func (s *store) add(inv *invitation) {
 
 // remove removes an invitation from all of the store.
 func (s *store) remove(inv *invitation) {
-	is := func(other *invitation) bool { return other == inv }
-	if at, ok := slices.BinarySearchFunc(s.all, inv.seq, func(one *invitation, seq int) int { return one.seq - seq }); ok {
-		s.all = slices.Delete(s.all, at, at+1)
-	}
+	s.all = without(s.all, inv)
 	delete(s.byID, inv.ID)
 	if !s.keepTickets {
 		delete(s.byTicket, inv.ticket)
 	}
-	s.byAddress[inv.folded] = slices.DeleteFunc(s.byAddress[inv.folded], is)
+	removeFrom(s.byAddress, inv.folded, inv)
 	for _, tail := range tails(inv.folded) {
-		s.byTail[tail] = slices.DeleteFunc(s.byTail[tail], is)
+		removeFrom(s.byTail, tail, inv)
 	}
+	if len(s.all) < s.most/4 && !s.keepTickets {
+		s.rebuild(s.all)
+	}
+}
+
+func removeFrom(index map[string][]*invitation, key string, inv *invitation) {
+	index[key] = without(index[key], inv)
+	if len(index[key]) == 0 {
+		delete(index, key)
+	}
+}
+
+// without returns invitations, oldest first, without one of them.
+func without(invs []*invitation, inv *invitation) []*invitation {
+	at, ok := slices.BinarySearchFunc(invs, inv.seq, func(one *invitation, seq int) int { return one.seq - seq })
+	if !ok {
+		return invs
+	}
+	return slices.Delete(invs, at, at+1)
+}
+
+// rebuild makes the indexes again for invitations, oldest first. Maps and slices keep
+// the memory of what was deleted.
+func (s *store) rebuild(invs []*invitation) {
+	created, hidden, keep := s.created, s.hidden, s.keepTickets
+	*s = newStore()
+	s.hidden, s.keepTickets = hidden, keep
+	for _, inv := range invs {
+		s.add(inv)
+	}
+	s.created = max(s.created, created)
 }
 
 // removeHidden removes the deleted invitations that are hidden no longer.
@@ -92,13 +122,7 @@ func (s *store) removeHidden(now time.Time) {
 func (s *store) sort() {
 	sorted := slices.Clone(s.all)
 	slices.SortStableFunc(sorted, func(a, b *invitation) int { return int(a.CreatedAt - b.CreatedAt) })
-	created, hidden, keep := s.created, s.hidden, s.keepTickets
-	*s = newStore()
-	s.hidden, s.keepTickets = hidden, keep
-	for _, inv := range sorted {
-		s.add(inv)
-	}
-	s.created = max(s.created, created)
+	s.rebuild(sorted)
 }
 
 // find returns the invitation with an id; nil if there is none.

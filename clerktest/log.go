@@ -30,6 +30,7 @@ func (l *requestLog) add(now time.Time, r *http.Request, op clerk.Operation, bod
 	req := Request{
 		Number: l.count, Time: now, Operation: op, Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(),
 		Header: header, Body: body, Status: a.status, Code: a.code, Fault: fail.fault,
+		Doubts: doubts(op, r.URL),
 	}
 	if len(l.ring) < l.size {
 		l.ring = append(l.ring, req)

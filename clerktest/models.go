@@ -82,6 +82,9 @@ type Request struct {
 	Code clerk.ErrorCode
 	// Fault is the fault it met; empty for none.
 	Fault Fault
+	// Doubts says what Clerk may not read in its query as the fake does, such as an
+	// unknown parameter, which the fake ignores.
+	Doubts []string
 }
 
 // Format writes r without its query, header and body, whatever the verb: they can
@@ -104,5 +107,6 @@ func (r Request) clone() Request {
 	}
 	r.Header = r.Header.Clone()
 	r.Body = bytes.Clone(r.Body)
+	r.Doubts = slices.Clone(r.Doubts)
 	return r
 }

@@ -2,6 +2,7 @@ package clerktest_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,4 +87,13 @@ func TestDelete(t *testing.T) {
 	invite(t, fake, "pending@example.com") // which can be invited again
 	log := fake.Requests()
 	require.Equal(t, clerk.OperationDelete, log[1].Operation)
+}
+
+func TestMetadataIsStoredWithoutSpaces(t *testing.T) {
+	fake := clerktest.New()
+	send(t, fake, "POST", "/v1/invitations", `{"email_address":"ada@example.com","public_metadata": {"a" : [ 1,`+strings.Repeat(" ", 1<<19)+`"b c"]}}`)
+	const want = `{"a":[1,"b c"]}`
+	got := fake.Invitations()[0].PublicMetadata
+	require.Len(t, got, len(want))
+	require.JSONEq(t, want, string(got))
 }

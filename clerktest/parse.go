@@ -42,7 +42,7 @@ func parseRequest(body []byte, b Behavior) (req parsedRequest, refusal *apiError
 	}
 	req.metadata = emptyMetadata()
 	if metadata := fields["public_metadata"]; metadata != nil && !isNull(metadata) {
-		req.metadata = bytes.Clone(metadata)
+		req.metadata = compact(metadata)
 	}
 	var wrong []entry
 	for _, p := range parameters {
@@ -67,6 +67,15 @@ func parseRequest(body []byte, b Behavior) (req parsedRequest, refusal *apiError
 	}
 	req.EmailAddress = b.spell(req.EmailAddress)
 	return req, nil
+}
+
+// compact returns JSON without spaces between its tokens.
+func compact(text json.RawMessage) json.RawMessage {
+	var b bytes.Buffer
+	if json.Compact(&b, text) != nil {
+		return bytes.Clone(text)
+	}
+	return bytes.Clone(b.Bytes())
 }
 
 func emptyMetadata() json.RawMessage { return json.RawMessage("{}") }

@@ -1,9 +1,11 @@
 package clerktest
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 
 	"github.com/clerk-invitations/clerk-go"
 )
@@ -36,10 +38,24 @@ func NewClient(t TB, opts ...Option) (*clerk.Client, *Fake) {
 }
 
 // Client returns a client that uses the fake in process, configured by the options
-// of [WithClientOptions] and opts.
+// of [WithClientOptions] and opts. With [WithSeed] the client's waits are repeatable.
 func (f *Fake) Client(opts ...clerk.Option) (*clerk.Client, error) {
-	viaFake := clerk.WithHTTPClient(&http.Client{Transport: f})
-	return clerk.NewClient(f.secretKey, slices.Concat([]clerk.Option{viaFake}, f.clientOptions, opts)...)
+	own := []clerk.Option{clerk.WithHTTPClient(&http.Client{Transport: f})}
+	if f.seed != 0 {
+		own = append(own, clerk.WithRandom(seeded(f.seed)))
+	}
+	return clerk.NewClient(f.secretKey, slices.Concat(own, f.clientOptions, opts)...)
+}
+
+// seeded returns a source of numbers that is safe for concurrent use.
+func seeded(seed uint64) func() float64 {
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // repeatable, not secret
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return random.Float64()
+	}
 }
 
 // Serve serves the fake on loopback until stop is called. A client reaches it with

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -109,4 +110,31 @@ func TestServeSetsWhereLinksLead(t *testing.T) {
 	require.Equal(t, baseURL+"/tickets/accept?ticket=ticket_of_"+inv.ID, fake.Sent()[0].Link)
 	resp, _ := send(t, http.DefaultTransport, "GET", fake.Sent()[0].Link, "")
 	require.Equal(t, http.StatusFound, resp.StatusCode)
+}
+
+// TestSeedRepeatsTheWaitsOfClients retries through many failures, and compares the
+// times of the requests.
+func TestSeedRepeatsTheWaitsOfClients(t *testing.T) {
+	run := func(seed uint64) []time.Duration {
+		var times []time.Duration
+		synctest.Test(t, func(t *testing.T) {
+			client, fake := clerktest.NewClient(t, clerktest.WithSeed(seed), clerktest.WithFaults(clerktest.FaultMix{
+				Share: 0.5, Faults: []clerktest.Fault{clerktest.FaultErrorBefore, clerktest.FaultRateLimit},
+			}))
+			start := time.Now()
+			for i := range 5 {
+				_, _ = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: fmt.Sprintf("a%d@example.com", i)})
+			}
+			for _, req := range fake.Requests() {
+				times = append(times, req.Time.Sub(start))
+			}
+		})
+		return times
+	}
+	first, again := run(1), run(1)
+	require.Equal(t, first, again)
+	require.Greater(t, len(first), 5)
+	require.NotEqual(t, first, run(2))
+	first, again = run(0), run(0)
+	require.NotEqual(t, first, again, "without a seed")
 }

@@ -60,10 +60,12 @@ func WithFaults(mix FaultMix) Option {
 	return func(o *options) { o.faults = mix }
 }
 
-// WithSeed makes everything random about the fake repeatable: the ids of
-// [WithRandomIDs], which begin with the time, and the choice of [WithFaults]. The same
-// requests in the same order, at the same times, then have the same responses. The
-// default, 0, leaves ids to chance.
+// WithSeed makes everything random about the fake and its clients repeatable: the ids
+// of [WithRandomIDs], which begin with the time, the choice of [WithFaults], and the
+// jitter in the waits of clients of [NewClient] and [Fake.Client]. Inside a
+// testing/synctest bubble, where time is repeatable too, the same calls in the same
+// order then send the same requests at the same times. The default is 0: ids and
+// jitter are left to chance.
 func WithSeed(seed uint64) Option {
 	return func(o *options) { o.seed = seed }
 }

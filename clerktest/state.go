@@ -70,7 +70,12 @@ func (f *Fake) loadInvitation(r record) error {
 	f.ids.skip(&f.ids.invitations, "inv_%d", state.ID)
 	state.Status = cmp.Or(state.Status, clerk.InvitationStatusPending)
 	state.Revoked = state.Status == clerk.InvitationStatusRevoked
-	state.CreatedAt = cmp.Or(state.CreatedAt, milli(f.now()))
+	now := milli(f.now())
+	if state.Status == clerk.InvitationStatusExpired { // so its time has passed
+		state.ExpiresAt = cmp.Or(state.ExpiresAt, min(cmp.Or(state.CreatedAt, now)+30*dayMilli-2, now-1))
+		state.CreatedAt = cmp.Or(state.CreatedAt, state.ExpiresAt-30*dayMilli+2)
+	}
+	state.CreatedAt = cmp.Or(state.CreatedAt, now)
 	state.UpdatedAt = cmp.Or(state.UpdatedAt, state.CreatedAt)
 	state.ExpiresAt = cmp.Or(state.ExpiresAt, state.CreatedAt+30*dayMilli-2)
 	if len(state.PublicMetadata) == 0 {

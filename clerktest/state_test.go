@@ -2,9 +2,12 @@ package clerktest_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -102,4 +105,26 @@ func TestReset(t *testing.T) {
 	require.Empty(t, fake.Planned())
 	second := invite(t, fake, "ada@example.com") // the window of the limit has restarted
 	require.NotEqual(t, first.ID, second.ID)
+}
+
+// TestLoadedExpiredInvitationsHaveExpired loads invitations with status expired that
+// leave out some of their times.
+func TestLoadedExpiredInvitationsHaveExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const day = 24 * 60 * 60 * 1000
+		now := time.Now().UnixMilli()
+		for times, want := range map[string][2]int64{
+			``: {now - 30*day + 1, now - 1},
+			fmt.Sprintf(`,"created_at":%d`, now-60*day):                           {now - 60*day, now - 30*day - 2},
+			fmt.Sprintf(`,"created_at":%d`, now-day):                              {now - day, now - 1},
+			fmt.Sprintf(`,"expires_at":%d`, now-day):                              {now - 31*day + 2, now - day},
+			fmt.Sprintf(`,"created_at":%d,"expires_at":%d`, now-9*day, now-8*day): {now - 9*day, now - 8*day},
+		} {
+			fake := clerktest.New()
+			require.NoError(t, fake.Load(strings.NewReader(`{"invitation":{"email_address":"ada@example.com","status":"expired"`+times+`}}`)))
+			inv := fake.Invitations()[0]
+			require.Equal(t, want, [2]int64{int64(inv.CreatedAt), int64(inv.ExpiresAt)}, times)
+			require.Equal(t, inv.CreatedAt, inv.UpdatedAt)
+		}
+	})
 }

@@ -55,12 +55,13 @@ func (f *Fake) change(invitationID string, at time.Time, to func(*invitation)) e
 		return fmt.Errorf("clerktest: invitation %s is %s", inv.ID, inv.Status)
 	case at.IsZero():
 		to(inv)
-		return nil
+		return f.commit()
 	}
 	f.clock.schedule(at, func() {
 		inv.refresh(at)
 		if inv.Status == clerk.InvitationStatusPending && !inv.deleted {
 			to(inv)
+			_ = f.commit() // nobody waits for the change: if it cannot be stored, it is undone
 		}
 	})
 	f.clock.catchUp()
@@ -82,18 +83,19 @@ func (f *Fake) direct(operation func(id string) (any, *apiError), id string) err
 		text := strings.TrimSuffix(refusal.errors[0].LongMessage, ".")
 		return fmt.Errorf("clerktest: invitation %s: %s: %s", id, refusal.code(), text)
 	}
-	return nil
+	return f.commit()
 }
 
-// AddUser adds a user with an address, without an invitation. It does nothing when
-// there is one.
-func (f *Fake) AddUser(emailAddress string) {
+// AddUser adds a user with an address, without an invitation. It does nothing if there
+// is one. It fails only if the writer of [WithJournal] does, with [ErrNotStored].
+func (f *Fake) AddUser(emailAddress string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.addUser(emailAddress, json.RawMessage("{}"))
+	return f.commit()
 }
 
-// RemoveUser removes the user with an address. It reports whether there was one.
+// RemoveUser removes the user with an address. It reports whether it removed one.
 func (f *Fake) RemoveUser(emailAddress string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -103,8 +105,8 @@ func (f *Fake) RemoveUser(emailAddress string) bool {
 		return false
 	}
 	delete(f.users, key)
-	f.journal(record{RemovedUser: user.EmailAddress})
-	return true
+	f.changed(record{RemovedUser: user.EmailAddress}, func() { f.users[key] = user })
+	return f.commit() == nil
 }
 
 // Now returns the time by the fake's clock. It is this machine's, unless

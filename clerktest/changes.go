@@ -3,6 +3,7 @@ package clerktest
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -32,19 +33,24 @@ func (f *Fake) invite(req parsedRequest) *invitation {
 		},
 		ticket: f.ids.ticket(id),
 	}
+	counted := f.emails
 	inv.emailed = inv.email.Notify && f.emails.admit(req.EmailAddress, f.emailLimit, now)
 	f.hide(inv, nil, ListLagOfCreates)
 	f.store.add(inv)
-	f.journal(recordOf(inv))
+	f.changed(recordOf(inv), func() {
+		f.store.remove(inv)
+		f.emails = counted
+	})
 	return inv
 }
 
 // update changes an invitation.
 func (f *Fake) update(inv *invitation, kind ListLagOf, change func()) {
+	before := *inv
 	f.hide(inv, new(inv.Invitation), kind)
 	change()
 	inv.UpdatedAt = milli(f.now())
-	f.journal(recordOf(inv))
+	f.changed(recordOf(inv), func() { *inv = before })
 }
 
 func (f *Fake) expire(inv *invitation) {
@@ -55,17 +61,17 @@ func (f *Fake) revokeNow(inv *invitation) {
 	f.update(inv, ListLagOfRevocations, func() { inv.Status, inv.Revoked = clerk.InvitationStatusRevoked, true })
 }
 
-// remove deletes an invitation.
+// remove deletes an invitation. It leaves the store with a commit, once no list shows
+// it.
 func (f *Fake) remove(inv *invitation) {
-	now := f.now()
+	before := *inv
 	f.hide(inv, new(inv.Invitation), ListLagOfDeletions)
 	inv.deleted = true
-	if inv.shownUntil(now).IsZero() {
-		f.store.remove(inv)
-	} else {
-		f.store.hidden = append(f.store.hidden, inv)
-	}
-	f.journal(record{DeletedInvitation: inv.ID})
+	f.store.hidden = append(f.store.hidden, inv)
+	f.changed(record{DeletedInvitation: inv.ID}, func() {
+		*inv = before
+		f.store.hidden = slices.DeleteFunc(f.store.hidden, func(other *invitation) bool { return other == inv })
+	})
 }
 
 // hide makes lists show an invitation as it was, for as long as the request's
@@ -104,7 +110,7 @@ func (f *Fake) addUser(address string, metadata json.RawMessage) {
 	now := f.now()
 	user := &User{ID: f.ids.user(now), EmailAddress: address, PublicMetadata: metadata, CreatedAt: milli(now)}
 	f.users[f.behavior.key(address)] = user
-	f.journal(record{User: user})
+	f.changed(record{User: user}, func() { delete(f.users, f.behavior.key(address)) })
 }
 
 func (f *Fake) isUser(address string) bool { return f.users[f.behavior.key(address)] != nil }

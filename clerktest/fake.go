@@ -20,6 +20,7 @@ type Fake struct {
 	store     store
 	users     map[string]*User // by the key of their address
 	failures  failurePlan
+	journal   journal
 	log       requestLog
 	limiter   limiter
 	emails    emailCount

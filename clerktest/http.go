@@ -91,6 +91,9 @@ func (f *Fake) respond(r *http.Request, body []byte) answer {
 	if refusal == nil {
 		f.hideUntil = failure.hidesUntil(now)
 		result, refusal = f.perform(op, id, r.URL.Query(), body)
+		if err := f.commit(); err != nil {
+			refusal = errStore(err)
+		}
 		f.hideUntil = time.Time{}
 		if refusal == nil && f.behavior.RefusalsUncounted {
 			f.limiter.count(op, now)

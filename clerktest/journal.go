@@ -1,35 +1,36 @@
 package clerktest
 
 import (
-	"github.com/clerk-invitations/clerk-go"
+	"errors"
+	"fmt"
+	"slices"
 )
 
-// A record is one change of the state in a journal.
-type record struct {
-	Invitation        *clerk.Invitation  `json:"invitation,omitempty"`
-	Ticket            string             `json:"ticket,omitempty"`
-	RedirectURL       string             `json:"redirect_url,omitempty"`
-	TemplateSlug      clerk.TemplateSlug `json:"template_slug,omitempty"`
-	Notify            *bool              `json:"notify,omitempty"`
-	NoEmail           bool               `json:"no_email,omitempty"`
-	DeletedInvitation string             `json:"deleted_invitation,omitempty"`
-	User              *User              `json:"user,omitempty"`
-	RemovedUser       string             `json:"removed_user,omitempty"`
-	Reset             bool               `json:"reset,omitempty"`
-}
+// ErrNotStored is the error for a change that was not made because the writer of
+// [WithJournal] failed.
+var ErrNotStored = errors.New("clerktest: the change could not be stored")
 
-func recordOf(inv *invitation) record {
-	return record{
-		Invitation: &inv.Invitation, Ticket: inv.ticket, RedirectURL: inv.email.RedirectURL,
-		TemplateSlug: inv.email.TemplateSlug, Notify: &inv.email.Notify, NoEmail: !inv.emailed,
-	}
-}
-
-func (r record) line() []byte { return append(marshal(r), '\n') }
-
-// journal writes a change to the journal.
-func (f *Fake) journal(r record) {
+// changed notes a change that was made, and how to undo it until it is committed.
+func (f *Fake) changed(r record, undo func()) {
 	if f.changes != nil {
-		_, _ = f.changes.Write(r.line())
+		f.journal.records = append(f.journal.records, r)
+		f.journal.undo = append(f.journal.undo, undo)
 	}
+}
+
+// commit writes the changes since the last commit to the journal. If that fails, it
+// undoes all of them.
+func (f *Fake) commit() error {
+	made := f.journal
+	f.journal = journal{}
+	if len(made.records) > 0 {
+		if _, err := f.changes.Write(made.records.line()); err != nil {
+			for _, undo := range slices.Backward(made.undo) {
+				undo()
+			}
+			return fmt.Errorf("%w: %w", ErrNotStored, err)
+		}
+	}
+	f.store.removeHidden(f.now())
+	return nil
 }

@@ -89,6 +89,9 @@ func (f *Fake) SignUp(ticket string) (User, error) {
 		return User{}, fmt.Errorf("%w: invitation %s is %s", ErrNotPending, inv.ID, inv.Status)
 	}
 	f.accept(inv)
+	if err := f.commit(); err != nil {
+		return User{}, err
+	}
 	return f.users[f.behavior.key(inv.EmailAddress)].clone(), nil
 }
 

@@ -14,8 +14,14 @@ func errRoute(r *http.Request) *apiError {
 	text := fmt.Sprintf("Not Found: the fake has no %s %s.", r.Method, r.URL.Path)
 	if !strings.HasPrefix(r.URL.Path, "/v1/") {
 		text += " Its operations are under /v1/invitations: the base URL ends in /v1."
+		return &apiError{status: http.StatusNotFound, text: text}
 	}
-	return &apiError{status: http.StatusNotFound, text: text}
+	return known(clerk.CodeResourceNotFound).withText("%s", text)
+}
+
+// errStore refuses a request whose changes could not be stored.
+func errStore(err error) *apiError {
+	return known(clerk.CodeInternalClerkError).withText("%s", strings.TrimPrefix(err.Error(), "clerktest: "))
 }
 
 func errAPIVersion(version string) *apiError {

@@ -7,11 +7,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/clerk-invitations/clerk-go"
 )
 
-func (f *Fake) load(r record) error {
+func (f *Fake) load(together records) error {
+	if len(together) == 0 {
+		return errors.New("it is empty")
+	}
+	for _, r := range together {
+		if err := f.loadOne(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Fake) loadOne(r record) error {
 	switch {
 	case r.Invitation != nil:
 		return f.loadInvitation(r)
@@ -38,6 +51,9 @@ func (f *Fake) loadUser(user User) error {
 	if user.ID == "" {
 		user.ID = f.ids.user(f.now())
 	}
+	if !isID(user.ID, "user_") {
+		return fmt.Errorf("the user's id %q is invalid", user.ID)
+	}
 	f.ids.skip(&f.ids.users, "user_%d", user.ID)
 	if len(user.PublicMetadata) == 0 {
 		user.PublicMetadata = json.RawMessage("{}")
@@ -45,6 +61,14 @@ func (f *Fake) loadUser(user User) error {
 	user.CreatedAt = cmp.Or(user.CreatedAt, milli(f.now()))
 	f.users[f.behavior.key(user.EmailAddress)] = &user
 	return nil
+}
+
+// isID reports whether an id has a prefix and then letters, digits, "_" and "-" only.
+func isID(id, prefix string) bool {
+	rest, ok := strings.CutPrefix(id, prefix)
+	return ok && rest != "" && len(id) <= 255 && !strings.ContainsFunc(rest, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '_' && r != '-'
+	})
 }
 
 func (f *Fake) loadInvitation(r record) error {
@@ -66,6 +90,12 @@ func (f *Fake) loadInvitation(r record) error {
 	}
 	if state.ID == "" {
 		state.ID = f.ids.invitation(f.now())
+	}
+	if !isID(state.ID, "inv_") {
+		return fmt.Errorf("the invitation's id %q is invalid", state.ID)
+	}
+	if r.Ticket != "" && f.store.byTicket[r.Ticket] != nil {
+		return fmt.Errorf("invitation %s has the ticket of another", state.ID)
 	}
 	f.ids.skip(&f.ids.invitations, "inv_%d", state.ID)
 	state.Status = cmp.Or(state.Status, clerk.InvitationStatusPending)
@@ -95,12 +125,21 @@ func (f *Fake) loadInvitation(r record) error {
 
 // Reset removes all invitations, users and requests, drops the failures that were
 // planned, and restarts the windows of the rate limits. Ids are not reused, and
-// what the fake's options set stays.
-func (f *Fake) Reset() {
+// what the fake's options set stays. If the writer of [WithJournal] fails, Reset does
+// nothing.
+func (f *Fake) Reset() { _ = f.TryReset() }
+
+// TryReset is [Fake.Reset] with an error, [ErrNotStored] if the writer of [WithJournal]
+// fails.
+func (f *Fake) TryReset() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.changed(record{Reset: true}, func() {})
+	if err := f.commit(); err != nil {
+		return err
+	}
 	f.clear()
-	f.journal(record{Reset: true})
+	return nil
 }
 
 // Save writes all invitations and users to w in the format that [Fake.Load] reads.
@@ -134,15 +173,14 @@ func (f *Fake) Load(r io.Reader) error {
 	defer f.mu.Unlock()
 	defer f.store.sort()
 	decoder := json.NewDecoder(r)
-	decoder.DisallowUnknownFields()
 	for n := 1; ; n++ {
-		var rec record
-		err := decoder.Decode(&rec)
+		var together records
+		err := decoder.Decode(&together)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil {
-			err = f.load(rec)
+			err = f.load(together)
 		}
 		if err != nil {
 			return fmt.Errorf("clerktest: object %d of the state: %w", n, err)

@@ -151,7 +151,7 @@ func isIncomplete(text []byte) bool {
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		return false
 	}
-	text = bytes.TrimPrefix(text, []byte("["))
+	text = bytes.TrimPrefix(text, []byte("[")) // of changes that were made together
 	for _, name := range []string{"invitation", "deleted_invitation", "user", "removed_user", "reset"} {
 		begin := `{"` + name + `":`
 		if bytes.HasPrefix(text, []byte(begin)) || strings.HasPrefix(begin, string(text)) {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -260,4 +262,49 @@ func TestStateWorksWhereItCannotBeReplaced(t *testing.T) {
 		p.kill(t)
 		require.Contains(t, p.log.String(), "cannot be replaced")
 	}
+}
+
+// TestFullDisk limits the size of files, so that writes fail as on a full disk.
+func TestFullDisk(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	limited := func(args ...string) *process {
+		cmd := command(t, append(args, "-state", state)...)
+		quoted := "exec \"$0\" \"$@\""
+		cmd.Args = append([]string{"bash", "-c", "ulimit -f 2; " + quoted}, cmd.Args...)
+		bash, err := exec.LookPath("bash")
+		require.NoError(t, err)
+		cmd.Path = bash
+		return startCommand(t, cmd)
+	}
+	p := limited()
+	stored := []string{}
+	for i := range 60 {
+		address := fmt.Sprintf("a%02d@example.com", i)
+		resp, err := http.Post(p.page+"_fake/users", "application/json", strings.NewReader(`{"email_address":"`+address+`"}`))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		if resp.StatusCode == http.StatusNoContent {
+			stored = append(stored, address)
+		}
+	}
+	require.NotEmpty(t, stored)
+	require.Less(t, len(stored), 60)
+	_, err := p.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"},
+		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+	require.ErrorContains(t, err, "internal_clerk_error")
+	require.Empty(t, p.addresses(t))
+	p.kill(t)
+
+	again := limited()
+	fake := clerktest.New()
+	content, err := os.Open(state)
+	require.NoError(t, err)
+	defer content.Close()
+	require.NoError(t, fake.Load(content))
+	kept := []string{}
+	for _, user := range fake.Users() {
+		kept = append(kept, user.EmailAddress)
+	}
+	require.ElementsMatch(t, stored, kept)
+	again.kill(t)
 }

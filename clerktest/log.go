@@ -1,21 +1,28 @@
 package clerktest
 
 import (
+	"bytes"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// defaultLogSize is the default of WithRequestLog.
-const defaultLogSize = 10_000
+// What is remembered of requests.
+const (
+	defaultLogSize = 10_000   // the default of WithRequestLog
+	maxLogBytes    = 32 << 20 // of all requests, without their responses
+	loggedAnswers  = 100      // the newest requests, whose responses are kept
+	maxAnswerBytes = 64 << 10 // of a response's body
+)
 
-// A requestLog is a ring of requests.
+// A requestLog has the newest requests, oldest first.
 type requestLog struct {
-	size   int
-	ring   []Request
-	oldest int // its place in the ring, when the ring is full
-	count  int // how many requests there ever were
+	size     int
+	requests []Request
+	bytes    int // of all requests
+	count    int // how many requests there ever were
 }
 
 func (l *requestLog) clear() { *l = requestLog{size: l.size} }
@@ -32,21 +39,36 @@ func (l *requestLog) add(now time.Time, r *http.Request, op clerk.Operation, bod
 		Header: header, Body: body, Status: a.status, Code: a.code, Fault: fail.fault,
 		Doubts: doubts(op, r.URL),
 	}
-	if len(l.ring) < l.size {
-		l.ring = append(l.ring, req)
-		return
+	if a.status != 0 {
+		req.ResponseHeader, req.ResponseBody = a.header(), bytes.Clone(a.body[:min(len(a.body), maxAnswerBytes)])
 	}
-	l.ring[l.oldest] = req
-	l.oldest = (l.oldest + 1) % l.size
+	l.requests = append(l.requests, req)
+	l.bytes += req.size()
+	for len(l.requests) > 1 && (len(l.requests) > l.size || l.bytes > maxLogBytes) {
+		l.bytes -= l.requests[0].size()
+		l.requests[0] = Request{}
+		l.requests = l.requests[1:]
+	}
+	if old := len(l.requests) - 1 - loggedAnswers; old >= 0 {
+		l.requests[old].ResponseHeader, l.requests[old].ResponseBody = nil, nil
+	}
 }
 
-// last returns copies of the last n requests, oldest first.
-func (l *requestLog) last(n int) []Request {
-	n = min(n, len(l.ring))
-	requests := make([]Request, n)
+// last returns copies of n requests before the last skip ones, oldest first.
+func (l *requestLog) last(n, skip int) []Request {
+	end := max(0, len(l.requests)-skip)
+	requests := slices.Clone(l.requests[max(0, end-n):end])
 	for i := range requests {
-		at := (l.oldest + len(l.ring) - n + i) % len(l.ring)
-		requests[i] = l.ring[at].clone()
+		requests[i] = requests[i].clone()
 	}
 	return requests
+}
+
+// find returns a copy of the request with a number.
+func (l *requestLog) find(number int) (Request, bool) {
+	at := number - 1 - (l.count - len(l.requests))
+	if at < 0 || at >= len(l.requests) {
+		return Request{}, false
+	}
+	return l.requests[at].clone(), true
 }

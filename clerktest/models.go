@@ -85,6 +85,24 @@ type Request struct {
 	// Doubts says what Clerk may not read in its query as the fake does, such as an
 	// unknown parameter, which the fake ignores.
 	Doubts []string
+	// ResponseHeader and ResponseBody are the response, of the newest 100 requests and
+	// up to 64 KiB of its body.
+	ResponseHeader http.Header
+	ResponseBody   []byte
+}
+
+// size returns about how many bytes the request occupies without its response.
+func (r *Request) size() int {
+	size := len(r.Method) + len(r.Path) + len(r.Body)
+	for _, fields := range []map[string][]string{r.Query, r.Header} {
+		for name, values := range fields {
+			size += len(name)
+			for _, value := range values {
+				size += len(value)
+			}
+		}
+	}
+	return size
 }
 
 // Format writes r without its query, header and body, whatever the verb: they can
@@ -108,5 +126,7 @@ func (r Request) clone() Request {
 	r.Header = r.Header.Clone()
 	r.Body = bytes.Clone(r.Body)
 	r.Doubts = slices.Clone(r.Doubts)
+	r.ResponseHeader = r.ResponseHeader.Clone()
+	r.ResponseBody = bytes.Clone(r.ResponseBody)
 	return r
 }

@@ -40,6 +40,20 @@ func (f *Fake) Sent() []Email {
 	return sent
 }
 
+// SentTo returns the emails of [Fake.Sent] to an address, oldest first. It takes no
+// longer if there are many others.
+func (f *Fake) SentTo(emailAddress string) []Email {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	sent := []Email{}
+	for _, inv := range f.store.byAddress[fold(emailAddress)] {
+		if inv.emailed && !inv.deleted {
+			sent = append(sent, f.emailOf(inv))
+		}
+	}
+	return sent
+}
+
 // Users returns copies of the users, oldest first.
 func (f *Fake) Users() []User {
 	f.mu.Lock()
@@ -48,9 +62,9 @@ func (f *Fake) Users() []User {
 }
 
 // Requests returns copies of the requests that the fake received, oldest first: the
-// last 10,000, or as many as [WithRequestLog] sets.
+// last 10,000, or as many as [WithRequestLog] sets, and no more than 32 MiB of them.
 func (f *Fake) Requests() []Request {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.log.last(f.log.size)
+	return f.log.last(f.log.size, 0)
 }

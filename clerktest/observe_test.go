@@ -77,3 +77,24 @@ func TestSent(t *testing.T) {
 	require.NoError(t, fake.Delete(inv.ID))
 	require.Len(t, fake.Sent(), 1, "deleting an invitation deletes its email")
 }
+
+func TestSentTo(t *testing.T) {
+	fake := clerktest.New()
+	client, err := fake.Client()
+	require.NoError(t, err)
+	first := invite(t, fake, "ada@example.com")
+	invite(t, fake, "grace@example.com")
+	require.NoError(t, fake.Revoke(first.ID))
+	second := invite(t, fake, "Ada@example.com")
+	_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{
+		EmailAddress: "ada@example.com", Notify: new(false), IgnoreExisting: true,
+	})
+	require.NoError(t, err)
+	sent := fake.SentTo("ADA@example.com")
+	require.Equal(t, []string{first.ID, second.ID}, []string{sent[0].InvitationID, sent[1].InvitationID})
+	require.Len(t, sent, 2)
+	require.Equal(t, second.URL, sent[1].Link)
+	require.Empty(t, fake.SentTo("da@example.com"))
+	require.NoError(t, fake.Delete(first.ID))
+	require.Len(t, fake.SentTo("ada@example.com"), 1)
+}

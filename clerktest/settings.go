@@ -77,6 +77,22 @@ func (f *Fake) ClearFaults() {
 	f.failures.setMix(FaultMix{}, f.seed)
 }
 
+// SetBehavior replaces the behavior of [WithBehavior], from the next request on. It
+// panics if behavior is invalid.
+func (f *Fake) SetBehavior(behavior Behavior) {
+	mustBeValid(behavior.Validate())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.behavior = behavior
+	f.limiter.set(f.limiter.limits, behavior)
+	f.store.keepTickets = behavior.DeletedLinksWork
+	users := f.users
+	f.users = map[string]*User{}
+	for _, user := range users {
+		f.users[behavior.key(user.EmailAddress)] = user
+	}
+}
+
 // SetLatency changes the delay of [WithLatency].
 func (f *Fake) SetLatency(latency time.Duration) {
 	f.mu.Lock()

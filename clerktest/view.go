@@ -1,6 +1,7 @@
 package clerktest
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -9,10 +10,19 @@ import (
 
 // A Filter selects what [Fake.State] returns.
 type Filter struct {
-	// Query selects invitations, like the list parameter query.
+	// Query selects invitations and emails, like the list parameter query.
 	Query string
+	// Status selects invitations with a status. Empty means all, including revoked ones.
+	Status clerk.InvitationStatus
 	// Limit is the most invitations, emails, users and requests to return, of each.
 	Limit int
+	// Skip are the numbers of newer ones to leave out.
+	Skip Skip
+}
+
+// A Skip has a number for each list of a [State].
+type Skip struct {
+	Invitations, Emails, Users, Requests int
 }
 
 // A State is the state of a [Fake], for display.
@@ -35,6 +45,11 @@ type State struct {
 	Faults FaultMix
 	// Latency is that of [WithLatency].
 	Latency time.Duration
+	// Behavior is that of [WithBehavior].
+	Behavior Behavior
+	// Now is the time by the fake's clock, and Ahead how far [Fake.Advance] has moved it.
+	Now   time.Time
+	Ahead time.Duration
 }
 
 // An InvitationState is an invitation with its email.
@@ -51,54 +66,99 @@ type InvitationState struct {
 func (f *Fake) State(filter Filter) State {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := f.now()
 	s := State{
-		Counts: map[clerk.InvitationStatus]int{}, Invitations: f.latest(filter), Emails: f.latestEmails(filter.Limit),
-		Users: f.sortedUsers(), Requests: f.log.last(filter.Limit),
-		Limits:  f.limiter.usage(now),
+		Counts: f.counts(), Invitations: f.latest(filter), Emails: f.latestEmails(filter), Users: f.latestUsers(filter),
+		Requests: f.log.last(filter.Limit, filter.Skip.Requests), Limits: f.limiter.usage(f.now()),
 		Planned: f.failures.texts(), Faults: f.failures.mix, Latency: f.latency,
-	}
-	for _, inv := range f.store.all {
-		inv.refresh(now)
-		if !inv.deleted {
-			s.Counts[inv.Status]++
-		}
+		Behavior: f.behavior, Now: f.now(), Ahead: f.clock.ahead,
 	}
 	slices.Reverse(s.Requests)
-	slices.Reverse(s.Users)
-	s.Users = s.Users[:min(len(s.Users), filter.Limit)]
 	return s
 }
 
-// latest returns the newest invitations that match a query, newest first.
+// Invitation returns the invitation with an id, and whether there is one.
+func (f *Fake) Invitation(id string) (InvitationState, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	inv := f.store.find(id, f.now())
+	if inv == nil {
+		return InvitationState{}, false
+	}
+	return f.stateOf(inv), true
+}
+
+// Request returns the request with a number, and whether it is still remembered.
+func (f *Fake) Request(number int) (Request, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.log.find(number)
+}
+
+func (f *Fake) counts() map[clerk.InvitationStatus]int {
+	counts := map[clerk.InvitationStatus]int{}
+	now := f.now()
+	for _, inv := range f.store.all {
+		inv.refresh(now)
+		if !inv.deleted {
+			counts[inv.Status]++
+		}
+	}
+	return counts
+}
+
+func (f *Fake) stateOf(inv *invitation) InvitationState {
+	state := InvitationState{Invitation: f.view(inv), Email: f.emailOf(inv), Emailed: inv.emailed}
+	state.PublicMetadata = slices.Clone(state.PublicMetadata)
+	return state
+}
+
+// latest returns the newest invitations that a filter selects, newest first.
 func (f *Fake) latest(filter Filter) []InvitationState {
 	found := []InvitationState{}
-	at := f.now()
-	matches := search{text: filter.Query}
-	for _, inv := range slices.Backward(f.store.candidates(matches)) {
-		if len(found) == filter.Limit {
-			break
-		}
-		inv.refresh(at)
-		if inv.deleted || !matches.finds(&inv.Invitation) {
-			continue
-		}
-		state := InvitationState{Invitation: f.view(inv), Email: f.emailOf(inv), Emailed: inv.emailed}
-		state.PublicMetadata = slices.Clone(state.PublicMetadata)
-		found = append(found, state)
+	now := f.now()
+	for inv := range f.newest(filter.Query, filter.Skip.Invitations, filter.Limit, func(inv *invitation) bool {
+		inv.refresh(now)
+		return filter.Status == "" || filter.Status == inv.Status
+	}) {
+		found = append(found, f.stateOf(inv))
 	}
 	return found
 }
 
-func (f *Fake) latestEmails(limit int) []Email {
+func (f *Fake) latestEmails(filter Filter) []Email {
 	emails := []Email{}
-	for _, inv := range slices.Backward(f.store.all) {
-		if len(emails) == limit {
-			break
-		}
-		if inv.emailed && !inv.deleted {
-			emails = append(emails, f.emailOf(inv))
-		}
+	emailed := func(inv *invitation) bool { return inv.emailed }
+	for inv := range f.newest(filter.Query, filter.Skip.Emails, filter.Limit, emailed) {
+		emails = append(emails, f.emailOf(inv))
 	}
 	return emails
+}
+
+// newest returns up to limit invitations that match a query and are selected, newest
+// first, after the first skip of them.
+func (f *Fake) newest(query string, skip, limit int, selects func(*invitation) bool) iter.Seq[*invitation] {
+	return func(yield func(*invitation) bool) {
+		matches := search{text: query}
+		for _, inv := range slices.Backward(f.store.candidates(matches)) {
+			if limit <= 0 {
+				return
+			}
+			if inv.deleted || !matches.finds(&inv.Invitation) || !selects(inv) {
+				continue
+			}
+			if skip--; skip >= 0 {
+				continue
+			}
+			if limit--; !yield(inv) {
+				return
+			}
+		}
+	}
+}
+
+func (f *Fake) latestUsers(filter Filter) []User {
+	users := f.sortedUsers()
+	slices.Reverse(users)
+	users = users[min(len(users), filter.Skip.Users):]
+	return users[:min(len(users), filter.Limit)]
 }

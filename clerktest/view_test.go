@@ -32,3 +32,34 @@ func TestState(t *testing.T) {
 	fake.ResetRateLimits()
 	require.Zero(t, fake.RateLimitUsage().Creates.Used)
 }
+
+func TestStateFiltersAndSkips(t *testing.T) {
+	fake := clerktest.New()
+	for i := range 6 {
+		invite(t, fake, fmt.Sprintf("a%d@example.com", i))
+		require.NoError(t, fake.AddUser(fmt.Sprintf("user%d@example.com", i)))
+	}
+	require.NoError(t, fake.Expire(fake.Invitations()[1].ID))
+	require.NoError(t, fake.Expire(fake.Invitations()[2].ID))
+	addresses := func(filter clerktest.Filter) (found []string) {
+		for _, inv := range fake.State(filter).Invitations {
+			found = append(found, inv.EmailAddress)
+		}
+		return found
+	}
+	require.Equal(t, []string{"a2@example.com", "a1@example.com"}, addresses(clerktest.Filter{Status: "expired", Limit: 9}))
+	require.Equal(t, []string{"a1@example.com"}, addresses(clerktest.Filter{Status: "expired", Limit: 9, Skip: clerktest.Skip{Invitations: 1}}))
+	require.Empty(t, addresses(clerktest.Filter{Limit: 9, Skip: clerktest.Skip{Invitations: 6}}))
+	s := fake.State(clerktest.Filter{Query: "a", Limit: 2, Skip: clerktest.Skip{Emails: 1, Users: 4, Requests: 5}})
+	require.Equal(t, "a4@example.com", s.Emails[0].EmailAddress)
+	require.Equal(t, "user0@example.com", s.Users[1].EmailAddress)
+	require.Len(t, s.Requests, 1)
+	require.Equal(t, 1, s.Requests[0].Number)
+	require.Empty(t, fake.State(clerktest.Filter{Query: "none", Limit: 2}).Emails)
+
+	inv, ok := fake.Invitation(s.Invitations[0].ID)
+	require.True(t, ok)
+	require.Equal(t, s.Invitations[0], inv)
+	_, ok = fake.Invitation("inv_none")
+	require.False(t, ok)
+}

@@ -7,9 +7,7 @@
 // It uses the application's own river.Client, river.Config and pool:
 //
 //	campaigns, err := clerkriver.New(pool, clerkriver.Config{})
-//	client, err := clerk.NewClient(secretKey, clerk.WithHTTPClient(&http.Client{
-//		Transport: campaigns.Transport(nil),
-//	}))
+//	client, err := campaigns.NewClient(secretKey, nil)
 //	err = campaigns.Install(riverConfig, client)
 //	riverClient, err := river.NewClient(riverpgxv5.New(pool), riverConfig)
 //

@@ -1,16 +1,24 @@
 package clerkriver
 
 import (
+	"context"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -196,7 +204,6 @@ func TestRealRefusalBlocksEverybody(t *testing.T) {
 				requests.Add(1)
 				return &http.Response{StatusCode: http.StatusTooManyRequests, Header: test.header, Body: http.NoBody, Request: req}, nil
 			}))
-			once := clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
 			_, err := a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(0)}, once)
 			require.ErrorIs(t, err, clerk.ErrRateLimited)
 			require.False(t, IsOwnRefusal(err))
@@ -226,4 +233,179 @@ func TestClocksNeedNotAgree(t *testing.T) {
 	s, err := a.limit.take(t.Context(), kindCreate, nil, 0)
 	require.NoError(t, err)
 	require.Zero(t, s.wait)
+}
+
+// once is a call without retries.
+var once = clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
+
+// TestCertainlyUnsentRequestsHoldNoSlot: twenty handlers that call into a dead proxy must not
+// use up the hour.
+func TestCertainlyUnsentRequestsHoldNoSlot(t *testing.T) {
+	t.Parallel()
+	through := func(proxy string) *http.Transport {
+		u, err := url.Parse(proxy)
+		require.NoError(t, err)
+		return &http.Transport{Proxy: http.ProxyURL(u)}
+	}
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	t.Cleanup(refusing.Close)
+	untrusted := httptest.NewUnstartedServer(clerktest.New())
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	untrusted.StartTLS()
+	t.Cleanup(untrusted.Close)
+	broken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = broken.Close() })
+	go func() {
+		for {
+			conn, err := broken.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Write([]byte("not TLS"))
+			_ = conn.Close()
+		}
+	}()
+	busy := &http.Transport{MaxConnsPerHost: 1}
+	held := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-held }))
+	t.Cleanup(slow.Close)
+	t.Cleanup(func() { close(held) })
+	begun := make(chan struct{})
+	go func() {
+		ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { close(begun) }})
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, slow.URL, http.NoBody)
+		resp, err := busy.RoundTrip(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	<-begun
+	db := shared.database(t)
+	for name, test := range map[string]struct {
+		next    http.RoundTripper
+		baseURL string
+	}{
+		"dead proxy":            {through("http://127.0.0.1:1"), "https://api.example.com/v1"},
+		"refused CONNECT":       {through(refusing.URL), "https://api.example.com/v1"},
+		"untrusted certificate": {&http.Transport{}, untrusted.URL + "/v1"},
+		"broken handshake":      {&http.Transport{}, "https://" + broken.Addr().String() + "/v1"},
+		"busy connection":       {busy, slow.URL + "/v1"},
+		"a transport's own":     {roundTrip(func(*http.Request) (*http.Response, error) { return nil, clerk.ErrNotSent }), "https://api.example.com/v1"},
+	} {
+		a := newApp(t, db, Config{Instance: strings.ReplaceAll(strings.ToLower(name), " ", "-")[:4], Limits: clerk.Budget{Creates: 1, Window: time.Hour}}, test.next, clerk.WithBaseURL(test.baseURL))
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			_, err := a.client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: guest(0)}, once)
+			cancel()
+			require.ErrorIs(t, err, clerk.ErrNotSent, name)
+			require.False(t, IsOwnRefusal(err), name)
+		}
+		s, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, LimitStatus{Limit: 1, Budget: 1, Free: 1}, s.Creates, name)
+	}
+}
+
+// TestDeadlineWhileTakingASlotIsNotSent: nothing is looked up.
+func TestDeadlineWhileTakingASlotIsNotSent(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{}, fake)
+	lock, err := a.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = lock.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = lock.Exec(t.Context(), "LOCK TABLE clerkriver_slots")
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err = a.client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: guest(0)})
+	require.ErrorIs(t, err, clerk.ErrNotSent)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+	require.Empty(t, fake.Requests())
+}
+
+// TestSilentDatabaseIsUnavailable: it accepts connections, and never answers.
+func TestSilentDatabaseIsUnavailable(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = silent.Close() })
+	for name, database := range map[string]string{
+		"silent": "postgres://postgres@" + silent.Addr().String() + "/postgres", "refusing": "postgres://postgres@127.0.0.1:1/postgres",
+	} {
+		fake := clerktest.New()
+		pool, err := pgxpool.New(context.WithoutCancel(t.Context()), database)
+		require.NoError(t, err)
+		c, err := New(pool, Config{})
+		require.NoError(t, err)
+		require.Equal(t, 3*time.Second, c.timing.slot)
+		c.timing.slot = 300 * time.Millisecond
+		client, err := c.NewClient(clerktest.SecretKey, fake)
+		require.NoError(t, err)
+		_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(0)}, once)
+		require.ErrorIs(t, err, ErrLimitUnavailable, name)
+		require.ErrorIs(t, err, clerk.ErrNotSent, name)
+		_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(0)},
+			clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: time.Second}}))
+		require.ErrorIs(t, err, ErrLimitUnavailable, name)
+		require.Empty(t, fake.Requests())
+		pool.Close()
+	}
+}
+
+// TestDeletedSlotsComeBack: somebody empties the table under a running process.
+func TestDeletedSlotsComeBack(t *testing.T) {
+	t.Parallel()
+	for _, condition := range []string{"true", "slot > 0"} {
+		a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 3, BulkCreates: 1, Window: time.Hour}}, clerktest.New())
+		for i := range 3 {
+			_, err := a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(i)}, once)
+			require.NoError(t, err)
+		}
+		_, err := a.pool.Exec(t.Context(), "DELETE FROM clerkriver_slots WHERE "+condition)
+		require.NoError(t, err)
+		_, err = a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(9)}, once)
+		require.NoError(t, err, condition)
+		_, err = a.client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{{EmailAddress: guest(10)}}, once)
+		require.NoError(t, err, condition)
+	}
+}
+
+// TestOnlyWhatCountsTakesASlot: an organization's invitations have limits of their own.
+func TestOnlyWhatCountsTakesASlot(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 5, BulkCreates: 5, Window: time.Hour}}, nil)
+	through := a.Transport(roundTrip(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+	}))
+	for _, test := range []struct {
+		method, path   string
+		creates, bulks int
+	}{
+		{"POST", "/v1/organizations/org_1/invitations", 0, 0},
+		{"POST", "/v1/organizations/org_1/invitations/bulk", 0, 0},
+		{"POST", "/v1/organizations/org_1/invitations/orginv_1/revoke", 0, 0},
+		{"POST", "/v1/invitations/inv_1/revoke", 0, 0},
+		{"POST", "/v1/waitlist_entries/bulk", 0, 0},
+		{"GET", "/v1/invitations", 0, 0},
+		{"DELETE", "/v1/invitations/inv_1", 0, 0},
+		{"POST", "/v1/invitations", 1, 0},
+		{"POST", "/v1/invitations/", 1, 0},
+		{"POST", "/proxy/v1/invitations", 1, 0},
+		{"POST", "/v1/invitations/bulk", 0, 1},
+	} {
+		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_slots SET free_at = 'epoch'")
+		require.NoError(t, err)
+		req, err := http.NewRequestWithContext(t.Context(), test.method, "https://api.example.com"+test.path, strings.NewReader("{}"))
+		require.NoError(t, err)
+		resp, err := through.RoundTrip(req)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		s, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 5-test.creates, s.Creates.Free, "%+v", test)
+		require.Equal(t, 5-test.bulks, s.BulkCreates.Free, "%+v", test)
+	}
 }

@@ -62,7 +62,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, refused(req, unavailable(errSlotTooOld))
 	}
 	resp, err := t.next.RoundTrip(req)
-	wasSent := resp != nil || !wasNotSent(ctx, err)
+	wasSent := resp != nil || !clerk.NotSent(ctx, err)
 	var created []string
 	if under == nil && err == nil && resp.StatusCode < http.StatusMultipleChoices {
 		created = readIDs(resp)
@@ -75,6 +75,9 @@ var errSlotTooOld = errors.New("the process was stopped after it had taken the s
 
 // kindOf returns the limit that a request counts against; empty if it counts against none.
 func kindOf(req *http.Request) string {
+	if info, ok := clerk.RequestInfoFromContext(req.Context()); ok {
+		return map[clerk.Operation]string{clerk.OperationCreate: kindCreate, clerk.OperationBulkCreate: kindBulk}[info.Operation]
+	}
 	path := strings.TrimSuffix(req.URL.Path, "/")
 	switch parent, isBulk := strings.CutSuffix(path, "/bulk"); {
 	case req.Method != http.MethodPost || !strings.HasSuffix(parent, "/invitations") || isOrganization(parent):
@@ -97,7 +100,7 @@ func refused(req *http.Request, err error) error {
 	if closing := closeBody(req); closing != nil {
 		err = fmt.Errorf("%w (and closing its body: %w)", err, closing)
 	}
-	return notSent(err)
+	return fmt.Errorf("%w: %w", clerk.ErrNotSent, err)
 }
 
 func closeBody(req *http.Request) error {

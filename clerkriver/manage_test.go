@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -111,4 +112,79 @@ func TestCancelWhileOutcomeIsOpen(t *testing.T) {
 		require.Equal(t, map[State]int{StateCreated: 1, StateCancelled: 24}, a.counts(t, "spring"), "during %v", during)
 		require.Len(t, fake.Invitations(), 1)
 	}
+}
+
+// TestOperatorsFace: campaigns are listed, paused and rescheduled one by one.
+func TestOperatorsFace(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	limits := clerk.Budget{Creates: 20, BulkCreates: 2, Window: time.Hour}
+	a := newApp(t, shared.database(t), Config{Limits: limits}, fake)
+	none, err := a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, &InstanceStatus{
+		Instance: "default", Creates: LimitStatus{Limit: 20, Budget: 18, Free: 18}, BulkCreates: LimitStatus{Limit: 2, Budget: 2, Free: 2},
+	}, none)
+	for i, name := range []string{"first", "second", "third"} {
+		a.enqueue(t, name, to(name+"@example.com", guest(i)))
+	}
+	begin := time.Now().Add(time.Hour)
+	require.NoError(t, a.PauseCampaign(t.Context(), "first", "wrong text"))
+	require.NoError(t, a.Reschedule(t.Context(), a.river, "second", EnqueueOpts{Priority: -1, NotBefore: begin}))
+	require.Equal(t, map[State]int{StateCreated: 2}, func() map[State]int { a.work(t); return a.counts(t, "third") }())
+	all, err := a.List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, all, 3)
+	require.Equal(t, "wrong text", all[0].Paused)
+	require.Equal(t, map[State]int{StateWaiting: 2}, all[0].Counts)
+	require.EqualValues(t, -1, all[1].Priority)
+	require.WithinDuration(t, begin, all[1].NotBefore, time.Millisecond)
+	require.Equal(t, map[State]int{StateWaiting: 2}, all[1].Counts)
+	require.WithinDuration(t, time.Now(), all[2].FinishedAt, time.Minute)
+
+	require.NoError(t, a.ResumeCampaign(t.Context(), a.river, "first"))
+	require.NoError(t, a.Reschedule(t.Context(), a.river, "second", EnqueueOpts{Priority: -1}))
+	s, err := a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(a.config.Wake), s.NextWake, 2*a.config.Wake)
+	require.Equal(t, map[State]int{StateCreated: 2}, func() map[State]int { a.work(t); return a.counts(t, "first") }())
+	require.Equal(t, "second@example.com", fake.Invitations()[2].EmailAddress, "its priority comes first")
+	s, err = a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 2, s.Run)
+	require.WithinDuration(t, time.Now(), s.EndedAt, time.Minute)
+	require.False(t, s.EndedAt.Before(s.BegunAt))
+	require.Zero(t, s.LeasedUntil)
+	require.Zero(t, s.NextWake)
+	require.Less(t, s.Creates.Free+s.BulkCreates.Free, 20)
+	for _, err := range []error{
+		a.PauseCampaign(t.Context(), "no", ""), a.ResumeCampaign(t.Context(), nil, "no"), a.Reschedule(t.Context(), nil, "no", EnqueueOpts{}),
+	} {
+		require.ErrorIs(t, err, ErrNoCampaign)
+	}
+}
+
+// TestPausedCampaignStopsARun: the others are sent by the next one.
+func TestPausedCampaignStopsARun(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	var a *app
+	a = newApp(t, shared.database(t), Config{Budget: clerk.Budget{Creates: 1000, Window: time.Minute}},
+		roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodPost && len(fake.Invitations()) == 2 {
+				assert.NoError(t, a.PauseCampaign(t.Context(), "spring", "wrong text"))
+			}
+			return fake.RoundTrip(req)
+		}))
+	a.enqueue(t, "spring", guests(50))
+	a.enqueue(t, "summer", to("other@example.com"))
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 3, StateWaiting: 47}, a.counts(t, "spring"))
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 3, StateWaiting: 47}, a.counts(t, "spring"))
+	require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "summer"))
+	require.Zero(t, a.work(t), "only a person can continue")
+	require.NoError(t, a.ResumeCampaign(t.Context(), nil, "spring"))
+	require.Zero(t, a.work(t))
+	require.Equal(t, map[State]int{StateCreated: 50}, a.counts(t, "spring"))
 }

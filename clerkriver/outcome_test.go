@@ -42,3 +42,35 @@ func TestUnknownIsTheLastResort(t *testing.T) {
 	require.Equal(t, StateUnknown, result.State)
 	require.Equal(t, "Clerk never answered", result.Problem)
 }
+
+// TestHandlersInvitationIsNotTheCampaigns: a runner died while it held the rows, and others
+// invited the same people: a request handler in the meantime, and another program long after
+// the runner's last request had ended.
+func TestHandlersInvitationIsNotTheCampaigns(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{}, fake)
+	a.enqueue(t, "spring", guests(5))
+	begun(t, a)
+	_, err := a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(0)})
+	require.NoError(t, err)
+	_, err = a.client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{{EmailAddress: guest(1)}, {EmailAddress: guest(2)}})
+	require.NoError(t, err)
+	expire(t, a)
+	second, _ := begun(t, a)
+	require.NoError(t, second.end(t.Context(), verdict{}))
+	_, err = a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET may_exist_until = may_exist_until - interval '5 minutes' WHERE place = 3")
+	require.NoError(t, err)
+	other, err := fake.Client()
+	require.NoError(t, err)
+	for i := range 2 { // the runner's own request may have been late for the second of them
+		_, err = other.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(3 + i)})
+		require.NoError(t, err)
+	}
+	require.Zero(t, a.work(t))
+	results := a.all(t, "spring")
+	for i, want := range []State{StateAlreadyInvited, StateAlreadyInvited, StateAlreadyInvited, StateAlreadyInvited, StateCreated} {
+		require.Equal(t, want, results[i].State, i)
+		require.Equal(t, fake.Invitations()[i].ID, results[i].InvitationID)
+	}
+}

@@ -3,12 +3,16 @@ package clerkriver
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -171,4 +175,112 @@ func TestRejectedRowKeepsClerksWords(t *testing.T) {
 	results := a.all(t, "spring")
 	require.Equal(t, []State{StateCreated, StateRejected, StateCreated}, []State{results[0].State, results[1].State, results[2].State})
 	require.Contains(t, results[1].Problem, "form_param_format_invalid: is invalid (email_address)")
+}
+
+// stray answers the first n requests, or all if n is negative, instead of the fake.
+func stray(n int, status int, contentType, body string, fake http.RoundTripper) http.RoundTripper {
+	var seen atomic.Int32
+	return roundTrip(func(req *http.Request) (*http.Response, error) {
+		if n >= 0 && int(seen.Add(1)) > n {
+			return fake.RoundTrip(req)
+		}
+		return &http.Response{
+			StatusCode: status, Header: http.Header{"Content-Type": {contentType}},
+			Body: io.NopCloser(strings.NewReader(body)), Request: req,
+		}, nil
+	})
+}
+
+const unauthorized = `{"errors":[{"code":"clerk_key_invalid","message":"The provided Clerk Secret Key is invalid."}]}`
+
+// TestStrayAnswerPausesNothing: neither one refusal of Clerk's does, nor any number of the
+// edge's.
+func TestStrayAnswerPausesNothing(t *testing.T) {
+	t.Parallel()
+	for name, api := range map[string]http.RoundTripper{
+		"one 401":      stray(1, http.StatusUnauthorized, "application/json", unauthorized, clerktest.New()),
+		"an HTML 403":  stray(1, http.StatusForbidden, "text/html", "<html>error code: 1010</html>", clerktest.New()),
+		"an HTML 404":  stray(1, http.StatusNotFound, "text/html", "<html>not found</html>", clerktest.New()),
+		"many of them": stray(5, http.StatusForbidden, "text/html", "<html>error code: 1010</html>", clerktest.New()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			var paused []Event
+			a := newApp(t, shared.database(t), Config{OnEvent: func(_ context.Context, event Event) {
+				mu.Lock()
+				defer mu.Unlock()
+				if event.Kind == EventPaused {
+					paused = append(paused, event)
+				}
+			}}, api)
+			a.enqueue(t, "spring", guests(3))
+			a.start(t)
+			s := a.wait(t, "spring", func(s *Status) bool { return s.Problem != "" })
+			require.Contains(t, s.Problem, "40")
+			require.Empty(t, s.Paused)
+			require.NotZero(t, s.WaitUntil, "it is a wait")
+			require.Equal(t, map[State]int{StateCreated: 3}, a.wait(t, "spring", (*Status).Done).Counts)
+			require.Empty(t, paused)
+		})
+	}
+}
+
+// TestPauseTriesAgainByItself: ever more rarely, and the hook and the logger hear of it. A
+// person's pause stays.
+func TestPauseTriesAgainByItself(t *testing.T) {
+	t.Parallel()
+	var events []string
+	var log strings.Builder
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{
+		OnEvent: func(_ context.Context, event Event) { events = append(events, string(event.Kind)) },
+		Logger:  slog.New(slog.NewTextHandler(&log, nil)),
+	}, stray(5, http.StatusUnauthorized, "application/json", unauthorized, fake))
+	a.enqueue(t, "spring", guests(3))
+	refusedFor := func(d string) *Status {
+		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_instances SET paused_until = 'epoch', refused_since = refused_since - $1::interval", d)
+		require.NoError(t, err)
+		a.work(t)
+		s, err := a.Status(t.Context(), "spring")
+		require.NoError(t, err)
+		return s
+	}
+	require.Empty(t, refusedFor("0").Paused)
+	require.Empty(t, refusedFor("0").Paused, "it has not lasted")
+	first := refusedFor("1 minute")
+	require.Contains(t, first.Paused, "Clerk does not accept the secret key")
+	require.WithinDuration(t, time.Now().Add(10*a.config.Wake), first.PausedUntil, 5*time.Second)
+	due := a.work(t)
+	require.WithinDuration(t, first.PausedUntil, due, 2*time.Second)
+	require.Equal(t, first.PausedUntil, func() time.Time { s, _ := a.InstanceStatus(t.Context()); return s.PausedUntil }())
+	second := refusedFor("0")
+	require.WithinDuration(t, time.Now().Add(20*a.config.Wake), second.PausedUntil, 5*time.Second)
+	third := refusedFor("0")
+	require.WithinDuration(t, time.Now().Add(40*a.config.Wake), third.PausedUntil, 5*time.Second)
+	require.NoError(t, a.Pause(t.Context(), "by hand"))
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Equal(t, "by hand", s.Paused)
+	require.Zero(t, s.PausedUntil)
+	require.Zero(t, a.work(t))
+	require.Equal(t, map[State]int{StateCreated: 3}, refusedFor("0").Counts)
+	run := []string{"run begun", "run ended"}
+	want := slices.Concat(run, run, run, []string{"paused"}, run, []string{"paused"}, run, []string{"paused", "paused"}, run, []string{"resumed"})
+	require.Equal(t, want, events)
+	require.Equal(t, 4, strings.Count(log.String(), `level=WARN msg="clerk invitations: paused" instance=default`))
+	require.NotContains(t, log.String(), "@")
+}
+
+// TestOrdinaryRunLogsNoWarning, neither of the client nor of this package.
+func TestOrdinaryRunLogsNoWarning(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	a := newApp(t, shared.database(t), Config{Logger: logger, OnEvent: func(context.Context, Event) { panic("of the hook") }},
+		clerktest.New(), clerk.WithLogger(logger))
+	require.NoError(t, a.Install(&river.Config{}, a.client))
+	a.enqueue(t, "spring", guests(3))
+	require.Zero(t, a.work(t))
+	require.Empty(t, log.String())
 }

@@ -35,7 +35,7 @@ func (o EnqueueOpts) notBefore() time.Time {
 }
 
 // EnqueueTx adds a campaign in the transaction tx, and reports how many rows it added. It
-// reads rows once and keeps a few hundred of them in memory. If the transaction is rolled
+// reads rows once and keeps a few thousand of them in memory. If the transaction is rolled
 // back, no campaign was added. No other transaction waits for tx, unless it enqueues a
 // campaign of the same name.
 //
@@ -109,8 +109,8 @@ func (c *Campaigns) enqueue(ctx context.Context, riverClient *river.Client[pgx.T
 }
 
 const (
-	copiedRows  = 500       // at a time
-	copiedBytes = 256 << 10 // at a time, at least
+	copiedRows  = 4000    // at a time
+	copiedBytes = 1 << 20 // at a time, at least
 )
 
 // copyRows copies rows to the database, some at a time, so that the caller's iterator runs

@@ -2,14 +2,19 @@ package clerkriver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,6 +38,15 @@ var processConfig = Config{
 	Limits: hurried, Wake: time.Second,
 	OnResult: func(ctx context.Context, tx pgx.Tx, result Result) error {
 		_, err := tx.Exec(ctx, "INSERT INTO heard (place, state) VALUES ($1, $2)", result.Place, string(result.State))
+		switch {
+		case os.Getenv("TEST_FAULTS") == "":
+		case rand.IntN(40) == 0:
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		case rand.IntN(40) == 0:
+			return errors.New("the application's table is full")
+		case rand.IntN(40) == 0:
+			panic("the application's fault")
+		}
 		return err
 	},
 }
@@ -80,7 +94,7 @@ type crew struct {
 	processes []*os.Process
 }
 
-func startCrew(t *testing.T, url, api string) *crew {
+func startCrew(t *testing.T, url, api string, environment ...string) *crew {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -90,7 +104,7 @@ func startCrew(t *testing.T, url, api string) *crew {
 		c.group.Go(func() {
 			for ctx.Err() == nil {
 				process := exec.CommandContext(ctx, self)
-				process.Env = append(os.Environ(), "TEST_PROCESS="+api, "TEST_DATABASE="+url)
+				process.Env = append(append(os.Environ(), "TEST_PROCESS="+api, "TEST_DATABASE="+url), environment...)
 				process.Stderr = os.Stderr
 				if err := process.Start(); err != nil {
 					t.Error(err)
@@ -115,10 +129,23 @@ func (c *crew) stop() {
 
 // kill kills one of the processes.
 func (c *crew) kill() {
+	if victim := c.any(); victim != nil {
+		_ = victim.Kill() // it may have ended by itself
+	}
+}
+
+func (c *crew) any() *os.Process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if victim := c.processes[rand.IntN(len(c.processes))]; victim != nil {
-		_ = victim.Kill() // it may have ended by itself
+	return c.processes[rand.IntN(len(c.processes))]
+}
+
+// freeze stops one of the processes for a time, as a suspended machine does.
+func (c *crew) freeze(d time.Duration) {
+	if victim := c.any(); victim != nil {
+		_ = victim.Signal(syscall.SIGSTOP)
+		time.Sleep(d)
+		_ = victim.Signal(syscall.SIGCONT)
 	}
 }
 
@@ -200,9 +227,7 @@ func TestKilledProcesses(t *testing.T) {
 	fake.AddUser("user@example.com")
 	api := httptest.NewServer(fake)
 	t.Cleanup(api.Close)
-	a := newApp(t, url, processConfig, nil)
-	_, err := a.pool.Exec(t.Context(), "CREATE TABLE heard (place integer PRIMARY KEY, state text NOT NULL)")
-	require.NoError(t, err)
+	a := newListener(t, url)
 	team := startTeam(t, a.pool)
 	a.enqueue(t, "spring", func(yield func(Row) bool) {
 		for row := range guests(rows) {
@@ -228,9 +253,114 @@ func TestKilledProcesses(t *testing.T) {
 	team.requireUntouched(t)
 	requireInvitedOnce(t, fake, a, rows)
 	require.Equal(t, map[State]int{StateCreated: rows, StateUserExists: 1}, s.Counts)
+	requireHeard(t, a, rows+1)
+}
+
+// newListener returns an app of the processes' configuration, on a database that has the
+// table of what OnResult hears.
+func newListener(t *testing.T, url string) *app {
+	t.Helper()
+	a := newApp(t, url, processConfig, nil)
+	_, err := a.pool.Exec(t.Context(), "CREATE TABLE heard (place integer PRIMARY KEY, state text NOT NULL)")
+	require.NoError(t, err)
+	return a
+}
+
+// requireHeard checks that OnResult has heard of n results.
+func requireHeard(t *testing.T, a *app, n int) {
+	t.Helper()
 	var heard int
 	require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT count(*) FROM heard").Scan(&heard))
-	require.Equal(t, rows+1, heard)
+	require.Equal(t, n, heard)
+}
+
+// A link is a way to PostgreSQL that can be cut.
+type link struct {
+	net.Listener
+
+	to  string
+	cut atomic.Bool
+}
+
+func newLink(t *testing.T, to string) *link {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	l := &link{Listener: listener, to: to}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go l.serve(conn)
+		}
+	}()
+	return l
+}
+
+func (l *link) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	server, err := net.Dial("tcp", l.to)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	go l.copy(server, conn)
+	l.copy(conn, server)
+}
+
+// copy copies bytes. While the link is cut they are lost, and so is the connection then.
+func (l *link) copy(to, from net.Conn) {
+	buffer := make([]byte, 1<<16)
+	lost := false
+	for {
+		n, err := from.Read(buffer)
+		if lost = lost || l.cut.Load(); lost && !l.cut.Load() || err != nil {
+			_, _ = to.Close(), from.Close()
+			return
+		}
+		if !lost {
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// TestFrozenAndCutOffProcesses: of three processes one after the other is frozen for longer
+// than its lease and Clerk's window, some are killed inside OnResult, which also fails and
+// panics, and all lose the database for 40 seconds. Nobody is invited twice, and every result
+// is heard once.
+func TestFrozenAndCutOffProcesses(t *testing.T) {
+	t.Parallel()
+	const rows = 600
+	own := &server{}
+	t.Cleanup(own.stop)
+	url := own.database(t)
+	link := newLink(t, fmt.Sprintf("127.0.0.1:%d", own.port))
+	fake := clerktest.New(strict(hurried))
+	api := httptest.NewServer(fake)
+	t.Cleanup(api.Close)
+	a := newListener(t, url)
+	team := startTeam(t, a.pool)
+	a.enqueue(t, "spring", guests(rows))
+	through := strings.Replace(url, strconv.Itoa(own.port), strconv.Itoa(link.Addr().(*net.TCPAddr).Port), 1)
+	crew := startCrew(t, through, api.URL+"/v1", "TEST_FAULTS=1")
+	for range 2 {
+		time.Sleep(rand.N(2 * time.Second))
+		crew.freeze(12 * time.Second)
+	}
+	link.cut.Store(true)
+	time.Sleep(40 * time.Second)
+	link.cut.Store(false)
+	s := a.wait(t, "spring", func(s *Status) bool { return s.Done() && s.Untold == 0 })
+	crew.stop()
+	team.requireUntouched(t)
+	requireInvitedOnce(t, fake, a, rows)
+	require.Equal(t, map[State]int{StateCreated: rows}, s.Counts)
+	requireHeard(t, a, rows)
 }
 
 // requireInvitedOnce checks that everybody was invited once, that the results say so, and

@@ -24,8 +24,8 @@ type EnqueueOpts struct {
 	NotBefore time.Time
 }
 
-// String returns the options as they are compared.
-func (o EnqueueOpts) String() string {
+// text returns the options as they are compared.
+func (o EnqueueOpts) text() string {
 	return fmt.Sprintf("priority %d, not before %s", o.Priority, o.notBefore().Format(time.RFC3339Nano))
 }
 
@@ -85,7 +85,7 @@ func explainBusy(err error) error {
 func (c *Campaigns) enqueue(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx, name string, rows iter.Seq[Row], opts EnqueueOpts) (int, error) {
 	var id int64
 	var now time.Time
-	err := tx.QueryRow(ctx, c.sql(queryAddCampaign), c.config.Instance, name, opts.Priority, opts.notBefore(), opts.String()).Scan(&id, &now)
+	err := tx.QueryRow(ctx, c.sql(queryAddCampaign), c.config.Instance, name, opts.Priority, opts.notBefore(), opts.text()).Scan(&id, &now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, c.compare(ctx, tx, name, rows, opts)
 	}
@@ -161,7 +161,7 @@ func (c *Campaigns) compare(ctx context.Context, tx pgx.Tx, name string, rows it
 		return fmt.Errorf("%w: %q was deleted", ErrCampaignExists, name)
 	case !bytes.Equal(digest, e.digest.Sum(nil)):
 		return fmt.Errorf("%w: %q has other rows", ErrCampaignExists, name)
-	case options != opts.String():
+	case options != opts.text():
 		return fmt.Errorf("%w: %q was enqueued with %s", ErrCampaignExists, name, options)
 	}
 	return nil

@@ -23,8 +23,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestFailureBeforeSendingIsNotAmbiguous has real connections fail before anything was
-// sent, which the error alone may not show, but the connection trace does.
+// Real connections fail before anything is sent. The error alone may not show that, but
+// the connection trace does.
 func TestFailureBeforeSendingIsNotAmbiguous(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -215,8 +215,7 @@ func TestFailureAfterCancellationKeepsTheResponse(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrRateLimited)
 }
 
-// TestShortMaxElapsedTimeFindsOutcomes has a write be carried out and its response hang,
-// with little time for the whole call.
+// A write is carried out, its response hangs, and there is little time for the whole call.
 func TestShortMaxElapsedTimeFindsOutcomes(t *testing.T) {
 	for _, limit := range []time.Duration{time.Second, 3 * time.Second, 9 * time.Second} {
 		t.Run(limit.String(), func(t *testing.T) {

@@ -185,8 +185,8 @@ func (c blackHole) Close() error {
 	return c.Conn.Close()
 }
 
-// TestDeadHTTP2Connection has the peer of the library's own connection vanish. It takes
-// ten seconds, so only the long runs of CI have it.
+// The peer of the library's own connection vanishes. Noticing it takes ten seconds, so only
+// the long runs of CI include this test.
 func TestDeadHTTP2Connection(t *testing.T) {
 	if testing.Short() || soakSize(0, 0, 1) == 0 {
 		t.Skip("takes ten seconds")

@@ -14,7 +14,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestLastAnswerIsKept has a server refuse every request with 429, without Retry-After.
+// The server refuses every request with 429, without Retry-After.
 func TestLastAnswerIsKept(t *testing.T) {
 	t.Parallel()
 	fixed := func(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
@@ -61,7 +61,7 @@ func TestLastAnswerIsKeptUnderCallersDeadline(t *testing.T) {
 	}
 }
 
-// TestListKeepsLastAnswer has a server fail with another status, and then hang.
+// The server fails with another status, and then hangs.
 func TestListKeepsLastAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, answering(reply(503, ``, "X-Clerk-Trace-Id", "trace"), hangs))
@@ -73,8 +73,7 @@ func TestListKeepsLastAnswer(t *testing.T) {
 	})
 }
 
-// TestListRetriesAfterAttemptTimesOut has an attempt time out after a 5xx, with most of
-// the minute left.
+// An attempt times out after a 5xx, with most of the minute left.
 func TestListRetriesAfterAttemptTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, answering(reply(500, ``), hangs, reply(200, success[clerk.OperationList])))

@@ -15,8 +15,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestShortDeadlineFindsOutcomes has each write be carried out and its response hang,
-// within deadlines that callers commonly have.
+// Each write is carried out and its response hangs, within deadlines that callers commonly
+// use.
 func TestShortDeadlineFindsOutcomes(t *testing.T) {
 	for _, limit := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second} {
 		for _, latency := range []time.Duration{0, 50 * time.Millisecond} {
@@ -100,8 +100,7 @@ func alwaysAskingToWait(next http.RoundTripper, seconds string) http.RoundTrippe
 	})
 }
 
-// TestMaxElapsedTimeBoundsTheCall has each request of a call ask for a wait that fits
-// into a minute, alone.
+// Each response asks for a wait that fits into a minute, but not together with the others.
 func TestMaxElapsedTimeBoundsTheCall(t *testing.T) {
 	for _, wrap := range []func(http.RoundTripper, string) http.RoundTripper{askingToWait, alwaysAskingToWait} {
 		for _, seconds := range []string{"1", "20", "25", "50", "59"} {
@@ -168,8 +167,7 @@ func manyPages(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// TestBlockingKeyFunctionIsBounded has the key function block until its context ends, or
-// for good.
+// The key function blocks until its context ends, or for good.
 func TestBlockingKeyFunctionIsBounded(t *testing.T) {
 	for _, strategy := range []clerk.RetryStrategy{clerk.RetryNone, clerk.RetryBackoff} {
 		for op, call := range calls {
@@ -197,7 +195,7 @@ func TestBlockingKeyFunctionIsBounded(t *testing.T) {
 	}
 }
 
-// TestDeafKeyFunctionIsBounded has a key function that ignores its context.
+// The key function ignores its context.
 func TestDeafKeyFunctionIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

@@ -77,7 +77,7 @@ func TestDecodeInvitation(t *testing.T) {
 	}
 }
 
-// requireRefused has err be want if an error is due. Its text shows no address.
+// requireRefused checks that err is want if an error is expected, and shows no address.
 func requireRefused(t *testing.T, due bool, err, want error) {
 	t.Helper()
 	if !due {
@@ -149,7 +149,7 @@ func TestDecodeInvitationsRefusesEnvelopeAndNull(t *testing.T) {
 	}
 }
 
-// TestDecodeErrorsSayWhere has the errors name the element, and show nothing of it.
+// Errors name the element, and show nothing of it.
 func TestDecodeErrorsSayWhere(t *testing.T) {
 	for _, wire := range []string{
 		`[{"id":"inv_1"},{"id":"inv_1","created_at":"ada@example.com"}]`,

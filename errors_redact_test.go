@@ -45,7 +45,7 @@ func TestErrorTextRedactsWords(t *testing.T) {
 	}
 }
 
-// TestErrorTextRedactsWhereItIsCut has an address where a long text is cut.
+// A long text is cut in the middle of an address.
 func TestErrorTextRedactsWhereItIsCut(t *testing.T) {
 	for n := range 40 {
 		message := strings.Repeat("\n", 1150+n) + " ada.lovelace@example.com and more" + strings.Repeat("\n", 500)
@@ -54,8 +54,7 @@ func TestErrorTextRedactsWhereItIsCut(t *testing.T) {
 	}
 }
 
-// TestErrorTextsRedactEscapedAddressesAndTokens has the forms in which an address, a key
-// or a ticket can be written.
+// An address, a key and a ticket can be written in several forms.
 func TestErrorTextsRedactEscapedAddressesAndTokens(t *testing.T) {
 	for _, secret := range []string{
 		"ada\uff20example.com", "ada\ufe6bexample.com", "ada&#64;example.com", "ada&#x40;example.com", "ada&commat;example.com",
@@ -72,7 +71,7 @@ func TestErrorTextsRedactEscapedAddressesAndTokens(t *testing.T) {
 	}
 }
 
-// TestRedactionOfDisguises has error texts hold secrets in other forms than usual.
+// Error texts contain secrets in unusual forms.
 func TestRedactionOfDisguises(t *testing.T) {
 	jwt := "eyJhbGciOiJSUzI1NiJ9.eyJpbnYiOiJpbnZfMSJ9.c2lnbmF0dXJlX29mX2l0"
 	for _, text := range []string{

@@ -15,7 +15,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestErrorResponses has a row for each known error of Clerk's.
+// TestErrorResponses checks each known error of Clerk's.
 func TestErrorResponses(t *testing.T) {
 	const (
 		create = clerk.OperationCreate
@@ -307,7 +307,6 @@ func TestBodiesThatAreNoErrorEnvelope(t *testing.T) {
 	}
 }
 
-// TestInputErrorsNameTheField has each input be invalid.
 func TestInputErrorsNameTheField(t *testing.T) {
 	l := newLife(t)
 	invs, ctx := l.client.Invitations, t.Context()

@@ -282,7 +282,7 @@ func TestFindPendingReturnsTheNewest(t *testing.T) {
 	})
 }
 
-// TestGetReadsAllPages has a server whose query matches everything.
+// The server's query matches everything.
 func TestGetReadsAllPages(t *testing.T) {
 	server := &listing{ids: func() []string { return ids(1200) }}
 	_, err := newClient(t, server).Invitations.Get(t.Context(), "inv_1199")
@@ -290,7 +290,7 @@ func TestGetReadsAllPages(t *testing.T) {
 	require.Len(t, server.queries, 3)
 }
 
-// TestFindPendingChecksStatusAndAddress has a server that ignores the query.
+// The server ignores the query.
 func TestFindPendingChecksStatusAndAddress(t *testing.T) {
 	accepted := strings.Replace(pendingJSON, `"pending"`, `"accepted"`, 1)
 	another := strings.Replace(pendingJSON, address, "not"+address, 1)
@@ -332,8 +332,7 @@ func TestInvitationLifecycle(t *testing.T) {
 	}
 }
 
-// TestCreateWithoutTimeMeasuresNoClock has a response without created_at, which must not
-// count as a clock that is decades behind.
+// A response without created_at must not count as a clock that is decades behind.
 func TestCreateWithoutTimeMeasuresNoClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

@@ -88,8 +88,7 @@ func TestAllYieldsAnInvitationOnceIfAPageRepeatsIt(t *testing.T) {
 	require.Equal(t, "inv_1", got[1].ID)
 }
 
-// TestAllContinuesAfterAPageOfRepeats has others create as many invitations as fit on a
-// page, newest first.
+// Others create as many invitations as fit on a page of a list that is newest first.
 func TestAllContinuesAfterAPageOfRepeats(t *testing.T) {
 	have := []string{"inv_4", "inv_3", "inv_2", "inv_1"}
 	server := &listing{ids: func() []string { return have }}
@@ -104,8 +103,8 @@ func TestAllContinuesAfterAPageOfRepeats(t *testing.T) {
 	require.Len(t, server.queries, 3)
 }
 
-// TestAllGivesEachPageAllOfTheTime has a loop that takes longer than MaxElapsedTime. All
-// pages of FindPending have to be found within it.
+// A loop over All may take longer than MaxElapsedTime. FindPending must find all of its
+// pages within it.
 func TestAllGivesEachPageAllOfTheTime(t *testing.T) {
 	for _, pages := range []int{0, 1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -211,8 +210,7 @@ func TestAllIsStableWhileInvitationsAreCreated(t *testing.T) {
 	}
 }
 
-// TestAllReadsUnexpectedPages has pages that are smaller or larger than requested, and
-// counts that are wrong or missing.
+// Pages are smaller or larger than requested, and counts are wrong or missing.
 func TestAllReadsUnexpectedPages(t *testing.T) {
 	const n = 97
 	for name, odd := range map[string]struct {
@@ -277,8 +275,7 @@ func TestAllReadsUnexpectedPages(t *testing.T) {
 	}
 }
 
-// TestAllDoesNotEndEarlyWithoutAnError has a second page that is empty or repeats the first,
-// although the total count is 1,200.
+// The second page is empty or repeats the first, although the total count is 1,200.
 func TestAllDoesNotEndEarlyWithoutAnError(t *testing.T) {
 	for name, second := range map[string][]string{"empty": {}, "repeated": ids(clerk.MaxListLimit)} {
 		for _, pages := range []int{0, 1, 4} {

@@ -49,7 +49,7 @@ func TestWithResponseNamesTheOperationOfAnInvalidRequest(t *testing.T) {
 	require.Equal(t, clerk.OperationList, meta.Operation)
 }
 
-// TestWithResponseAgreesWithTheError has a lost Create whose retry is not sent.
+// The response to a Create is lost, and its retry is not sent.
 func TestWithResponseAgreesWithTheError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var meta clerk.ResponseMeta

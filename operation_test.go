@@ -46,7 +46,7 @@ var cameBack = map[string]httpmock.Responder{
 	"untrusted certificate":    failing(&net.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("expired")}}),
 }
 
-// TestOperations has a row for each operation and each thing that its first request may get.
+// TestOperations checks each operation with everything that its first request may get.
 // class, type and sentinel are of the error with RetryNone; then is what follows the first
 // request by default. The type is refusal for *ClerkErrors, and other for *SDKError.
 func TestOperations(t *testing.T) {

@@ -31,8 +31,8 @@ func (h panickyHandler) Handle(context.Context, slog.Record) error {
 
 func (panickyHandler) Enabled(context.Context, slog.Level) bool { return true }
 
-// TestPanicsReachTheCaller has a transport, a key function or a log handler panic, also
-// in requests that were made ahead.
+// A transport, a key function or a log handler panics, including in requests that are made
+// ahead.
 func TestPanicsReachTheCaller(t *testing.T) {
 	loops := map[string]func(context.Context, *clerk.Client){
 		"All": func(ctx context.Context, c *clerk.Client) {

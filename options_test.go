@@ -116,8 +116,7 @@ func TestSecretKeyFuncIsBoundedByMaxElapsedTime(t *testing.T) {
 	})
 }
 
-// TestSecretKeyFuncContextHasADeadline has the key be asked for once for each request,
-// also by a run that may list pages ahead.
+// The key is asked for once for each request, including those that a run makes ahead.
 func TestSecretKeyFuncContextHasADeadline(t *testing.T) {
 	asked := 0
 	client := newClient(t, clerktest.New(), clerk.WithSecretKeyFunc(func(ctx context.Context) (string, error) {
@@ -318,7 +317,7 @@ func (h recordHandler) Handle(_ context.Context, r slog.Record) error { h(r); re
 func (h recordHandler) WithAttrs([]slog.Attr) slog.Handler            { return h }
 func (h recordHandler) WithGroup(string) slog.Handler                 { return h }
 
-// TestNonsenseKeyIsNoInvalidRequest has the key function return what cannot be a key.
+// The key function returns what cannot be a key.
 func TestNonsenseKeyIsNoInvalidRequest(t *testing.T) {
 	for _, key := range []string{"", "pk_test_dummy", "nonsense", "sk_test_\n", "sk_test_dummy extra"} {
 		for op, call := range calls {

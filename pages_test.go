@@ -40,7 +40,7 @@ func TestPrefetchRequestsPagesConcurrently(t *testing.T) {
 	}
 }
 
-// TestPrefetchContinuesDuringTheLoop has a loop that is as slow as the link.
+// The loop is as slow as the link.
 func TestPrefetchContinuesDuringTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := filled(t, 100)
@@ -75,8 +75,7 @@ func TestPrefetchKeepsTheRateLimits(t *testing.T) {
 	}
 }
 
-// TestPrefetchLeavesATenthOfTheLimit has the key of each page decide what the limit is. The
-// provider is asked for it once a page.
+// The key of each page decides what the limit is. The provider is asked for it once a page.
 func TestPrefetchLeavesATenthOfTheLimit(t *testing.T) {
 	for _, test := range []struct {
 		key   string

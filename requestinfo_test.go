@@ -99,7 +99,7 @@ func failures(t *testing.T) map[bool]map[string]failure {
 	}
 }
 
-// canceling has the context end while the transport connects.
+// canceling ends the context while the transport connects.
 func canceling(transport *http.Transport) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		ctx, cancel := context.WithCancel(req.Context())

@@ -19,7 +19,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestFailuresAreRetriedRefusedOrUnknown has each operation fail once and then succeed.
+// Each operation fails once and then succeeds.
 func TestFailuresAreRetriedRefusedOrUnknown(t *testing.T) {
 	type outcome int
 	const (
@@ -173,8 +173,8 @@ func TestRetryAfterIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestWaitThatOutlastsTheDeadlineIsNotStarted has waits longer than MaxElapsedTime, than
-// the caller's deadline, and than a Duration can hold.
+// Waits are longer than MaxElapsedTime, than the caller's deadline, or than a Duration can
+// hold.
 func TestWaitThatOutlastsTheDeadlineIsNotStarted(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"3590":                          3590 * time.Second,
@@ -347,7 +347,7 @@ func TestRetryAfterOfALookupHasABound(t *testing.T) {
 	})
 }
 
-// TestRetryAfterHasABound has a server ask to wait until 2056.
+// The server asks to wait until 2056.
 func TestRetryAfterHasABound(t *testing.T) {
 	for _, status := range []int{429, 503} {
 		for _, value := range []string{"2718281828", "99999999999999999999", "Wed, 01 Mar 2056 00:00:00 GMT"} {

@@ -210,7 +210,7 @@ func TestKeyIsOutOfReachInUnexportedFields(t *testing.T) {
 	requireHidden(t, clerk.InputError{Field: "email_address", Problem: "is empty"})
 }
 
-// TestNilPointersAreLogged has the types that a failed constructor or call returns as nil.
+// A failed constructor or call returns these types as nil.
 func TestNilPointersAreLogged(t *testing.T) {
 	var client *clerk.Client
 	var service *clerk.InvitationsService

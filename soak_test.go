@@ -176,8 +176,8 @@ func soakRevoke(t *testing.T, client *clerk.Client, fake *clerktest.Fake) map[st
 	return outcomes
 }
 
-// TestCreateOutlastsAmbiguousFailures has the first requests of each Create with
-// IgnoreExisting fail ambiguously, without being carried out.
+// The first requests of each Create with IgnoreExisting fail ambiguously, and are not
+// carried out.
 func TestCreateOutlastsAmbiguousFailures(t *testing.T) {
 	t.Parallel()
 	n := soakSize(100, 100, 300)
@@ -207,8 +207,8 @@ func TestCreateOutlastsAmbiguousFailures(t *testing.T) {
 	}
 }
 
-// TestFaultMix has every operation meet every fault, and measures how long a Create with
-// IgnoreExisting takes.
+// Every operation meets every fault, and the time that a Create with IgnoreExisting takes
+// is measured.
 func TestFaultMix(t *testing.T) {
 	t.Parallel()
 	var took []time.Duration

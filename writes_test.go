@@ -37,8 +37,8 @@ func TestDeleteRefusesResponsesThatConfirmNothing(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrInvalidRequest)
 }
 
-// TestDeleteIsCertain has each fault that leaves the outcome open happen once. The retry
-// is then refused with a 404 if the first request was carried out.
+// Each fault that leaves the outcome unknown happens once. The retry is refused with a 404
+// if the first request was carried out.
 func TestDeleteIsCertain(t *testing.T) {
 	for fault, requests := range map[clerktest.Fault]int{
 		"":                        1,
@@ -184,7 +184,7 @@ func TestDeleteOfUnknownIDIsNotFound(t *testing.T) {
 	})
 }
 
-// TestCreatedAddressIsChecked has the response to a create be about somebody else.
+// The response to a create is about somebody else.
 func TestCreatedAddressIsChecked(t *testing.T) {
 	for other, isOwn := range map[string]bool{"eve@example.com": false, "ADA@Example.com": true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestCreatedAddressIsChecked(t *testing.T) {
 	}
 }
 
-// TestDeleteOutlastsFaults has each fault happen to a Delete.
+// A Delete meets each fault.
 func TestDeleteOutlastsFaults(t *testing.T) {
 	for _, fault := range append(clerktest.AllFaults(), "") {
 		for _, status := range []string{"pending", "revoked", "accepted", "expired"} {

@@ -43,7 +43,12 @@ var (
 )
 
 func TestCodeOfDocsIsTested(t *testing.T) {
-	tested := unindented(readFile(t, "recipes_test.go")) + unindented(readFile(t, "recipes_pages_test.go"))
+	recipes, err := filepath.Glob("recipes*_test.go")
+	require.NoError(t, err)
+	tested := ""
+	for _, path := range recipes {
+		tested += unindented(readFile(t, path))
+	}
 	for _, path := range docPages(t) {
 		for _, block := range goBlock.FindAllStringSubmatch(readFile(t, path), -1) {
 			require.Contains(t, tested, unindented(block[1]), "%s has code that no recipe runs", path)

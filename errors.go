@@ -54,8 +54,10 @@ var (
 	// old one: until it is revoked or expires, both links work. Test for it first:
 	// ErrNotSent, ErrOutcomeUnknown and others that match, too, are about the revocation.
 	ErrOldNotRevoked = errors.New("clerk: the old invitation was not revoked")
-	// ErrInvalidRequest: a request or an option is invalid. It was found before anything
-	// was changed. The error wraps an [*InputError] with the field.
+	// ErrInvalidRequest: a request or an option is invalid. If the library found it, the
+	// error wraps an [*InputError] with the field. If Clerk did (form_param_*,
+	// request_body_*, bulk_size_exceeded, malformed_request_parameters), it is or wraps a
+	// [*ClerkErrors]; see [ClerkError.ParamName]. Nothing was changed in either case.
 	ErrInvalidRequest = errors.New("clerk: invalid request")
 )
 
@@ -68,6 +70,16 @@ var sentinels = map[ErrorCode]error{
 	CodeAuthorizationHeaderFormatInvalid: ErrUnauthorized,
 	CodeClerkKeyInvalid:                  ErrUnauthorized,
 	CodeTooManyRequests:                  ErrRateLimited,
+}
+
+// sentinel returns the sentinel for a code; nil if it has none.
+func (c ErrorCode) sentinel() error {
+	isParameter := strings.HasPrefix(string(c), "form_param_") || strings.HasPrefix(string(c), "request_body_") ||
+		c == CodeBulkSizeExceeded || c == CodeMalformedRequestParameters
+	if isParameter {
+		return ErrInvalidRequest
+	}
+	return sentinels[c]
 }
 
 // is reports whether the class or the status alone makes an error a target.
@@ -110,9 +122,10 @@ func classOf(err error) transport.Class {
 }
 
 // ClerkErrors is Clerk's documented refusal of a request: status 400 or 422 of Create
-// and BulkCreate, 400 or 404 of Revoke and Delete. The request was not carried out; for
-// BulkCreate, a lookup then found no part of it, except with RetryNone. Any other failure is an [SDKError], which wraps a ClerkErrors if the response has one: to tell the two apart,
-// test for SDKError first.
+// and BulkCreate, 400 or 404 of Revoke and Delete. The request was not carried out and,
+// unless RetryNone is set, a lookup found no part of a BulkCreate. Any other failure is an
+// [SDKError], which wraps a ClerkErrors if the response has one. To decide what to do, use
+// [errors.Is] with a sentinel.
 type ClerkErrors struct {
 	ResponseMeta
 	// Errors has at least one element.
@@ -197,7 +210,7 @@ func (e *ClerkErrors) summary() string {
 // Is matches the sentinels of this package by code, by status 401, and as [ErrRateLimited]
 // says.
 func (e *ClerkErrors) Is(target error) bool {
-	hasTarget := func(one ClerkError) bool { return sentinels[one.Code] == target }
+	hasTarget := func(one ClerkError) bool { return one.Code.sentinel() == target }
 	return e != nil && target != nil && (e.is(target, e.class) || slices.ContainsFunc(e.Errors, hasTarget))
 }
 
@@ -318,8 +331,8 @@ func parseErrors(body []byte) (traceID string, refusal error) {
 	return envelope.TraceID, &ClerkErrors{Errors: envelope.Errors, Meta: envelope.Meta}
 }
 
-// An InputError says which field of a request, or which option, is invalid. It matches
-// [ErrInvalidRequest].
+// An InputError says which field of a request, or which option, the library has found
+// invalid. It matches [ErrInvalidRequest], as Clerk's refusals of a parameter do.
 type InputError struct {
 	// Field is a field by its name in Clerk's API, such as "email_address" or
 	// "requests[3].email_address", or an option, such as "WithBaseURL".

@@ -12,6 +12,10 @@ import (
 // If the address has an invitation already, the error is [ErrDuplicateInvitation]; if it
 // belongs to a user, [ErrUserExists]. [ErrOutcomeUnknown] means that the invitation may
 // have been created: FindPending finds out later.
+//
+// In a request handler, do not pass on the request's context: it ends when its client
+// disconnects, which abandons a write whose outcome is not known yet. Use
+// context.WithTimeout(context.WithoutCancel(r.Context()), 10*time.Second).
 func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
 	return runCall(s.config(), OperationCreate, opts, func(c *call) (*Invitation, error) {
 		body, err := req.encode()

@@ -24,7 +24,9 @@ func Invite(client *clerk.Client) http.HandlerFunc {
 			http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+		// The context of the request ends when its client disconnects. That would abandon an
+		// invitation whose outcome is not known yet.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 10*time.Second)
 		defer cancel()
 		_, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: body.EmailAddress})
 		if err != nil {
@@ -66,11 +68,6 @@ func statusOf(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return http.StatusGatewayTimeout
-	}
-	_, failed := errors.AsType[*clerk.SDKError](err)
-	_, refused := errors.AsType[*clerk.ClerkErrors](err)
-	if refused && !failed { // Clerk's documented refusal of the request
-		return http.StatusUnprocessableEntity
 	}
 	return http.StatusServiceUnavailable // Clerk is down, or not where it is expected
 }

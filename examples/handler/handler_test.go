@@ -87,6 +87,23 @@ func TestInviteTwiceIsConflict(t *testing.T) {
 	require.Len(t, fake.Invitations(), 1)
 }
 
+// The client disconnects while Clerk creates the invitation, and the response is lost.
+func TestInviteOutlastsADisconnectedClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, disconnect := context.WithCancel(t.Context())
+		fake := fail(clerktest.FaultDropAfter, clerk.OperationCreate)
+		api := roundTripper(func(req *http.Request) (*http.Response, error) {
+			disconnect()
+			return fake.RoundTrip(req)
+		})
+		recorder := httptest.NewRecorder()
+		req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/invitations", strings.NewReader(ada))
+		Invite(newClient(t, api))(recorder, req)
+		require.Equal(t, http.StatusCreated, recorder.Code)
+		require.Len(t, fake.Sent(), 1)
+	})
+}
+
 func TestInviteLogsNoAddress(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()
@@ -97,7 +114,7 @@ func TestInviteLogsNoAddress(t *testing.T) {
 	require.NotContains(t, log.String()+got.Body.String(), "ada")
 }
 
-// TestStatusOf has the errors that Create does not return, but other calls do.
+// Create does not return these errors, but other calls do.
 func TestStatusOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for status, api := range map[int]http.RoundTripper{
@@ -117,7 +134,7 @@ func TestStatusOf(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, http.StatusServiceUnavailable, statusOf(err), "certainly not sent")
 	require.Equal(t, http.StatusGatewayTimeout, statusOf(context.Canceled))
-	require.Equal(t, http.StatusUnprocessableEntity, statusOf(&clerk.ClerkErrors{}))
+	require.Equal(t, http.StatusUnprocessableEntity, statusOf(&clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeFormParamFormatInvalid}}}))
 	wrongKey := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeClerkKeyInvalid}}}
 	require.Equal(t, http.StatusServiceUnavailable, statusOf(wrongKey))
 	require.Equal(t, http.StatusServiceUnavailable, statusOf(errors.New("another")))

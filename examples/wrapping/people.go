@@ -125,18 +125,11 @@ func wrapError(err error) error {
 		reason = ErrKnown
 	case errors.Is(err, clerk.ErrRateLimited):
 		reason = ErrBusy
-	case errors.Is(err, clerk.ErrInvalidRequest), isRefusal(err):
+	case errors.Is(err, clerk.ErrInvalidRequest):
 		reason = ErrInvalid
 	}
 	meta, _ := clerk.MetaFromError(err)
 	return &Error{Reason: reason, Text: err.Error(), RetryAfter: meta.RetryAfter}
-}
-
-// isRefusal reports whether err is Clerk's documented refusal of a request.
-func isRefusal(err error) bool {
-	_, refused := errors.AsType[*clerk.ClerkErrors](err)
-	_, failed := errors.AsType[*clerk.SDKError](err)
-	return refused && !failed && !errors.Is(err, clerk.ErrUnauthorized)
 }
 
 func invitationOf(inv *clerk.Invitation) Invitation {

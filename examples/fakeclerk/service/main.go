@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log"
@@ -32,7 +33,10 @@ func handler(client *clerk.Client, url string) http.Handler {
 		page(w, http.StatusOK, `<form method="post" action="/invite"><label>Address <input type="email" name="email"></label> <button>Invite</button></form>`)
 	})
 	mux.HandleFunc("POST /invite", func(w http.ResponseWriter, r *http.Request) {
-		inv, err := client.Invitations.Create(r.Context(), clerk.CreateInvitationRequest{
+		// Not the request's context alone: it ends when the browser disconnects.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 10*time.Second)
+		defer cancel()
+		inv, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{
 			EmailAddress: r.PostFormValue("email"),
 			RedirectURL:  url + "/welcome",
 		})

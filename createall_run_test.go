@@ -101,6 +101,35 @@ func TestCreateAllReportsSourceErrors(t *testing.T) {
 	})
 }
 
+func TestCreateAllRunsInAGoroutineLockedToItsThread(t *testing.T) {
+	l := newLife(t)
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		_, err := createAll(t, l.client, guests(12))
+		done <- err
+	}()
+	require.NoError(t, <-done)
+	require.Len(t, l.fake.Invitations(), 12)
+}
+
+func TestCreateAllIsNotHeldUpByTheIteratorAfterABreak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		release := make(chan struct{})
+		defer close(release)
+		start := time.Now()
+		for range l.client.Invitations.CreateAll(t.Context(), func(yield func(clerk.CreateInvitationRequest) bool) {
+			defer func() { <-release }()
+			for i := 0; yield(clerk.CreateInvitationRequest{EmailAddress: guest(i)}); i++ {
+			}
+		}) {
+			break
+		}
+		require.Less(t, time.Since(start), time.Second)
+	})
+}
+
 func TestCreateAllEndsWhileTheIteratorBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

@@ -3,40 +3,50 @@ package async
 import (
 	"context"
 	"iter"
+	"runtime"
 	"time"
 )
 
-// A Puller is like iter.Pull, but runs the iterator in another goroutine, so that the
-// caller can stop waiting for one that blocks. It is not safe for concurrent use.
+// cleanupTime is how long Close waits for the iterator to return.
+const cleanupTime = 100 * time.Millisecond
+
+// A Puller is like iter.Pull, but runs the iterator in a goroutine of its own: the caller
+// can stop waiting for one that blocks, and may be locked to its thread. It is not safe for
+// concurrent use.
 type Puller[T any] struct {
-	next    func() (T, bool)
-	stop    func()
-	pending <-chan Result[pulled[T]] // the value being pulled; nil if there is none
-	ended   bool
+	values iter.Seq[T]
+	pulled chan T            // unbuffered
+	done   chan Result[none] // has room for how the iterator ended
+	wanted chan struct{}     // has room for one: Next wants another value
+	closed chan struct{}
+
+	started, waiting, ended bool // waiting for a value
 }
 
-// A pulled is what iter.Pull's next returns.
-type pulled[T any] struct {
-	value T
-	ok    bool // false at the end
-}
+type none struct{}
 
 // NewPuller returns a Puller. The iterator starts with the first Next.
 func NewPuller[T any](values iter.Seq[T]) *Puller[T] {
-	next, stop := iter.Pull(values)
-	return &Puller[T]{next: next, stop: stop}
+	return &Puller[T]{
+		values: values, pulled: make(chan T), done: make(chan Result[none], 1),
+		wanted: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
 }
 
 // Next returns the next value. ok is false at the end of the iterator, or if there is no
 // value within d or before ctx ends; another call waits for the same value then. If the
 // iterator panics, so does Next; if it calls runtime.Goexit, Next returns an error.
 func (p *Puller[T]) Next(ctx context.Context, d time.Duration) (value T, ok bool, err error) {
-	if p.pending == nil {
-		p.pending = Go(func() (got pulled[T], err error) {
-			got.value, got.ok = p.next()
-			return got, nil
-		})
+	switch {
+	case p.ended:
+		return value, false, nil
+	case !p.started:
+		p.started = true
+		go p.run()
+	case !p.waiting:
+		p.wanted <- struct{}{}
 	}
+	p.waiting = true
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -44,31 +54,71 @@ func (p *Puller[T]) Next(ctx context.Context, d time.Duration) (value T, ok bool
 		return value, false, nil
 	case <-timer.C:
 		return value, false, nil
-	case done := <-p.pending:
-		p.pending = nil
-		got, err := done.Get()
-		p.ended = !got.ok
-		return got.value, got.ok, err
+	case value = <-p.pulled:
+		p.waiting = false
+		return value, true, nil
+	case end := <-p.done:
+		p.ended = true
+		_, err = end.Get()
+		return value, false, err
+	}
+}
+
+// run runs the iterator to its end.
+func (p *Puller[T]) run() {
+	var end Result[none]
+	defer func() {
+		end.panicked = recover()
+		p.done <- end
+	}()
+	isOver := false
+	p.values(func(value T) bool {
+		if isOver { // and the iterator ignores it
+			runtime.Goexit()
+		}
+		isOver = !p.yield(value)
+		return !isOver
+	})
+	end.returned = true
+}
+
+// yield passes a value to Next, and waits until Next wants another one. It returns false if
+// the Puller is closed.
+func (p *Puller[T]) yield(value T) bool {
+	select {
+	case p.pulled <- value:
+	case <-p.closed:
+		return false
+	}
+	select {
+	case <-p.wanted:
+		return true
+	case <-p.closed:
+		return false
 	}
 }
 
 // Ended reports whether the iterator has no more values.
 func (p *Puller[T]) Ended() bool { return p.ended }
 
-// Close stops the iterator: at once or, if it blocks, as soon as it unblocks.
+// Close stops the iterator, and waits a moment for its cleanup. An iterator or a cleanup
+// that blocks stops later, when it unblocks. If the iterator panics while Close waits, so
+// does Close. After Close, the Puller must not be used.
 func (p *Puller[T]) Close() {
-	if p.pending == nil {
-		p.stop()
+	if p.waiting {
+		select {
+		case <-p.pulled:
+			p.waiting = false
+		default: // it blocks
+		}
+	}
+	close(p.closed)
+	if !p.started || p.ended || p.waiting {
 		return
 	}
 	select {
-	case <-p.pending:
-		p.stop()
-	default:
-		go func() {
-			defer func() { _ = recover() }() // nobody is left to handle it
-			<-p.pending
-			p.stop()
-		}()
+	case end := <-p.done:
+		_, _ = end.Get()
+	case <-time.After(cleanupTime):
 	}
 }

@@ -110,3 +110,111 @@ func TestPullerCloseStopsTheIterator(t *testing.T) {
 		})
 	}
 }
+
+// The runtime ends a program whose coroutines change between locked threads.
+func TestPullerWorksInGoroutinesLockedToTheirThreads(t *testing.T) {
+	inThread := func(f func()) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			runtime.LockOSThread()
+			f()
+		}()
+		<-done
+	}
+	stopped := false
+	p := async.NewPuller(func(yield func(int) bool) {
+		defer func() { stopped = true }()
+		for yield(7) {
+		}
+	})
+	for range 2 {
+		inThread(func() {
+			value, ok, err := p.Next(t.Context(), forever)
+			require.NoError(t, err)
+			require.True(t, ok)
+			require.Equal(t, 7, value)
+		})
+	}
+	inThread(p.Close)
+	require.True(t, stopped)
+}
+
+func TestPullerCloseIsNotHeldUpByTheIterator(t *testing.T) {
+	for name, source := range map[string]func(yield func(int) bool, end func()){
+		"whose cleanup blocks": func(yield func(int) bool, end func()) {
+			defer end()
+			yield(7)
+			time.Sleep(time.Hour)
+		},
+		"that ignores its end": func(yield func(int) bool, end func()) {
+			defer end()
+			for {
+				yield(7)
+			}
+		},
+		"that recovers and ignores its end": func(yield func(int) bool, end func()) {
+			defer end()
+			for {
+				func() {
+					defer func() { _ = recover() }()
+					yield(7)
+				}()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var ended atomic.Bool
+				p := async.NewPuller(func(yield func(int) bool) { source(yield, func() { ended.Store(true) }) })
+				_, ok, err := p.Next(t.Context(), forever)
+				require.NoError(t, err)
+				require.True(t, ok)
+				start := time.Now()
+				p.Close()
+				require.Less(t, time.Since(start), time.Second)
+				time.Sleep(2 * time.Hour)
+				require.True(t, ended.Load())
+			})
+		})
+	}
+}
+
+func TestPullerCloseIsIdleBeforeTheStartAndAfterTheEnd(t *testing.T) {
+	async.NewPuller(func(func(int) bool) { panic("it is not started") }).Close()
+
+	p := async.NewPuller(slices.Values([]int{}))
+	_, ok, err := p.Next(t.Context(), forever)
+	require.NoError(t, err)
+	require.False(t, ok)
+	_, ok, err = p.Next(t.Context(), forever)
+	require.NoError(t, err)
+	require.False(t, ok)
+	p.Close()
+}
+
+func TestPullerCloseStopsBeforeAValueThatNobodyTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stopped := false
+		p := async.NewPuller(func(yield func(int) bool) {
+			time.Sleep(time.Minute)
+			stopped = !yield(7)
+		})
+		_, ok, err := p.Next(t.Context(), time.Second)
+		require.NoError(t, err)
+		require.False(t, ok)
+		time.Sleep(time.Hour)
+		p.Close()
+		require.True(t, stopped)
+	})
+}
+
+func TestPullerClosePassesOnPanicsOfTheCleanup(t *testing.T) {
+	p := async.NewPuller(func(yield func(int) bool) {
+		defer panic("a cause")
+		yield(7)
+	})
+	_, _, err := p.Next(t.Context(), forever)
+	require.NoError(t, err)
+	require.PanicsWithValue(t, "a cause", p.Close)
+}

@@ -194,9 +194,18 @@ func (r CreateInvitationRequest) encode() ([]byte, error) {
 
 // marshal returns the request's JSON, whatever its address is.
 func (r CreateInvitationRequest) marshal() ([]byte, error) {
+	if problem := check.Text(r.RedirectURL); problem != "" {
+		return nil, &InputError{"redirect_url", problem}
+	}
+	if problem := check.Text(string(r.TemplateSlug)); problem != "" {
+		return nil, &InputError{"template_slug", problem}
+	}
 	body, err := json.Marshal(r)
 	if err != nil { // nothing else in a request can fail
 		return nil, &InputError{"public_metadata", "cannot be encoded as JSON: " + redact.Line(err.Error())}
+	}
+	if problem := check.Value(r.PublicMetadata); problem != "" {
+		return nil, &InputError{"public_metadata", problem}
 	}
 	return body, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,5 +136,29 @@ func TestModelsAreLoggedAsGroups(t *testing.T) {
 			require.Len(t, record.V, strings.Count(want, "="), "with the same keys")
 			requireNoSecrets(t, want, asJSON.String()+text.String())
 		}
+	}
+}
+
+func TestRequestsThatWouldBeChangedAreRejected(t *testing.T) {
+	for field, req := range map[string]clerk.CreateInvitationRequest{
+		"public_metadata": {EmailAddress: address, PublicMetadata: map[string]any{"a": []string{"\xff"}}},
+		"redirect_url":    {EmailAddress: address, RedirectURL: "https://example.com/\xff"},
+		"template_slug":   {EmailAddress: address, TemplateSlug: "\xff"},
+		"email_address":   {EmailAddress: "ada\u200b@example.com"},
+	} {
+		t.Run(field, func(t *testing.T) {
+			client := newClient(t, answering(reply(500, ``)))
+			_, err := client.Invitations.Create(t.Context(), req)
+			input, ok := errors.AsType[*clerk.InputError](err)
+			require.True(t, ok, err)
+			require.Equal(t, field, input.Field)
+			require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+			_, err = client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{{EmailAddress: address}, req})
+			require.ErrorContains(t, err, "requests[1]."+field)
+			results, err := createAll(t, client, slices.Values([]clerk.CreateInvitationRequest{req}), clerk.WithSkipNone())
+			require.NoError(t, err)
+			require.Len(t, results, 1)
+			require.ErrorIs(t, results[0].Err, clerk.ErrInvalidRequest)
+		})
 	}
 }

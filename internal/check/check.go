@@ -45,15 +45,30 @@ func PathSegment(id string) string {
 
 func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
-// Address checks that an email address can be sent: it is valid UTF-8 and not blank.
+// Text checks that a string is valid UTF-8: encoding it as JSON would change it otherwise.
+func Text(text string) string {
+	if !utf8.ValidString(text) {
+		return "is not UTF-8"
+	}
+	return ""
+}
+
+// Address checks that an email address can be sent: it is valid UTF-8, not blank, and has
+// no invisible characters, which nobody means to write.
 func Address(address string) string {
 	switch {
 	case strings.TrimSpace(address) == "":
 		return "is empty"
-	case !utf8.ValidString(address): // encoding it as JSON would change it
-		return "is not UTF-8"
+	case strings.ContainsFunc(address, isInvisible):
+		return "contains an invisible character"
 	}
-	return ""
+	return Text(address)
+}
+
+// isInvisible reports whether r is neither shown nor white space nor a control character,
+// such as a zero width space, a byte order mark, a soft hyphen or a bidi control.
+func isInvisible(r rune) bool {
+	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // LikelyAddress also checks for likely mistakes. It accepts more than valid addresses, as

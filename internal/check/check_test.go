@@ -138,3 +138,15 @@ func TestNumbers(t *testing.T) {
 		require.Equal(t, want, check.Between(n, 2, 4), n)
 	}
 }
+
+func TestAddressRejectsInvisibleCharacters(t *testing.T) {
+	for _, r := range "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202e\u2060\u2066\u2069\u3164\ufe0f\ufeff\ufff9\U000e0001" {
+		for _, address := range []string{string(r) + "ada@example.com", "a" + string(r) + "da@example.com", "ada@example.com" + string(r)} {
+			require.Equal(t, "contains an invisible character", check.Address(address), "%U", r)
+			require.Equal(t, "contains an invisible character", check.LikelyAddress(address), "%U", r)
+		}
+	}
+	for _, address := range []string{"ada@example.com", "ådå@exämple.com", "用户@例え.jp", "ada+tag@example.com", "👩@example.com", " ada@example.com", "مثال@example.com"} {
+		require.Empty(t, check.Address(address), address)
+	}
+}

@@ -330,5 +330,8 @@ func (c *call) failure(l *transport.Loop) error {
 		err = errors.Join(err, l.Stopped)
 	}
 	message := l.Describe(summary, c.retry.Backoff.MaxElapsedTime)
+	if l.Status == http.StatusNotFound && !isRefusal && !strings.Contains(c.baseURL+"/", "/v1/") {
+		message += "; the base URL has no /v1, as Clerk's has"
+	}
 	return &SDKError{ResponseMeta: c.last.ResponseMeta, Message: message, Err: err, Body: l.Body, class: l.Class}
 }

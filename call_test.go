@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -328,5 +329,33 @@ func TestTruncatedResponseIsAmbiguous(t *testing.T) {
 				asSDKError(t, err)
 			})
 		}
+	}
+}
+
+func TestBaseURLWithoutVersionGetsAHint(t *testing.T) {
+	const hint = "; the base URL has no /v1, as Clerk's has"
+	for baseURL, want := range map[string]bool{
+		"https://api.clerk.com": true, "https://api.clerk.com/v2": true, "https://proxy.example.com/v1x": true,
+		"https://api.clerk.com/v1": false, "https://proxy.example.com/clerk/v1/": false,
+	} {
+		for op, call := range calls {
+			err := call(t.Context(), newClient(t, answering(reply(404, `page not found`)), clerk.WithBaseURL(baseURL)))
+			require.Equal(t, want, strings.Contains(err.Error(), hint), "%s: %v", op, err)
+			err = call(t.Context(), newClient(t, answering(reply(404, envelope("resource_not_found", "m", "", "null"))), clerk.WithBaseURL(baseURL)))
+			require.NotContains(t, err.Error(), hint)
+		}
+	}
+}
+
+func TestTraceIDComesFromCfRayIfClerkSendsNone(t *testing.T) {
+	for want, responder := range map[string]httpmock.Responder{
+		"of_clerk":      reply(400, duplicateJSON, "X-Clerk-Trace-Id", "of_clerk", "Cf-Ray", "of_edge"),
+		"trace_in_body": reply(400, duplicateJSON, "Cf-Ray", "of_edge"),
+		"of_edge":       reply(403, `<html>`, "Cf-Ray", "of_edge"),
+		"of_success":    reply(200, pendingJSON, "Cf-Ray", "of_success"),
+	} {
+		var meta clerk.ResponseMeta
+		_ = calls[clerk.OperationCreate](t.Context(), newClient(t, answering(responder)), clerk.WithResponse(&meta), once)
+		require.Equal(t, want, meta.TraceID)
 	}
 }

@@ -120,6 +120,11 @@ func (c *Client) With(opts ...Option) (*Client, error) {
 	return newClient(*c.config(), opts)
 }
 
+// CloseIdleConnections closes the connections of the client's transport that no request
+// uses. A program that makes many clients calls it when it is done with one. Clients that
+// share the transport, such as those from With, go on and connect again.
+func (c *Client) CloseIdleConnections() { c.config().http.CloseIdleConnections() }
+
 func newClient(cfg clientConfig, opts []Option) (*Client, error) {
 	err := applyAll(opts, func(o Option) error { return o.applyToClient(&cfg) })
 	if err == nil && cfg.keyProvider == nil && cfg.header["Authorization"] == nil {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -137,4 +140,33 @@ func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	for range 32 {
 		require.NoError(t, <-done)
 	}
+}
+
+func TestCloseIdleConnectionsClosesThoseOfTheTransport(t *testing.T) {
+	transport := &closing{RoundTripper: answering(reply(200, pendingJSON))}
+	client := newClient(t, transport)
+	client.CloseIdleConnections()
+	require.Equal(t, 1, transport.closed)
+	require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+
+	var conns sync.WaitGroup
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, pendingJSON) }))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			conns.Add(1)
+		case http.StateClosed:
+			conns.Done()
+		default:
+		}
+	}
+	server.Start()
+	defer server.Close()
+	for range 20 {
+		client, err := clerk.NewClient(testKey, clerk.WithBaseURL(server.URL))
+		require.NoError(t, err)
+		require.NoError(t, calls[clerk.OperationCreate](t.Context(), client))
+		client.CloseIdleConnections()
+	}
+	conns.Wait()
 }

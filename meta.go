@@ -17,7 +17,8 @@ type ResponseMeta struct {
 	// Header is the header of that response; nil if there was none.
 	Header http.Header `json:"-"`
 	// TraceID identifies the request for Clerk's support. It comes from the header
-	// x-clerk-trace-id (as observed), or from the error's body; it may be empty.
+	// x-clerk-trace-id (as observed), from the error's body or, as in Clerk's JavaScript
+	// SDK, from the header cf-ray; it may be empty.
 	TraceID string
 	// Attempts counts all requests of the call, including lookups; of a page, for All.
 	Attempts int

@@ -43,7 +43,7 @@ type Attempt struct {
 	// Refusal is the error that Config.Refusal found in Body; nil if there is none.
 	Refusal error
 	// TraceID identifies the request to Clerk's support. It comes from the header
-	// x-clerk-trace-id or from Body, and may be empty.
+	// x-clerk-trace-id, from Body or from the header cf-ray, and may be empty.
 	TraceID string
 	// RetryAfter is how long an error response asked to wait; 0 if it did not ask.
 	RetryAfter time.Duration
@@ -174,7 +174,7 @@ func (a *Attempt) read(ctx context.Context, resp *http.Response, l *Loop) (value
 	if a.size = buf.Len(); a.Err != nil || !isSuccess(a.Status) {
 		a.Body = bytes.Clone(buf.Bytes()[:min(a.size, maxErrorBody)])
 	}
-	if id := cmp.Or(a.Header.Get("X-Clerk-Trace-Id"), a.TraceID); id != "" {
+	if id := cmp.Or(a.Header.Get("X-Clerk-Trace-Id"), a.TraceID, a.Header.Get("Cf-Ray")); id != "" {
 		a.TraceID = redact.Line(id)
 	}
 	return value

@@ -1,7 +1,10 @@
 package clerk
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"net/http"
 	"slices"
 	"time"
 
@@ -14,6 +17,9 @@ import (
 // listAhead is how many pages of existing invitations a run requests at a time.
 const listAhead = 8
 
+// maxShifts is how often a page is read again because the list has changed.
+const maxShifts = 100
+
 // A roster knows which addresses have an invitation, and which the run has read.
 type roster struct {
 	call      *call
@@ -22,11 +28,14 @@ type roster struct {
 	byAddress addresses.Map // State is the Outcome of another request; 0 while one is queued
 	listedAt  time.Time     // when the existing invitations were listed; zero before
 	relisted  bool          // once more, for requests with IgnoreExisting
+	total     int           // of the first list
+	moved     bool          // invitations may have moved in the lists meanwhile
 }
 
 // load lists the existing invitations before the first request. Before the first one with
 // IgnoreExisting it lists the newest ones again, after the time that new invitations may
-// take to show: those of an earlier run would be duplicated.
+// take to show: those of an earlier run would be duplicated. If there are more or fewer
+// then, some may have moved to pages that were read already, and all are listed again.
 func (r *roster) load(ctx context.Context, ignoreExisting bool) error {
 	if r.config.skipNone {
 		return nil
@@ -49,7 +58,13 @@ func (r *roster) load(ctx context.Context, ignoreExisting bool) error {
 		return err
 	}
 	r.relisted = true
-	return r.list(ctx)
+	if err := r.list(ctx); err != nil {
+		return err
+	}
+	if r.moved {
+		return r.listOverlapping(ctx)
+	}
+	return nil
 }
 
 // list records who has a pending or accepted invitation, if that is recent enough.
@@ -60,23 +75,87 @@ func (r *roster) list(ctx context.Context) error {
 	if r.relisted || !r.config.skipSince.IsZero() {
 		req.OrderBy, c.prefetch = OrderByCreatedAtDesc, 0
 	}
+	r.total = cmp.Or(r.total, -1)
+	pages := 0
 	for page, err := range c.pages(ctx, req) {
+		if errors.Is(err, errPagesMissing) {
+			return r.listOverlapping(ctx)
+		}
 		if err != nil {
 			return err
 		}
-		recent, _, ok := c.client.skew.Started(c.last.Header, r.listedAt.Add(-2*graceTime))
+		if r.total < 0 {
+			r.total = c.last.total
+		}
+		start, _, ok := c.client.skew.Started(c.last.Header, r.listedAt)
+		isNew := func(inv Invitation) bool { // created since the first page was listed
+			known, _ := r.byAddress.Get(addresses.KeyOf(inv.EmailAddress))
+			return inv.CreatedAt.Time().After(start) && (pages > 0 || r.relisted && known.ID != inv.ID)
+		}
+		r.moved = r.moved || c.last.total != r.total || slices.ContainsFunc(page, isNew)
+		pages++
 		if r.relisted && ok { // what the first list may have missed
-			since = max(since, UnixMilli(recent.UnixMilli()))
+			since = max(since, UnixMilli(start.Add(-2*graceTime).UnixMilli()))
 		}
-		for _, inv := range page {
-			if inv.CreatedAt < since {
-				return nil
-			}
-			r.recordExisting(inv)
+		if !r.recordPage(c, page, since) {
+			break
 		}
-		r.reporter.report(time.Time{}, "", nil)
 	}
 	return nil
+}
+
+// listOverlapping lists all that is recent enough again. Each page begins with the last
+// invitation of the previous one. If it does not, invitations have left the list
+// meanwhile, and an earlier page is read again.
+func (r *roster) listOverlapping(ctx context.Context) error {
+	since := UnixMilli(r.config.skipSince.UnixMilli())
+	req := ListInvitationsRequest{Limit: MaxListLimit, OrderBy: OrderByCreatedAtDesc}
+	var previous map[string]bool
+	for shifts := 0; shifts <= maxShifts; {
+		c := r.call.anew()
+		got, err := listPage(ctx, c, req)
+		if err != nil {
+			return err
+		}
+		n := len(got.Data)
+		isShifted := n == 0 && got.TotalCount > 0 ||
+			n > 0 && req.Offset > 0 && (!previous[got.Data[0].ID] || n > 1 && previous[got.Data[n-1].ID])
+		if isShifted {
+			req.Offset = max(0, req.Offset-MaxListLimit)
+			shifts++
+			continue
+		}
+		if !r.recordPage(c, got.Data, since) || n < 2 || n < MaxListLimit && req.Offset+n >= got.TotalCount {
+			return nil
+		}
+		previous = map[string]bool{}
+		for _, inv := range got.Data {
+			previous[inv.ID] = true
+		}
+		req.Offset += n - 1
+	}
+	return &SDKError{ResponseMeta: ResponseMeta{Operation: OperationList}, Message: "the list of invitations changes faster than it can be read"}
+}
+
+// recordPage records a page of a list, up to an invitation that is too old.
+func (r *roster) recordPage(c *call, page []Invitation, since UnixMilli) (more bool) {
+	for _, inv := range page {
+		if inv.CreatedAt < since {
+			return false
+		}
+		if !hasLapsed(inv, c.last.Header) {
+			r.recordExisting(inv)
+		}
+	}
+	r.reporter.report(time.Time{}, "", nil)
+	return true
+}
+
+// hasLapsed reports whether an invitation that is listed as pending has expired, by the
+// Date of the list.
+func hasLapsed(inv Invitation, header http.Header) bool {
+	now, err := http.ParseTime(header.Get("Date"))
+	return err == nil && inv.Status == InvitationStatusPending && inv.ExpiresAt != 0 && !inv.ExpiresAt.Time().After(now)
 }
 
 func (r *roster) recordExisting(inv Invitation) {

@@ -354,3 +354,37 @@ func TestCreateAllDoesNotClaimWhatOthersCreateLater(t *testing.T) {
 		})
 	}
 }
+
+// Clerk still lists an invitation as pending although its time is over.
+func TestCreateAllInvitesAgainAfterExpiry(t *testing.T) {
+	for name, test := range map[string]struct {
+		lapsed clerktest.Lapsed
+		after  time.Duration
+		want   clerk.Outcome
+	}{
+		"not expired":                      {clerktest.LapsedPending, 23 * time.Hour, clerk.OutcomeAlreadyInvited},
+		"expired, and may be created":      {clerktest.LapsedPending, 25 * time.Hour, clerk.OutcomeCreated},
+		"expired, and counts as duplicate": {clerktest.LapsedDuplicate, 25 * time.Hour, clerk.OutcomeAlreadyInvited},
+	} {
+		for _, ignoreExisting := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, "/", ignoreExisting), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := lifeWith(t, clerktest.WithBehavior(clerktest.Behavior{Lapsed: test.lapsed}))
+					old, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, ExpiresInDays: 1})
+					require.NoError(t, err)
+					time.Sleep(test.after)
+					want := test.want
+					if ignoreExisting && test.after > 24*time.Hour {
+						want = clerk.OutcomeCreated
+					}
+					results, err := createAll(t, l.client, slices.Values([]clerk.CreateInvitationRequest{{EmailAddress: address, IgnoreExisting: ignoreExisting}}))
+					require.NoError(t, err)
+					require.Equal(t, []clerk.Outcome{want}, outcomes(results))
+					if want == clerk.OutcomeAlreadyInvited {
+						require.Equal(t, &clerk.ExistingInvitation{ID: old.ID, Status: clerk.InvitationStatusPending}, results[0].Existing)
+					}
+				})
+			})
+		}
+	}
+}

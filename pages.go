@@ -16,6 +16,9 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
+// errPagesMissing is the cause of the error of a list that ends before its total.
+var errPagesMissing = errors.New("clerk: pages are missing")
+
 // pages returns the pages of a list, each without the invitations that the previous page
 // also has. If they end before the total that Clerk states, the last one is an error.
 func (c *call) pages(ctx context.Context, req ListInvitationsRequest) iter.Seq2[[]Invitation, error] {
@@ -53,7 +56,7 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest) iter.Seq2[
 		if seen < smallest {
 			yield(nil, &SDKError{
 				ResponseMeta: c.last.ResponseMeta, class: transport.Failed,
-				Message: fmt.Sprintf("the pages ended after %d of %d invitations", seen, smallest),
+				Message: fmt.Sprintf("the pages ended after %d of %d invitations", seen, smallest), Err: errPagesMissing,
 			})
 		}
 	}

@@ -1,0 +1,105 @@
+package clerk_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// An invitation leaves the list while the run reads it, so later ones move to pages that
+// were read already.
+func TestCreateAllSkipsWhoMovesInTheListMeanwhile(t *testing.T) {
+	const n = 1200
+	revoke := func(l life, id string) error { return l.fake.Revoke(id) }
+	for name, leave := range map[string]func(life, string) error{
+		"revoked": revoke,
+		"deleted": func(l life, id string) error { return l.fake.Delete(id) },
+		"resent": func(l life, id string) error {
+			_, err := l.client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: "resent@example.com"})
+			if err != nil {
+				return err
+			}
+			return l.fake.Revoke(id)
+		},
+	} {
+		for _, lists := range []int{2, 3, 4, 5} { // the fourth is of the newest, after a wait
+			for _, newestFirst := range []bool{false, true} {
+				t.Run(fmt.Sprint(name, "/", lists, "/", newestFirst), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := filledNow(t, n)
+						time.Sleep(time.Hour)
+						var opts []clerk.CreateAllOption
+						leaving := l.fake.Invitations()[10]
+						if newestFirst {
+							opts = append(opts, clerk.WithSkipSince(time.UnixMilli(1)))
+							leaving = l.fake.Invitations()[n-10]
+						}
+						seen := 0
+						client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+							if req.Method == http.MethodGet {
+								if seen++; seen == lists {
+									assertNoError(t, leave(l, leaving.ID))
+								}
+							}
+							return l.fake.RoundTrip(req)
+						}))
+						results, err := createAll(t, client, requestsFor(n, func(i int) clerk.CreateInvitationRequest {
+							return clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: true}
+						}), opts...)
+						require.NoError(t, err)
+						require.Len(t, results, n)
+						for _, invs := range invitationsByAddress(l.fake) {
+							pending := 0
+							for _, inv := range invs {
+								if inv.Status == clerk.InvitationStatusPending {
+									pending++
+								}
+							}
+							require.LessOrEqual(t, pending, 1, "%s", invs[0].EmailAddress)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// The server has 1,200 invitations and always returns the first page, or only that.
+func TestCreateAllEndsWhenExistingInvitationsCannotBeListed(t *testing.T) {
+	for name, second := range map[string]func(*http.Request){
+		"the first page again": func(req *http.Request) {
+			query := req.URL.Query()
+			query.Set("offset", "0")
+			req.URL.RawQuery = query.Encode()
+		},
+		"an empty page": func(req *http.Request) {
+			query := req.URL.Query()
+			query.Set("offset", "5000")
+			req.URL.RawQuery = query.Encode()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := filledNow(t, 1200)
+				client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+					if offset := req.URL.Query().Get("offset"); offset != "" && offset != "0" && req.Method == http.MethodGet {
+						req = req.Clone(req.Context())
+						second(req)
+					}
+					return l.fake.RoundTrip(req)
+				}))
+				results, err := createAll(t, client, guests(1200))
+				require.Error(t, err)
+				require.Empty(t, results)
+				require.Len(t, l.fake.Invitations(), 1200)
+			})
+		})
+	}
+}

@@ -26,7 +26,7 @@ func effectOf(failure error) (effect, Outcome) {
 	meta, _ := MetaFromError(failure)
 	_, hasEnvelope := errors.AsType[*ClerkErrors](failure)
 	sdk, _ := errors.AsType[*SDKError](failure)
-	isAboutItems := slices.Contains( // also without Clerk's envelope
+	isAboutItems := slices.Contains( // even without Clerk's envelope
 		[]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, meta.StatusCode)
 	isExplained := hasEnvelope && isAboutItems || hasCode(failure, CodeNotAllowedAccess)
 	passes := errors.Is(failure, ErrRateLimited) || errors.Is(failure, transport.ErrCutOff) ||

@@ -45,9 +45,9 @@ func (p Progress) Done() int {
 	return p.Created + p.AlreadyInvited + p.UserExists + p.Rejected + p.Repeated + p.Unknown
 }
 
-// EstimateEnd returns about when a run of total requests ends, if no more of them are
-// skipped, none fails, and nobody else uses the limits. For a resumed run it is too late
-// until the addresses that were invited before have passed.
+// EstimateEnd estimates when a run of total requests ends. It assumes that no more of them
+// are skipped, none fails, and nobody else uses the limits. For a resumed run the estimate
+// is too late until the addresses that were invited before have passed.
 func (p Progress) EstimateEnd(total int) time.Time {
 	rest, each := total-p.Done()-p.available, p.budget.BulkCreates*MaxBulkInvitations+p.budget.Creates
 	if rest <= 0 || each == 0 {
@@ -137,7 +137,8 @@ const (
 	OutcomeAlreadyInvited
 	// OutcomeUserExists means that the address belongs to a user.
 	OutcomeUserExists
-	// OutcomeRejected means that the request is invalid, or Clerk refused it; see Err.
+	// OutcomeRejected means that the request is invalid, or Clerk refused it; see Err. A
+	// rate limit never has this outcome.
 	OutcomeRejected
 	// OutcomeRepeated means that an earlier request of the same run has the address, and
 	// its invitation was created.

@@ -96,8 +96,8 @@ func (r *run) gather(ctx context.Context) error {
 	}
 }
 
-// pull waits at most so long for the next request. It reports the request if that needs
-// none to Clerk, and queues it otherwise.
+// pull waits up to wait for the next request. It reports a request that need not be sent,
+// and queues any other.
 func (r *run) pull(ctx context.Context, wait time.Duration) error {
 	req, ok, err := r.puller.Next(ctx, wait)
 	if err != nil {
@@ -118,7 +118,7 @@ func (r *run) pull(ctx context.Context, wait time.Duration) error {
 }
 
 // encodeItem returns the request's JSON. It is stricter than Create, as an invalid
-// request may cost a bulk, but leaves it to Clerk what an address is. The limits of
+// request may cost a bulk, but Clerk decides what an address is. The limits of
 // expires_in_days are from Clerk's OpenAPI document.
 func encodeItem(req CreateInvitationRequest) ([]byte, error) {
 	body, err := req.encode()

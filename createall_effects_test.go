@@ -12,7 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// TestEffectOf has a row for each kind of failure that a run may meet.
+// The table has a row for each kind of failure that a run may meet.
 func TestEffectOf(t *testing.T) {
 	code := func(c ErrorCode) *ClerkErrors {
 		return &ClerkErrors{Errors: []ClerkError{{Code: c}}, class: transport.Refused}

@@ -145,7 +145,7 @@ func stopAfter(t *testing.T, client *clerk.Client, requests func(func(clerk.Crea
 	}
 }
 
-// TestRestartAfterLostResponse has the process end while a response is under way.
+// The process ends while a response is under way.
 func TestRestartAfterLostResponse(t *testing.T) {
 	for seed := range soakSize(10, 10, 40) {
 		synctest.Test(t, func(t *testing.T) {

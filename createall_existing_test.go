@@ -16,8 +16,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestCreateAllTellsWhatExists has addresses with a pending, an accepted, a revoked and
-// an expired invitation, repeats, and one that others invite meanwhile.
+// Some addresses have a pending, an accepted, a revoked or an expired invitation, some
+// are repeated, and somebody else invites one meanwhile.
 func TestCreateAllTellsWhatExists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -61,8 +61,7 @@ func TestCreateAllTellsWhatExists(t *testing.T) {
 	})
 }
 
-// TestDuplicateOfAcceptedOrOlder has Clerk refuse a duplicate of an invitation that is
-// not pending.
+// Clerk refuses a duplicate of an invitation that is not pending.
 func TestDuplicateOfAcceptedOrOlder(t *testing.T) {
 	for _, status := range []clerk.InvitationStatus{clerk.InvitationStatusAccepted, clerk.InvitationStatusExpired} {
 		t.Run(string(status), func(t *testing.T) {
@@ -92,8 +91,7 @@ func TestDuplicateOfAcceptedOrOlder(t *testing.T) {
 	}
 }
 
-// TestCreateAllReportsItsPartsOfBulks has CreateAll meet bulks that were carried out in
-// part and then refused, once or always, also while lists lag.
+// Bulks are carried out in part and then refused, once or always, even while lists lag.
 func TestCreateAllReportsItsPartsOfBulks(t *testing.T) {
 	t.Parallel()
 	for name, refuse := range refusals {

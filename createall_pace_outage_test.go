@@ -17,8 +17,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestCreateAllWaitsOutAnOutage has an outage of five hours, during which the run must
-// back off.
+// In an outage of five hours, the run must back off.
 func TestCreateAllWaitsOutAnOutage(t *testing.T) {
 	t.Parallel()
 	for name, failure := range map[string]httpmock.Responder{
@@ -126,8 +125,7 @@ func TestCreateAllWaitsForRetryAfterOnce(t *testing.T) {
 	})
 }
 
-// TestCreateAllContinuesAfterAnAmbiguousWrite has the retry of an ambiguous write get a
-// refusal that is not about every request.
+// The retry of an ambiguous write gets a refusal that is not about every request.
 func TestCreateAllContinuesAfterAnAmbiguousWrite(t *testing.T) {
 	for code, outcome := range map[string]clerk.Outcome{
 		`409 resource_locked`: clerk.OutcomeCreated, `409 conflict`: clerk.OutcomeCreated, `403 not_allowed_access`: clerk.OutcomeRejected,
@@ -154,8 +152,7 @@ func TestCreateAllContinuesAfterAnAmbiguousWrite(t *testing.T) {
 	}
 }
 
-// TestCreateAllWaitsOutTheGraceTimeOnce has a MaxElapsedTime shorter than the grace time,
-// so that a write takes several calls.
+// MaxElapsedTime is shorter than the grace time, so a write takes several calls.
 func TestCreateAllWaitsOutTheGraceTimeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -176,8 +173,7 @@ func TestCreateAllWaitsOutTheGraceTimeOnce(t *testing.T) {
 	})
 }
 
-// TestCreateAllBacksOffWhenLookupsFail has lookups fail for an hour after an ambiguous
-// write, for reasons that pass or not.
+// After an ambiguous write, lookups fail for an hour, for reasons that pass or not.
 func TestCreateAllBacksOffWhenLookupsFail(t *testing.T) {
 	for name, test := range map[string]struct {
 		lookup httpmock.Responder
@@ -215,8 +211,7 @@ func TestCreateAllBacksOffWhenLookupsFail(t *testing.T) {
 	}
 }
 
-// TestLongOutageEndsNobody has Clerk refuse or fail every write for long, in the middle of
-// a run.
+// In the middle of a run, Clerk refuses or fails every write for a long time.
 func TestLongOutageEndsNobody(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]httpmock.Responder{

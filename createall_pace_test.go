@@ -82,8 +82,7 @@ func TestCreateAllLeavesUnbudgetedCreates(t *testing.T) {
 	})
 }
 
-// TestCreateAllSharesLimitsBetweenRuns has several runs, which do not know of each other,
-// use the same limits.
+// Several runs use the same limits and do not know of each other.
 func TestCreateAllSharesLimitsBetweenRuns(t *testing.T) {
 	for _, sliding := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -103,8 +103,7 @@ func TestEstimateEndAgreesWithTheWaitForOthers(t *testing.T) {
 	})
 }
 
-// TestCreateAllTellsWhyItWaitsForOneRequest has one request always fail, so that in the
-// end the run waits only to send that one again.
+// One request always fails. In the end, the run waits only to send that one again.
 func TestCreateAllTellsWhyItWaitsForOneRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		waits := 0
@@ -121,8 +120,7 @@ func TestCreateAllTellsWhyItWaitsForOneRequest(t *testing.T) {
 	})
 }
 
-// TestCreateAllWaitsForTheLastFailure has one request fail once with 503, and be limited
-// ever after.
+// One request fails once with 503, and is rate limited from then on.
 func TestCreateAllWaitsForTheLastFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failures, waits := 0, 0

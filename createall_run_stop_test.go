@@ -18,8 +18,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestCreateAllFinishesTheRequestUnderWay has the context end during a request, whose
-// results are yielded.
+// The context ends during a request. Its results are yielded.
 func TestCreateAllFinishesTheRequestUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limited(t, false)
@@ -47,7 +46,7 @@ func TestCreateAllFinishesTheRequestUnderWay(t *testing.T) {
 	})
 }
 
-// TestCreateAllStopsWithinTheAttemptTimeout has the context end while nothing responds.
+// The context ends while nothing responds.
 func TestCreateAllStopsWithinTheAttemptTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
@@ -127,8 +126,7 @@ func TestCreateAllEndsOnErrorsAboutEveryRequest(t *testing.T) {
 	}
 }
 
-// TestCreateAllEndsWithUnknownOutcome has the retry of an ambiguous write get an error
-// that ends the run.
+// The retry of an ambiguous write gets an error that ends the run.
 func TestCreateAllEndsWithUnknownOutcome(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{
 		"a bad key":  reply(401, `{"errors":[{"code":"clerk_key_invalid","message":"m"}]}`),
@@ -157,8 +155,7 @@ func TestCreateAllEndsWithUnknownOutcome(t *testing.T) {
 	}
 }
 
-// TestCreateAllEndsOnAnUnusableKey has the key provider return a publishable key during
-// the run.
+// The key provider returns a publishable key during the run.
 func TestCreateAllEndsOnAnUnusableKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

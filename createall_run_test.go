@@ -239,7 +239,7 @@ func poisoned(next http.RoundTripper, answer httpmock.Responder, bad ...string) 
 	})
 }
 
-// TestOneBadRequestStopsNobody has some requests always fail, among good ones.
+// Some requests always fail, among good ones.
 func TestOneBadRequestStopsNobody(t *testing.T) {
 	t.Parallel()
 	for name, answer := range poisons {
@@ -303,7 +303,7 @@ func requireGoodOnesPass(t *testing.T, answer httpmock.Responder, bad []int, ign
 	return lastGood, writes
 }
 
-// TestManyBadRequestsStopNobody has a quarter of the requests always fail.
+// A quarter of the requests always fail.
 func TestManyBadRequestsStopNobody(t *testing.T) {
 	var bad []int
 	for i := range 100 {
@@ -321,7 +321,7 @@ func TestManyBadRequestsStopNobody(t *testing.T) {
 	}
 }
 
-// TestOneBadRequestUnderOtherBudgets has only one kind of request be in the budget.
+// The budget has only one kind of request, or few of both.
 func TestOneBadRequestUnderOtherBudgets(t *testing.T) {
 	for _, budget := range []clerk.Budget{{BulkCreates: 25}, {Creates: 90}, {Creates: 1, BulkCreates: 1, Window: time.Minute}} {
 		for _, name := range []string{"500", "conflict", "422, cut off", "403 of the edge"} {
@@ -345,7 +345,7 @@ func TestOneBadRequestUnderOtherBudgets(t *testing.T) {
 	}
 }
 
-// TestRefusedEverythingEnds has what is before Clerk refuse every write.
+// A proxy in front of Clerk refuses every write.
 func TestRefusedEverythingEnds(t *testing.T) {
 	for _, name := range []string{"403 of the edge", "404 of a proxy", "409 of no code"} {
 		t.Run(name, func(t *testing.T) {

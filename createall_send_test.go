@@ -74,7 +74,7 @@ func TestCreateAllBisectsRefusedBulks(t *testing.T) {
 	}
 }
 
-// TestCreateAllRejectsRefusedRequests has Clerk refuse one request, in a bulk and alone.
+// Clerk refuses one request, in a bulk and alone.
 func TestCreateAllRejectsRefusedRequests(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{
 		"not allowed":       reply(403, `{"errors":[{"code":"not_allowed_access","message":"m"}]}`),
@@ -104,8 +104,7 @@ func TestCreateAllRejectsRefusedRequests(t *testing.T) {
 	}
 }
 
-// TestCreateAllRejectsNamedAddresses has a refusal name an address: the others are not
-// bisected.
+// A refusal names an address, so the others are not bisected.
 func TestCreateAllRejectsNamedAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -125,8 +124,8 @@ func TestCreateAllRejectsNamedAddresses(t *testing.T) {
 	})
 }
 
-// TestCreateAllIsNotHeldUpByOneRequest has the writes of one request always fail. The
-// others are sent, and it ends with OutcomeUnknown.
+// The writes of one request always fail. The others are sent, and it ends with
+// OutcomeUnknown.
 func TestCreateAllIsNotHeldUpByOneRequest(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{"500": reply(500, ``), "a redirect": reply(301, ``), "nothing": reply(204, ``)} {
 		t.Run(name, func(t *testing.T) {
@@ -153,8 +152,7 @@ func TestCreateAllIsNotHeldUpByOneRequest(t *testing.T) {
 	}
 }
 
-// TestCreateAllFindsPartOfADroppedBulk has a server create the first three of a bulk and
-// drop the connection.
+// The server creates the first three of a bulk and drops the connection.
 func TestCreateAllFindsPartOfADroppedBulk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -182,8 +180,7 @@ func TestCreateAllFindsPartOfADroppedBulk(t *testing.T) {
 	})
 }
 
-// TestCreateAllFindsPartOfARefusedBulk has a server create the first three of a bulk and
-// refuse it.
+// The server creates the first three of a bulk and refuses it.
 func TestCreateAllFindsPartOfARefusedBulk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -209,8 +206,8 @@ func TestCreateAllFindsPartOfARefusedBulk(t *testing.T) {
 	})
 }
 
-// TestRefusalOfABulkBlamesNobodyElse has a bulk refused for one of its requests, and
-// lookups fail for a while, so that its items are sent again one by one.
+// A bulk is refused for one of its requests. Lookups fail for a while, so its items are
+// sent again one by one.
 func TestRefusalOfABulkBlamesNobodyElse(t *testing.T) {
 	for _, outage := range []time.Duration{30 * time.Second, 5 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
@@ -241,9 +238,8 @@ func TestRefusalOfABulkBlamesNobodyElse(t *testing.T) {
 	}
 }
 
-// TestCreateAllClaimsItsPartOfABulkNextToADuplicate has a bulk be carried out in part and
-// fail, and its retry be refused for that part, which is not listed yet, and for an
-// invitation of others.
+// A bulk is carried out in part and fails. Its retry is refused for that part, which is
+// not listed yet, and for an invitation of others.
 func TestCreateAllClaimsItsPartOfABulkNextToADuplicate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

@@ -63,8 +63,8 @@ func TestCreateAllReportsOutcomesUnderFaults(t *testing.T) {
 	}
 }
 
-// TestCreateAllAmongEverything has runs meet faults, partial bulks, lists that lag,
-// latency, users, and requests that always fail, all at once.
+// Runs meet faults, partial bulks, lists that lag, latency, users, and requests that
+// always fail, all at once.
 func TestCreateAllAmongEverything(t *testing.T) {
 	t.Parallel()
 	for seed := range soakSize(6, 6, 200) {

@@ -17,7 +17,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestCreateAllReportsEveryRequest has requests of all kinds.
+// The run has requests of all kinds.
 func TestCreateAllReportsEveryRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -114,8 +114,7 @@ func TestCreateAllIgnoresRetryNone(t *testing.T) {
 	})
 }
 
-// TestCreateAllMatchesBulkResultsByAddress has a server return a bulk in another order,
-// and change the case of addresses.
+// The server returns a bulk in another order, and changes the case of addresses.
 func TestCreateAllMatchesBulkResultsByAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		odd := roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -170,8 +169,8 @@ func TestCreateAllMatchesBulkResultsByAddress(t *testing.T) {
 	})
 }
 
-// TestCreateAllDoesNotClaimInvitationsOfOthers has a bulk of three fail ambiguously, and
-// somebody else invite a fourth address meanwhile.
+// A bulk of three fails ambiguously, and somebody else invites a fourth address
+// meanwhile.
 func TestCreateAllDoesNotClaimInvitationsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -200,8 +199,8 @@ func TestCreateAllDoesNotClaimInvitationsOfOthers(t *testing.T) {
 	})
 }
 
-// TestCreateAllDoesNotClaimInvitationsOfOthersAfterNothingWasSent has the first request be
-// refused for its limit, or not be sent, and somebody else invite the address meanwhile.
+// The first request is rate limited or not sent, and somebody else invites the address
+// meanwhile.
 func TestCreateAllDoesNotClaimInvitationsOfOthersAfterNothingWasSent(t *testing.T) {
 	for name, failure := range map[string]httpmock.Responder{"limited": reply(429, ``, "Retry-After", "60"), "not sent": failing(errDial)} {
 		t.Run(name, func(t *testing.T) {

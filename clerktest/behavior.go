@@ -5,8 +5,8 @@ import (
 )
 
 // A Behavior chooses what a [Fake] does where Clerk's behavior is not documented, is
-// only inferred, or is documented in two ways. The zero Behavior is what the fake
-// assumes, as docs/clerk-api.md lists it; every field flips one rule. Give it to
+// only inferred, or is documented in two ways. The zero Behavior is the one that the
+// fake assumes, as docs/clerk-api.md lists it; every field flips one rule. Give it to
 // [WithBehavior]. [ParseBehavior] reads it from a text such as
 // "list-lag=1s,bulks=until-first,no-date", whose names are those of the fields, and
 // [Behaviors] returns all alternatives for a table test.
@@ -26,7 +26,7 @@ type Behavior struct {
 	// BulksIgnoreUsers lets ignore_existing in a bulk invite the address of a user, as
 	// in a single create. Clerk's document contradicts itself there.
 	BulksIgnoreUsers bool
-	// BulkMetadata is what becomes of metadata in a bulk.
+	// BulkMetadata is the effect of a bulk on its metadata.
 	BulkMetadata BulkMetadata `flip:"lost,lost-silently"`
 	// IgnoreExisting is the effect of ignore_existing on an address that has a pending
 	// invitation.
@@ -56,7 +56,7 @@ type Behavior struct {
 	ListLag time.Duration `flip:"1s"`
 	// ListLagOf restricts ListLag to some changes.
 	ListLagOf ListLagOf `flip:"creates,revocations,deletions"`
-	// Query is what the parameter query of a list matches.
+	// Query is the part of addresses and ids that the parameter query of a list matches.
 	Query Query `flip:"whole,beginnings,words,ignored"`
 	// QueryWithoutIDs keeps query from matching ids.
 	QueryWithoutIDs bool
@@ -153,7 +153,7 @@ const (
 	BulksWithoutDuplicates Bulks = "without-duplicates"
 )
 
-// BulkMetadata is what becomes of metadata in a bulk. The zero value keeps it.
+// BulkMetadata is the effect of a bulk on its metadata. The zero value keeps it.
 type BulkMetadata string
 
 // The ways in which a bulk loses metadata.
@@ -215,8 +215,8 @@ const (
 	ListLagOfDeletions   ListLagOf = "deletions"
 )
 
-// Query is what the parameter query matches. The zero value is every part of an
-// address or id.
+// Query is the part of an address or id that the parameter query matches. The zero
+// value is every part.
 type Query string
 
 // The alternatives to matching parts.

@@ -169,3 +169,100 @@ func ExampleFake_SignUp() {
 	// ada@example.com {"role":"admin"} <nil>
 	// accepted
 }
+
+func ExampleWithBehavior() {
+	fake := clerktest.New(clerktest.WithBehavior(clerktest.Behavior{
+		IgnoreExisting: clerktest.IgnoreExistingRefused,
+	}))
+	client, err := fake.Client()
+	if err != nil {
+		log.Fatal(err)
+	}
+	req := clerk.CreateInvitationRequest{EmailAddress: "ada@example.com", IgnoreExisting: true}
+	for range 2 {
+		_, err = client.Invitations.Create(context.Background(), req)
+		fmt.Println(errors.Is(err, clerk.ErrDuplicateInvitation))
+	}
+	// Output:
+	// false
+	// true
+}
+
+func ExampleParseBehavior() {
+	behavior, err := clerktest.ParseBehavior("list-lag=1s,bulks=until-first")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(behavior.ListLag, behavior.Bulks == clerktest.BulksUntilFirst)
+	_, err = clerktest.ParseBehavior("bulks=sometimes")
+	fmt.Println(err)
+	// Output:
+	// 1s true
+	// clerktest: bulks "sometimes" is none of until-first, good-rows, without-duplicates
+}
+
+func ExampleBehaviors() {
+	for name, behavior := range clerktest.Behaviors() {
+		if behavior.Bulks != "" {
+			fmt.Println(name)
+		}
+	}
+	// Output:
+	// bulks=until-first
+	// bulks=good-rows
+	// bulks=without-duplicates
+}
+
+func ExampleFake_Advance() {
+	fake := clerktest.New()
+	client, err := fake.Client()
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{
+		EmailAddress: "ada@example.com", ExpiresInDays: 7,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fake.Advance(7 * 24 * time.Hour)
+	fmt.Println(fake.Invitations()[0].Status)
+	// Output: expired
+}
+
+func ExampleFake_AcceptAt() {
+	fake := clerktest.New()
+	client, err := fake.Client()
+	if err != nil {
+		log.Fatal(err)
+	}
+	inv, err := client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := fake.AcceptAt(inv.ID, fake.Now().Add(time.Hour)); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(fake.Invitations()[0].Status)
+	fake.Advance(time.Hour)
+	fmt.Println(fake.Invitations()[0].Status, len(fake.Users()))
+	// Output:
+	// pending
+	// accepted 1
+}
+
+func ExampleFake_FailFor() {
+	fake := clerktest.New()
+	client, err := fake.Client(clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fake.FailFor("ada@example.com", clerk.OperationCreate, clerktest.FaultErrorBefore)
+	for _, address := range []string{"grace@example.com", "ada@example.com"} {
+		_, err := client.Invitations.Create(context.Background(), clerk.CreateInvitationRequest{EmailAddress: address})
+		fmt.Println(address, err == nil)
+	}
+	// Output:
+	// grace@example.com true
+	// ada@example.com false
+}

@@ -72,7 +72,9 @@ type window struct {
 }
 
 // refill returns the time after which a token bucket has one request more.
-func (w *window) refill() time.Duration { return w.limit.Per / time.Duration(w.limit.Requests) }
+func (w *window) refill() time.Duration {
+	return max(1, w.limit.Per/time.Duration(w.limit.Requests))
+}
 
 func (w *window) count(now time.Time) {
 	switch {

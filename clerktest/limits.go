@@ -16,7 +16,8 @@ type RateLimits struct {
 	Requests Limit
 	// Sliding counts the requests of the last hour (or other Per) at any time.
 	// Otherwise the window is fixed: it begins with the first request after the
-	// previous window ended. Which of the two Clerk has is not documented.
+	// previous window ended. Which of the two Clerk has is not documented;
+	// [Behavior].Windows, which precedes Sliding, has other kinds.
 	Sliding bool
 }
 

@@ -251,6 +251,9 @@ func (r *roster) findOwn(ctx context.Context, address string, requests []history
 			asked = m.RetryAfter
 		}
 		wait := c.Backoff(lookups, asked)
+		if rest := graceTime - time.Since(c.started); rest > 0 && asked == 0 {
+			wait = min(wait, rest) // the lookup that decides comes without delay
+		}
 		isLate := time.Since(c.started) >= graceTime
 		switch {
 		case found == decide.FoundOwn && slices.ContainsFunc(requests, func(h history) bool { return l.isOf(&h, inv) }):

@@ -169,6 +169,10 @@ func (o Outcome) String() string {
 // holds in any period of length Window, as Clerk does not document whether its hours are
 // fixed or sliding. If others have used up the limit, Clerk returns status 429, and the
 // run waits as long as Retry-After says.
+//
+// Whether Clerk counts requests that failed, for example with status 503, is not documented.
+// A run does not count the first ten of them in each Window that seem to have had no effect.
+// So if Clerk counts them, it may use ten requests more than its budget.
 type Budget struct {
 	// Creates and BulkCreates are the requests in each Window. If one of them is 0, the
 	// run makes no such requests.

@@ -154,6 +154,9 @@ func (r *run) sendNext(ctx context.Context) error {
 	creates, bulks := r.pace.left(now)
 	b := r.queue.Next(now, creates, bulks)
 	created, last, failure := r.dispatcher.send(longer, b, func() bool { return ctx.Err() == nil })
+	if failure == nil || classOf(failure) == transport.Refused {
+		r.pace.isTesting = false
+	}
 	var rest []*queued
 	for i, it := range b.Items {
 		inv, ok := created[i]

@@ -82,11 +82,11 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 			if clock.Sleep(ctx, untilWrite) != nil {
 				continue
 			}
-			if s.Settled { // nothing that was sent before had an effect
-				r.call.sent.firstSent = time.Now()
-			}
 			if result, err = r.write.send(ctx, r.call); err == nil {
 				return result, nil
+			}
+			if at := r.call.last.sent; s.Settled && !at.IsZero() { // nothing that was sent before had an effect
+				r.call.sent.firstSent = at
 			}
 			r.failed(err)
 		}

@@ -157,7 +157,7 @@ func (q *Queue[T]) Wait(now time.Time) time.Duration {
 
 // Next takes the next batch from the queue, which must not be empty. singles and batches
 // are how many requests for a single item and for a batch may be made now. It prefers
-// batches, as they carry more. Of items under bisection, it takes one if there are at
+// batches, as they carry more, except for the rest of an ambiguous one. Of items under bisection, it takes one if there are at
 // least as many singles as batches, and half of them otherwise.
 func (q *Queue[T]) Next(now time.Time, singles, batches int) Batch[T] {
 	b, items := Batch[T]{}, &q.ready
@@ -174,7 +174,9 @@ func (q *Queue[T]) Next(now time.Time, singles, batches int) Batch[T] {
 		b.Single = batches == 0 || singles > 0 && (n == 1 || singles >= batches)
 	} else {
 		n = q.together(*items)
-		b.Single = batches == 0 || singles > 0 && n == 1
+		// The rest of an earlier batch, which cannot be filled up, wastes no batch.
+		isRest := b.from == fromReady && (*items)[0].IsAmbiguous() && n < min(q.max, len(*items)) && singles >= n
+		b.Single = batches == 0 || singles > 0 && (n == 1 || isRest)
 		q.parkedNext = b.from == fromReady
 	}
 	if b.Single {

@@ -113,6 +113,9 @@ func TestQueueNext(t *testing.T) {
 		"ambiguous since one time":  {queue{ready: sentAt(now, newItems("abc"))}, 90, 25, "abc", ""},
 		"ambiguous since two times": {queue{ready: append(sentAt(now, newItems("a")), sentAt(later, newItems("bc"))...)}, 0, 25, "a", "ready:bc"},
 
+		"the rest of an ambiguous batch":           {queue{ready: append(sentAt(now, newItems("bc")), newItems("d")...)}, 90, 25, "1b", "ready:cd"},
+		"the rest, without enough single requests": {queue{ready: append(sentAt(now, newItems("bc")), newItems("d")...)}, 1, 25, "bc", "ready:d"},
+
 		"bisecting, by single requests":          {queue{bisecting: newItems("abcdefghij")}, 90, 25, "1a", "bisecting:bcdefghij"},
 		"bisecting, by as many single requests":  {queue{bisecting: newItems("abcd")}, 25, 25, "1a", "bisecting:bcd"},
 		"bisecting, by batches":                  {queue{bisecting: newItems("abcdefghij")}, 4, 25, "abcde", "bisecting:fghij"},

@@ -32,7 +32,7 @@ import (
 //
 // A request that keeps failing while others succeed does not hold them up; it ends with
 // [OutcomeRejected] or [OutcomeUnknown]. An outage is waited out, for up to a day,
-// unless it lasts from the start. The run ends when Clerk does not accept the secret key, refuses
+// unless it lasts from the start; single creates test when it is over. The run ends when Clerk does not accept the secret key, refuses
 // everything (such as quota_exceeded), or reading the requests fails; see
 // [WithSourceError]. RetryNone and RetryConnectionErrors do not apply.
 //

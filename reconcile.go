@@ -8,6 +8,7 @@ import (
 
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/outage"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -175,7 +176,14 @@ func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error 
 	if failureOf(failure, r.write.ownRefusal) == decide.RefusedAsDone || classOf(failure) == transport.NotSent {
 		failure = ambiguous // what was refused or not sent is only the retry
 	}
-	return unknownOutcome(failure, lookupErr, clock.Err(ctx))
+	unknown := unknownOutcome(failure, lookupErr, clock.Err(ctx))
+	if held, ok := errors.AsType[*outage.Error](r.failure); ok {
+		e := wrap(unknown, "", nil)
+		e.class, e.lookupErr = transport.Ambiguous, lookupErr
+		e.Message += "; its retry was " + held.Error()
+		return e
+	}
+	return unknown
 }
 
 // unknownOutcome is the error of a call that could not find out what its write did. It

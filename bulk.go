@@ -72,6 +72,7 @@ func (b *bulk) result() []Invitation {
 
 // send creates what is missing.
 func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
+	c.sent.inParts = true
 	missing := b.missing()
 	var bodies [][]byte
 	for _, index := range missing {
@@ -86,6 +87,9 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
 		}
 		return invs, err
 	})
+	for _, inv := range invs {
+		c.measureSkew(inv.CreatedAt)
+	}
 	if err != nil || len(missing) == len(b.reqs) {
 		return invs, err
 	}

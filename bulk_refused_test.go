@@ -188,6 +188,59 @@ func TestRefusedBulkIsInspected(t *testing.T) {
 	}
 }
 
+// TestRefusedBulkIgnoresWhatOthersCreatedBefore has another call invite one of a bulk's
+// addresses just before Clerk refuses the bulk for another reason.
+func TestRefusedBulkIgnoresWhatOthersCreatedBefore(t *testing.T) {
+	for _, before := range []time.Duration{200 * time.Millisecond, time.Second, 1300 * time.Millisecond} {
+		for _, isMeasured := range []bool{false, true} {
+			for _, ignoreExisting := range []bool{false, true} {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLife(t)
+					time.Sleep(700 * time.Millisecond)
+					client := clientThrough(t, l.fake, partial(l.fake, func(int, []string) (int, httpmock.Responder) { return 0, refusals["422"] }))
+					others := l.client
+					if isMeasured {
+						others = client
+					}
+					_, err := others.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "a@example.com"})
+					require.NoError(t, err)
+					time.Sleep(before)
+					_, err = client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{
+						{EmailAddress: "a@example.com", IgnoreExisting: ignoreExisting}, {EmailAddress: "b@example.com", IgnoreExisting: ignoreExisting},
+					})
+					require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+					asClerkErrors(t, err)
+				})
+			}
+		}
+	}
+}
+
+// TestRefusedRetryOfABulkIsInspected has a bulk fail ambiguously after a part was created,
+// and the retry be refused after another part was.
+func TestRefusedRetryOfABulkIsInspected(t *testing.T) {
+	for _, ignoreExisting := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			client := clientThrough(t, l.fake, partial(l.fake, func(n int, _ []string) (int, httpmock.Responder) {
+				if n == 1 {
+					return 1, refusals["500"]
+				}
+				time.Sleep(4 * time.Second)
+				return 1, refusals["422"]
+			}))
+			var reqs []clerk.CreateInvitationRequest
+			for i := range 4 {
+				reqs = append(reqs, clerk.CreateInvitationRequest{EmailAddress: guest(i), IgnoreExisting: ignoreExisting})
+			}
+			_, err := client.Invitations.BulkCreate(t.Context(), reqs)
+			require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+			require.ErrorContains(t, err, "after 2 of 4 were created")
+			require.Equal(t, clerk.CodeFormParamFormatInvalid, refusalCode(t, err))
+		})
+	}
+}
+
 // A refused bulk cannot be inspected if the caller's deadline is too short.
 func TestRefusedBulkIsUnknownIfTheDeadlineIsShort(t *testing.T) {
 	for ignoreExisting, deadline := range map[bool]time.Duration{false: 900 * time.Millisecond, true: 4900 * time.Millisecond} {

@@ -83,6 +83,9 @@ type history struct {
 	failedAt  time.Time // when the last request failed
 	ambiguous error     // the last failure after which the outcome was unknown; nil for none
 	writes    int       // requests so far
+
+	ambiguousAt time.Time // when it failed so; zero for never
+	inParts     bool      // a refused request may have been carried out in part
 }
 
 // failed records that a request of the write failed.
@@ -92,8 +95,16 @@ func (h *history) failed(failure error) {
 		h.failedAt = time.Now()
 	}
 	if errors.Is(failure, ErrOutcomeUnknown) {
-		h.ambiguous = failure
+		h.ambiguous, h.ambiguousAt = failure, h.failedAt
 	}
+}
+
+// doneBy returns when the write's work was done at the latest. A refused retry has none.
+func (h *history) doneBy() time.Time {
+	if h.inParts || h.ambiguousAt.IsZero() {
+		return h.failedAt.Add(h.grace())
+	}
+	return h.ambiguousAt.Add(h.grace())
 }
 
 // grace is how long after the failure the write's work may still be missing from lists.
@@ -313,6 +324,14 @@ func (c *call) requestHeader(ctx context.Context, isWrite bool) (http.Header, er
 		header["Authorization"] = []string{"Bearer " + key}
 	}
 	return header, nil
+}
+
+// measureSkew learns from a write that has just succeeded, and which Clerk's clock says was
+// carried out at a time.
+func (c *call) measureSkew(at UnixMilli) {
+	if at != 0 {
+		c.client.skew.Measure(c.last.Header, at.Time(), c.last.longest)
+	}
 }
 
 // failure is the error of a request that did not succeed.

@@ -87,15 +87,15 @@ func (r *roster) list(ctx context.Context) error {
 		if r.total < 0 {
 			r.total = c.last.total
 		}
-		start, _, ok := c.client.skew.Started(c.last.Header, r.listedAt)
+		start, ok := c.client.skew.Convert(c.last.Header, r.listedAt, c.last.longest)
 		isNew := func(inv Invitation) bool { // created since the first page was listed
 			known, _ := r.byAddress.Get(addresses.KeyOf(inv.EmailAddress))
-			return inv.CreatedAt.Time().After(start) && (pages > 0 || r.relisted && known.ID != inv.ID)
+			return inv.CreatedAt.Time().After(start.Earliest) && (pages > 0 || r.relisted && known.ID != inv.ID)
 		}
 		r.moved = r.moved || c.last.total != r.total || slices.ContainsFunc(page, isNew)
 		pages++
 		if r.relisted && ok { // what the first list may have missed
-			since = max(since, UnixMilli(start.Add(-2*graceTime).UnixMilli()))
+			since = max(since, UnixMilli(start.Earliest.Add(-2*graceTime).UnixMilli()))
 		}
 		if !r.recordPage(c, page, since) {
 			break

@@ -2,6 +2,7 @@ package clerk
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
@@ -16,3 +17,9 @@ func ClassOf(err error) string {
 
 // SeedBackoff makes the waits of a client's calls depend on random alone.
 func SeedBackoff(c *Client, random *rand.Rand) { c.config().random = random.Float64 }
+
+// Suspend makes a client's machine look as if it was suspended for d just now.
+func Suspend(c *Client, d time.Duration) {
+	skew := c.config().skew
+	skew.Jumped = func(time.Time) time.Duration { return d }
+}

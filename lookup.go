@@ -16,12 +16,11 @@ var (
 	errTooMany = errors.New("clerk: there are too many invitations to look through")
 )
 
+// sharpness is how exactly the start of a refused bulk is known by Clerk's clock.
+const sharpness = 100 * time.Millisecond
+
 // maxLookupPages limits what a lookup may cost.
 const maxLookupPages = 20
-
-// clockTolerance is how much later than by Started a time may be by Clerk's clock: a Date
-// has whole seconds, and Started subtracts a second.
-const clockTolerance = 2 * time.Second
 
 // A lookup lists invitations to find out what a write's requests have done.
 type lookup struct {
@@ -34,9 +33,9 @@ type lookup struct {
 	settled   bool               // lists must show the write's work by now
 	statuses  []InvitationStatus // to list for created invitations
 
-	// By Clerk's clock, what was created before unclear or after end is not this call's
-	// work, and what was created at own or later is. Each list sets them.
-	unclear, own, end UnixMilli
+	// What Clerk's clock says was done from ownFrom to ownTo is the call's work, and what it
+	// says was done before from or after to is not. Each list sets them.
+	from, ownFrom, ownTo, to UnixMilli
 }
 
 // newLookup returns a lookup of what the call's write did, after a failure.
@@ -57,7 +56,7 @@ func (c *call) newLookup(failure, ownRefusal error, retryDuplicates bool) *looku
 // between makes the lookup find the work of requests, of which the first and the last are
 // given.
 func (l *lookup) between(first, last *history) {
-	l.since, l.until = first.firstSent, last.failedAt.Add(last.grace())
+	l.since, l.until = first.firstSent, last.doneBy()
 }
 
 // isOf reports whether an invitation that the lookup found is the work of requests.
@@ -91,11 +90,9 @@ func isFinal(err error) bool {
 // whose says whether what was created, or updated, at a time is this call's work.
 func (l *lookup) whose(at UnixMilli) decide.Finding {
 	switch {
-	case at > l.end:
-		return decide.FoundForeign
-	case at >= l.own:
+	case at >= l.ownFrom && at <= l.ownTo:
 		return decide.FoundOwn
-	case at >= l.unclear:
+	case at >= l.from && at <= l.to:
 		return decide.FoundUnclear
 	}
 	return decide.FoundForeign
@@ -117,7 +114,7 @@ func (l *lookup) list(ctx context.Context, query string, status InvitationStatus
 		}
 		invs = append(invs, page...)
 		oldest := page[len(page)-1].CreatedAt
-		isPast = oldest < l.unclear && slices.IsSortedFunc(page, newestFirst) // as asked
+		isPast = oldest < l.from && slices.IsSortedFunc(page, newestFirst) // as asked
 		if pages++; isPast && onlyNew || pages == maxLookupPages {
 			break
 		}
@@ -130,16 +127,32 @@ func (l *lookup) list(ctx context.Context, query string, status InvitationStatus
 
 func newestFirst(a, b Invitation) int { return cmp.Compare(b.CreatedAt, a.CreatedAt) }
 
-// setTimes converts the start of the call to Clerk's clock.
+// setTimes converts the times of the write to Clerk's clock.
 func (l *lookup) setTimes() error {
-	earliest, latest, ok := l.call.client.skew.Started(l.call.last.Header, l.since)
+	skew, last := l.call.client.skew, &l.call.last
+	start, ok := skew.Convert(last.Header, l.since, last.longest)
 	if !ok {
 		return errNoDate
 	}
-	_, end, _ := l.call.client.skew.Started(l.call.last.Header, l.until.Add(clockTolerance))
-	l.unclear, l.own, l.end = UnixMilli(earliest.UnixMilli()), UnixMilli(latest.UnixMilli()), UnixMilli(end.UnixMilli())
+	l.from, l.ownFrom = toMilli(start.Earliest), toMilli(start.Latest)
+	if start.IsSharp {
+		l.ownFrom = l.from
+	}
+	if start.IsSharp && l.last >= decide.Refused && !l.ambiguous {
+		// most likely, what is a little older than a refused bulk is not its work
+		l.ownFrom = toMilli(start.Likely.Add(-sharpness))
+		l.from = l.ownFrom
+	}
+	end, _ := skew.Convert(last.Header, l.until, last.longest)
+	l.ownTo, l.to = toMilli(end.Earliest), toMilli(end.Latest)
+	if end.IsSharp {
+		l.ownTo = toMilli(end.Likely.Add(time.Second))
+		l.to = l.ownTo
+	}
 	return nil
 }
+
+func toMilli(t time.Time) UnixMilli { return UnixMilli(t.UnixMilli()) }
 
 // created finds the invitation that a Create may have created for an address, other
 // than one that is known to be older.

@@ -74,6 +74,158 @@ func TestClockSkewGivesNoFalseOutcome(t *testing.T) {
 	}
 }
 
+// TestUnmeasuredClockSkewGivesNoFalseOutcome has the first write of a client fail, while the
+// clock of Date headers is off.
+func TestUnmeasuredClockSkewGivesNoFalseOutcome(t *testing.T) {
+	t.Parallel()
+	for _, by := range []time.Duration{-time.Hour, -time.Minute, -3 * time.Second, -2 * time.Second, -time.Second, 0, time.Second, 2 * time.Second, 3 * time.Second, time.Minute} {
+		for _, ignoreExisting := range []bool{false, true} {
+			for _, fraction := range []time.Duration{0, 300 * time.Millisecond, 999 * time.Millisecond} {
+				t.Run(fmt.Sprint(by, "/", ignoreExisting, "/", fraction), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := newLife(t)
+						time.Sleep(fraction)
+						for _, fault := range []clerktest.Fault{clerktest.FaultErrorAfter, clerktest.FaultHideAfter, clerktest.FaultErrorBefore} {
+							client := clientThrough(t, l.fake, dated(l.fake, by))
+							own := string(fault[0]) + string(fault[len(fault)-1]) + "_own@example.com"
+							l.fake.Fail(clerk.OperationCreate, fault)
+							inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: own, IgnoreExisting: ignoreExisting})
+							requireTrue(t, invitationsByAddress(l.fake)[own], inv, err)
+							require.NotErrorIs(t, err, clerk.ErrDuplicateInvitation, "a false duplicate")
+							if by == 0 {
+								require.NoError(t, err)
+							}
+						}
+
+						others, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "others@example.com"})
+						require.NoError(t, err)
+						time.Sleep(max(-by, 4*time.Second))
+						l.fake.Fail(clerk.OperationCreate, clerktest.FaultErrorBefore)
+						client := clientThrough(t, l.fake, dated(l.fake, by))
+						inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "others@example.com", IgnoreExisting: ignoreExisting})
+						if err == nil {
+							require.NotEqual(t, others.ID, inv.ID, "the invitation of others")
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestEverySuccessfulWriteMeasuresTheClockSkew checks that a lost response is then found,
+// and that a slow create changes nothing.
+func TestEverySuccessfulWriteMeasuresTheClockSkew(t *testing.T) {
+	for _, by := range []time.Duration{-time.Minute, -3 * time.Second, 3 * time.Second, time.Minute} {
+		for name, measure := range map[string]func(context.Context, *clerk.Client, life) error{
+			"create": func(ctx context.Context, c *clerk.Client, _ life) error {
+				_, err := c.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: guest(1)})
+				return err
+			},
+			"bulk": func(ctx context.Context, c *clerk.Client, _ life) error {
+				_, err := c.Invitations.BulkCreate(ctx, []clerk.CreateInvitationRequest{{EmailAddress: guest(1)}, {EmailAddress: guest(2)}})
+				return err
+			},
+			"revoke": func(ctx context.Context, c *clerk.Client, l life) error {
+				old, err := l.client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: guest(1)})
+				if err != nil {
+					return err
+				}
+				time.Sleep(time.Hour)
+				_, err = c.Invitations.Revoke(ctx, old.ID)
+				return err
+			},
+		} {
+			for _, delay := range []time.Duration{0, 9 * time.Second} {
+				t.Run(fmt.Sprint(name, by, delay), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := newLife(t)
+						pause := time.Duration(0)
+						client := clientThrough(t, l.fake, dated(roundTripFunc(func(req *http.Request) (*http.Response, error) {
+							resp, err := l.fake.RoundTrip(req)
+							time.Sleep(pause)
+							return resp, err
+						}), by))
+						require.NoError(t, measure(t.Context(), client, l))
+						pause = delay
+						_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "slow@example.com"})
+						require.NoError(t, err)
+						pause = 0
+
+						l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+						inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true})
+						require.NoError(t, err)
+						require.Equal(t, inv.ID, invitationsByAddress(l.fake)[address][0].ID)
+						require.Len(t, invitationsByAddress(l.fake)[address], 1)
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestSuspendedMachineGivesNoFalseOutcome has a machine be suspended for eight hours while
+// a create is under way, which stops its monotonic clock.
+func TestSuspendedMachineGivesNoFalseOutcome(t *testing.T) {
+	for _, isMeasured := range []bool{false, true} {
+		for _, ignoreExisting := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+					resp, err := l.fake.RoundTrip(req)
+					if err == nil && req.Method == http.MethodGet { // by the wall clock
+						resp.Header.Set("Date", time.Now().Add(8*time.Hour).UTC().Format(http.TimeFormat))
+					}
+					return resp, err
+				}))
+				if isMeasured {
+					_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(1)})
+					require.NoError(t, err)
+				}
+				clerk.Suspend(client, 8*time.Hour)
+				l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+				inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
+				requireTrue(t, invitationsByAddress(l.fake)[address], inv, err)
+			})
+		}
+	}
+}
+
+// TestLaterInvitationsOfOthersAreNotClaimed has lists fail until others create an
+// invitation, after the grace time.
+func TestLaterInvitationsOfOthersAreNotClaimed(t *testing.T) {
+	for _, ignoreExisting := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			start := time.Now()
+			var others *clerk.Invitation
+			client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				if req.Method != http.MethodGet {
+					return l.fake.RoundTrip(req)
+				}
+				if others == nil && time.Since(start) > 10*time.Second {
+					var err error
+					others, err = l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+					require.NoError(t, err)
+				}
+				if time.Since(start) < 20*time.Second {
+					return reply(503, ``)(req)
+				}
+				return l.fake.RoundTrip(req)
+			}))
+			l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropBefore)
+			inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
+			if ignoreExisting {
+				require.NoError(t, err)
+				require.NotEqual(t, others.ID, inv.ID)
+				return
+			}
+			require.ErrorIs(t, err, clerk.ErrDuplicateInvitation)
+			require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		})
+	}
+}
+
 // requireTrue checks the outcome of a create against what exists.
 func requireTrue(t *testing.T, invs []clerk.Invitation, inv *clerk.Invitation, err error) {
 	t.Helper()

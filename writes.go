@@ -22,8 +22,8 @@ func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 				}
 				return inv, err
 			})
-			if err == nil && inv.CreatedAt != 0 {
-				c.client.skew.Measure(c.last.Header, inv.CreatedAt.Time(), c.last.longest)
+			if err == nil {
+				c.measureSkew(inv.CreatedAt)
 			}
 			return inv, err
 		},
@@ -37,8 +37,15 @@ func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 
 func revocation(id string) write[*Invitation] {
 	r := request{operation: OperationRevoke, method: http.MethodPost, path: "/revoke"}
+	send := sendByID(id, r, decodeInvitation, func(inv *Invitation) string { return inv.ID })
 	return write[*Invitation]{
-		send: sendByID(id, r, decodeInvitation, func(inv *Invitation) string { return inv.ID }),
+		send: func(ctx context.Context, c *call) (*Invitation, error) {
+			inv, err := send(ctx, c)
+			if err == nil {
+				c.measureSkew(inv.UpdatedAt)
+			}
+			return inv, err
+		},
 		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
 			return l.revoked(ctx, id)
 		},

@@ -3,7 +3,6 @@ package clock_test
 import (
 	"context"
 	"math"
-	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,71 +65,5 @@ func TestLeftReturnsTheTimeUntilTheDeadline(t *testing.T) {
 		cancel()
 		require.Zero(t, clock.Left(ctx), "it has ended")
 		require.Zero(t, clock.Left(lateContext{t.Context(), time.Now().Add(-time.Second)}))
-	})
-}
-
-// skewOf returns the value of a skew.
-func skewOf(t *testing.T, skew *clock.Skew) time.Duration {
-	t.Helper()
-	earliest, latest, ok := skew.Started(http.Header{"Date": {date.Format(http.TimeFormat)}}, time.Now())
-	require.True(t, ok)
-	return latest.Sub(earliest) / 2
-}
-
-var date = time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
-
-func TestSkewMeasuresDifferencesOfMoreThanASecond(t *testing.T) {
-	for name, test := range map[string]struct {
-		created time.Duration // after date
-		took    time.Duration
-		want    time.Duration
-	}{
-		"the same":                           {0, 0, 0},
-		"a second ahead":                     {time.Second, 0, 0},
-		"farther ahead":                      {1500 * time.Millisecond, 0, 1500 * time.Millisecond},
-		"ahead, of a slow request":           {3 * time.Second, time.Minute, 3 * time.Second},
-		"farther behind":                     {-time.Second, 0, 2 * time.Second},
-		"behind, as the request took longer": {-time.Second, time.Second, 0},
-		"behind for longer than it took":     {-5 * time.Second, 2 * time.Second, 4 * time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var skew clock.Skew
-			skew.Measure(http.Header{"Date": {date.Format(http.TimeFormat)}}, date.Add(test.created), test.took)
-			require.Equal(t, test.want, skewOf(t, &skew))
-		})
-	}
-}
-
-func TestSkewIsThatOfTheLastResponseWithADate(t *testing.T) {
-	var skew clock.Skew
-	header := http.Header{"Date": {date.Format(http.TimeFormat)}}
-	skew.Measure(header, date.Add(time.Minute), 0)
-	skew.Measure(http.Header{}, date, 0)
-	skew.Measure(http.Header{"Date": {"tomorrow"}}, date, 0)
-	require.Equal(t, time.Minute, skewOf(t, &skew))
-	skew.Measure(header, date, 0)
-	require.Zero(t, skewOf(t, &skew))
-}
-
-func TestStartedConvertsToTheServersClock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		header := http.Header{"Date": {date.Format(http.TimeFormat)}}
-		var skew clock.Skew
-		since := time.Now()
-		time.Sleep(10 * time.Second)
-		earliest, latest, ok := skew.Started(header, since)
-		require.True(t, ok)
-		require.Equal(t, date.Add(-11*time.Second), earliest, "10 seconds ago, less the second that the clocks may differ")
-		require.Equal(t, earliest, latest)
-
-		skew.Measure(header, date.Add(time.Minute), 0)
-		earliest, latest, _ = skew.Started(header, since)
-		require.Equal(t, date.Add(-71*time.Second), earliest)
-		require.Equal(t, date.Add(49*time.Second), latest)
-
-		for _, header := range []http.Header{nil, {"Date": {"tomorrow"}}} {
-			_, _, ok = skew.Started(header, since)
-			require.False(t, ok)
-		}
 	})
 }

@@ -68,7 +68,7 @@ func (s *Skew) Measure(header http.Header, set time.Time, took time.Duration) {
 	ahead := set.Sub(now)
 	objects := span{ahead, ahead + took}
 	dates, hasDate := dateSpan(header, now, took)
-	if !objects.isNear(span{}) && !(hasDate && objects.isNear(dates)) {
+	if !objects.isNear(span{}) && (!hasDate || !objects.isNear(dates)) {
 		return
 	}
 	if !hasDate {

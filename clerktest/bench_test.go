@@ -94,3 +94,39 @@ func BenchmarkRequestLog(b *testing.B) {
 	}
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(1<<20), "MiB-kept")
 }
+
+// BenchmarkPoll does what a browser test and the page do again and again: find the
+// emails to an address, find an invitation, and accept one.
+func BenchmarkPoll(b *testing.B) {
+	for _, n := range []int{100, 10_000, 100_000} {
+		_, fake := filled(b, n)
+		id := fake.SentTo("guest000077@example.com")[0].InvitationID
+		b.Run(fmt.Sprintf("emails/invitations=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				if len(fake.SentTo("guest000077@example.com")) != 1 {
+					b.Fatal("no email")
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("invitation/invitations=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				if _, ok := fake.Invitation(id); !ok {
+					b.Fatal("no invitation")
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("state/invitations=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				fake.State(clerktest.Filter{Limit: 25})
+			}
+		})
+		all := fake.Invitations()
+		b.Run(fmt.Sprintf("accept/invitations=%d", n), func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				if err := fake.Accept(all[i%n].ID); err != nil && i < n {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

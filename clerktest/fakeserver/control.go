@@ -1,38 +1,76 @@
 package fakeserver
 
 import (
-	"math"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// addControl adds the control API to a mux.
-func (s *server) addControl(mux *http.ServeMux) {
+// control returns the handler of the control API.
+func (s *server) control() http.Handler {
+	mux := http.NewServeMux()
 	get := func(path string, handle func(*http.Request) (any, error)) {
 		mux.Handle("GET "+controlPath+path, endpoint{handle, ""})
 	}
 	post := func(path string, handle func(*http.Request) (any, error)) {
-		mux.Handle("POST "+controlPath+path, endpoint{handle, "/"})
+		mux.Handle("POST "+controlPath+path, endpoint{handle, "back"})
 	}
 	get("healthz", func(*http.Request) (any, error) { return map[string]string{"status": "ok"}, nil })
 	get("state", s.state)
 	get("emails", s.emails)
+	get("emails/{id}", s.email)
 	get("requests", s.requests)
-	post("reset", s.does(s.fake.Reset))
+	get("requests/{number}", s.request)
+	post("reset", func(*http.Request) (any, error) { return nil, s.fake.TryReset() })
+	get("invitations/{id}", s.getInvitation)
+	post("invitations", s.invite)
 	post("invitations/{id}/{change}", s.changeInvitation)
 	mux.Handle("POST "+controlPath+"sign-up", endpoint{s.signUp, clerktest.SignUpPath + "?link=signed-up"})
 	post("users", s.addUser)
 	post("users/remove", s.removeUser)
+	get("faults", s.faults)
 	post("faults", s.planFault)
 	post("faults/share", s.setShare)
 	post("faults/clear", s.does(s.fake.ClearFaults))
 	post("latency", s.setLatency)
+	get("time", s.time)
+	post("time", s.advance)
+	get("behavior", s.behavior)
+	post("behavior", s.setBehavior)
 	post("limits", s.setLimits)
 	post("limits/reset", s.does(s.fake.ResetRateLimits))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if handler, pattern := mux.Handler(r); pattern == "" && wantsHTML(r) {
+			refuse(w, r, handler)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
+
+// refuse responds like handler, which refuses a path or method, with a page that leads
+// back.
+func refuse(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	refusal := statusWriter{header: w.Header()}
+	handler.ServeHTTP(&refusal, r)
+	text := "The control API does not have this path."
+	if refusal.status == http.StatusMethodNotAllowed {
+		text = "The control API has this path only for the method " + w.Header().Get("Allow") + "."
+	}
+	renderMessage(w, r, refusal.status, "That did not work", text)
+}
+
+// A statusWriter keeps the status of a response and drops its body.
+type statusWriter struct {
+	header http.Header
+	status int
+}
+
+func (s *statusWriter) Header() http.Header               { return s.header }
+func (s *statusWriter) WriteHeader(status int)            { s.status = status }
+func (s *statusWriter) Write(content []byte) (int, error) { return len(content), nil }
 
 func (s *server) does(do func()) func(*http.Request) (any, error) {
 	return func(*http.Request) (any, error) {
@@ -41,32 +79,54 @@ func (s *server) does(do func()) func(*http.Request) (any, error) {
 	}
 }
 
-// limit is how many items of a kind a response has.
-func limit(r *http.Request) int {
-	n, err := strconv.Atoi(r.URL.Query().Get("limit"))
-	if err != nil || n < 0 {
-		return 50
+// filter returns what a request for a part of the state selects.
+func filter(r *http.Request) clerktest.Filter {
+	query := r.URL.Query()
+	offset := number(query.Get("offset"), 0)
+	return clerktest.Filter{
+		Query: query.Get("query"), Status: statusNamed(query.Get("status")), Limit: number(query.Get("limit"), 50),
+		Skip: clerktest.Skip{Invitations: offset, Emails: offset, Users: offset, Requests: offset},
 	}
-	return n
 }
 
-func (s *server) state(r *http.Request) (any, error) {
-	filter := clerktest.Filter{Query: r.URL.Query().Get("query"), Limit: limit(r)}
-	return stateJSON(s.fake.State(filter)), nil
+// number returns a number in a query, or a default for what is none.
+func number(text string, otherwise int) int {
+	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+		return n
+	}
+	return otherwise
 }
+
+func (s *server) state(r *http.Request) (any, error) { return stateJSON(s.fake.State(filter(r))), nil }
 
 func (s *server) emails(r *http.Request) (any, error) {
-	to, most := r.URL.Query().Get("to"), limit(r)
-	found := []clerktest.Email{}
-	filter := clerktest.Filter{Query: to, Limit: math.MaxInt}
-	for _, inv := range s.fake.State(filter).Invitations {
-		if len(found) < most && inv.Emailed && (to == "" || strings.EqualFold(inv.EmailAddress, to)) {
-			found = append(found, inv.Email)
-		}
+	selected := filter(r)
+	to := r.URL.Query().Get("to")
+	if to == "" {
+		return s.fake.State(selected).Emails, nil
 	}
-	return found, nil
+	sent := s.fake.SentTo(to)
+	slices.Reverse(sent)
+	sent = sent[min(selected.Skip.Emails, len(sent)):]
+	return sent[:min(selected.Limit, len(sent))], nil
+}
+
+func (s *server) email(r *http.Request) (any, error) {
+	inv, ok := s.fake.Invitation(r.PathValue("id"))
+	if !ok || !inv.Emailed {
+		return nil, notFound("no email belongs to an invitation " + r.PathValue("id"))
+	}
+	return inv.Email, nil
 }
 
 func (s *server) requests(r *http.Request) (any, error) {
-	return requestsJSON(s.fake.State(clerktest.Filter{Limit: limit(r)}).Requests), nil
+	return requestsJSON(s.fake.State(filter(r)).Requests), nil
+}
+
+func (s *server) request(r *http.Request) (any, error) {
+	req, ok := s.fake.Request(number(r.PathValue("number"), 0))
+	if !ok {
+		return nil, notFound("no request " + r.PathValue("number") + " is remembered")
+	}
+	return requestJSON(req), nil
 }

@@ -3,11 +3,35 @@ package fakeserver
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
+
+// faultTexts says what each fault does.
+var faultTexts = map[clerktest.Fault]string{
+	clerktest.FaultRefuse:          "refuses the connection; over HTTP it resets it",
+	clerktest.FaultDropBefore:      "breaks the connection; nothing is done",
+	clerktest.FaultDropAfter:       "performs the request, then breaks the connection",
+	clerktest.FaultErrorBefore:     "responds 500 internal_clerk_error; nothing is done",
+	clerktest.FaultErrorAfter:      "performs the request, then responds 500 internal_clerk_error",
+	clerktest.FaultBadGatewayAfter: "performs the request, then responds 502 with HTML, as a proxy may",
+	clerktest.FaultTruncateAfter:   "performs the request, then breaks the connection in the middle of the response",
+	clerktest.FaultSlowAfter:       "performs the request, then responds after 20 seconds",
+	clerktest.FaultRateLimit:       "responds 429 with a Retry-After of one second; nothing is done",
+	clerktest.FaultHideAfter:       "performs the request, breaks the connection, and lists the state before it for two seconds",
+}
+
+// faults returns the faults that can be set, and those that are.
+func (s *server) faults(*http.Request) (any, error) {
+	all := []object{}
+	for _, fault := range clerktest.AllFaults() {
+		all = append(all, object{"fault": fault, "text": faultTexts[fault]})
+	}
+	set := faultsJSON(s.fake.State(clerktest.Filter{}))
+	set["known"], set["codes"] = all, clerktest.Codes()
+	return set, nil
+}
 
 func (s *server) planFault(r *http.Request) (any, error) {
 	in := nextFault{Count: 1}
@@ -31,9 +55,14 @@ func (s *server) planFault(r *http.Request) (any, error) {
 		return nil, err
 	}
 	for range in.Count {
-		if isResponse {
+		switch {
+		case isResponse && in.EmailAddress != "":
+			s.fake.RespondFor(in.EmailAddress, in.Operation, response)
+		case isResponse:
 			s.fake.Respond(in.Operation, response)
-		} else {
+		case in.EmailAddress != "":
+			s.fake.FailFor(in.EmailAddress, in.Operation, in.Fault)
+		default:
 			s.fake.Fail(in.Operation, in.Fault)
 		}
 	}
@@ -45,7 +74,9 @@ func (s *server) setShare(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	mix := clerktest.FaultMix{Share: in.Share, Seed: in.Seed, Faults: in.Faults, Operations: in.Operations}
+	mix := clerktest.FaultMix{
+		Share: in.Share, Seed: in.Seed, Faults: in.Faults, Operations: in.Operations, Addresses: in.EmailAddresses,
+	}
 	if response, ok := in.response(); ok {
 		mix.Responses = []clerktest.Response{response}
 	}
@@ -53,18 +84,6 @@ func (s *server) setShare(r *http.Request) (any, error) {
 		return nil, err
 	}
 	s.fake.SetFaults(mix)
-	return nil, nil
-}
-
-func (s *server) setLatency(r *http.Request) (any, error) {
-	var in struct{ Latency duration }
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	if in.Latency < 0 {
-		return nil, errors.New("latency is negative")
-	}
-	s.fake.SetLatency(time.Duration(in.Latency))
 	return nil, nil
 }
 

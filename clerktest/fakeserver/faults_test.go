@@ -1,6 +1,7 @@
 package fakeserver_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -12,8 +13,17 @@ import (
 
 func TestControlOfFaults(t *testing.T) {
 	control(t, map[string]operation{
-		"a fault":              {"POST /_fake/faults", `{"operation":"RevokeInvitation","fault":"drop after","count":2}`, 204, "", hasPlanned("RevokeInvitation: drop after", "RevokeInvitation: drop after")},
-		"a code":               {"POST /_fake/faults", `{"operation":"ListInvitations","code":"quota_exceeded","delay":"1.5s"}`, 204, "", hasPlanned("ListInvitations: quota_exceeded in 1.5s")},
+		"a fault":                {"POST /_fake/faults", `{"operation":"RevokeInvitation","fault":"drop after","count":2}`, 204, "", hasPlanned("RevokeInvitation: drop after", "RevokeInvitation: drop after")},
+		"a code":                 {"POST /_fake/faults", `{"operation":"ListInvitations","code":"quota_exceeded","delay":"1.5s"}`, 204, "", hasPlanned("ListInvitations: quota_exceeded in 1.5s")},
+		"a fault for an address": {"POST /_fake/faults", `{"operation":"RevokeInvitation","fault":"drop after","email_address":"ada@example.com"}`, 204, "", hasPlanned("RevokeInvitation for one address: drop after")},
+		"a code for an address":  {"POST /_fake/faults", `operation=ListInvitations&code=conflict&email_address=ada%40example.com`, 204, "", hasPlanned("ListInvitations for one address: conflict")},
+		"a share of an address": {"POST /_fake/faults/share", `{"share":1,"code":"conflict","headers":{"x-own":"a"},"empty_body":true,"email_addresses":["ada@example.com"]}`, 204, "", func(t *testing.T, fake *clerktest.Fake) {
+			t.Helper()
+			require.Equal(t, clerktest.FaultMix{
+				Share: 1, Addresses: []string{"ada@example.com"},
+				Responses: []clerktest.Response{{Code: "conflict", EmptyBody: true, Header: http.Header{"X-Own": {"a"}}}},
+			}, fake.State(clerktest.Filter{}).Faults)
+		}},
 		"an unknown fault":     {"POST /_fake/faults", `{"operation":"ListInvitations","fault":"drop"}`, 400, `unknown fault \"drop\"`, changedNothing},
 		"an unknown operation": {"POST /_fake/faults", `{"operation":"List","fault":"drop after"}`, 400, `unknown operation \"List\"`, changedNothing},
 		"an unknown code":      {"POST /_fake/faults", `{"operation":"ListInvitations","code":"own"}`, 400, "needs a status", changedNothing},

@@ -1,6 +1,7 @@
 package fakeserver
 
 import (
+	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -26,17 +27,31 @@ func stateJSON(s clerktest.State) object {
 			"creates": usageJSON(s.Limits.Creates), "bulks": usageJSON(s.Limits.Bulks),
 			"requests": usageJSON(s.Limits.Requests),
 		},
-		"faults": object{
-			"planned": s.Planned, "share": s.Faults.Share, "seed": s.Faults.Seed,
-			"faults": s.Faults.Faults, "operations": s.Faults.Operations,
-		},
-		"latency": s.Latency.String(),
+		"faults":  faultsJSON(s),
+		"latency": s.Latency.String(), "behavior": s.Behavior.String(),
+		"now": s.Now.UTC().Format(time.RFC3339Nano), "ahead": s.Ahead.String(),
+	}
+}
+
+func faultsJSON(s clerktest.State) object {
+	return object{
+		"planned": s.Planned, "share": s.Faults.Share, "seed": s.Faults.Seed,
+		"faults": s.Faults.Faults, "operations": s.Faults.Operations, "email_addresses": s.Faults.Addresses,
 	}
 }
 
 var statuses = []clerk.InvitationStatus{
 	clerk.InvitationStatusPending, clerk.InvitationStatusAccepted,
 	clerk.InvitationStatusExpired, clerk.InvitationStatusRevoked,
+}
+
+// statusNamed returns the status with a name; empty for what is none.
+func statusNamed(name string) clerk.InvitationStatus {
+	status := clerk.InvitationStatus(name)
+	if !slices.Contains(statuses, status) {
+		return ""
+	}
+	return status
 }
 
 func invitationJSON(inv clerktest.InvitationState) object {
@@ -51,13 +66,18 @@ func invitationJSON(inv clerktest.InvitationState) object {
 func requestsJSON(requests []clerktest.Request) []object {
 	all := make([]object, len(requests))
 	for i, req := range requests {
-		all[i] = object{
-			"number": req.Number, "time": req.Time.UTC().Format(time.RFC3339Nano), "operation": req.Operation,
-			"method": req.Method, "path": req.Path, "query": req.Query, "body": string(req.Body),
-			"status": req.Status, "code": req.Code, "fault": req.Fault,
-		}
+		all[i] = requestJSON(req)
 	}
 	return all
+}
+
+func requestJSON(req clerktest.Request) object {
+	return object{
+		"number": req.Number, "time": req.Time.UTC().Format(time.RFC3339Nano), "operation": req.Operation,
+		"method": req.Method, "path": req.Path, "query": req.Query, "header": req.Header, "body": string(req.Body),
+		"status": req.Status, "code": req.Code, "fault": req.Fault, "doubts": req.Doubts,
+		"response_header": req.ResponseHeader, "response_body": string(req.ResponseBody),
+	}
 }
 
 func usageJSON(u clerktest.LimitUsage) object {

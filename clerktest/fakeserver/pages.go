@@ -1,15 +1,19 @@
 package fakeserver
 
 import (
+	"maps"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// addPages adds the pages and what they load to a mux.
-func (s *server) addPages(mux *http.ServeMux) {
+// pages returns the handler of the pages and what they load.
+func (s *server) pages() *http.ServeMux {
+	mux := http.NewServeMux()
 	for name, contentType := range map[string]string{
 		"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8",
 	} {
@@ -25,54 +29,113 @@ func (s *server) addPages(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET "+clerktest.SignUpPath, s.signUpPage)
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
-		renderMessage(w, http.StatusNotFound, "There is no such page",
+	mux.HandleFunc("GET "+controlPath+"invitations/{id}", s.invitationPage)
+	mux.HandleFunc("GET "+controlPath+"emails/{id}", s.emailPage)
+	mux.HandleFunc("GET "+controlPath+"requests/{number}", s.requestPage)
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		renderMessage(w, r, http.StatusNotFound, "There is no such page",
 			"If a redirect URL led here, it is a path. With an absolute URL it leads to your application.")
 	})
+	return mux
 }
 
 // A pageData is what the page shows.
 type pageData struct {
 	clerktest.State
 
-	Query      string
-	Paused     bool
+	address    url.Values // the parameters in the page's address
 	BaseURL    string
 	SecretKey  string
-	Shown      int
 	Statuses   []clerk.InvitationStatus
 	Operations []clerk.Operation
 	AllFaults  []clerktest.Fault
+	FaultTexts map[clerktest.Fault]string
 	Codes      []clerk.ErrorCode
 	Limited    []namedUsage
 	Presets    []string
 	Preset     string // the preset in force; empty for other limits
 	Shares     []float64
 	Latencies  []time.Duration
+	Steps      []time.Duration // by which the clock can be moved
+	Behaviors  []string
+	More       map[string]bool // the lists that continue
 }
 
-// A namedUsage is how much of a limit is used, with the limit's name.
+// A namedUsage is the usage of a limit, with the limit's name.
 type namedUsage struct {
 	Name string
 	clerktest.LimitUsage
 }
 
-// shown is how many items of a kind the page shows.
+// shown is the number of items that the page shows of each list.
 const shown = 25
 
+// Get returns a parameter in the page's address.
+func (p pageData) Get(name string) string { return p.address.Get(name) }
+
+// With returns the page's address with another value of a parameter; an empty one
+// removes it.
+func (p pageData) With(name, value string) string {
+	changed := maps.Clone(p.address)
+	changed.Set(name, value)
+	if value == "" {
+		changed.Del(name)
+	}
+	return (&url.URL{Path: "/", RawQuery: changed.Encode()}).String()
+}
+
+// Skipped returns the number of newer items of a list that the page leaves out.
+func (p pageData) Skipped(list string) int { return number(p.Get(list), 0) }
+
+// A pager has the addresses of the neighboring pages of a list; empty for none.
+type pager struct{ List, Newer, Older string }
+
+// Pager returns the pager of a list.
+func (p pageData) Pager(list string) pager {
+	at := p.Skipped(list)
+	links := pager{List: list}
+	switch {
+	case at > shown:
+		links.Newer = p.With(list, strconv.Itoa(at-shown))
+	case at > 0:
+		links.Newer = p.With(list, "")
+	}
+	if p.More[list] {
+		links.Older = p.With(list, strconv.Itoa(at+shown))
+	}
+	return links
+}
+
+// firstItems returns up to shown items, and whether there are more.
+func firstItems[T any](items []T) ([]T, bool) {
+	return items[:min(shown, len(items))], len(items) > shown
+}
+
 func (s *server) page(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query().Get("query")
-	state := s.fake.State(clerktest.Filter{Query: query, Limit: shown})
-	render(w, http.StatusOK, "page.html", pageData{
-		State: state, Query: query, Paused: r.URL.Query().Get("refresh") == "off",
-		BaseURL: "http://" + r.Host + "/v1", SecretKey: s.fake.SecretKey(), Shown: shown,
-		Statuses: statuses, Operations: clerktest.Operations(), AllFaults: clerktest.AllFaults(), Codes: clerktest.Codes(),
-		Limited: []namedUsage{
-			{"Creates", state.Limits.Creates}, {"Bulk creates", state.Limits.Bulks}, {"All requests", state.Limits.Requests},
-		},
-		Presets: presets, Preset: presetOf(state.Limits), Shares: []float64{0, 0.05, 0.2, 0.5, 1},
+	p := pageData{
+		address: r.URL.Query(), More: map[string]bool{},
+		BaseURL: "http://" + r.Host + "/v1", SecretKey: s.fake.SecretKey(),
+		Statuses: statuses, Operations: clerktest.Operations(), AllFaults: clerktest.AllFaults(),
+		FaultTexts: faultTexts, Codes: clerktest.Codes(), Presets: presets, Shares: []float64{0, 0.05, 0.2, 0.5, 1},
+		Steps: []time.Duration{time.Minute, time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour}, Behaviors: alternatives(),
 		Latencies: []time.Duration{0, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second, 10 * time.Second},
+	}
+	p.State = s.fake.State(clerktest.Filter{
+		Query: p.Get("query"), Status: statusNamed(p.Get("status")), Limit: shown + 1,
+		Skip: clerktest.Skip{
+			Invitations: p.Skipped("invitations"), Emails: p.Skipped("emails"),
+			Users: p.Skipped("users"), Requests: p.Skipped("requests"),
+		},
 	})
+	p.Invitations, p.More["invitations"] = firstItems(p.Invitations)
+	p.Emails, p.More["emails"] = firstItems(p.Emails)
+	p.Users, p.More["users"] = firstItems(p.Users)
+	p.Requests, p.More["requests"] = firstItems(p.Requests)
+	p.Preset = presetOf(p.Limits)
+	p.Limited = []namedUsage{
+		{"Creates", p.Limits.Creates}, {"Bulk creates", p.Limits.Bulks}, {"All requests", p.Limits.Requests},
+	}
+	render(w, http.StatusOK, "page.html", p)
 }
 
 // presetOf returns the name of the limits in force.
@@ -113,5 +176,6 @@ func (s *server) signUpPage(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		data = signUpData{Heading: "Sign up", Text: "Open the link of an invitation to sign up with it."}
 	}
+	data.Back = "/"
 	render(w, http.StatusOK, "sign-up.html", data)
 }

@@ -1,7 +1,10 @@
 package fakeserver_test
 
 import (
+	"fmt"
 	"net/url"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,4 +49,52 @@ func TestSignUpPageSaysWhatBecameOfTheLink(t *testing.T) {
 	}
 	_, body := call(t, clerktest.New(), "GET /sign-up?link=%3Cb%3E", "")
 	require.Contains(t, body, "Open the link of an invitation")
+}
+
+func TestPageFiltersAndPages(t *testing.T) {
+	fake := clerktest.New()
+	for i := range 60 {
+		invite(t, fake, fmt.Sprintf("guest%02d@example.com", i), "")
+	}
+	require.NoError(t, fake.Revoke(fake.Invitations()[7].ID))
+	rows := func(address string) (found []string, page string) {
+		_, page = call(t, fake, "GET "+address, "")
+		for _, match := range regexp.MustCompile(`<strong>(To )?(guest\d\d)@`).FindAllStringSubmatch(page, -1) {
+			found = append(found, match[1]+match[2])
+		}
+		return found, page
+	}
+	found, page := rows("/")
+	require.Len(t, found, 50, "25 invitations and emails")
+	require.Contains(t, page, `href="/?invitations=25" aria-label="Older invitations"`)
+	found, page = rows("/?invitations=50&emails=25&query=guest")
+	require.Equal(t, "guest09", found[0])
+	require.Equal(t, "To guest34", found[10])
+	require.Contains(t, page, `href="/?emails=25&amp;invitations=25&amp;query=guest" aria-label="Newer invitations"`)
+	require.NotContains(t, page, "Older invitations")
+	found, _ = rows("/?status=revoked")
+	require.Equal(t, "guest07", found[0])
+	require.Equal(t, "To guest59", found[1])
+	found, _ = rows("/?query=guest3&status=pending")
+	require.Len(t, found, 20, "the search covers emails")
+	_, page = rows("/?invitations=-1&emails=x&status=lost&requests=99999")
+	require.Contains(t, page, "guest59")
+}
+
+func TestTimesHaveYearAndZone(t *testing.T) {
+	fake := clerktest.New()
+	require.NoError(t, fake.Load(strings.NewReader(
+		`{"invitation": {"email_address": "ada@example.com", "created_at": 1767225000000, "expires_at": 1798761000000}}`)))
+	_, body := call(t, fake, "GET /", "")
+	require.Contains(t, body, `<time datetime="2025-12-31T23:50:00Z">31 Dec 2025, 23:50 UTC</time>`)
+	require.Contains(t, body, `<time datetime="2026-12-31T23:50:00Z">31 Dec 2026, 23:50 UTC</time>`)
+}
+
+func TestDoubtfulRequestsAreMarked(t *testing.T) {
+	fake := clerktest.New()
+	call(t, fake, "GET /v1/invitations?paginated=x", "", "Authorization", "Bearer "+fake.SecretKey())
+	for _, path := range []string{"/", "/_fake/requests/1"} {
+		_, body := call(t, fake, "GET "+path, "", "Accept", "text/html")
+		require.Regexp(t, `(?i)doubtful: [^<]*paginated`, body)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -27,7 +28,7 @@ func decode(r *http.Request, v any) error {
 			return errors.New("the request body is neither a JSON object nor a form")
 		}
 		if body, err = json.Marshal(fromForm(form)); err != nil {
-			return errors.New("the form has a number that is none")
+			return errors.New("the form has a number that is none, or metadata that is not JSON")
 		}
 	}
 	if len(body) == 0 {
@@ -47,11 +48,13 @@ func fromForm(form url.Values) map[string]any {
 	for name, values := range form {
 		switch {
 		case values[0] == "":
-		case name == "faults" || name == "operations":
+		case name == "faults" || name == "operations" || name == "email_addresses":
 			object[name] = values
-		case name == "share" || name == "seed" || name == "status" || name == "count":
+		case name == "share" || name == "seed" || name == "status" || name == "count" || name == "expires_in_days":
 			object[name] = json.Number(values[0])
-		case name == "after" || name == "sliding":
+		case name == "public_metadata":
+			object[name] = json.RawMessage(values[0])
+		case name == "after" || name == "empty_body" || name == "sliding" || name == "notify" || name == "ignore_existing":
 			object[name] = values[0] != "false"
 		default:
 			object[name] = values[0]
@@ -76,40 +79,51 @@ func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 
 // A responseParams is a clerktest.Response in JSON.
 type responseParams struct {
-	Status      int             `json:"status"`
-	Code        clerk.ErrorCode `json:"code"`
-	ContentType string          `json:"content_type"`
-	Body        string          `json:"body"`
-	RetryAfter  duration        `json:"retry_after"`
-	Delay       duration        `json:"delay"`
-	After       bool            `json:"after"`
+	Status      int               `json:"status"`
+	Code        clerk.ErrorCode   `json:"code"`
+	ContentType string            `json:"content_type"`
+	Body        string            `json:"body"`
+	EmptyBody   bool              `json:"empty_body"`
+	Headers     map[string]string `json:"headers"`
+	RetryAfter  duration          `json:"retry_after"`
+	Delay       duration          `json:"delay"`
+	After       bool              `json:"after"`
 }
 
 // response returns what was given, and whether anything was.
 func (r responseParams) response() (clerktest.Response, bool) {
-	return clerktest.Response{
-		Status: r.Status, Code: r.Code, ContentType: r.ContentType, Body: r.Body,
+	response := clerktest.Response{
+		Status: r.Status, Code: r.Code, ContentType: r.ContentType, Body: r.Body, EmptyBody: r.EmptyBody,
 		RetryAfter: time.Duration(r.RetryAfter), Delay: time.Duration(r.Delay), After: r.After,
-	}, r != (responseParams{})
+	}
+	if len(r.Headers) > 0 {
+		response.Header = http.Header{}
+	}
+	for name, value := range r.Headers {
+		response.Header.Set(name, value)
+	}
+	return response, !reflect.ValueOf(r).IsZero()
 }
 
 // A nextFault plans the failure of the next requests.
 type nextFault struct {
 	responseParams
 
-	Operation clerk.Operation `json:"operation"`
-	Fault     clerktest.Fault `json:"fault"`
-	Count     int             `json:"count"`
+	Operation    clerk.Operation `json:"operation"`
+	EmailAddress string          `json:"email_address"` // empty for any
+	Fault        clerktest.Fault `json:"fault"`
+	Count        int             `json:"count"`
 }
 
 // A faultShare is a clerktest.FaultMix in JSON.
 type faultShare struct {
 	responseParams
 
-	Share      float64           `json:"share"`
-	Seed       uint64            `json:"seed"`
-	Faults     []clerktest.Fault `json:"faults"`
-	Operations []clerk.Operation `json:"operations"`
+	Share          float64           `json:"share"`
+	Seed           uint64            `json:"seed"`
+	Faults         []clerktest.Fault `json:"faults"`
+	Operations     []clerk.Operation `json:"operations"`
+	EmailAddresses []string          `json:"email_addresses"`
 }
 
 // A rateLimit is a clerktest.Limit in JSON.

@@ -4,6 +4,8 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,21 +13,50 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
+// controlPath is the path under which the control API is served.
+const controlPath = "/_fake/"
+
 //go:embed assets
 var assets embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"clock":   func(t time.Time) string { return t.Local().Format(time.TimeOnly) },
-	"day":     func(m clerk.UnixMilli) string { return m.Time().Local().Format("2 Jan, 15:04") },
+	"day":     func(m clerk.UnixMilli) template.HTML { return timeTag(m.Time(), "") },
+	"moment":  func(t time.Time) template.HTML { return timeTag(t, "") },
+	"clock":   func(t time.Time) template.HTML { return timeTag(t, " data-seconds") },
 	"left":    left,
 	"follow":  clerktest.CanFollow,
 	"percent": func(share float64) float64 { return share * 100 },
 	"wait":    func(d time.Duration) string { return short(d.Round(time.Second)) },
 	"short":   short,
+	"brief":   brief,
+	"text":    func(b []byte) string { return string(b) },
 }).ParseFS(assets, "assets/*.html"))
 
-// short is a duration without its zero parts: 1h for 1h0m0s.
+// timeTag returns a time in UTC, which page.js shows in the reader's zone.
+func timeTag(t time.Time, attributes string) template.HTML {
+	layout := "2 Jan 2006, 15:04 MST"
+	if attributes != "" {
+		layout = "2 Jan 2006, 15:04:05 MST"
+	}
+	t = t.UTC()
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `"` + attributes + `>` + t.Format(layout) + `</time>`) //nolint:gosec // no foreign text
+}
+
+// brief returns the beginning of a text for a list.
+func brief(text string) string {
+	const most = 120
+	if cut := []rune(text); len(cut) > most {
+		return string(cut[:most]) + "…"
+	}
+	return text
+}
+
+// short returns a duration without its zero parts: 1h for 1h0m0s, and days.
 func short(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
@@ -36,15 +67,36 @@ func short(d time.Duration) string {
 	return text
 }
 
+// wantsHTML reports whether a request comes from a browser's page.
+func wantsHTML(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
+
+// back returns the path and query of the page that a request comes from: with its
+// search, filters and pause. It is the first page if that is unknown or is about an
+// invitation that the request deleted.
+func back(r *http.Request) string {
+	from, err := url.Parse(r.Referer())
+	if err != nil || from.Host != r.Host || from.Path == r.URL.Path {
+		return "/"
+	}
+	if deleted, ok := strings.CutSuffix(r.URL.Path, "/delete"); ok && from.Path == deleted {
+		return "/"
+	}
+	if from.Path != "/" && !strings.HasPrefix(from.Path, controlPath) {
+		return "/"
+	}
+	return (&url.URL{Path: from.Path, RawQuery: from.RawQuery}).RequestURI()
+}
+
 // A signUpData is what the sign-up page shows.
 type signUpData struct {
 	Heading, Text string
 	Ticket        string // empty without a form
 	RedirectURL   string // one that is not followed
+	Back          string // the page to return to
 }
 
-func renderMessage(w http.ResponseWriter, status int, heading, text string) {
-	render(w, status, "sign-up.html", signUpData{Heading: heading, Text: text})
+func renderMessage(w http.ResponseWriter, r *http.Request, status int, heading, text string) {
+	render(w, status, "sign-up.html", signUpData{Heading: heading, Text: text, Back: back(r)})
 }
 
 func render(w http.ResponseWriter, status int, name string, data any) {

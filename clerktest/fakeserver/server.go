@@ -44,21 +44,28 @@ func Handler(fake *clerktest.Fake, opts ...Option) http.Handler {
 		opt(&o)
 	}
 	s := &server{fake: fake}
-	own := http.NewServeMux()
-	s.addControl(own)
-	s.addPages(own)
-	isOwn := func(r *http.Request) bool {
-		path := r.URL.Path
-		return path == "/" || path == clerktest.SignUpPath || strings.HasPrefix(path, controlPath) || isLanding(r)
-	}
+	control, pages := s.control(), s.pages()
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isOwn(r) {
-			own.ServeHTTP(w, r)
-		} else {
-			fake.ServeHTTP(w, r) // not through the mux, which redirects unclean paths
+		switch path := r.URL.Path; {
+		case strings.HasPrefix(path, controlPath) && isPage(pages, r):
+			pages.ServeHTTP(w, r)
+		case strings.HasPrefix(path, controlPath):
+			control.ServeHTTP(w, r)
+		case path == "/" || path == clerktest.SignUpPath || isLanding(r):
+			pages.ServeHTTP(w, r)
+		default:
+			fake.ServeHTTP(w, r) // not through a mux, which redirects unclean paths
 		}
 	})
-	return o.hosts.restrict(http.NewCrossOriginProtection().Handler(handler))
+	return o.hosts.restrict(http.NewCrossOriginProtection().Handler(readBodies(handler)))
+}
+
+// isPage reports whether a request under the control path is for a page, or for what
+// pages load, and not for the same in JSON.
+func isPage(pages *http.ServeMux, r *http.Request) bool {
+	_, pattern := pages.Handler(r)
+	asset := strings.HasSuffix(pattern, "/page.css") || strings.HasSuffix(pattern, "/page.js")
+	return asset || wantsHTML(r) && pattern != "" && pattern != "GET /"
 }
 
 // isLanding reports whether a browser opens a page that the fake does not have, as

@@ -38,6 +38,7 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	key := flags.String("key", clerktest.SecretKey, "accept this secret `key`")
 	limits := flags.String("limits", "off", "apply Clerk's rate limits: off, development (with 100 emails a month) or production")
 	faults := flags.String("faults", "", "fail a `share` of the requests, such as 0.2, or 0.2:drop after,slow after for certain faults")
+	behavior := flags.String("behavior", "", "behave by these comma-separated `rules` where Clerk's behavior is not known, such as list-lag=1s")
 	latency := flags.Duration("latency", 0, "delay every response by this `duration`")
 	flags.StringVar(&cfg.state, "state", "", "keep invitations and users in this `file`")
 	flags.StringVar(&cfg.seedFile, "seed-file", "", "load invitations and users from this `file` when there are none")
@@ -54,6 +55,7 @@ func parse(args []string, stderr io.Writer) (config, error) {
 		func() error { return cfg.setKey(*key) },
 		func() error { return cfg.setLimits(*limits) },
 		func() error { return cfg.setFaults(*faults) },
+		func() error { return cfg.setBehavior(*behavior) },
 		func() error { return cfg.setLatency(*latency) },
 		func() error { return cfg.setIDs(*ids) },
 		cfg.checkURL,
@@ -130,6 +132,15 @@ func (c *config) setFaults(text string) error {
 	}
 	mix.Seed = uint64(time.Now().UnixNano())
 	c.add(clerktest.WithFaults(mix))
+	return nil
+}
+
+func (c *config) setBehavior(text string) error {
+	behavior, err := clerktest.ParseBehavior(text)
+	if err != nil {
+		return fmt.Errorf("-behavior: %w", err)
+	}
+	c.add(clerktest.WithBehavior(behavior))
 	return nil
 }
 

@@ -49,7 +49,7 @@ func listenLoopback(ctx context.Context, port string) ([]net.Listener, error) {
 		_ = v4.Close()
 		return nil, err
 	}
-	return []net.Listener{v4}, nil //nolint:nilerr // there is no IPv6
+	return []net.Listener{v4}, nil // there is no IPv6
 }
 
 func closeAll(listeners []net.Listener) {

@@ -1,0 +1,67 @@
+package fakeserver
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+func (s *server) setLatency(r *http.Request) (any, error) {
+	var in struct{ Latency duration }
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Latency < 0 {
+		return nil, errors.New("latency is negative")
+	}
+	s.fake.SetLatency(time.Duration(in.Latency))
+	return nil, nil
+}
+
+// time returns the fake's clock.
+func (s *server) time(*http.Request) (any, error) {
+	state := s.fake.State(clerktest.Filter{})
+	return object{"now": state.Now.UTC().Format(time.RFC3339Nano), "ahead": state.Ahead.String()}, nil
+}
+
+func (s *server) advance(r *http.Request) (any, error) {
+	var in struct{ Advance duration }
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	const most = 10 * 365 * 24 * time.Hour
+	if in.Advance < 0 || time.Duration(in.Advance) > most {
+		return nil, errors.New("advance is not between 0 and 10 years: time can only be moved forward")
+	}
+	s.fake.Advance(time.Duration(in.Advance))
+	return s.time(r)
+}
+
+// behavior returns the fake's behavior, and what it can be.
+func (s *server) behavior(*http.Request) (any, error) {
+	return object{"behavior": s.fake.State(clerktest.Filter{}).Behavior.String(), "alternatives": alternatives()}, nil
+}
+
+// alternatives returns the text forms of every alternative behavior alone.
+func alternatives() []string {
+	var names []string
+	for name := range clerktest.Behaviors() {
+		names = append(names, name)
+	}
+	return names
+}
+
+func (s *server) setBehavior(r *http.Request) (any, error) {
+	var in struct{ Behavior string }
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	behavior, err := clerktest.ParseBehavior(in.Behavior)
+	if err != nil {
+		return nil, err
+	}
+	s.fake.SetBehavior(behavior)
+	return s.behavior(r)
+}

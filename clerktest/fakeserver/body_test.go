@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -82,17 +83,26 @@ func TestSlowBodiesEnd(t *testing.T) {
 	}
 }
 
-// TestSlowResponsesDoNotEnd gives a request with a body a response that takes longer
-// than a body may.
+// TestSlowResponsesDoNotEnd gives requests with and without a body responses that
+// take longer than a body may.
 func TestSlowResponsesDoNotEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fake := clerktest.New(clerktest.WithLatency(time.Hour))
-		conn := serve(t, fake)()
-		defer conn.Close()
-		const body = `{"email_address":"ada@example.com"}`
-		fmt.Fprintf(conn, "POST /v1/invitations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", fake.SecretKey(), len(body), body)
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		require.NoError(t, err)
-		require.Equal(t, http.StatusOK, resp.StatusCode)
-	})
+	const body = `{"email_address":"ada@example.com"}`
+	const headers = " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + clerktest.SecretKey + "\r\n"
+	for request, want := range map[string]string{
+		"GET /v1/invitations" + headers + "\r\n": "[]",
+		"POST /v1/invitations" + headers + "Content-Type: application/json\r\nContent-Length: 35\r\n\r\n" + body: "ada@example.com",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			conn := serve(t, clerktest.New(clerktest.WithLatency(time.Hour)))()
+			defer conn.Close()
+			_, err := conn.Write([]byte(request))
+			require.NoError(t, err)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err)
+			got := make([]byte, resp.ContentLength)
+			_, err = io.ReadFull(resp.Body, got)
+			require.NoError(t, err)
+			require.Contains(t, string(got), want)
+		})
+	}
 }

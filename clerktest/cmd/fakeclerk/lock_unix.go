@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"os"
-	"os/signal"
 	"syscall"
 )
 
@@ -26,7 +25,3 @@ func setOwner(file *os.File, like os.FileInfo) error {
 	}
 	return file.Chown(int(owner.Uid), int(owner.Gid))
 }
-
-// ignoreSizeLimit makes a write beyond a limit on the size of files fail, instead of
-// ending the program.
-func ignoreSizeLimit() { signal.Ignore(syscall.SIGXFSZ) }

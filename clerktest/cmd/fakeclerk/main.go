@@ -25,7 +25,6 @@ import (
 )
 
 func main() {
-	ignoreSizeLimit()
 	cfg, err := parse(os.Args[1:], os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return

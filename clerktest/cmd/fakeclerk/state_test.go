@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -92,8 +93,11 @@ func TestStartThatFailsChangesNothing(t *testing.T) {
 		"a text":                       {"hello\n", "", "not a state"},
 		"an unknown status":            {valid + `{"invitation":{"email_address":"a@example.com","status":"lost"}}`, "", "object 4"},
 		"a seed with an error":         {"", strings.Join(lines(2), "\n") + "{}", "object 3"},
-		"a torn seed":                  {"", strings.Join(lines(2), "\n") + `{"user"`, "object 3"},
-		"a seed that does not exist":   {"", "none", "no such file"},
+		"an invalid seed for a state of nobody": {
+			`{"user":{"id":"user_1","email_address":"a@example.com"}}` + "\n" + `{"removed_user":"a@example.com"}` + "\n" + `{"res`, "{}", "object 1",
+		},
+		"a torn seed":                {"", strings.Join(lines(2), "\n") + `{"user"`, "object 3"},
+		"a seed that does not exist": {"", "none", "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -183,6 +187,18 @@ func TestOneOfManyStartsHasTheState(t *testing.T) {
 		(<-having).close(true)
 		require.NoError(t, os.Remove(path))
 	}
+}
+
+func TestFileThatIsReplacedBeforeItIsLockedIsNotTaken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	for _, name := range []string{path, path + ".next"} {
+		require.NoError(t, os.WriteFile(name, nil, 0o600))
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer file.Close()
+	require.NoError(t, os.Rename(path+".next", path))
+	require.ErrorIs(t, (&stateFile{file: file}).take(path), errReplaced)
 }
 
 func TestTornChangesAreDropped(t *testing.T) {
@@ -293,14 +309,14 @@ func TestFullDisk(t *testing.T) {
 		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 	require.ErrorContains(t, err, "internal_clerk_error")
 	require.Empty(t, p.addresses(t))
+	content, err := os.ReadFile(state)
+	require.NoError(t, err)
+	require.Equal(t, byte('\n'), content[len(content)-1], "no part of a change stays")
 	p.kill(t)
 
 	again := limited()
 	fake := clerktest.New()
-	content, err := os.Open(state)
-	require.NoError(t, err)
-	defer content.Close()
-	require.NoError(t, fake.Load(content))
+	require.NoError(t, fake.Load(bytes.NewReader(content)))
 	kept := []string{}
 	for _, user := range fake.Users() {
 		kept = append(kept, user.EmailAddress)

@@ -2,6 +2,7 @@ package clerkriver_test
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -11,10 +12,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertest"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerkriver"
+	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
 // install is the README's first snippet.
@@ -46,17 +49,59 @@ func use(ctx context.Context, pool *pgxpool.Pool, riverClient *river.Client[pgx.
 	return err
 }
 
+// alerting is the README's third snippet.
+func alerting(config *clerkriver.Config, alert func(context.Context, string, string), resolve func(context.Context, string)) {
+	config.Logger = slog.Default() // warns of pauses, late runs and runs that ended early
+	config.OnEvent = func(ctx context.Context, event clerkriver.Event) {
+		switch event.Kind {
+		case clerkriver.EventPaused, clerkriver.EventStuck:
+			alert(ctx, string(event.Kind), event.Reason)
+		case clerkriver.EventResumed:
+			resolve(ctx, event.Instance)
+		}
+	}
+}
+
+// TestHostCanTest is how a service tests what it enqueues: by its jobs, and by what the fake
+// of Clerk gets when the campaign is sent.
+func TestHostCanTest(t *testing.T) {
+	t.Parallel()
+	pool := clerkriver.NewTestPool(t)
+	campaigns, err := clerkriver.New(pool, clerkriver.Config{})
+	require.NoError(t, err)
+	riverClient, err := river.NewClient(riverpgxv5.New(pool), &river.Config{})
+	require.NoError(t, err)
+
+	tx, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	rows := slices.Values([]clerkriver.Row{{Request: clerk.CreateInvitationRequest{EmailAddress: "a@example.com"}}})
+	_, err = campaigns.EnqueueTx(t.Context(), riverClient, tx, "spring", rows, nil)
+	require.NoError(t, err)
+	jobs := rivertest.RequireManyInsertedTx[*riverpgxv5.Driver](t.Context(), t, tx, []rivertest.ExpectedJob{
+		{Args: clerkriver.WakeArgs{}, Opts: &rivertest.RequireInsertedOpts{Queue: clerkriver.DefaultQueue}}, {Args: clerkriver.WakeArgs{}},
+	})
+	require.JSONEq(t, `{"instance":"default"}`, string(jobs[0].EncodedArgs))
+	require.NoError(t, tx.Commit(t.Context()))
+
+	fake := clerktest.New()
+	client, err := campaigns.NewClient(fake.SecretKey(), fake)
+	require.NoError(t, err)
+	_, err = campaigns.Work(t.Context(), client)
+	require.NoError(t, err)
+	require.Equal(t, "a@example.com", fake.Invitations()[0].EmailAddress)
+}
+
 // TestReadmeIsCompiled: the README shows code of this file.
 func TestReadmeIsCompiled(t *testing.T) {
 	t.Parallel()
-	_, _ = install, use
+	_, _, _ = install, use, alerting
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	code, err := os.ReadFile("example_test.go")
 	require.NoError(t, err)
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	blocks := strings.Split(string(readme), "```go\n")[1:]
-	require.Len(t, blocks, 2)
+	require.Len(t, blocks, 3)
 	for _, block := range blocks {
 		snippet, _, _ := strings.Cut(block, "```")
 		require.Contains(t, squeeze(string(code)), squeeze(snippet))

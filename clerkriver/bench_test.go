@@ -2,12 +2,14 @@ package clerkriver
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -51,13 +53,58 @@ func peak(tb testing.TB) int {
 
 // BenchmarkStatus reads the status of a campaign of 100,000 rows, of which some are sent.
 func BenchmarkStatus(b *testing.B) {
-	a := newApp(b, shared.database(b), Config{}, clerktest.New())
+	a := newApp(b, shared.database(b), Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}}, clerktest.New())
 	a.enqueue(b, "spring", rowsWithMetadata(100_000))
-	_, err := a.pool.Exec(b.Context(), "UPDATE clerkriver_rows SET state = 'created' WHERE place % 3 = 0")
-	require.NoError(b, err)
+	a.work(b)
 	for b.Loop() {
 		_, err := a.Status(b.Context(), "spring")
 		require.NoError(b, err)
+	}
+}
+
+// BenchmarkSlot sends a request through the transport, with the default limits.
+func BenchmarkSlot(b *testing.B) {
+	a := newApp(b, shared.database(b), Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Millisecond}}, nil)
+	a.timing.grace = 0
+	through := a.Transport(roundTrip(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+	}))
+	for b.Loop() {
+		req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "https://api.example.com/v1/invitations", http.NoBody)
+		require.NoError(b, err)
+		resp, err := through.RoundTrip(req)
+		require.NoError(b, err)
+		require.Equal(b, http.StatusOK, resp.StatusCode)
+	}
+}
+
+// BenchmarkMillion enqueues a million rows, sends a window of them, cancels and deletes
+// them, and sends a window beside what that leaves behind.
+func BenchmarkMillion(b *testing.B) {
+	needsSoak(b)
+	for b.Loop() {
+		a := newApp(b, shared.database(b), Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}}, clerktest.New())
+		lap := func(name string, do func()) {
+			begun := time.Now()
+			do()
+			b.ReportMetric(time.Since(begun).Seconds(), name+"-s")
+		}
+		before := peak(b)
+		lap("enqueue", func() { a.enqueue(b, "spring", rowsWithMetadata(1_000_000)) })
+		b.ReportMetric(float64(peak(b)-before)/1e6, "peak-MB")
+		_, err := a.pool.Exec(b.Context(), "ANALYZE")
+		require.NoError(b, err)
+		lap("status", func() { require.Equal(b, 1_000_000, a.counts(b, "spring")[StateWaiting]) })
+		lap("window", func() { a.work(b) })
+		require.Equal(b, 340, a.counts(b, "spring")[StateCreated])
+		lap("cancel", func() {
+			require.NoError(b, pgx.BeginFunc(b.Context(), a.pool, func(tx pgx.Tx) error { return a.CancelTx(b.Context(), tx, "spring") }))
+		})
+		lap("delete", func() { require.NoError(b, a.Delete(b.Context(), "spring")) })
+		_, err = a.pool.Exec(b.Context(), "UPDATE clerkriver_slots SET free_at = 'epoch'")
+		require.NoError(b, err)
+		a.enqueue(b, "summer", guests(1000))
+		lap("window-beside-dead-rows", func() { a.work(b) })
 	}
 }
 

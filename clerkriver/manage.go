@@ -97,7 +97,7 @@ func (c *Campaigns) change(ctx context.Context, query, name string, args ...any)
 }
 
 // deletedRows is how many rows one statement of Delete erases.
-const deletedRows = 10_000
+const deletedRows = 2000
 
 // Delete erases the rows of a campaign that has finished, with their addresses, and their
 // results. The name stays in use, so that the campaign is not sent again by mistake. The

@@ -12,7 +12,8 @@
 //	durable status people          what was sent, what waits until when, when it will end
 //	durable report people          the report, as far as it is: a line for each row
 //	durable cancel people          keep back what has not gone out
-//	durable resume                 continue after a refused key has paused everything
+//	durable list                   the campaigns, and what they share: limits, runs, a pause
+//	durable resume                 continue at once after a pause
 //	durable delete people          erase the addresses of a campaign that has finished
 //	durable migrate                create the tables in the database of DATABASE_URL
 //
@@ -91,7 +92,7 @@ func (p *program) main(ctx context.Context, args []string) int {
 	flags.StringVar(&p.instance, "instance", "default", "a name for the instance of Clerk that the key belongs to")
 	flags.Usage = func() {
 		fmt.Fprintln(p.stderr, "usage: durable [-campaign NAME] [-instance NAME] PEOPLE.csv | enqueue PEOPLE.csv | work | "+
-			"status CAMPAIGN | report CAMPAIGN | cancel CAMPAIGN | resume | delete CAMPAIGN | migrate")
+			"status CAMPAIGN | report CAMPAIGN | cancel CAMPAIGN | resume | delete CAMPAIGN | list | migrate")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -115,7 +116,7 @@ func (p *program) main(ctx context.Context, args []string) int {
 		fmt.Fprintln(p.stderr, "durable: stopped; the same command resumes")
 		return exitStopped
 	}
-	const undefinedTable = "42P01"
+	const undefinedTable = "42P01" // of River, perhaps
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == undefinedTable {
 		err = fmt.Errorf(`%w; run "durable migrate" once`, err)
 	}
@@ -129,7 +130,7 @@ func parse(args []string) (name, argument string, ok bool) {
 	case len(args) == 1 && strings.HasSuffix(args[0], ".csv"):
 		return "all", args[0], true
 	case len(args) == 1:
-		return args[0], "", slices.Contains([]string{"work", "resume", "migrate"}, args[0])
+		return args[0], "", slices.Contains([]string{"work", "list", "resume", "migrate"}, args[0])
 	case len(args) == 2:
 		return args[0], args[1], slices.Contains([]string{"enqueue", "status", "report", "cancel", "delete"}, args[0])
 	}
@@ -181,6 +182,8 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 		return s.campaigns.Delete(ctx, campaign)
 	case "resume":
 		return s.campaigns.Resume(ctx, s.river)
+	case "list":
+		return p.list(ctx, s)
 	}
 	if err != nil {
 		return err
@@ -190,6 +193,23 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 		return err
 	}
 	_, err = fmt.Fprintln(p.stdout, describe(st)+forecast(st))
+	return err
+}
+
+// list prints the campaigns of the instance, and what they share.
+func (p *program) list(ctx context.Context, s *service) error {
+	all, err := s.campaigns.List(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		fmt.Fprintln(p.stdout, describe(&all[i]))
+	}
+	shared, err := s.campaigns.InstanceStatus(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.stdout, describeInstance(shared))
 	return err
 }
 
@@ -240,7 +260,7 @@ func (p *program) send(ctx context.Context, s *service, api http.RoundTripper, f
 	case err != nil:
 		return 0, err
 	case st.Paused != "":
-		return 0, errors.New("nothing more is sent; run it again when that is mended")
+		return 0, errors.New("nothing more is sent; fix the cause, then run it again")
 	case unread+st.Counts[clerkriver.StateRejected]+st.Counts[clerkriver.StateUnknown]+st.Counts[clerkriver.StateCancelled] > 0:
 		return exitUnsent, writeReport(ctx, s, campaign, p.stdout)
 	}

@@ -83,6 +83,7 @@ func TestCommand(t *testing.T) {
 		{"", "-instance other status people", exitFailed, "", "no such campaign"},
 		{"", "report people", 0, "line,email_address,outcome,invitation_id,problem\n2,a@example.com,waiting,,\n3,no address,waiting,,\n", ""},
 		{"", "resume", 0, "", ""},
+		{"", "list", 0, "people, 2 rows: 2 waiting\nspring, 2 rows: 2 waiting\ninstance default: 90 of 90 creates and 25 of 25 bulk creates free for campaigns, run 0, the next one about ", ""},
 		{"", "delete people", exitFailed, "", "has not finished"},
 		{"", "cancel people", 0, "people, 2 rows: 2 cancelled\n", ""},
 		{"", "delete people", 0, "", ""},
@@ -120,7 +121,7 @@ func TestDatabaseOfAnApplication(t *testing.T) {
 	p := program{databaseURL: url, secretKey: fake.SecretKey(), baseURL: baseURL}
 	code, _, stderr := run(t, p, "people.csv")
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, `does not exist (SQLSTATE 42P01); run "durable migrate" once`)
+	require.Contains(t, stderr, `run "durable migrate" once`)
 	for range 2 {
 		code, _, stderr = run(t, p, "migrate")
 		require.Zero(t, code, stderr)
@@ -148,8 +149,9 @@ func TestRefusedKey(t *testing.T) {
 	code, stdout, stderr := run(t, program{secretKey: "sk_test_wrong", baseURL: baseURL}, "people.csv")
 	require.Equal(t, exitFailed, code)
 	require.Empty(t, stdout)
-	require.Contains(t, stderr, `people, 1 rows: 1 waiting; paused, until "durable resume": Clerk does not accept the secret key: `)
-	require.Contains(t, stderr, "nothing more is sent; run it again when that is mended")
+	require.Contains(t, stderr, "people, 1 rows: 1 waiting; paused until ")
+	require.Contains(t, stderr, `, or "durable resume": Clerk does not accept the secret key: `)
+	require.Contains(t, stderr, "nothing more is sent; fix the cause, then run it again")
 	code, stdout, stderr = run(t, program{secretKey: "sk_test_right", baseURL: baseURL}, "people.csv")
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, "2,a@example.com,created,")

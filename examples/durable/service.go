@@ -48,7 +48,7 @@ func open(ctx context.Context, url, folder string, config clerkriver.Config) (s 
 	if s.pool, err = pgxpool.NewWithConfig(ctx, poolConfig); err != nil {
 		return nil, err
 	}
-	config.Wake = 10 * time.Second
+	config.Wake = 5 * time.Second
 	if s.campaigns, err = clerkriver.New(s.pool, config); err == nil {
 		s.river, err = river.NewClient(riverpgxv5.New(s.pool), &river.Config{})
 	}
@@ -171,12 +171,39 @@ func describe(s *clerkriver.Status) string {
 	case s.Done():
 		return text
 	case s.Paused != "":
-		return text + `; paused, until "durable resume": ` + s.Paused
+		return text + "; paused" + until(s.PausedUntil) + ": " + s.Paused
 	case !s.WaitUntil.IsZero() && s.Counts[clerkriver.StateWaiting] > 0:
 		text += " until " + clock(s.WaitUntil)
 	}
-	if s.Problem != "" {
+	if s.Problem != "" && s.OverdueSince.IsZero() {
 		text += "; the last run ended early: " + s.Problem
+	}
+	if s.Untold > 0 {
+		text += fmt.Sprintf("; %d results untold", s.Untold)
+	}
+	return text
+}
+
+// until says when a pause ends.
+func until(t time.Time) string {
+	if t.IsZero() {
+		return `, until "durable resume"`
+	}
+	return ` until ` + clock(t) + `, or "durable resume"`
+}
+
+// describeInstance is what the campaigns share, in one line.
+func describeInstance(s *clerkriver.InstanceStatus) string {
+	text := fmt.Sprintf("instance %s: %d of %d creates and %d of %d bulk creates free for campaigns, run %d",
+		s.Instance, s.Creates.Free, s.Creates.Budget, s.BulkCreates.Free, s.BulkCreates.Budget, s.Run)
+	switch {
+	case s.Paused != "":
+		return text + "; paused" + until(s.PausedUntil) + ": " + s.Paused
+	case !s.NextWake.IsZero():
+		text += ", the next one about " + clock(s.NextWake)
+	}
+	if s.Problem != "" {
+		text += "; the last one ended early: " + s.Problem
 	}
 	return text
 }
@@ -187,7 +214,11 @@ func forecast(s *clerkriver.Status) string {
 	if s.EstimatedEnd.IsZero() {
 		return ""
 	}
-	return "; to end about " + clock(s.EstimatedEnd)
+	text := "; to end about " + clock(s.EstimatedEnd)
+	if !s.OverdueSince.IsZero() {
+		text += `, but nothing has worked on it since ` + clock(s.OverdueSince) + `: run "durable work"`
+	}
+	return text
 }
 
 // clock is a time of day, with its date if that is another day.

@@ -18,7 +18,8 @@ import (
 // If the old invitation is pending, there is always a link that works. If it cannot be
 // revoked, Resend returns the new invitation with an [ErrOldNotRevoked], and both links
 // work. After any other error the old invitation is unchanged; [ErrNotFound] and
-// [ErrAlreadyAccepted] are about it. After an [ErrOutcomeUnknown], the new invitation
+// [ErrAlreadyAccepted] are about it. [ErrDuplicateInvitation] means that Clerk returned the
+// old invitation instead of a new one. After an [ErrOutcomeUnknown], the new invitation
 // may have been created: FindPending finds out. MaxElapsedTime bounds all requests
 // together.
 func (s *InvitationsService) Resend(ctx context.Context, invitationID string, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
@@ -58,7 +59,10 @@ func (c *call) resend(ctx context.Context, id string, req CreateInvitationReques
 		return l.created(ctx, req.EmailAddress, id)
 	}
 	inv, err := reconcile(ctx, c, w)
-	if err != nil || old.Status != InvitationStatusPending {
+	switch {
+	case err == nil && inv.ID == id: // to revoke it would end the only link
+		return nil, &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "Clerk returned the old invitation", Err: ErrDuplicateInvitation}
+	case err != nil || old.Status != InvitationStatusPending:
 		return inv, err
 	}
 	_, err = reconcile(ctx, c, revocation(id))

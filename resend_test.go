@@ -2,10 +2,12 @@ package clerk_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"math"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,5 +208,26 @@ func TestResendIsOneCall(t *testing.T) {
 		} else {
 			require.ErrorIs(t, err, clerk.ErrOldNotRevoked)
 		}
+	})
+}
+
+// TestResendKeepsTheOnlyLink has Clerk return the existing invitation instead of creating
+// another.
+func TestResendKeepsTheOnlyLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		old := l.invite(t, address)
+		body, err := json.Marshal(old)
+		require.NoError(t, err)
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/invitations") {
+				return reply(200, string(body))(req)
+			}
+			return l.fake.RoundTrip(req)
+		}))
+		_, err = client.Invitations.Resend(t.Context(), old.ID, clerk.CreateInvitationRequest{})
+		require.ErrorIs(t, err, clerk.ErrDuplicateInvitation)
+		require.NotErrorIs(t, err, clerk.ErrOldNotRevoked)
+		require.Equal(t, clerk.InvitationStatusPending, l.fake.Invitations()[0].Status)
 	})
 }

@@ -1,7 +1,6 @@
 package clerk
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/transport"
@@ -14,9 +13,6 @@ func ClassOf(err error) string {
 		transport.NotSent: "not sent", transport.Ambiguous: "ambiguous", transport.Failed: "failed",
 	}[classOf(err)]
 }
-
-// SeedBackoff makes the waits of a client's calls depend on random alone.
-func SeedBackoff(c *Client, random *rand.Rand) { c.config().random = random.Float64 }
 
 // Suspend makes a client's machine look as if it was suspended for d just now.
 func Suspend(c *Client, d time.Duration) {

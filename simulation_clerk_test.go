@@ -2,12 +2,9 @@ package clerk_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,180 +15,6 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A simFault is what goes wrong with a request. Nothing is done for those whose names end
-// in "before", everything for those in "after", and for those in "late" it is done when
-// the request has failed already.
-type simFault uint8
-
-const (
-	simOK simFault = iota
-	simUnsent
-	simLimited
-	simErrorBefore
-	simErrorAfter
-	simErrorLate
-	simDropBefore
-	simDropAfter
-	simDropLate
-	simHangBefore
-	simHangAfter
-	simHangLate
-	simCutAfter
-	simFaults // how many there are
-)
-
-func (f simFault) String() string {
-	return [...]string{"ok", "unsent", "limited", "error before", "error after", "error late", "drop before", "drop after",
-		"drop late", "hang before", "hang after", "hang late", "cut after"}[f]
-}
-
-func (f simFault) isBefore() bool {
-	return f == simErrorBefore || f == simDropBefore || f == simHangBefore
-}
-func (f simFault) isLate() bool { return f == simErrorLate || f == simDropLate || f == simHangLate }
-
-// A simLink is the transport between a client and a world.
-type simLink struct {
-	world  *simWorld
-	script []simFault    // of the next requests
-	share  float64       // of the others that meet a fault
-	until  time.Time     // there are no faults by share after that; zero for no end
-	dead   chan struct{} // closed when the client's process is killed
-}
-
-type simActorKey struct{}
-
-func simActorOf(ctx context.Context) *simActor {
-	by, _ := ctx.Value(simActorKey{}).(*simActor)
-	return by
-}
-
-// fault returns what happens to the next request.
-func (l *simLink) fault() simFault {
-	if len(l.script) > 0 {
-		next := l.script[0]
-		l.script = l.script[1:]
-		return next
-	}
-	if l.world.chance(l.share) && (l.until.IsZero() || time.Now().Before(l.until)) {
-		return simFault(1 + l.world.random.IntN(int(simFaults)-1))
-	}
-	return simOK
-}
-
-var errSimDrop = errors.New("read: connection reset by peer")
-
-func (l *simLink) RoundTrip(req *http.Request) (*http.Response, error) {
-	w, by, fault := l.world, simActorOf(req.Context()), l.fault()
-	by.requests++
-	if fault != simOK {
-		by.faults++
-	}
-	r := newSimRequest(by, req)
-	sent := time.Now()
-	resp, err := l.answer(req.Context(), r, fault)
-	if fault == simOK && err != nil { // it was cut off
-		by.faults++
-	}
-	failed := err != nil || resp.StatusCode != http.StatusOK || fault != simOK
-	by.record(r, sent, failed, fault == simUnsent || err == nil && resp.StatusCode == http.StatusTooManyRequests)
-	if w.trace != nil {
-		w.note(time.Now(), "%s %s %s: %s: %s", req.Method, req.URL.RequestURI(), r.body, fault, simSummary(resp, err))
-	}
-	return resp, err
-}
-
-// answer does what a request asks for, unless a fault prevents it.
-func (l *simLink) answer(ctx context.Context, r *simIncoming, fault simFault) (*http.Response, error) {
-	w := l.world
-	if fault == simUnsent {
-		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-	}
-	takes := w.upTo(w.latency)
-	arrives := w.upTo(takes)
-	if err := l.sleep(ctx, arrives); err != nil {
-		if w.chance(0.5) { // it may arrive all the same
-			l.doLate(r, simGraceOf(err))
-		}
-		return nil, err
-	}
-	now := time.Now()
-	w.advance(now)
-	wait := w.limits[r.operation()].wait(now)
-	if wait > 0 {
-		fault = simLimited
-	}
-	var done *simResponse
-	switch {
-	case fault == simLimited:
-		done = simLimitedFor(max(wait, w.upTo(3*time.Second)))
-	case fault.isBefore() || fault.isLate():
-		w.limits[r.operation()].count(now, true)
-	default:
-		done = w.do(now, r)
-		w.limits[r.operation()].count(now, done.status != http.StatusOK)
-	}
-	if r.method != http.MethodGet && w.chance(w.suspend) {
-		w.jumped += 8 * time.Hour
-		w.note(time.Now(), "the machine is suspended for 8 hours")
-	}
-	hangs := slices.Contains([]simFault{simHangBefore, simHangAfter, simHangLate}, fault)
-	if hangs {
-		takes = arrives + time.Hour
-	}
-	err := l.sleep(ctx, takes-arrives)
-	if fault.isLate() {
-		l.doLate(r, simGraceOf(err))
-	}
-	switch {
-	case err != nil:
-		return nil, err
-	case fault == simErrorBefore || fault == simErrorAfter || fault == simErrorLate:
-		return w.respond(&simResponse{status: http.StatusBadGateway, body: []byte("<html>")}), nil
-	case fault == simDropBefore || fault == simDropAfter || fault == simDropLate:
-		return nil, errSimDrop
-	case fault == simCutAfter:
-		resp := w.respond(done)
-		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(done.body[:len(done.body)/2]), brokenReader{}))
-		return resp, nil
-	}
-	return w.respond(done), nil
-}
-
-// doLate does what a request asks for after it has failed, at a time after which lists
-// show it within the grace time.
-func (l *simLink) doLate(r *simIncoming, grace time.Duration) {
-	w := l.world
-	if r.method == http.MethodGet {
-		return
-	}
-	w.schedule(time.Now().Add(w.upTo(grace-w.lag)), func(at time.Time) {
-		w.note(at, "late:")
-		w.do(at, r)
-	})
-}
-
-func simGraceOf(err error) time.Duration {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return simGraceAfterTimeout
-	}
-	return simGrace
-}
-
-// sleep waits until ctx ends or the process is killed.
-func (l *simLink) sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-l.dead:
-		return errSimDrop
-	case <-timer.C:
-		return nil
-	}
-}
-
 // A simIncoming is a request to a world.
 type simIncoming struct {
 	by      *simActor
@@ -201,7 +24,7 @@ type simIncoming struct {
 	creates []simCreate // of a create or a bulk
 }
 
-func newSimRequest(by *simActor, req *http.Request) *simIncoming {
+func newSimIncoming(by *simActor, req *http.Request) *simIncoming {
 	r := &simIncoming{by: by, method: req.Method, url: req.URL}
 	if req.Body != nil {
 		r.body, _ = io.ReadAll(req.Body)
@@ -221,23 +44,9 @@ func newSimRequest(by *simActor, req *http.Request) *simIncoming {
 	return r
 }
 
-// record notes a request that has ended. uncounted means that Clerk has refused it for a
-// limit, or did not get it.
-func (a *simActor) record(r *simIncoming, at time.Time, failed, uncounted bool) {
-	if r.creates == nil {
-		return
-	}
-	if !uncounted {
-		if a.counted == nil {
-			a.counted = map[clerk.Operation][]time.Time{}
-		}
-		a.counted[r.operation()] = append(a.counted[r.operation()], at)
-	}
-	sent := simSent{creates: r.creates, sent: at}
-	if failed {
-		sent.failed = time.Now()
-	}
-	a.sent = append(a.sent, sent)
+// isAbout reports whether the request would create an invitation for an address.
+func (r *simIncoming) isAbout(address string) bool {
+	return slices.ContainsFunc(r.creates, func(c simCreate) bool { return c.EmailAddress == address })
 }
 
 func (r *simIncoming) operation() clerk.Operation {
@@ -285,12 +94,40 @@ type simCreate struct {
 	EmailAddress   string          `json:"email_address"`
 	PublicMetadata json.RawMessage `json:"public_metadata"`
 	IgnoreExisting bool            `json:"ignore_existing"`
+	TemplateSlug   string          `json:"template_slug"`
 }
 
 func (w *simWorld) doCreate(at time.Time, r *simIncoming) *simResponse {
+	isBulk := r.operation() == clerk.OperationBulkCreate
+	if refusal := w.refusal(r.creates); refusal != nil {
+		return refusal
+	}
+	created := len(r.creates)
+	isPart := isBulk && created > 1 && w.chance(w.parts)
+	if isPart {
+		created = w.random.IntN(created)
+	}
+	var made []*simRecord
+	for _, req := range r.creates[:created] {
+		made = append(made, w.create(at, r.by, req.EmailAddress, string(req.PublicMetadata)))
+	}
+	switch {
+	case isPart:
+		return pick(w.random, simRefusal(422, "something_new", "{}"), simRefusal(409, clerk.CodeConflict, "{}"),
+			&simResponse{status: 500, body: []byte("{}")})
+	case isBulk:
+		return &simResponse{status: 200, body: w.array(at, made)}
+	}
+	return &simResponse{status: 200, body: w.object(nil, made[0], clerk.InvitationStatusPending)}
+}
+
+// refusal returns why invitations cannot be created; nil if they can.
+func (w *simWorld) refusal(reqs []simCreate) *simResponse {
 	var taken []string
-	for _, req := range r.creates {
+	for _, req := range reqs {
 		switch {
+		case req.TemplateSlug != "":
+			return simRefusal(422, clerk.CodeFormParamValueInvalid, `{"param_name":"template_slug"}`)
 		case req.IgnoreExisting:
 		case w.users[req.EmailAddress]:
 			return simRefusal(422, clerk.CodeFormIdentifierExists, `{"param_name":"email_address"}`)
@@ -301,20 +138,13 @@ func (w *simWorld) doCreate(at time.Time, r *simIncoming) *simResponse {
 	if taken != nil {
 		return simRefusal(400, clerk.CodeDuplicateRecord, `{"email_addresses":[`+strings.Join(taken, ",")+`]}`)
 	}
-	var made []*simRecord
-	for _, req := range r.creates {
-		made = append(made, w.create(at, r.by, req.EmailAddress, string(req.PublicMetadata)))
-	}
-	if r.operation() == clerk.OperationBulkCreate {
-		return &simResponse{status: 200, body: w.array(at, made)}
-	}
-	return &simResponse{status: 200, body: w.object(nil, made[0], clerk.InvitationStatusPending)}
+	return nil
 }
 
 func (w *simWorld) doByID(at time.Time, r *simIncoming, id string) *simResponse {
 	record := w.byID(id)
 	switch {
-	case record == nil:
+	case record == nil || record.deleted:
 		return simRefusal(404, clerk.CodeResourceNotFound, "{}")
 	case r.method == http.MethodDelete:
 		w.delete(at, r.by, record)

@@ -3,6 +3,7 @@ package clerk_test
 import (
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -18,8 +19,11 @@ func someNature(random *rand.Rand) simNature {
 		lag:     pick(random, 0, time.Second, simGrace-time.Millisecond),
 		latency: pick(random, 5*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond, 3*time.Second),
 	}
-	if random.IntN(4) == 0 {
+	switch random.IntN(8) {
+	case 0, 1:
 		n.ahead = pick(random, -500*time.Millisecond, 500*time.Millisecond)
+	case 2: // without IgnoreExisting, a part that shows after a second is not looked for
+		n.parts, n.lag = 0.2, min(n.lag, 900*time.Millisecond)
 	}
 	return n
 }
@@ -37,17 +41,20 @@ func playLife(seed int, trace *strings.Builder) (*simLife, error) {
 	}
 	time.Sleep(w.upTo(time.Second))
 	var opts []clerk.Option
-	if random.IntN(10) == 0 {
+	if random.IntN(10) == 0 && w.parts == 0 {
 		opts = append(opts, clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 	}
 	l := newSimLife(w, opts...)
 	l.link.share = pick(random, 0, 0.05, 0.2, 0.5)
-	if random.IntN(3) == 0 {
+	switch random.IntN(10) {
+	case 0, 1, 2:
 		l.campaigns()
-	} else {
+	case 3:
+		l.crowd()
+	default:
 		for range 1 + random.IntN(5) {
 			l.others(simAddresses, true)
-			l.someCall()
+			l.someCall()()
 			time.Sleep(w.upTo(pick(random, 0, time.Second, 20*time.Second, time.Hour)))
 			w.advance(time.Now())
 		}
@@ -79,8 +86,27 @@ func (l *simLife) others(addresses int, revoke bool) {
 	}
 }
 
-// someCall makes a random call.
-func (l *simLife) someCall() {
+// crowd makes calls at the same time.
+func (l *simLife) crowd() {
+	for range 2 {
+		var calls sync.WaitGroup
+		l.others(simAddresses, true)
+		within := pick(l.world.random, time.Second, time.Minute)
+		for range 2 + l.world.random.IntN(6) {
+			wait, call := l.world.upTo(within), l.someCall()
+			calls.Go(func() {
+				time.Sleep(wait)
+				call()
+			})
+		}
+		calls.Wait()
+		time.Sleep(time.Hour)
+		l.world.advance(time.Now())
+	}
+}
+
+// someCall returns a random call.
+func (l *simLife) someCall() func() {
 	w, random := l.world, l.world.random
 	var limit time.Duration
 	if random.IntN(3) == 0 {
@@ -96,22 +122,22 @@ func (l *simLife) someCall() {
 	}
 	switch what := random.IntN(16); {
 	case what < 5 || id == "":
-		l.create(limit, req)
+		return func() { l.create(limit, req) }
 	case what < 8:
-		l.bulk(limit, simRequests(random.IntN(simAddresses), 1+random.IntN(3), ignoring))
+		reqs := simRequests(random.IntN(simAddresses), 1+random.IntN(3), ignoring)
+		return func() { l.bulk(limit, reqs) }
 	case what < 10:
-		l.revoke(limit, id)
+		return func() { l.revoke(limit, id) }
 	case what < 12:
-		l.delete(limit, id)
+		return func() { l.delete(limit, id) }
 	case what < 13:
-		l.resend(limit, id)
+		return func() { l.resend(limit, id) }
 	case what < 14:
-		l.get(id)
+		return func() { l.get(id) }
 	case what < 15:
-		l.find(req.EmailAddress)
-	default:
-		l.all(clerk.ListInvitationsRequest{})
+		return func() { l.find(req.EmailAddress) }
 	}
+	return func() { l.all(clerk.ListInvitationsRequest{}) }
 }
 
 // campaigns invites people with runs of CreateAll, of which the last runs to its end.
@@ -130,6 +156,12 @@ func (l *simLife) campaigns() {
 			w.create(time.Now(), nil, rows[i].EmailAddress, "")
 		case 3:
 			rows[i].PublicMetadata = map[string]any{"i": i}
+		case 4:
+			rows[i].TemplateSlug = "none"
+		case 5:
+			if w.poison == "" && random.IntN(3) == 0 {
+				w.poison = rows[i].EmailAddress
+			}
 		}
 	}
 	time.Sleep(time.Hour)

@@ -23,7 +23,7 @@ func (l *simLife) all(req clerk.ListInvitationsRequest) {
 		return nil
 	})
 	ended := time.Now()
-	l.check(func() error {
+	l.later(func() error {
 		for _, r := range l.world.records {
 			was := r.status(began)
 			switch isListed := was != "" && was != clerk.InvitationStatusRevoked && was == r.status(ended); {
@@ -39,7 +39,7 @@ func (l *simLife) all(req clerk.ListInvitationsRequest) {
 
 // get gets an invitation, and checks the result.
 func (l *simLife) get(id string) {
-	r, began := l.world.byID(id), time.Now()
+	r, began := l.record(id), time.Now()
 	c := l.call("get "+id, 0, func(ctx context.Context) error {
 		inv, err := l.client.Invitations.Get(ctx, id)
 		if err == nil && inv.ID != id {
@@ -48,7 +48,7 @@ func (l *simLife) get(id string) {
 		return err
 	})
 	ended := time.Now()
-	l.check(func() error {
+	l.later(func() error {
 		if was := r.status(began); errors.Is(c.err, clerk.ErrNotFound) && was != "" && was == r.status(ended) && !l.world.noIDs {
 			return c.violation("it is there")
 		}
@@ -67,7 +67,7 @@ func (l *simLife) find(address string) {
 		return err
 	})
 	ended := time.Now()
-	l.check(func() error {
+	l.later(func() error {
 		for _, r := range l.world.records {
 			if r.address == address && errors.Is(c.err, clerk.ErrNotFound) &&
 				r.status(began) == clerk.InvitationStatusPending && r.status(ended) == clerk.InvitationStatusPending {

@@ -181,14 +181,28 @@ func (c *simCampaign) checkResult(run *simRun, result clerk.CreateResult, own *s
 		if !w.users[address] {
 			return errors.New("falsely failed: it is no user")
 		}
-	case clerk.OutcomeAlreadyInvited, clerk.OutcomeRejected:
-		if own != nil && isFirst {
-			return fmt.Errorf("falsely failed: %s is created", own.id)
+	case clerk.OutcomeAlreadyInvited:
+		if isFirst && (own != nil || !c.isInvited(run, address)) {
+			return errors.New("falsely failed: nobody else has invited the address")
+		}
+	case clerk.OutcomeRejected:
+		if result.Request.TemplateSlug == "" && address != w.poison {
+			return errors.New("falsely rejected")
 		}
 	case clerk.OutcomeRepeated:
 		if isFirst {
 			return errors.New("it is the first")
 		}
+	case clerk.OutcomeUnknown:
+		isNear := func(r *simRecord) bool { return r.creator != &run.actor && r.made.After(run.began.Add(-simTolerance)) }
+		if run.actor.faults == 0 && w.parts == 0 && !slices.ContainsFunc(w.records, isNear) {
+			return errors.New("falsely unknown")
+		}
 	}
 	return nil
+}
+
+// isInvited reports whether others than a run have invited an address.
+func (c *simCampaign) isInvited(run *simRun, address string) bool {
+	return slices.ContainsFunc(c.life.world.records, func(r *simRecord) bool { return r.address == address && r.creator != &run.actor })
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -19,14 +20,16 @@ const (
 )
 
 // A simWorld is a model of Clerk in virtual time: what exists, and what lists show of it.
-// It is independent of clerktest. One goroutine at a time uses it.
+// It is independent of clerktest. While calls are under way, who holds mu uses it.
 type simWorld struct {
 	simNature
 
+	mu      sync.Mutex
 	random  *rand.Rand
 	began   time.Time
 	records []*simRecord
 	users   map[string]bool // addresses that belong to users
+	poison  string          // an address whose requests all fail
 	later   []simEvent      // in order of time
 	jumped  time.Duration   // by how much our clock was behind after the machine was suspended
 	limits  map[clerk.Operation]*simLimit
@@ -41,6 +44,7 @@ type simNature struct {
 	lag     time.Duration // up to which lists miss what was done, less than simGrace
 	latency time.Duration // up to which a request takes
 	noIDs   bool          // query matches addresses only
+	parts   float64       // share of bulks that are refused when a part is created
 	glitch  float64       // share of lists' later pages that are empty
 	shifts  float64       // share of lists' pages after which somebody revokes an old invitation
 	suspend float64       // share of writes after which the client's machine is suspended for 8 hours
@@ -51,7 +55,7 @@ type simRecord struct {
 	id, address, metadata string
 	creator, revoker      *simActor // nil: somebody else
 	deleter               *simActor
-	made, unmade          time.Time // by our clock; unmade is when it was revoked
+	made, unmade          time.Time // by our clock; unmade is when it ceased to be pending
 	created, updated      int64     // by Clerk's, in milliseconds
 
 	isOld                                            bool // from before the life, and of nobody who matters
@@ -69,7 +73,7 @@ type simActor struct {
 
 // A simSent is a request that may have created something.
 type simSent struct {
-	creates      []simCreate
+	request      *simIncoming
 	sent, failed time.Time // failed is zero after a success
 }
 
@@ -113,6 +117,13 @@ func (w *simWorld) upTo(limit time.Duration) time.Duration {
 	return 1 + time.Duration(w.random.Int64N(int64(limit)-1))
 }
 
+// float is a source of randomness for clients.
+func (w *simWorld) float() float64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.random.Float64()
+}
+
 func (w *simWorld) chance(share float64) bool { return share > 0 && w.random.Float64() < share }
 
 // date is what Clerk's Date header says at a time of our clock.
@@ -136,10 +147,10 @@ func (w *simWorld) pending(address string) *simRecord {
 
 func (r *simRecord) isPending() bool { return !r.accepted && !r.revoked && !r.deleted }
 
-// byID returns the invitation with an id; nil if there is none anymore.
+// byID returns the invitation that has or had an id; nil if there is none.
 func (w *simWorld) byID(id string) *simRecord {
 	for _, r := range w.records {
-		if r.id == id && !r.deleted {
+		if r.id == id {
 			return r
 		}
 	}
@@ -164,7 +175,7 @@ func (w *simWorld) revoke(at time.Time, by *simActor, r *simRecord) {
 
 func (w *simWorld) accept(at time.Time, r *simRecord) {
 	w.users[r.address] = true
-	r.accepted, r.updated, r.shownAccepted = true, w.stamp(at), w.visible(at)
+	r.accepted, r.unmade, r.updated, r.shownAccepted = true, at, w.stamp(at), w.visible(at)
 	w.note(at, "%s is accepted", r.id)
 }
 
@@ -179,7 +190,7 @@ func (w *simWorld) shift(at time.Time) {
 }
 
 func (w *simWorld) delete(at time.Time, by *simActor, r *simRecord) {
-	r.deleted, r.deleter, r.shownDeleted = true, by, w.visible(at)
+	r.deleted, r.deleter, r.unmade, r.shownDeleted = true, by, at, w.visible(at)
 	w.note(at, "%s is deleted", r.id)
 }
 

@@ -213,7 +213,7 @@ func (a *simActor) mayClaim(address string, at time.Time) bool {
 		if from.Sub(failed) < time.Minute {
 			from = failed
 		}
-		if failed = s.failed; !at.Before(from.Add(-simTolerance)) && !at.After(failed.Add(time.Minute)) {
+		if failed = s.failed; !at.Before(from.Add(-simTolerance)) && !at.After(failed.Add(simGraceAfterTimeout+simTolerance)) {
 			return true
 		}
 	}

@@ -22,7 +22,9 @@ func someNature(random *rand.Rand) simNature {
 	switch random.IntN(8) {
 	case 0, 1:
 		n.ahead = pick(random, -500*time.Millisecond, 500*time.Millisecond)
-	case 2: // without IgnoreExisting, a part that shows after a second is not looked for
+	case 2:
+		n.noIDs = true
+	case 3: // without IgnoreExisting, a part that shows after a second is not looked for
 		n.parts, n.lag = 0.2, min(n.lag, 900*time.Millisecond)
 	}
 	return n
@@ -46,6 +48,9 @@ func playLife(seed int, trace *strings.Builder) (*simLife, error) {
 	}
 	l := newSimLife(w, opts...)
 	l.link.share = pick(random, 0, 0.05, 0.2, 0.5)
+	if random.IntN(100) == 0 {
+		l.age()
+	}
 	switch random.IntN(10) {
 	case 0, 1, 2:
 		l.campaigns()
@@ -60,6 +65,16 @@ func playLife(seed int, trace *strings.Builder) (*simLife, error) {
 		}
 	}
 	return l, l.end()
+}
+
+// age gives a life so many old invitations that lists have two pages, of which the second
+// may be empty.
+func (l *simLife) age() {
+	for i := range 480 + l.world.random.IntN(40) {
+		l.world.create(time.Now(), nil, simAddress(1000+i), "").isOld = true
+	}
+	l.world.glitch = 0.3
+	time.Sleep(time.Hour)
 }
 
 // simAddresses is how many addresses the calls of a life share.
@@ -116,8 +131,9 @@ func (l *simLife) someCall() func() {
 	req := simRequest(random.IntN(simAddresses), ignoring)
 	id := ""
 	if len(w.records) > 0 {
-		if r := w.records[random.IntN(len(w.records))]; !r.deleted && time.Since(r.made) > time.Minute {
-			id = r.id
+		r := w.records[random.IntN(len(w.records))]
+		if isYoung := time.Since(r.made) < time.Minute; !r.deleted && (r.creator == nil || !isYoung) {
+			id = r.id // of a young one, a request that is still under way may create another
 		}
 	}
 	switch what := random.IntN(16); {

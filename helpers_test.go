@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -678,4 +679,16 @@ var refusals = map[string]httpmock.Responder{
 	"409":            reply(409, `{"errors":[{"code":"conflict","message":"conflict"}]}`),
 	"500":            reply(500, ``),
 	"403":            reply(403, ``),
+}
+
+// soakSize returns how much a soak test does: full if CLERK_SOAK is set, as in CI, and less
+// by default and with -short.
+func soakSize(short, normal, full int) int {
+	switch {
+	case os.Getenv("CLERK_SOAK") != "":
+		return full
+	case testing.Short():
+		return short
+	}
+	return normal
 }

@@ -89,6 +89,12 @@ func (l *simLife) call(name string, limit time.Duration, do func(context.Context
 		}
 		return nil
 	})
+	if limit == 0 && len(l.opts) == 0 && !l.world.noIDs {
+		l.counts["calls in time"]++
+		if c.isUnknown() {
+			l.counts["unknown in time"]++
+		}
+	}
 	result := "done"
 	if c.err != nil {
 		result = clerk.ClassOf(c.err)

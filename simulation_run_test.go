@@ -57,7 +57,9 @@ func (c *simCampaign) runUntil(d time.Duration, stop func(*simRun)) *simRun {
 		default:
 			r.results[result.Index] = result
 			c.life.world.note(time.Now(), "%v", result)
-			c.life.counts[result.Outcome.String()]++
+			if result.Request.EmailAddress != c.life.world.poison {
+				c.life.counts[result.Outcome.String()]++
+			}
 		}
 	}
 	r.took = time.Since(r.began)

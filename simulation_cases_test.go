@@ -39,6 +39,17 @@ var simCases = []simCase{
 		time.Sleep(time.Hour)
 		l.fail(simErrorBefore).delete(0, r.id)
 	}},
+	{"revocations shift the list of a resumed run", simNature{latency: 100 * time.Millisecond}, func(l *simLife) {
+		for i := range 495 {
+			l.world.create(time.Now(), nil, simAddress(1000+i), "").isOld = true
+		}
+		time.Sleep(time.Hour)
+		c := l.campaign(simRequests(0, 10, true))
+		c.run()
+		time.Sleep(time.Hour)
+		l.world.shifts = 1
+		c.run()
+	}},
 	{"a page is empty", simNature{latency: time.Millisecond}, func(l *simLife) {
 		for i := range 1200 {
 			l.world.create(time.Now(), nil, simAddress(i), "")

@@ -67,13 +67,13 @@ func playLife(seed int, trace *strings.Builder) (*simLife, error) {
 	return l, l.end()
 }
 
-// age gives a life so many old invitations that lists have two pages, of which the second
-// may be empty.
+// age gives a life so many old invitations that lists have two pages. The second may be
+// empty, and somebody revokes old ones while a list is read.
 func (l *simLife) age() {
 	for i := range 480 + l.world.random.IntN(40) {
 		l.world.create(time.Now(), nil, simAddress(1000+i), "").isOld = true
 	}
-	l.world.glitch = 0.3
+	l.world.glitch, l.world.shifts = 0.3, 0.3
 	time.Sleep(time.Hour)
 }
 

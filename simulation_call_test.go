@@ -89,7 +89,7 @@ func (l *simLife) call(name string, limit time.Duration, do func(context.Context
 		}
 		return nil
 	})
-	if limit == 0 && len(l.opts) == 0 && !l.world.noIDs {
+	if limit == 0 && len(l.opts) == 0 && l.world.isPlain() {
 		l.counts["calls in time"]++
 		if c.isUnknown() {
 			l.counts["unknown in time"]++

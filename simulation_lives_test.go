@@ -12,16 +12,19 @@ import (
 // pick returns one of several values.
 func pick[T any](random *rand.Rand, of ...T) T { return of[random.IntN(len(of))] }
 
-// someNature returns a random nature.
+// someNature returns a random nature. Of the local clock and Clerk's Date, one is right at
+// least; if neither is, nobody can know what the first lost response did.
 func someNature(random *rand.Rand) simNature {
 	n := simNature{
-		clock:   time.Duration(random.Int64N(int64(2*time.Hour))) - time.Hour,
+		clock:   time.Duration(random.Int64N(int64(800*time.Millisecond))) - 400*time.Millisecond,
 		lag:     pick(random, 0, time.Second, simGrace-time.Millisecond),
 		latency: pick(random, 5*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond, 3*time.Second),
 	}
-	switch random.IntN(8) {
-	case 0, 1:
+	switch random.IntN(10) {
+	case 0:
 		n.ahead = pick(random, -500*time.Millisecond, 500*time.Millisecond)
+	case 1:
+		n.clock = pick(random, -time.Hour, -time.Minute, -3*time.Second, 2*time.Second, time.Minute, 8*time.Hour)
 	case 2:
 		n.noIDs = true
 	case 3: // without IgnoreExisting, a part that shows after a second is not looked for
@@ -29,6 +32,9 @@ func someNature(random *rand.Rand) simNature {
 	}
 	return n
 }
+
+// isPlain reports whether every outcome can be found out.
+func (n *simNature) isPlain() bool { return n.clock.Abs() < time.Second && n.suspend == 0 && !n.noIDs }
 
 // playLife plays a random life.
 func playLife(seed int, trace *strings.Builder) (*simLife, error) {

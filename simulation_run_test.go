@@ -57,7 +57,7 @@ func (c *simCampaign) runUntil(d time.Duration, stop func(*simRun)) *simRun {
 		default:
 			r.results[result.Index] = result
 			c.life.world.note(time.Now(), "%v", result)
-			if result.Request.EmailAddress != c.life.world.poison {
+			if w := c.life.world; result.Request.EmailAddress != w.poison && w.isPlain() {
 				c.life.counts[result.Outcome.String()]++
 			}
 		}

@@ -79,7 +79,7 @@ func (l *simLife) age() {
 	for i := range 480 + l.world.random.IntN(40) {
 		l.world.create(time.Now(), nil, simAddress(1000+i), "").isOld = true
 	}
-	l.world.glitch, l.world.shifts = 0.3, 0.3
+	l.world.glitch, l.world.shifts = 0.3, pick(l.world.random, 0, 0.3)
 	time.Sleep(time.Hour)
 }
 

@@ -112,20 +112,7 @@ func (c *Campaigns) report(ctx context.Context, event Event) {
 		if event.Kind == EventPaused || event.Kind == EventStuck || event.Kind == EventRunEnded && event.Reason != "" {
 			level = slog.LevelWarn
 		}
-		attrs := []slog.Attr{slog.String("instance", event.Instance)}
-		if event.Campaign != "" {
-			attrs = append(attrs, slog.String("campaign", event.Campaign))
-		}
-		if event.Run != 0 {
-			attrs = append(attrs, slog.Int64("run", event.Run))
-		}
-		if event.Reason != "" {
-			attrs = append(attrs, slog.String("reason", event.Reason))
-		}
-		if !event.Until.IsZero() {
-			attrs = append(attrs, slog.Time("until", event.Until))
-		}
-		c.config.Logger.LogAttrs(ctx, level, "clerk invitations: "+string(event.Kind), attrs...)
+		c.config.Logger.LogAttrs(ctx, level, "clerk invitations: "+string(event.Kind), event.attrs()...)
 	}
 	if c.config.OnEvent != nil {
 		_ = guarded(func() error { // its panic is nobody's failure

@@ -132,7 +132,7 @@ func (c *Campaigns) copyRows(ctx context.Context, tx pgx.Tx, id int64, rows iter
 		if err != nil {
 			return nil, err
 		}
-		batch = append(batch, []any{id, place, row.Ref, request})
+		batch = append(batch, []any{id, place, row.Ref, string(request)})
 		if size += len(request); len(batch) >= copiedRows || size >= copiedBytes {
 			if err := flush(); err != nil {
 				return nil, err

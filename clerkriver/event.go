@@ -1,6 +1,9 @@
 package clerkriver
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // An EventKind says what an [Event] is about.
 type EventKind string
@@ -39,4 +42,22 @@ type Event struct {
 	// Until is when a pause ends by itself, or when a late run was due; zero if that does
 	// not apply.
 	Until time.Time
+}
+
+// attrs returns what is known about the event, for a logger.
+func (e Event) attrs() []slog.Attr {
+	attrs := []slog.Attr{slog.String("instance", e.Instance)}
+	if e.Campaign != "" {
+		attrs = append(attrs, slog.String("campaign", e.Campaign))
+	}
+	if e.Run != 0 {
+		attrs = append(attrs, slog.Int64("run", e.Run))
+	}
+	if e.Reason != "" {
+		attrs = append(attrs, slog.String("reason", e.Reason))
+	}
+	if !e.Until.IsZero() {
+		attrs = append(attrs, slog.Time("until", e.Until))
+	}
+	return attrs
 }

@@ -85,7 +85,7 @@ func (r *run) tell(ctx context.Context) error {
 	end := time.Now().Add(r.c.timing.closing)
 	for _, row := range untold {
 		if ctx.Err() != nil || time.Now().After(end) {
-			return nil
+			break
 		}
 		if err := r.tellOne(ctx, row.Campaign, row.Place); err != nil {
 			return err

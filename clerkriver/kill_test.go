@@ -330,7 +330,7 @@ func (l *link) copy(to, from net.Conn) {
 }
 
 // TestFrozenAndCutOffProcesses: of three processes one after the other is frozen for longer
-// than its lease and Clerk's window, some are killed inside OnResult, which also fails and
+// than its lease and Clerk's window, some are killed inside OnResult, which fails and
 // panics, and all lose the database for 40 seconds. Nobody is invited twice, and every result
 // is heard once.
 func TestFrozenAndCutOffProcesses(t *testing.T) {

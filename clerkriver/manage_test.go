@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -172,7 +171,7 @@ func TestPausedCampaignStopsARun(t *testing.T) {
 	a = newApp(t, shared.database(t), Config{Budget: clerk.Budget{Creates: 1000, Window: time.Minute}},
 		roundTrip(func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodPost && len(fake.Invitations()) == 2 {
-				assert.NoError(t, a.PauseCampaign(t.Context(), "spring", "wrong text"))
+				require.NoError(t, a.PauseCampaign(t.Context(), "spring", "wrong text"))
 			}
 			return fake.RoundTrip(req)
 		}))

@@ -133,7 +133,7 @@ func (r *run) settleCancelled(ctx context.Context) error {
 	}
 	for _, it := range all {
 		if ctx.Err() != nil {
-			return nil
+			break
 		}
 		state, id := StateCancelled, ""
 		inv, err := r.find(ctx, it)

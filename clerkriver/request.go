@@ -40,7 +40,7 @@ func (e *encoder) encode(row *Row) ([]byte, error) {
 	switch {
 	case err != nil:
 	case !utf8.ValidString(row.Ref) || strings.Contains(row.Ref, "\x00"):
-		err = errors.New("Ref is not text that PostgreSQL can keep")
+		err = errors.New("Ref is not text that PostgreSQL can keep") //nolint:staticcheck // the name of a field
 	case e.resend != row.Request.IgnoreExisting:
 		err = errors.New("some rows have IgnoreExisting and some do not; enqueue two campaigns")
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestRequestsAreSentAsEnqueued: also numbers that a float64 cannot hold, and NUL.
+// TestRequestsAreSentAsEnqueued: including numbers that a float64 cannot hold, and NUL.
 func TestRequestsAreSentAsEnqueued(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()

@@ -217,7 +217,7 @@ func (c *Campaigns) freeSlots(ctx context.Context, now time.Time) ([]freeSlot, e
 	return free, nil
 }
 
-// estimate returns about when so many rows will have been sent, if slots are used as they
+// estimate returns about when that many rows will have been sent, if slots are used as they
 // become free, and bulk creates are full. The slots are in the order in which they become
 // free.
 func estimate(free []freeSlot, rows int, now time.Time, window time.Duration) time.Time {

@@ -175,9 +175,11 @@ func (r *run) classify(failure error) verdict {
 	switch {
 	case failure == nil:
 	case errors.Is(failure, clerk.ErrUnauthorized):
-		v = verdict{problem: fmt.Errorf("Clerk does not accept the secret key: %w", failure), refused: true, enveloped: hasEnvelope}
+		v.problem = fmt.Errorf("Clerk does not accept the secret key: %w", failure) //nolint:staticcheck // Clerk is a name
+		v.refused, v.enveloped = true, hasEnvelope
 	case isSDK && isRefusal(sdk.StatusCode):
-		v = verdict{problem: fmt.Errorf("Clerk refuses all requests: %w", failure), refused: true, enveloped: hasEnvelope}
+		v.problem = fmt.Errorf("Clerk refuses all requests: %w", failure) //nolint:staticcheck // Clerk is a name
+		v.refused, v.enveloped = true, hasEnvelope
 	case r.cause != nil:
 		v.problem = r.cause
 	case errors.Is(cause, errLeaseLost):

@@ -84,7 +84,7 @@ func (r *run) tell(ctx context.Context) error {
 	}
 	end := time.Now().Add(r.c.timing.closing)
 	for _, row := range untold {
-		if ctx.Err() != nil || time.Now().After(end) {
+		if r.isStopped() || time.Now().After(end) {
 			break
 		}
 		if err := r.tellOne(ctx, row.Campaign, row.Place); err != nil {

@@ -132,7 +132,7 @@ func (r *run) settleCancelled(ctx context.Context) error {
 		return err
 	}
 	for _, it := range all {
-		if ctx.Err() != nil {
+		if r.isStopped() {
 			break
 		}
 		state, id := StateCancelled, ""

@@ -45,6 +45,9 @@ type run struct {
 	asked    bool      // CreateAll has run
 }
 
+// isStopped reports whether the run is to end.
+func (r *run) isStopped() bool { return r.ctx.Err() != nil }
+
 // A group is the campaigns that one run of CreateAll can send: all that skip whoever has
 // an invitation, or a single one that does not.
 type group struct {

@@ -3,7 +3,9 @@ package clerkriver
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,4 +38,41 @@ func TestEndedContextIsNoFailureOfTheDatabase(t *testing.T) {
 	_, err = a.Transport(clerktest.New()).RoundTrip(req)
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, ErrLimitUnavailable)
+}
+
+// TestOnlyWhatCountsTakesASlot: an organization's invitations have limits of their own.
+func TestOnlyWhatCountsTakesASlot(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 5, BulkCreates: 5, Window: time.Hour}}, nil)
+	through := a.Transport(roundTrip(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+	}))
+	for _, test := range []struct {
+		method, path   string
+		creates, bulks int
+	}{
+		{"POST", "/v1/organizations/org_1/invitations", 0, 0},
+		{"POST", "/v1/organizations/org_1/invitations/bulk", 0, 0},
+		{"POST", "/v1/organizations/org_1/invitations/orginv_1/revoke", 0, 0},
+		{"POST", "/v1/invitations/inv_1/revoke", 0, 0},
+		{"POST", "/v1/waitlist_entries/bulk", 0, 0},
+		{"GET", "/v1/invitations", 0, 0},
+		{"DELETE", "/v1/invitations/inv_1", 0, 0},
+		{"POST", "/v1/invitations", 1, 0},
+		{"POST", "/v1/invitations/", 1, 0},
+		{"POST", "/proxy/v1/invitations", 1, 0},
+		{"POST", "/v1/invitations/bulk", 0, 1},
+	} {
+		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_slots SET free_at = 'epoch'")
+		require.NoError(t, err)
+		req, err := http.NewRequestWithContext(t.Context(), test.method, "https://api.example.com"+test.path, strings.NewReader("{}"))
+		require.NoError(t, err)
+		resp, err := through.RoundTrip(req)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		s, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 5-test.creates, s.Creates.Free, "%+v", test)
+		require.Equal(t, 5-test.bulks, s.BulkCreates.Free, "%+v", test)
+	}
 }

@@ -83,8 +83,8 @@ func TestSlowBodiesEnd(t *testing.T) {
 	}
 }
 
-// TestSlowResponsesDoNotEnd gives requests with and without a body responses that
-// take longer than a body may.
+// TestSlowResponsesDoNotEnd sends requests with and without a body. The responses take
+// longer than a body may.
 func TestSlowResponsesDoNotEnd(t *testing.T) {
 	const body = `{"email_address":"ada@example.com"}`
 	const headers = " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + clerktest.SecretKey + "\r\n"

@@ -12,7 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// A detailData is what the page about an invitation, an email or a request shows.
+// A detailData is the content of the page about an invitation, an email or a request.
 type detailData struct {
 	Invitation *clerktest.InvitationState
 	Email      *clerktest.Email

@@ -33,7 +33,7 @@ func TestPagesOfAnInvitation(t *testing.T) {
 	}
 }
 
-// TestCurlSendsTheSameRequest runs the command with an "echo" in the place of curl.
+// TestCurlSendsTheSameRequest runs the command with a shell function in place of curl.
 func TestCurlSendsTheSameRequest(t *testing.T) {
 	fake := clerktest.New()
 	const body = `{"email_address": "o'$HOME\\` + "`id`" + `!"}`

@@ -39,7 +39,7 @@ func (s *server) pages() *http.ServeMux {
 	return mux
 }
 
-// A pageData is what the page shows.
+// A pageData is the content of the page.
 type pageData struct {
 	clerktest.State
 

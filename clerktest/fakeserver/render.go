@@ -87,7 +87,7 @@ func back(r *http.Request) string {
 	return (&url.URL{Path: from.Path, RawQuery: from.RawQuery}).RequestURI()
 }
 
-// A signUpData is what the sign-up page shows.
+// A signUpData is the content of the sign-up page.
 type signUpData struct {
 	Heading, Text string
 	Ticket        string // empty without a form

@@ -16,7 +16,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest/fakeserver"
 )
 
-// A config is what the flags set.
+// A config has the values of the flags.
 type config struct {
 	addr     string
 	url      string

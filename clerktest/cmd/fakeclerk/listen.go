@@ -58,7 +58,8 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-// rootURL is where a browser on this machine reaches the listener for an address.
+// rootURL returns the URL at which a browser on this machine reaches the listener for
+// an address.
 func rootURL(addr string, listening net.Addr) string {
 	given, _, _ := net.SplitHostPort(addr)
 	host, port, err := net.SplitHostPort(listening.String())

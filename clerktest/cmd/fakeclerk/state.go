@@ -240,6 +240,9 @@ func (s *stateFile) Write(change []byte) (int, error) {
 	}
 	if _, err := s.file.WriteAt(line, s.size); err != nil {
 		s.torn = s.file.Truncate(s.size) != nil
+		if failed, ok := errors.AsType[*os.PathError](err); ok {
+			err = failed.Err // the file was created under another name
+		}
 		return 0, err
 	}
 	s.size += int64(len(line))

@@ -68,7 +68,7 @@ func TestSeedIsLoadedOnce(t *testing.T) {
 	require.ErrorContains(t, run(t.Context(), cfg, io.Discard, io.Discard), "seed.json: clerktest: object 1")
 }
 
-// lines writes a state file of n lines, each an invitation.
+// lines returns n lines of a state, each with an invitation.
 func lines(n int) []string {
 	all := make([]string, n)
 	for i := range all {
@@ -161,8 +161,8 @@ func TestTwoProcessesNeverShareAState(t *testing.T) {
 	require.Equal(t, []string{"grace@example.com", "ada@example.com"}, second.addresses(t))
 }
 
-// TestOneOfManyStartsHasTheState starts processes at the same time, each of which
-// replaces the file when it has it.
+// TestOneOfManyStartsHasTheState opens a state several times at once. Whoever has it
+// replaces the file.
 func TestOneOfManyStartsHasTheState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	for range 20 {
@@ -266,8 +266,9 @@ func TestLinkAndModeStay(t *testing.T) {
 	require.FileExists(t, filepath.Join(dir, "created"))
 }
 
-// TestStateWorksWhereItCannotBeReplaced has a directory where the file to replace the
-// state by would be, as a file that is mounted into a container cannot be replaced.
+// TestStateWorksWhereItCannotBeReplaced puts a directory in the place of the file that
+// would replace the state. A file that is mounted into a container cannot be replaced
+// either.
 func TestStateWorksWhereItCannotBeReplaced(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	require.NoError(t, os.Mkdir(state+".fakeclerk.tmp", 0o700))
@@ -308,6 +309,8 @@ func TestFullDisk(t *testing.T) {
 	_, err := p.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"},
 		clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
 	require.ErrorContains(t, err, "internal_clerk_error")
+	_, page := get(t, p.page+"_fake/requests")
+	require.Contains(t, page, "the change could not be stored: file too large")
 	require.Empty(t, p.addresses(t))
 	content, err := os.ReadFile(state)
 	require.NoError(t, err)

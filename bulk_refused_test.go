@@ -188,8 +188,8 @@ func TestRefusedBulkIsInspected(t *testing.T) {
 	}
 }
 
-// TestRefusedBulkIgnoresWhatOthersCreatedBefore has another call invite one of a bulk's
-// addresses just before Clerk refuses the bulk for another reason.
+// Another call invites one of a bulk's addresses just before Clerk refuses the bulk for
+// another reason.
 func TestRefusedBulkIgnoresWhatOthersCreatedBefore(t *testing.T) {
 	for _, before := range []time.Duration{200 * time.Millisecond, time.Second, 1300 * time.Millisecond} {
 		for _, isMeasured := range []bool{false, true} {
@@ -208,8 +208,11 @@ func TestRefusedBulkIgnoresWhatOthersCreatedBefore(t *testing.T) {
 					_, err = client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{
 						{EmailAddress: "a@example.com", IgnoreExisting: ignoreExisting}, {EmailAddress: "b@example.com", IgnoreExisting: ignoreExisting},
 					})
-					require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
-					asClerkErrors(t, err)
+					require.NotContains(t, err.Error(), "after 1 of 2 were created")
+					if isMeasured || !ignoreExisting { // otherwise it may be the bulk's, and would be duplicated
+						require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+						asClerkErrors(t, err)
+					}
 				})
 			}
 		}

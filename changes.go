@@ -54,40 +54,16 @@ func (s *InvitationsService) Changes(ctx context.Context, snapshot *Snapshot, op
 func (c *call) changes(ctx context.Context, s *Snapshot) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		listing := s.known.List()
-		var now UnixMilli           // by Clerk's clock
-		begin := func() (ok bool) { // a list, with its first response
-			if now, ok = c.date(); !ok {
-				yield(Change{}, &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "the response has no valid Date header", Err: errNoDate})
-				return false
-			}
-			listing.Begin(int64(now), c.last.total)
-			return true
-		}
 		for _, status := range allStatuses { // an invitation that is revoked meanwhile is in the second list
-			isFirst := true
-			for page, err := range c.pages(ctx, ListInvitationsRequest{Status: status}) {
-				if err != nil {
-					yield(Change{}, err)
+			for change, err := range c.changesIn(ctx, listing, status) {
+				if !yield(change, err) || err != nil {
 					return
 				}
-				if isFirst && !begin() {
-					return
-				}
-				isFirst = false
-				for _, inv := range page {
-					for _, change := range record(listing, inv, now) {
-						if !yield(change, nil) {
-							return
-						}
-					}
-				}
-			}
-			if isFirst && !begin() { // an empty list has no page
-				return
 			}
 		}
 		gone := listing.End()
 		slices.Sort(gone)
+		now, _ := c.date()
 		for _, id := range gone {
 			s.known.Remove(id)
 			if !yield(Change{ChangeDeleted, Invitation{ID: id}, now}, nil) {
@@ -97,10 +73,47 @@ func (c *call) changes(ctx context.Context, s *Snapshot) iter.Seq2[Change, error
 	}
 }
 
+// changesIn returns the changes that one list shows.
+func (c *call) changesIn(ctx context.Context, listing *snapshot.Listing, status InvitationStatus) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		var now UnixMilli // by Clerk's clock, when the list began
+		begin := func() (err error) {
+			if now, err = c.date(); err == nil {
+				listing.Begin(int64(now), c.last.total)
+			}
+			return err
+		}
+		for page, err := range c.pages(ctx, ListInvitationsRequest{Status: status}) {
+			if err == nil && now == 0 {
+				err = begin()
+			}
+			if err != nil {
+				yield(Change{}, err)
+				return
+			}
+			for _, inv := range page {
+				for _, change := range record(listing, inv, now) {
+					if !yield(change, nil) {
+						return
+					}
+				}
+			}
+		}
+		if now == 0 { // an empty list has no page
+			if err := begin(); err != nil {
+				yield(Change{}, err)
+			}
+		}
+	}
+}
+
 // date returns the time of the last response.
-func (c *call) date() (UnixMilli, bool) {
+func (c *call) date() (UnixMilli, error) {
 	at, err := http.ParseTime(c.last.Header.Get("Date"))
-	return UnixMilli(at.UnixMilli()), err == nil
+	if err != nil {
+		return 0, &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "the response has no valid Date header", Err: errNoDate}
+	}
+	return UnixMilli(at.UnixMilli()), nil
 }
 
 // record records an invitation and returns its changes, at most two.

@@ -94,21 +94,29 @@ func TestContributingListsFilesPackagesAndModules(t *testing.T) {
 	require.NoError(t, err)
 	for _, file := range files {
 		if !strings.HasSuffix(file, "_test.go") {
-			require.True(t, strings.Contains(contributing, "`"+file+"`"), file)
+			requireListed(t, contributing, "`"+file+"`")
 		}
 	}
 	packages, err := filepath.Glob("internal/*")
 	require.NoError(t, err)
 	for _, path := range packages {
-		require.True(t, strings.Contains(contributing, "| `"+filepath.ToSlash(path)+"` |"), path)
+		requireListed(t, contributing, "| `"+filepath.ToSlash(path)+"` |")
 	}
 	for _, pattern := range []string{"*/go.mod", "*/*/go.mod"} {
 		paths, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, path := range paths {
 			module := filepath.ToSlash(filepath.Dir(path))
-			require.True(t, strings.Contains(contributing, "| `"+module+"` |"), module)
+			requireListed(t, contributing, "| `"+module+"` |")
 			require.Contains(t, dependabot, "- /"+module+"\n")
 		}
+	}
+}
+
+// requireListed fails without printing the whole page.
+func requireListed(t *testing.T, page, text string) {
+	t.Helper()
+	if !strings.Contains(page, text) {
+		t.Errorf("CONTRIBUTING.md does not list %s", text)
 	}
 }

@@ -54,23 +54,23 @@ func TestErrorResponses(t *testing.T) {
 		},
 		"a bad address": {
 			create, envelope("form_param_format_invalid", "is invalid", "email_address must be a valid email address.", `{"param_name":"email_address"}`),
-			422, nil, true, "clerk: CreateInvitation: 422 form_param_format_invalid: is invalid (email_address)",
+			422, clerk.ErrInvalidRequest, true, "clerk: CreateInvitation: 422 form_param_format_invalid: is invalid (email_address)",
 		},
 		"a missing address": {
 			create, envelope("form_param_missing", "is missing", "email_address must be included.", `{"param_name":"email_address"}`),
-			422, nil, true, "clerk: CreateInvitation: 422 form_param_missing: is missing (email_address)",
+			422, clerk.ErrInvalidRequest, true, "clerk: CreateInvitation: 422 form_param_missing: is missing (email_address)",
 		},
 		"an unknown field": {
 			create, envelope("form_param_unknown", "is unknown", "x is not a valid parameter for this request.", `{"param_name":"x"}`),
-			422, nil, true, "clerk: CreateInvitation: 422 form_param_unknown: is unknown (x)",
+			422, clerk.ErrInvalidRequest, true, "clerk: CreateInvitation: 422 form_param_unknown: is unknown (x)",
 		},
 		"more than 10 in a bulk": {
 			bulk, envelope("bulk_size_exceeded", "bulk size exceeded", "Parameters exceed the maximum allowed bulk processing size of 10.", `null`),
-			400, nil, true, "clerk: CreateBulkInvitations: 400 bulk_size_exceeded: bulk size exceeded",
+			400, clerk.ErrInvalidRequest, true, "clerk: CreateBulkInvitations: 400 bulk_size_exceeded: bulk size exceeded",
 		},
 		"a life that is too long": {
 			create, envelope("form_param_value_invalid", "is invalid", "expires_in_days is invalid", `{"param_name":"expires_in_days"}`),
-			422, nil, true, "clerk: CreateInvitation: 422 form_param_value_invalid: is invalid (expires_in_days)",
+			422, clerk.ErrInvalidRequest, true, "clerk: CreateInvitation: 422 form_param_value_invalid: is invalid (expires_in_days)",
 		},
 		"revoked already": {
 			revoke, envelope("invitation_already_revoked", "Invitation is already revoked.", "Invitation is already revoked.", `null`),
@@ -106,7 +106,7 @@ func TestErrorResponses(t *testing.T) {
 			"clerk: CreateInvitation: 400 clerk_key_invalid: The key is invalid.",
 		},
 		"bad JSON": {
-			create, envelope("request_body_invalid", "Request body invalid", "", `null`), 400, nil, true,
+			create, envelope("request_body_invalid", "Request body invalid", "", `null`), 400, clerk.ErrInvalidRequest, true,
 			"clerk: CreateInvitation: 400 request_body_invalid: Request body invalid",
 		},
 		"a wrong content type": {
@@ -114,11 +114,11 @@ func TestErrorResponses(t *testing.T) {
 			"clerk: CreateInvitation: 415 unsupported_content_type: Content-Type is unsupported",
 		},
 		"a body too large": {
-			create, envelope("request_body_too_large", "Request body too large", "", `null`), 413, nil, false,
+			create, envelope("request_body_too_large", "Request body too large", "", `null`), 413, clerk.ErrInvalidRequest, false,
 			"clerk: CreateInvitation: 413 request_body_too_large: Request body too large",
 		},
 		"a list that is refused": {
-			list, envelope("form_param_value_invalid", "is invalid", "limit is invalid", `{"param_name":"limit"}`), 422, nil, false,
+			list, envelope("form_param_value_invalid", "is invalid", "limit is invalid", `{"param_name":"limit"}`), 422, clerk.ErrInvalidRequest, false,
 			"clerk: ListInvitations: 422 form_param_value_invalid: is invalid (limit)",
 		},
 		"rate limited, with an envelope": {

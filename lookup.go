@@ -24,14 +24,15 @@ const maxLookupPages = 20
 
 // A lookup lists invitations to find out what a write's requests have done.
 type lookup struct {
-	call      *call              // for its requests
-	since     time.Time          // when the write was first sent, by our clock
-	until     time.Time          // when its work was done at the latest
-	failure   error              // of the write's last request
-	last      decide.Failure     // what that means for the write
-	ambiguous bool               // one of the requests was
-	settled   bool               // lists must show the write's work by now
-	statuses  []InvitationStatus // to list for created invitations
+	call            *call              // for its requests
+	since           time.Time          // when the write was first sent, by our clock
+	until           time.Time          // when its work was done at the latest
+	failure         error              // of the write's last request
+	last            decide.Failure     // what that means for the write
+	ambiguous       bool               // one of the requests was
+	settled         bool               // lists must show the write's work by now
+	retryDuplicates bool               // Clerk would carry out a retry a second time
+	statuses        []InvitationStatus // to list for created invitations
 
 	// What Clerk's clock says was done from ownFrom to ownTo is the call's work, and what it
 	// says was done before from or after to is not. Each list sets them.
@@ -43,7 +44,7 @@ func (c *call) newLookup(failure, ownRefusal error, retryDuplicates bool) *looku
 	h := &c.sent
 	l := &lookup{
 		call: c.part(), failure: failure, last: failureOf(failure, ownRefusal),
-		ambiguous: h.ambiguous != nil, settled: h.isSettled(), statuses: allStatuses[:1],
+		ambiguous: h.ambiguous != nil, settled: h.isSettled(), retryDuplicates: retryDuplicates, statuses: allStatuses[:1],
 	}
 	l.between(h, h)
 	l.call.isLookup = true
@@ -141,7 +142,9 @@ func (l *lookup) setTimes() error {
 	if start.IsSharp && l.last >= decide.Refused && !l.ambiguous {
 		// most likely, what is a little older than a refused bulk is not its work
 		l.ownFrom = toMilli(start.Likely.Add(-sharpness))
-		l.from = l.ownFrom
+		if start.IsMeasured || !l.retryDuplicates { // otherwise the clocks may differ a little
+			l.from = l.ownFrom
+		}
 	}
 	end, _ := skew.Convert(last.Header, l.until, last.longest)
 	l.ownTo, l.to = toMilli(end.Earliest), toMilli(end.Latest)

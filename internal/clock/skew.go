@@ -88,6 +88,8 @@ type Instant struct {
 	Likely time.Time
 	// IsSharp reports that the clocks agree. If not, the time is unclear.
 	IsSharp bool
+	// IsMeasured reports that Likely comes from a measurement.
+	IsMeasured bool
 }
 
 // Convert converts a time from the local clock to the server's, given the header of a
@@ -103,7 +105,7 @@ func (s *Skew) Convert(header http.Header, t time.Time, took time.Duration) (i I
 	}
 	ahead, likely := dates.or(span{}), time.Duration(0)
 	i.IsSharp = dates.isNear(span{})
-	if s.n > 0 {
+	if i.IsMeasured = s.n > 0; i.IsMeasured {
 		ahead = s.measured(dates, hasDate)
 		likely, i.IsSharp = ahead.least, ahead.most-ahead.least <= 2*tolerance
 	} else if jump := s.jumped(t); jump.Abs() > tolerance { // suspended, or the local clock was set

@@ -39,6 +39,35 @@ var simCases = []simCase{
 		time.Sleep(time.Hour)
 		l.fail(simErrorBefore).delete(0, r.id)
 	}},
+	{"slow creates do not make a client forget a skew", simDateAhead(3 * time.Second), func(l *simLife) {
+		l.create(0, simRequest(0, false))
+		l.world.latency = 9 * time.Second
+		for i := range 5 {
+			l.create(0, simRequest(1+i, false))
+		}
+		l.world.latency = 100 * time.Millisecond
+		l.fail(simDropAfter).create(0, simRequest(6, false))
+		l.fail(simDropAfter).create(0, simRequest(7, true))
+	}},
+	{"a bulk measures the skew", simDateAhead(3 * time.Second), func(l *simLife) {
+		l.bulk(0, simRequests(0, 2, false))
+		l.fail(simDropAfter).create(0, simRequest(8, false))
+	}},
+	{"the first response is lost, and Date is ahead", simDateAhead(2 * time.Second), func(l *simLife) {
+		l.fail(simDropAfter).create(0, simRequest(0, false))
+	}},
+	{"the first response is lost, Date is ahead, and others are ignored", simDateAhead(2 * time.Second), func(l *simLife) {
+		l.fail(simDropAfter).create(0, simRequest(0, true))
+	}},
+	{"Date is behind, and somebody has invited a minute before", simDateAhead(-time.Minute), func(l *simLife) {
+		l.world.create(time.Now(), nil, simAddress(8), "")
+		time.Sleep(55 * time.Second)
+		l.fail(simErrorBefore).create(0, simRequest(8, false))
+	}},
+	{"the machine is suspended during a create", simNature{latency: 100 * time.Millisecond, suspend: 1}, func(l *simLife) {
+		l.fail(simDropAfter).create(0, simRequest(0, false))
+		l.fail(simDropAfter).create(0, simRequest(1, true))
+	}},
 	{"revocations shift the list of a resumed run", simNature{latency: 100 * time.Millisecond}, func(l *simLife) {
 		for i := range 495 {
 			l.world.create(time.Now(), nil, simAddress(1000+i), "").isOld = true
@@ -58,6 +87,11 @@ var simCases = []simCase{
 		l.world.glitch = 0.5
 		l.all(clerk.ListInvitationsRequest{})
 	}},
+}
+
+// simDateAhead is a nature in which Clerk's Date is ahead of all other clocks.
+func simDateAhead(by time.Duration) simNature {
+	return simNature{clock: by, ahead: -by, latency: 100 * time.Millisecond}
 }
 
 // fail has the next requests meet faults.

@@ -131,7 +131,7 @@ func (l *simLink) answer(ctx context.Context, r *simIncoming, fault simFault) (*
 		done = w.do(now, r)
 		w.limits[r.operation()].count(now, done.status != http.StatusOK)
 	}
-	if r.method != http.MethodGet && w.chance(w.suspend) {
+	if r.method != http.MethodGet && w.jumped == 0 && w.chance(w.suspend) {
 		w.jumped += 8 * time.Hour
 		w.note(time.Now(), "the machine is suspended for 8 hours")
 	}

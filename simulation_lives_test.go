@@ -27,14 +27,17 @@ func someNature(random *rand.Rand) simNature {
 		n.clock = pick(random, -time.Hour, -time.Minute, -3*time.Second, 2*time.Second, time.Minute, 8*time.Hour)
 	case 2:
 		n.noIDs = true
-	case 3: // without IgnoreExisting, a part that shows after a second is not looked for
-		n.parts, n.lag = 0.2, min(n.lag, 900*time.Millisecond)
+	case 4:
+		n.ahead = pick(random, -time.Minute, -3*time.Second, -2*time.Second, 2*time.Second, 3*time.Second, time.Minute)
+		n.clock = -n.ahead // the Date is wrong
+	case 3: // a part of a refused bulk is found if the clocks agree, and lists show it soon
+		n.parts, n.clock, n.lag = 0.2, 0, min(n.lag, 900*time.Millisecond)
 	}
 	return n
 }
 
 // isPlain reports whether every outcome can be found out.
-func (n *simNature) isPlain() bool { return n.clock.Abs() < time.Second && n.suspend == 0 && !n.noIDs }
+func (n *simNature) isPlain() bool { return n.clock.Abs() < time.Second && !n.noIDs }
 
 // playLife plays a random life.
 func playLife(seed int, trace *strings.Builder) (*simLife, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -29,12 +30,18 @@ func (l *simLife) all(req clerk.ListInvitationsRequest) {
 			switch isListed := was != "" && was != clerk.InvitationStatusRevoked && was == r.status(ended); {
 			case seen[r.id] > 1:
 				return c.violation("%s is listed twice", r.id)
-			case c.err == nil && isListed && seen[r.id] == 0 && l.world.shifts == 0: // or it moved
+			case c.err == nil && isListed && seen[r.id] == 0 && !l.world.moved(began, ended):
 				return c.violation("%s is missing", r.id)
 			}
 		}
 		return nil
 	})
+}
+
+// moved reports whether invitations have left lists, which moves others to earlier pages.
+func (w *simWorld) moved(from, to time.Time) bool {
+	isBetween := func(at time.Time) bool { return at.After(from) && !at.After(to) }
+	return slices.ContainsFunc(w.records, func(r *simRecord) bool { return isBetween(r.shownRevoked) || isBetween(r.shownDeleted) })
 }
 
 // get gets an invitation, and checks the result.

@@ -31,7 +31,7 @@ type simWorld struct {
 	users   map[string]bool // addresses that belong to users
 	poison  string          // an address whose requests all fail
 	later   []simEvent      // in order of time
-	jumped  time.Duration   // by how much our clock was behind after the machine was suspended
+	jumped  time.Duration   // by how much Clerk's clock is later since then
 	limits  map[clerk.Operation]*simLimit
 	trace   *strings.Builder // nil for none
 }
@@ -47,7 +47,7 @@ type simNature struct {
 	parts   float64       // share of bulks that are refused when a part is created
 	glitch  float64       // share of lists' later pages that are empty
 	shifts  float64       // share of lists' pages after which somebody revokes an old invitation
-	suspend float64       // share of writes after which the client's machine is suspended for 8 hours
+	suspend float64       // share of writes after which Clerk's clock is 8 hours later, as if the machine had been suspended
 }
 
 // A simRecord is an invitation.

@@ -3,6 +3,7 @@ package clerk
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/jsonbody"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -252,4 +254,50 @@ func (b *bulk) partly(err error) error {
 	e := wrap(err, fmt.Sprintf("after %d of %d were created: ", len(b.created), len(b.reqs)), nil)
 	e.class = transport.Ambiguous
 	return e
+}
+
+// matched returns the invitation of each request, by index: by its address or, if Clerk has
+// changed the address, by its position among the remaining ones.
+func (b *bulk) matched(invs []Invitation) map[int]Invitation {
+	of, left := map[int]Invitation{}, slices.Clone(invs)
+	for i := range b.reqs {
+		at := slices.IndexFunc(left, func(inv Invitation) bool { return sameAddress(inv.EmailAddress, b.reqs[i].EmailAddress) })
+		if at >= 0 {
+			of[i] = left[at]
+			left = slices.Delete(left, at, at+1)
+		}
+	}
+	for i := range b.reqs {
+		if _, ok := of[i]; !ok {
+			of[i], left = left[0], left[1:]
+		}
+	}
+	return of
+}
+
+// metadataError returns an error if invitations do not have the metadata of their requests.
+func (b *bulk) metadataError(m *ResponseMeta, invs []Invitation) error {
+	lost := 0
+	for i, inv := range b.matched(invs) {
+		if hasLostMetadata(&b.reqs[i], b.bodies[i], &inv) {
+			lost++
+		}
+	}
+	if lost == 0 {
+		return nil
+	}
+	return errLostMetadata(m, lost)
+}
+
+// hasLostMetadata reports whether an invitation has other metadata than its request, whose
+// JSON is body.
+func hasLostMetadata(req *CreateInvitationRequest, body []byte, inv *Invitation) bool {
+	var sent struct {
+		PublicMetadata json.RawMessage `json:"public_metadata"`
+	}
+	return len(req.PublicMetadata) > 0 && json.Unmarshal(body, &sent) == nil && !jsonbody.Equal(sent.PublicMetadata, inv.PublicMetadata)
+}
+
+func errLostMetadata(m *ResponseMeta, lost int) error {
+	return &SDKError{ResponseMeta: *m, Message: fmt.Sprintf("created, but %d without the metadata that was sent", lost), Err: ErrMetadataLost}
 }

@@ -36,6 +36,9 @@ import (
 // everything (such as quota_exceeded), or reading the requests fails; see
 // [WithSourceError]. RetryNone and RetryConnectionErrors do not apply.
 //
+// If a bulk loses metadata, as an open report says, the results of its requests have an
+// [ErrMetadataLost], and the run sends requests with metadata singly from then on.
+//
 // docs/inviting-many.md in the repository explains batching, limits and deployment.
 func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[CreateInvitationRequest], opts ...CreateAllOption) iter.Seq2[CreateResult, error] {
 	c, cfg, err := s.beginCreateAll(requests, opts)

@@ -60,13 +60,17 @@ func (p *pace) forecast(now time.Time) (available int, renewed time.Time) {
 	return bulks*MaxBulkInvitations + creates, now.Add(min(p.creates.Renewal(now), p.bulks.Renewal(now)))
 }
 
-// wait returns the time until a request may be sent, which is at least untilItems, and
-// what the run waits for: the limit of an operation, or requests to be sent again after a
-// failure.
-func (p *pace) wait(now time.Time, untilItems time.Duration) (wait time.Duration, limit Operation, cause error) {
+// wait returns the time until a request may be sent, which is at least untilItems or, for
+// those that must be sent singly, untilSingle, and what the run waits for: the limit of an
+// operation, or requests to be sent again after a failure.
+func (p *pace) wait(now time.Time, untilItems, untilSingle time.Duration) (wait time.Duration, limit Operation, cause error) {
+	creates := p.creates.Wait(now)
 	wait, limit = p.bulks.Wait(now), OperationBulkCreate
-	if creates := p.creates.Wait(now); creates < wait {
+	if creates < wait {
 		wait, limit = creates, OperationCreate
+	}
+	if max(creates, untilSingle) < max(wait, untilItems) {
+		wait, limit, untilItems = creates, OperationCreate, untilSingle
 	}
 	if again := max(p.pause.Sub(now), untilItems); again >= wait {
 		return again, "", p.cause

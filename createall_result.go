@@ -86,7 +86,8 @@ type CreateResult struct {
 	// and OutcomeRepeated; nil if it is not known.
 	Existing *ExistingInvitation
 	// Err is the reason for OutcomeRejected and OutcomeUnknown, the error of the operation
-	// that was called; nil for the others.
+	// that was called. With OutcomeCreated it is an [ErrMetadataLost], or nil. It is nil for
+	// the others.
 	Err error
 }
 

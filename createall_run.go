@@ -69,7 +69,8 @@ func (r *run) gather(ctx context.Context) error {
 	var linger time.Time // until when it waits for the iterator to fill a bulk
 	for {
 		now := time.Now()
-		wait, limit, cause := r.pace.wait(now, r.queue.Wait(now))
+		untilItems, untilSingle := r.queue.Wait(now)
+		wait, limit, cause := r.pace.wait(now, untilItems, untilSingle)
 		enough, isEmpty := r.puller.Ended() || r.queue.HasBatch(now), r.queue.IsEmpty()
 		switch {
 		case ctx.Err() != nil:
@@ -164,7 +165,12 @@ func (r *run) sendNext(ctx context.Context) error {
 			rest = append(rest, it)
 			continue
 		}
-		if err := r.report(&it.Value, CreateResult{Outcome: OutcomeCreated, Invitation: &inv}); err != nil {
+		result := CreateResult{Outcome: OutcomeCreated, Invitation: &inv}
+		if !b.Single && hasLostMetadata(&it.Value.request, it.Value.body, &inv) {
+			result.Err = errLostMetadata(&r.dispatcher.call.last.ResponseMeta, 1)
+			r.sendSingly()
+		}
+		if err := r.report(&it.Value, result); err != nil {
 			return err
 		}
 	}
@@ -179,6 +185,14 @@ func (r *run) sendNext(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sendSingly makes the run send the rest of the requests with metadata singly, unless the
+// budget has no creates.
+func (r *run) sendSingly() {
+	if r.pace.budget.Creates > 0 {
+		r.queue.SendSingly(func(it item) bool { return len(it.request.PublicMetadata) > 0 })
+	}
 }
 
 // handleFailure records the failure of a batch, of which the rest was not created.

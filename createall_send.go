@@ -2,10 +2,8 @@ package clerk
 
 import (
 	"context"
-	"slices"
 	"time"
 
-	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
@@ -49,8 +47,9 @@ func (d *dispatcher) send(ctx context.Context, b batch, mayRetry func() bool) (m
 	count.done(err)
 	invs, err = parts.inspected(ctx, c, invs, err)
 	if err == nil {
-		created = matched(invs, b.Items)
+		created = parts.matched(invs)
 	}
+	d.call.last = c.last
 	return created, c.sent, err
 }
 
@@ -96,23 +95,4 @@ func (k *counter) done(err error) {
 	if err == nil && k.last != transport.Succeeded {
 		k.limiter.Count(time.Now())
 	}
-}
-
-// matched returns the invitation of each item: by its address or, if Clerk has changed the
-// address, by its position among the remaining ones.
-func matched(invs []Invitation, items []*queued) map[int]Invitation {
-	of, left := map[int]Invitation{}, slices.Clone(invs)
-	for i, it := range items {
-		at := slices.IndexFunc(left, func(inv Invitation) bool { return addresses.KeyOf(inv.EmailAddress) == it.Value.key })
-		if at >= 0 {
-			of[i] = left[at]
-			left = slices.Delete(left, at, at+1)
-		}
-	}
-	for i := range items {
-		if _, ok := of[i]; !ok {
-			of[i], left = left[0], left[1:]
-		}
-	}
-	return of
 }

@@ -54,6 +54,10 @@ var (
 	// old one: until it is revoked or expires, both links work. Test for it first:
 	// ErrNotSent, ErrOutcomeUnknown and others that match, too, are about the revocation.
 	ErrOldNotRevoked = errors.New("clerk: the old invitation was not revoked")
+	// ErrMetadataLost: a bulk has created the invitations, which are returned with the error,
+	// but Clerk returned other public metadata than was sent. Do not create them again: revoke
+	// those without their metadata, and create them singly.
+	ErrMetadataLost = errors.New("clerk: the metadata was lost")
 	// ErrInvalidRequest: a request or an option is invalid. If the library found it, the
 	// error wraps an [*InputError] with the field. If Clerk did (form_param_*,
 	// request_body_*, bulk_size_exceeded, malformed_request_parameters), it is or wraps a

@@ -92,10 +92,13 @@ type Queue[T any] struct {
 	ready      []*Item[T] // to be sent in order
 	bisecting  []*Item[T] // to be sent first: one of them is the reason for a refusal
 	parked     []group[T] // to be sent alternately with ready
+	singly     []*Item[T] // ready, too, but see SendSingly
 	held       []T        // see Hold
 	settled    int        // items in batches that succeeded or were refused
 	streak     int        // failures in a row
 	parkedNext bool       // parked goes before ready, if a group is due
+
+	isSingle func(T) bool // of SendSingly; nil for none
 }
 
 // A group has items that are parked together. It is sent no earlier than after.
@@ -108,7 +111,33 @@ type group[T any] struct {
 func New[T any](maxBatch int) *Queue[T] { return &Queue[T]{max: maxBatch} }
 
 // Add adds an item with a value.
-func (q *Queue[T]) Add(value T) { q.ready = append(q.ready, &Item[T]{Value: value}) }
+func (q *Queue[T]) Add(value T) { q.makeReady([]*Item[T]{{Value: value}}, false) }
+
+// SendSingly makes the queue send values for which isSingle is true with requests for a
+// single item, from now on. Parked items are not affected.
+func (q *Queue[T]) SendSingly(isSingle func(T) bool) {
+	q.endBisecting()
+	ready := q.ready
+	q.ready, q.isSingle = nil, isSingle
+	q.makeReady(ready, false)
+}
+
+// makeReady adds items to the ready ones, at the front or at the back.
+func (q *Queue[T]) makeReady(items []*Item[T], first bool) {
+	var ready, singly []*Item[T]
+	for _, it := range items {
+		if q.isSingle != nil && !it.IsAmbiguous() && q.isSingle(it.Value) {
+			singly = append(singly, it)
+		} else {
+			ready = append(ready, it)
+		}
+	}
+	if first {
+		q.ready, q.singly = slices.Concat(ready, q.ready), slices.Concat(singly, q.singly)
+	} else {
+		q.ready, q.singly = append(q.ready, ready...), append(q.singly, singly...)
+	}
+}
 
 // Hold keeps a value that must wait for the results of others. Release returns it.
 func (q *Queue[T]) Hold(value T) { q.held = append(q.held, value) }
@@ -121,7 +150,9 @@ func (q *Queue[T]) Release() []T {
 }
 
 // IsEmpty reports whether the queue has no items. Held values do not count.
-func (q *Queue[T]) IsEmpty() bool { return len(q.ready)+len(q.bisecting)+len(q.parked) == 0 }
+func (q *Queue[T]) IsEmpty() bool {
+	return len(q.ready)+len(q.singly)+len(q.bisecting)+len(q.parked) == 0
+}
 
 // HasBatch reports whether the caller should send a batch, or wait to, before it adds more.
 func (q *Queue[T]) HasBatch(now time.Time) bool {
@@ -129,7 +160,7 @@ func (q *Queue[T]) HasBatch(now time.Time) bool {
 	for _, group := range q.parked {
 		parked += len(group.items)
 	}
-	isLong := len(q.ready) >= q.max || len(q.held) >= maxHeld || parked >= maxParked
+	isLong := len(q.ready) >= q.max || len(q.singly) >= maxHeld || len(q.held) >= maxHeld || parked >= maxParked
 	return isLong || len(q.bisecting) > 0 || q.nextParked(now) >= 0
 }
 
@@ -142,17 +173,20 @@ func (q *Queue[T]) nextParked(now time.Time) int {
 	return slices.IndexFunc(q.parked, func(g group[T]) bool { return !g.after.After(now) })
 }
 
-// Wait returns how long to wait before the next batch; the longest Duration if the queue
-// is empty.
-func (q *Queue[T]) Wait(now time.Time) time.Duration {
+// Wait returns how long to wait before the next batch, and before the next item that must
+// be sent singly; the longest Duration without any.
+func (q *Queue[T]) Wait(now time.Time) (untilBatch, untilSingle time.Duration) {
+	untilBatch, untilSingle = math.MaxInt64, math.MaxInt64
+	if len(q.singly) > 0 {
+		untilSingle = 0
+	}
 	if len(q.ready)+len(q.bisecting) > 0 {
-		return 0
+		return 0, untilSingle
 	}
-	wait := time.Duration(math.MaxInt64)
 	for _, group := range q.parked {
-		wait = min(wait, max(0, group.after.Sub(now)))
+		untilBatch = min(untilBatch, max(0, group.after.Sub(now)))
 	}
-	return wait
+	return untilBatch, untilSingle
 }
 
 // Next takes the next batch from the queue, which must not be empty. singles and batches
@@ -167,6 +201,8 @@ func (q *Queue[T]) Next(now time.Time, singles, batches int) Batch[T] {
 		b.from, items = fromBisecting, &q.bisecting
 	case parked >= 0:
 		b.from, items = fromParked, &q.parked[parked].items
+	case len(q.singly) > 0 && singles > 0:
+		items, batches = &q.singly, 0
 	}
 	var n int
 	if b.from == fromBisecting {
@@ -224,7 +260,7 @@ func (q *Queue[T]) unpark() {
 		back = append(back, g.items...)
 		return true
 	})
-	q.ready = slices.Concat(back, q.ready)
+	q.makeReady(back, true)
 }
 
 // Refused records that a batch was refused because of its items. rest are the items
@@ -245,7 +281,9 @@ func (q *Queue[T]) Refused(b Batch[T], rest []*Item[T], blamed bool) {
 
 // endBisecting makes the items under bisection ready, before all others.
 func (q *Queue[T]) endBisecting() {
-	q.ready, q.bisecting = slices.Concat(q.bisecting, q.ready), nil
+	bisecting := q.bisecting
+	q.bisecting = nil
+	q.makeReady(bisecting, true)
 }
 
 // putBack returns items to where their batch came from; ready ones to the front or, if
@@ -259,11 +297,7 @@ func (q *Queue[T]) putBack(b Batch[T], items []*Item[T], first bool) {
 		q.park(items, time.Time{})
 	default:
 		q.endBisecting()
-		if first {
-			q.ready = slices.Concat(items, q.ready)
-		} else {
-			q.ready = slices.Concat(q.ready, items)
-		}
+		q.makeReady(items, first)
 	}
 }
 
@@ -326,7 +360,7 @@ func (q *Queue[T]) failedAlone(it *Item[T], why Reason, now time.Time) (givenUp 
 	case why != RateLimited && it.alone-it.limited >= failuresAlone && (othersSucceed || now.Sub(it.firstFailed) >= outagePatience):
 		return []*Item[T]{it}
 	case it.failures < failuresTogether:
-		q.ready = append(q.ready, it)
+		q.makeReady([]*Item[T]{it}, false)
 	default:
 		q.park([]*Item[T]{it}, now.Add(min(time.Minute<<min(it.alone, 4), 15*time.Minute)))
 	}

@@ -369,9 +369,52 @@ func TestQueueWait(t *testing.T) {
 		"due parked items": {queue{parked: groups{{newItems("a"), later}, {newItems("b"), now}}}, 0},
 		"overdue items":    {queue{parked: groups{{newItems("a"), now.Add(-time.Hour)}}}, 0},
 	} {
-		require.Equal(t, test.want, test.queue.Wait(now), name)
+		untilBatch, untilSingle := test.queue.Wait(now)
+		require.Equal(t, test.want, untilBatch, name)
+		require.Equal(t, time.Duration(math.MaxInt64), untilSingle, name)
 		require.Equal(t, name == "nothing", test.queue.IsEmpty(), name)
 	}
+}
+
+func TestQueueSendsSingly(t *testing.T) {
+	q := queue{max: maxBatch, ready: newItems("aBcD"), bisecting: newItems("eF")}
+	q.ready = append(q.ready, sentAt(now, newItems("G"))...)
+	q.SendSingly(func(name rune) bool { return name < 'a' })
+	q.Add('h')
+	q.Add('I')
+	require.False(t, q.HasBatch(now))
+
+	b := q.Next(now, 0, 1)
+	require.False(t, b.Single)
+	require.Equal(t, "eac", namesOf(b.Items))
+	q.Refused(b, b.Items, true)
+	b = q.Next(now, 1, 1)
+	require.True(t, b.Single)
+	require.Equal(t, "F", namesOf(b.Items))
+	q.Failed(b, b.Items, NotSent, now)
+	for _, name := range []string{"F", "B", "D", "I"} {
+		untilBatch, untilSingle := q.Wait(now)
+		require.Zero(t, untilBatch)
+		require.Zero(t, untilSingle)
+		b = q.Next(now, 1, 1)
+		require.True(t, b.Single)
+		require.Equal(t, name, namesOf(b.Items))
+		q.Succeeded(b)
+	}
+	require.Equal(t, "eac", namesOf(q.Next(now, 1, 1).Items))
+	require.Equal(t, "G", namesOf(q.Next(now, 0, 1).Items), "it was sent before")
+	require.Equal(t, "h", namesOf(q.Next(now, 0, 1).Items))
+	require.True(t, q.IsEmpty())
+
+	for range maxHeld {
+		require.False(t, q.HasBatch(now))
+		q.Add('J')
+	}
+	require.True(t, q.HasBatch(now))
+	untilBatch, untilSingle := q.Wait(now)
+	require.Equal(t, time.Duration(math.MaxInt64), untilBatch)
+	require.Zero(t, untilSingle)
+	require.False(t, q.IsEmpty())
 }
 
 func TestQueueHoldsValuesUntilRelease(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"net/http"
 	"slices"
 
 	"github.com/clerk-invitations/clerk-go/internal/snapshot"
@@ -77,11 +76,14 @@ func (c *call) changes(ctx context.Context, s *Snapshot) iter.Seq2[Change, error
 func (c *call) changesIn(ctx context.Context, listing *snapshot.Listing, status InvitationStatus) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		var now UnixMilli // by Clerk's clock, when the list began
-		begin := func() (err error) {
-			if now, err = c.date(); err == nil {
-				listing.Begin(int64(now), c.last.total)
+		begin := func() error {
+			date, ok := c.date()
+			if !ok {
+				return &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "the response has no valid Date header", Err: errNoDate}
 			}
-			return err
+			now = date
+			listing.Begin(int64(now), c.last.total)
+			return nil
 		}
 		for page, err := range c.pages(ctx, ListInvitationsRequest{Status: status}) {
 			if err == nil && now == 0 {
@@ -105,15 +107,6 @@ func (c *call) changesIn(ctx context.Context, listing *snapshot.Listing, status 
 			}
 		}
 	}
-}
-
-// date returns the time of the last response.
-func (c *call) date() (UnixMilli, error) {
-	at, err := http.ParseTime(c.last.Header.Get("Date"))
-	if err != nil {
-		return 0, &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "the response has no valid Date header", Err: errNoDate}
-	}
-	return UnixMilli(at.UnixMilli()), nil
 }
 
 // record records an invitation and returns its changes, at most two.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 
@@ -143,19 +142,12 @@ func (r *roster) recordPage(c *call, page []Invitation, since UnixMilli) (more b
 		if inv.CreatedAt < since {
 			return false
 		}
-		if !hasLapsed(inv, c.last.Header) {
+		if !c.hasLapsed(inv) {
 			r.recordExisting(inv)
 		}
 	}
 	r.reporter.report(time.Time{}, "", nil)
 	return true
-}
-
-// hasLapsed reports whether an invitation that is listed as pending has expired, by the
-// Date of the list.
-func hasLapsed(inv Invitation, header http.Header) bool {
-	now, err := http.ParseTime(header.Get("Date"))
-	return err == nil && inv.Status == InvitationStatusPending && inv.ExpiresAt != 0 && !inv.ExpiresAt.Time().After(now)
 }
 
 func (r *roster) recordExisting(inv Invitation) {

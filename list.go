@@ -85,8 +85,9 @@ func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts 
 }
 
 // FindPending returns the newest pending invitation for an address. It compares whole
-// addresses, without regard to case, on all pages of what Clerk finds. If there is none,
-// the error is [ErrNotFound].
+// addresses, without regard to case, on all pages of what Clerk finds. An invitation that
+// has expired by the response's Date is not pending, even if Clerk lists it so. If there is
+// none, the error is [ErrNotFound].
 func (s *InvitationsService) FindPending(ctx context.Context, emailAddress string, opts ...CallOption) (*Invitation, error) {
 	return runCall(s.config(), OperationList, opts, func(c *call) (*Invitation, error) {
 		if err := inputError("email_address", check.Address(emailAddress)); err != nil {
@@ -94,7 +95,7 @@ func (s *InvitationsService) FindPending(ctx context.Context, emailAddress strin
 		}
 		pending := ListInvitationsRequest{Query: strings.TrimSpace(emailAddress), Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
 		return c.first(ctx, pending, func(inv Invitation) bool {
-			return inv.Status == InvitationStatusPending && sameAddress(inv.EmailAddress, emailAddress)
+			return inv.Status == InvitationStatusPending && sameAddress(inv.EmailAddress, emailAddress) && !c.hasLapsed(inv)
 		})
 	})
 }

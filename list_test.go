@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
 func TestAllListsEveryPage(t *testing.T) {
@@ -306,5 +307,35 @@ func TestAllDoesNotEndEarlyWithoutAnError(t *testing.T) {
 				require.NotErrorIs(t, err, clerk.ErrNotFound, "it may be on a page that was not read")
 			})
 		}
+	}
+}
+
+// Clerk still lists an invitation as pending although its time is over.
+func TestFindPendingIgnoresExpiredInvitations(t *testing.T) {
+	for _, lapsed := range []clerktest.Lapsed{"", clerktest.LapsedPending, clerktest.LapsedDuplicate} {
+		t.Run(string(lapsed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := lifeWith(t, clerktest.WithBehavior(clerktest.Behavior{Lapsed: lapsed}))
+				old, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, ExpiresInDays: 1})
+				require.NoError(t, err)
+				time.Sleep(23 * time.Hour)
+				got, err := l.client.Invitations.FindPending(t.Context(), address)
+				require.NoError(t, err)
+				require.Equal(t, old, got)
+				time.Sleep(2 * time.Hour)
+				_, err = l.client.Invitations.FindPending(t.Context(), address)
+				require.ErrorIs(t, err, clerk.ErrNotFound)
+
+				_, err = l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+				if lapsed == clerktest.LapsedDuplicate {
+					require.ErrorIs(t, err, clerk.ErrDuplicateInvitation)
+					return
+				}
+				require.NoError(t, err)
+				got, err = l.client.Invitations.FindPending(t.Context(), address)
+				require.NoError(t, err)
+				require.NotEqual(t, old.ID, got.ID)
+			})
+		})
 	}
 }

@@ -131,6 +131,19 @@ func (c *call) first(ctx context.Context, req ListInvitationsRequest, isWanted f
 	return nil, &SDKError{ResponseMeta: ResponseMeta{Operation: OperationList}, Message: "no such invitation", Err: ErrNotFound}
 }
 
+// date returns the time of the last response.
+func (c *call) date() (UnixMilli, bool) {
+	at, err := http.ParseTime(c.last.Header.Get("Date"))
+	return UnixMilli(at.UnixMilli()), err == nil
+}
+
+// hasLapsed reports whether an invitation that the last response lists as pending had
+// expired by then.
+func (c *call) hasLapsed(inv Invitation) bool {
+	now, ok := c.date()
+	return ok && inv.Status == InvitationStatusPending && inv.isExpired(now)
+}
+
 // get returns the invitation with an id.
 func (c *call) get(ctx context.Context, id string) (inv *Invitation, err error) {
 	for _, status := range allStatuses {

@@ -90,6 +90,10 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
 		return invs, err
 	})
 	for _, inv := range invs {
+		isSame := func(index int) bool { return !isOther(inv.EmailAddress, b.reqs[index].EmailAddress) }
+		if !slices.ContainsFunc(missing, isSame) && !c.hasCreated(&inv) {
+			return nil, c.otherAddress()
+		}
 		c.measureSkew(inv.CreatedAt)
 	}
 	if err != nil || len(missing) == len(b.reqs) {

@@ -13,7 +13,7 @@ import (
 type effect uint8
 
 const (
-	rejectsItems effect = iota // those that it names, or the only one
+	rejectsItems effect = iota // those that it names, the only one or, with OutcomeUnknown, all
 	mayPass                    // the items are sent again later
 	unexplained                // the same, unless it happens again and again, as with a wrong base URL
 	endsRun                    // every request would fail
@@ -36,6 +36,8 @@ func effectOf(failure error) (effect, Outcome) {
 		return endsRun, 0
 	case passes:
 		return mayPass, 0
+	case errors.Is(failure, errOtherAddress):
+		return rejectsItems, OutcomeUnknown
 	case class == transport.Ambiguous && transport.IsRefusal(meta.StatusCode) && !isExplained && sdk.lookupErr == nil:
 		return endsRun, 0 // a retry was refused with an undocumented status, and would be again
 	case class == transport.Ambiguous:

@@ -246,8 +246,11 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last h
 // again.
 func (r *run) reject(ctx context.Context, b batch, rest []*queued, ofOnly Outcome, refusal error) error {
 	about := named(refusal)
-	if len(b.Items) == 1 {
-		about = map[addresses.Key]Outcome{b.Items[0].Value.key: ofOnly}
+	if len(b.Items) == 1 || ofOnly == OutcomeUnknown {
+		about = map[addresses.Key]Outcome{}
+		for _, it := range rest {
+			about[it.Value.key] = ofOnly
+		}
 	}
 	var unnamed []*queued
 	for _, it := range rest {
@@ -259,7 +262,7 @@ func (r *run) reject(ctx context.Context, b batch, rest []*queued, ofOnly Outcom
 			continue
 		case outcome == OutcomeAlreadyInvited:
 			result = r.roster.explain(ctx, &it.Value, refusal)
-		case outcome == OutcomeRejected:
+		case outcome == OutcomeRejected, outcome == OutcomeUnknown:
 			result.Err = refusal
 		}
 		if err := r.report(&it.Value, result); err != nil {

@@ -13,6 +13,7 @@ var (
 	errNoInvitation  = errors.New("the response is not an invitation")
 	errNoInvitations = errors.New("the response is not a list of invitations")
 	errMismatch      = errors.New("the response is about something else")
+	errOtherAddress  = fmt.Errorf("%w: another address", errMismatch)
 )
 
 // decodeInvitation reads one invitation.

@@ -66,6 +66,19 @@ func (l *lookup) isOf(h *history, inv *Invitation) bool {
 	return l.setTimes() == nil && l.whose(inv.CreatedAt) == decide.FoundOwn
 }
 
+// hasCreated reports whether an invitation in a response is pending, and was created while
+// its request was under way.
+func (c *call) hasCreated(inv *Invitation) bool {
+	l := &lookup{call: c, since: c.last.sent, until: time.Now(), last: decide.Refused} // it is no older, most likely
+	return inv.Status == InvitationStatusPending && l.setTimes() == nil && l.whose(inv.CreatedAt) == decide.FoundOwn
+}
+
+// otherAddress is the failure of a write whose response is about another address. What the
+// write did is ambiguous, and a retry would get the same response.
+func (c *call) otherAddress() error {
+	return &SDKError{ResponseMeta: c.last.ResponseMeta, Message: errOtherAddress.Error(), Err: errOtherAddress, class: transport.Ambiguous}
+}
+
 // failureOf says what a failure means for its write, whose earlier requests may be the
 // reason for a refusal that matches own.
 func failureOf(failure, own error) decide.Failure {

@@ -68,7 +68,7 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 		result, s, err := r.lookUp(ctx)
 		untilLookup, untilWrite := r.waits(err)
 		left := clock.Left(ctx)
-		s.LookupFits = untilLookup < left
+		s.LookupFits = untilLookup < left && !errors.Is(r.failure, errOtherAddress)
 		s.WriteFits = untilWrite < left-r.writeTime() // adding to untilWrite may overflow
 		switch decide.Next(s) {
 		case decide.ReturnResult:

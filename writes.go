@@ -15,17 +15,15 @@ func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 	return write[*Invitation]{
 		send: func(ctx context.Context, c *call) (*Invitation, error) {
 			r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations", body: body}
-			inv, err := do(ctx, c, r, func(body []byte) (*Invitation, error) {
-				inv, err := decodeInvitation(body)
-				if err == nil && isOther(inv.EmailAddress, address) {
-					err = fmt.Errorf("%w: another address", errMismatch)
-				}
-				return inv, err
-			})
-			if err == nil {
-				c.measureSkew(inv.CreatedAt)
+			inv, err := do(ctx, c, r, decodeInvitation)
+			if err != nil {
+				return nil, err
 			}
-			return inv, err
+			if isOther(inv.EmailAddress, address) && !c.hasCreated(inv) {
+				return nil, c.otherAddress()
+			}
+			c.measureSkew(inv.CreatedAt)
+			return inv, nil
 		},
 		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
 			return l.created(ctx, address, "")

@@ -1,0 +1,107 @@
+package clerk_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// The addresses as they are sent and as Clerk may store them.
+var spellings = map[string]string{
+	"ada+guest@example.com":        "ada@example.com",
+	"ada.lovelace@example.com":     "adalovelace@example.com",
+	"ada.lovelace+1@example.com":   "adalovelace@example.com",
+	"ada@exämple.com":              "ada@xn--exmple-cua.com",
+	"ren\u00e9@example.com":        "rene\u0301@example.com",
+	"\u0130stanbul@example.com":    "i\u0307stanbul@example.com",
+	"ada@xn--exmple-cua.com":       "ada@exämple.com",
+	"ad\uff41@example.com":         "ada@example.com",
+	"Ada.Lovelace+Vip@example.com": "adalovelace@EXAMPLE.com",
+}
+
+// respelling is a Clerk that stores another spelling of an address.
+func respelling(t *testing.T, from, to string, b clerktest.Behavior) life {
+	t.Helper()
+	b.RewriteAddress = func(address string) string {
+		if address == from {
+			return to
+		}
+		return address
+	}
+	return lifeWith(t, clerktest.WithBehavior(b))
+}
+
+func TestCreateReturnsAnotherSpellingOfTheAddress(t *testing.T) {
+	for from, to := range spellings {
+		for _, ignoreExisting := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%+q/%t", from, ignoreExisting), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := respelling(t, from, to, clerktest.Behavior{})
+					req := clerk.CreateInvitationRequest{EmailAddress: from, IgnoreExisting: ignoreExisting}
+					inv, err := l.client.Invitations.Create(t.Context(), req)
+					require.NoError(t, err)
+					require.Equal(t, l.fake.Invitations()[0], *inv)
+					require.Len(t, l.fake.Requests(), 1)
+
+					l = respelling(t, from, to, clerktest.Behavior{BulksReversed: true})
+					req.EmailAddress = from
+					results, err := createAll(t, l.client, slices.Values([]clerk.CreateInvitationRequest{req, {EmailAddress: guest(1)}}))
+					require.NoError(t, err)
+					require.Equal(t, []clerk.Outcome{clerk.OutcomeCreated, clerk.OutcomeCreated}, outcomes(results))
+					require.Equal(t, to, results[0].Invitation.EmailAddress)
+					require.Len(t, l.fake.Invitations(), 2)
+				})
+			})
+		}
+	}
+}
+
+// Clerk returns an older invitation, whose address is spelled differently.
+func TestCreateDoesNotReturnAnOlderInvitationOfAnotherSpelling(t *testing.T) {
+	for _, age := range []time.Duration{500 * time.Millisecond, time.Minute, 24 * time.Hour} {
+		for _, measured := range []bool{false, true} {
+			t.Run(fmt.Sprint(age, "/", measured), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					from, to := "ada+guest@example.com", "ada@example.com"
+					l := respelling(t, from, to, clerktest.Behavior{IgnoreExisting: clerktest.IgnoreExistingReturns})
+					_, err := clientOf(t, l.fake).Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: to})
+					require.NoError(t, err)
+					time.Sleep(age)
+					if measured {
+						l.invite(t, guest(1))
+					}
+					start, req := time.Now(), clerk.CreateInvitationRequest{EmailAddress: from, IgnoreExisting: true}
+					_, err = l.client.Invitations.Create(t.Context(), req)
+					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+					require.ErrorContains(t, err, "the response is about something else: another address")
+					require.Less(t, time.Since(start), time.Second)
+
+					reqs := []clerk.CreateInvitationRequest{req, {EmailAddress: guest(2)}, {EmailAddress: guest(3), IgnoreExisting: true}}
+					for _, n := range []int{1, 3} {
+						start = time.Now()
+						results, err := createAll(t, l.client, slices.Values(reqs[:n]), clerk.WithSkipNone())
+						require.NoError(t, err)
+						require.Equal(t, clerk.OutcomeUnknown, results[0].Outcome)
+						require.ErrorIs(t, results[0].Err, clerk.ErrOutcomeUnknown)
+						require.Less(t, time.Since(start), time.Minute)
+					}
+					pending := 0
+					for _, inv := range l.fake.Invitations() {
+						if strings.HasPrefix(inv.EmailAddress, "ada") {
+							pending++
+						}
+					}
+					require.Equal(t, 1, pending)
+				})
+			})
+		}
+	}
+}

@@ -16,7 +16,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestPartOfARefusedBulkThatCannotBeLookedUp has the lookup after a refusal fail.
+// TestPartOfARefusedBulkThatCannotBeLookedUp: the lookup after the refusal fails.
 func TestPartOfARefusedBulkThatCannotBeLookedUp(t *testing.T) {
 	for name, answer := range unusable {
 		t.Run(name, func(t *testing.T) {
@@ -33,7 +33,7 @@ func TestPartOfARefusedBulkThatCannotBeLookedUp(t *testing.T) {
 	}
 }
 
-// TestPartOfARefusedBulkThatShowsLate has the created part be listed only later.
+// TestPartOfARefusedBulkThatShowsLate: lists show the created part only later.
 func TestPartOfARefusedBulkThatShowsLate(t *testing.T) {
 	for _, ignoreExisting := range []bool{true} { // otherwise Clerk refuses a second one
 		t.Run(fmt.Sprint(ignoreExisting), func(t *testing.T) {
@@ -49,8 +49,9 @@ func TestPartOfARefusedBulkThatShowsLate(t *testing.T) {
 	}
 }
 
-// TestRateLimitedAfterAmbiguousFailure has a write that may have been carried out be
-// refused with 429 when it is retried. It shows in lists late, or later than is waited for.
+// TestRateLimitedAfterAmbiguousFailure: the retry of a write that may have been carried out
+// is refused with 429. What the write created shows in lists late, or later than the call
+// waits.
 func TestRateLimitedAfterAmbiguousFailure(t *testing.T) {
 	for name, limited := range map[string]httpmock.Responder{"429": reply(429, ``), "429 for an hour": reply(429, ``, "Retry-After", "3600")} {
 		for i := range 4 {
@@ -84,7 +85,7 @@ func TestRateLimitedAfterAmbiguousFailure(t *testing.T) {
 	}
 }
 
-// TestShortDeadlineOfDelete has a Delete be carried out and hang.
+// TestShortDeadlineOfDelete: a Delete is carried out, and its response never comes.
 func TestShortDeadlineOfDelete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -95,8 +96,8 @@ func TestShortDeadlineOfDelete(t *testing.T) {
 	})
 }
 
-// TestRefusalAfterAmbiguousFailure has a definite refusal after an ambiguous failure that was not
-// carried out.
+// TestRefusalAfterAmbiguousFailure: a write that was not carried out fails ambiguously, and
+// its retry is refused for good.
 func TestRefusalAfterAmbiguousFailure(t *testing.T) {
 	for _, ignoreExisting := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -116,8 +117,8 @@ func TestRefusalAfterAmbiguousFailure(t *testing.T) {
 	}
 }
 
-// TestCreateAllOutlastsFailingLookupsOfARefusedBulk has lists fail for a while after a
-// bulk was carried out in part and refused.
+// TestCreateAllOutlastsFailingLookupsOfARefusedBulk: a bulk is carried out in part and
+// refused, and lists fail for a while.
 func TestCreateAllOutlastsFailingLookupsOfARefusedBulk(t *testing.T) {
 	for _, test := range []struct {
 		refusal httpmock.Responder
@@ -219,8 +220,8 @@ func TestRefusedBulkIgnoresWhatOthersCreatedBefore(t *testing.T) {
 	}
 }
 
-// TestRefusedRetryOfABulkIsInspected has a bulk fail ambiguously after a part was created,
-// and the retry be refused after another part was.
+// TestRefusedRetryOfABulkIsInspected: a bulk fails ambiguously after a part was created,
+// and its retry is refused after another part was.
 func TestRefusedRetryOfABulkIsInspected(t *testing.T) {
 	for _, ignoreExisting := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -36,8 +36,8 @@ func (l life) odd(refusal httpmock.Responder, bulks *int) http.RoundTripper {
 	})
 }
 
-// TestBulkRefusedInPartReportsUnknownOutcome has part of a bulk created, and the retry of
-// the rest refused.
+// TestBulkRefusedInPartReportsUnknownOutcome: part of a bulk is created, and the retry of
+// the rest is refused.
 func TestBulkRefusedInPartReportsUnknownOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, bulks := newLife(t), 0
@@ -50,7 +50,7 @@ func TestBulkRefusedInPartReportsUnknownOutcome(t *testing.T) {
 	})
 }
 
-// TestBulkCreatesOnlyWhatIsMissing has a server create the first two of a bulk and drop
+// TestBulkCreatesOnlyWhatIsMissing: the server creates the first two of a bulk and drops
 // the connection.
 func TestBulkCreatesOnlyWhatIsMissing(t *testing.T) {
 	for _, fault := range []clerktest.Fault{clerktest.FaultDropAfter, clerktest.FaultHideAfter} {
@@ -102,8 +102,9 @@ func TestBulkWithAnAddressTwiceReturnsBothInvitations(t *testing.T) {
 	})
 }
 
-// TestBulkIsNotDuplicatedWhenClocksDiffer has a bulk fail after it was carried out, and
-// the clocks of Clerk's servers be so far apart that its work cannot be told from older.
+// TestBulkIsNotDuplicatedWhenClocksDiffer: a bulk fails after it was carried out. The
+// clocks of Clerk's servers are so far apart that its work cannot be told from older
+// invitations.
 func TestBulkIsNotDuplicatedWhenClocksDiffer(t *testing.T) {
 	for _, by := range []time.Duration{-time.Minute, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
@@ -125,8 +126,8 @@ func TestBulkIsNotDuplicatedWhenClocksDiffer(t *testing.T) {
 	}
 }
 
-// TestRefusedBulkIsUnknownWhenClocksDiffer has a bulk be refused after a part was carried
-// out, and the clocks of Clerk's servers be so far apart that nobody can tell.
+// TestRefusedBulkIsUnknownWhenClocksDiffer: a bulk is refused after a part was carried out.
+// The clocks of Clerk's servers are so far apart that nobody can tell.
 func TestRefusedBulkIsUnknownWhenClocksDiffer(t *testing.T) {
 	for _, by := range []time.Duration{5 * time.Second, time.Minute, time.Hour} {
 		for _, ignoreExisting := range []bool{false, true} {
@@ -145,8 +146,8 @@ func TestRefusedBulkIsUnknownWhenClocksDiffer(t *testing.T) {
 	}
 }
 
-// TestRetriedBulkIsRefusedForSeveralReasons has the retry of a lost bulk be refused for its
-// own part and for another address.
+// TestRetriedBulkIsRefusedForSeveralReasons: a lost bulk is retried. The retry is refused
+// for its own part and for another address.
 func TestRetriedBulkIsRefusedForSeveralReasons(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -165,8 +166,7 @@ func TestRetriedBulkIsRefusedForSeveralReasons(t *testing.T) {
 	})
 }
 
-// TestPartOfARefusedBulkIsReported has BulkCreate meet a refusal of which a part was
-// carried out.
+// TestPartOfARefusedBulkIsReported: BulkCreate is refused after a part was carried out.
 func TestPartOfARefusedBulkIsReported(t *testing.T) {
 	for name, refuse := range refusals {
 		for _, applied := range []int{0, 1, 5, 9, 10} {
@@ -195,8 +195,8 @@ func TestPartOfARefusedBulkIsReported(t *testing.T) {
 	}
 }
 
-// TestCutOffRefusalsDuplicateNobody has 422s that break off, carried out in whole or in
-// part, in a run of 600 with IgnoreExisting.
+// TestCutOffRefusalsDuplicateNobody: in a run of 600 with IgnoreExisting, 422s break off.
+// Their bulks were carried out in whole or in part.
 func TestCutOffRefusalsDuplicateNobody(t *testing.T) {
 	t.Parallel()
 	for seed := range soakSize(4, 4, 24) {
@@ -220,8 +220,8 @@ func TestCutOffRefusalsDuplicateNobody(t *testing.T) {
 	}
 }
 
-// TestPartOfABulkWithADuplicate has others invite somebody meanwhile, and Clerk create
-// the requests before that one in a bulk, and then refuse.
+// TestPartOfABulkWithADuplicate: others invite somebody meanwhile. Clerk creates the
+// requests of a bulk before that one, and then refuses.
 func TestPartOfABulkWithADuplicate(t *testing.T) {
 	for _, lag := range []time.Duration{0, 3 * time.Second} {
 		for _, at := range []int{2, 4, 9} {

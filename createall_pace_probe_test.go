@@ -12,8 +12,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestOutageCostsARunItsOwnLength has all writes fail for a while from the start of a run,
-// or all requests in its middle. Creates test whether Clerk is back.
+// TestOutageCostsARunItsOwnLength: all writes fail for a while from the start of a run, or
+// all requests in its middle. Creates test whether Clerk is back.
 func TestOutageCostsARunItsOwnLength(t *testing.T) {
 	for _, outage := range []time.Duration{time.Minute, 10 * time.Minute} {
 		for _, isCounted := range []bool{false, true} {

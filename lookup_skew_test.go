@@ -25,8 +25,8 @@ func dated(next http.RoundTripper, by time.Duration) http.RoundTripper {
 	})
 }
 
-// TestClockSkewGivesNoFalseOutcome has the clock of Date headers be off the one of
-// created_at, after a create from which that can be known.
+// TestClockSkewGivesNoFalseOutcome: the clock of Date headers differs from the one of
+// created_at. A create before lets the client measure that.
 func TestClockSkewGivesNoFalseOutcome(t *testing.T) {
 	t.Parallel()
 	for _, by := range []time.Duration{-time.Hour, -time.Minute, -5 * time.Second, -2500 * time.Millisecond, 0, 2500 * time.Millisecond, 5 * time.Second, time.Minute, time.Hour} {
@@ -74,8 +74,8 @@ func TestClockSkewGivesNoFalseOutcome(t *testing.T) {
 	}
 }
 
-// TestUnmeasuredClockSkewGivesNoFalseOutcome has the first write of a client fail, while the
-// clock of Date headers is off.
+// TestUnmeasuredClockSkewGivesNoFalseOutcome: the clock of Date headers is off, and the
+// first write of a client fails.
 func TestUnmeasuredClockSkewGivesNoFalseOutcome(t *testing.T) {
 	t.Parallel()
 	for _, by := range []time.Duration{-time.Hour, -time.Minute, -3 * time.Second, -2 * time.Second, -time.Second, 0, time.Second, 2 * time.Second, 3 * time.Second, time.Minute} {
@@ -164,8 +164,8 @@ func TestEverySuccessfulWriteMeasuresTheClockSkew(t *testing.T) {
 	}
 }
 
-// TestSuspendedMachineGivesNoFalseOutcome has a machine be suspended for eight hours while
-// a create is under way, which stops its monotonic clock.
+// TestSuspendedMachineGivesNoFalseOutcome: a machine is suspended for eight hours during a
+// create, which stops its monotonic clock.
 func TestSuspendedMachineGivesNoFalseOutcome(t *testing.T) {
 	for _, isMeasured := range []bool{false, true} {
 		for _, ignoreExisting := range []bool{false, true} {
@@ -191,8 +191,8 @@ func TestSuspendedMachineGivesNoFalseOutcome(t *testing.T) {
 	}
 }
 
-// TestLaterInvitationsOfOthersAreNotClaimed has lists fail until others create an
-// invitation, after the grace time.
+// TestLaterInvitationsOfOthersAreNotClaimed: lists fail until others create an invitation,
+// after the grace time.
 func TestLaterInvitationsOfOthersAreNotClaimed(t *testing.T) {
 	for _, ignoreExisting := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -239,8 +239,8 @@ func requireTrue(t *testing.T, invs []clerk.Invitation, inv *clerk.Invitation, e
 	}
 }
 
-// TestLookupReadsEveryPage has a list ignore the order, or have small pages, so that the
-// call's own work is on its last page.
+// TestLookupReadsEveryPage: a list ignores the order, or has small pages, so the call's own
+// work is on its last page.
 func TestLookupReadsEveryPage(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(req *http.Request){
@@ -288,7 +288,7 @@ func TestLookupReadsEveryPage(t *testing.T) {
 	}
 }
 
-// TestBulkLookupAmongMany has others create more than a page before the lookup.
+// TestBulkLookupAmongMany: others create more than a page before the lookup.
 func TestBulkLookupAmongMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

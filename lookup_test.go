@@ -51,7 +51,7 @@ func answeringLookups(fake *clerktest.Fake, times int, answer httpmock.Responder
 	})
 }
 
-// TestLookupOutlastsUnusableAnswers has the first three answers to lookups be unusable.
+// TestLookupOutlastsUnusableAnswers: the first three answers to lookups are unusable.
 func TestLookupOutlastsUnusableAnswers(t *testing.T) {
 	t.Parallel()
 	for name, answer := range unusable {
@@ -88,8 +88,8 @@ func TestLookupOutlastsUnusableAnswers(t *testing.T) {
 	}
 }
 
-// TestUnknownMatchesNothingElse has lookups fail for good, each in its way: the error is
-// the write's.
+// TestUnknownMatchesNothingElse: lookups fail for good, each in its way. The error is the
+// write's.
 func TestUnknownMatchesNothingElse(t *testing.T) {
 	t.Parallel()
 	answers := map[string]httpmock.Responder{
@@ -137,7 +137,7 @@ func TestUnknownMatchesNothingElse(t *testing.T) {
 	}
 }
 
-// TestUnknownAfterKeyFunctionFails has the key function fail once the write was sent: for
+// TestUnknownAfterKeyFunctionFails: the key function fails after the write was sent: for
 // the lookup, or for the retry after it.
 func TestUnknownAfterKeyFunctionFails(t *testing.T) {
 	for name, fail := range map[string]func() (string, error){
@@ -169,8 +169,8 @@ func TestUnknownAfterKeyFunctionFails(t *testing.T) {
 	}
 }
 
-// TestCancelAfterOwnRefusalReportsFirstFailure has the retry refused as a duplicate, and
-// the call canceled before a lookup shows of what.
+// TestCancelAfterOwnRefusalReportsFirstFailure: the retry is refused as a duplicate, and
+// the call is canceled before a lookup shows of what.
 func TestCancelAfterOwnRefusalReportsFirstFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -195,7 +195,7 @@ func TestCancelAfterOwnRefusalReportsFirstFailure(t *testing.T) {
 	})
 }
 
-// TestLookupReadsShortPages has a server send bare arrays of 10, and others create 25
+// TestLookupReadsShortPages: the server sends bare arrays of 10. Others create 25
 // invitations after the call's own, whose response is lost.
 func TestLookupReadsShortPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -225,8 +225,8 @@ func TestLookupReadsShortPages(t *testing.T) {
 	})
 }
 
-// TestEndlessRetryAfterIsNotWaitedFor has a write fail ambiguously after a while, and ask
-// to wait for longer than a Duration can say.
+// TestEndlessRetryAfterIsNotWaitedFor: a write fails ambiguously after a while. The
+// response asks to wait for longer than a Duration can express.
 func TestEndlessRetryAfterIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -242,9 +242,9 @@ func TestEndlessRetryAfterIsNotWaitedFor(t *testing.T) {
 	})
 }
 
-// TestOlderInvitationExplainsADuplicate has a retry refused as a duplicate while the
-// address has an older invitation. Only a pending one is certainly the reason: the call's
-// own may show later than an accepted one, and Clerk ignores revoked ones.
+// TestOlderInvitationExplainsADuplicate: a retry is refused as a duplicate, and the address
+// has an older invitation. Only a pending one is certainly the reason: the call's own may
+// show later than an accepted one, and Clerk ignores revoked ones.
 func TestOlderInvitationExplainsADuplicate(t *testing.T) {
 	for status, test := range map[clerk.InvitationStatus]struct {
 		want     error
@@ -291,8 +291,8 @@ func TestOlderInvitationExplainsADuplicate(t *testing.T) {
 	}
 }
 
-// TestDeleteTrustsNotFoundMoreThanLists has the retry of a Delete refused, and lists that
-// have the invitation for good.
+// TestDeleteTrustsNotFoundMoreThanLists: the retry of a Delete is refused, and lists show
+// the invitation for good.
 func TestDeleteTrustsNotFoundMoreThanLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mock := answering(reply(502, ``), reply(404, `{"errors":[{"code":"resource_not_found"}]}`))
@@ -304,8 +304,8 @@ func TestDeleteTrustsNotFoundMoreThanLists(t *testing.T) {
 	})
 }
 
-// TestRateLimitDelaysNoLookup has a retry be rate limited for an hour, and one lookup
-// fail: the next one finds the invitation of the first request.
+// TestRateLimitDelaysNoLookup: a retry is rate limited for an hour, and one lookup fails.
+// The next one finds the invitation of the first request.
 func TestRateLimitDelaysNoLookup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -335,8 +335,8 @@ func TestRateLimitDelaysNoLookup(t *testing.T) {
 	})
 }
 
-// TestRefusedBulkIsNotLookedUpForLong has lookups fail for good after a refusal: most
-// likely nothing was created.
+// TestRefusedBulkIsNotLookedUpForLong: lookups fail for good after a refusal. Most likely
+// nothing was created.
 func TestRefusedBulkIsNotLookedUpForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mock := answering(refusals["422"])
@@ -348,8 +348,8 @@ func TestRefusedBulkIsNotLookedUpForLong(t *testing.T) {
 	})
 }
 
-// TestResponseAboutSomethingElseIsNotRetried has each write get a response that is about
-// something else: a retry would get it, too.
+// TestResponseAboutSomethingElseIsNotRetried: each write gets a response about something
+// else. A retry would get it, too.
 func TestResponseAboutSomethingElseIsNotRetried(t *testing.T) {
 	for op, call := range calls {
 		if op == clerk.OperationList {
@@ -378,7 +378,7 @@ func TestResponseAboutSomethingElseIsNotRetried(t *testing.T) {
 	}
 }
 
-// TestLooseQueryIsBounded has a query match everything of an instance with 100,000
+// TestLooseQueryIsBounded: a query matches everything of an instance with 100,000
 // invitations.
 func TestLooseQueryIsBounded(t *testing.T) {
 	for _, inOrder := range []bool{true, false} {

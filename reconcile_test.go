@@ -16,8 +16,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestAmbiguousWriteIsLookedUpBeforeRetry has each ambiguous fault happen once to each
-// write.
+// TestAmbiguousWriteIsLookedUpBeforeRetry: each ambiguous fault happens once to each write.
 func TestAmbiguousWriteIsLookedUpBeforeRetry(t *testing.T) {
 	for fault, requests := range map[clerktest.Fault]int{
 		"":                        1, // no fault
@@ -70,8 +69,7 @@ func TestAmbiguousWriteIsLookedUpBeforeRetry(t *testing.T) {
 	}
 }
 
-// TestLookupIgnoresOlderInvitations has invitations that were created an hour before the
-// call.
+// TestLookupIgnoresOlderInvitations: some invitations were created an hour before the call.
 func TestLookupIgnoresOlderInvitations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -165,8 +163,8 @@ func TestFailedLookupReportsUnknownOutcome(t *testing.T) {
 	}
 }
 
-// TestRateLimitedRetryReportsUnknownOutcome has the retry refused for an hour, while the
-// first request may have succeeded.
+// TestRateLimitedRetryReportsUnknownOutcome: the retry is refused for an hour. The first
+// request may have succeeded.
 func TestRateLimitedRetryReportsUnknownOutcome(t *testing.T) {
 	for op, call := range calls {
 		if op == clerk.OperationList {
@@ -190,8 +188,7 @@ func TestRateLimitedRetryReportsUnknownOutcome(t *testing.T) {
 	}
 }
 
-// TestReconciliationKeepsMaxElapsedTime has a write that times out, and lookups that
-// always fail.
+// TestReconciliationKeepsMaxElapsedTime: a write times out, and lookups always fail.
 func TestReconciliationKeepsMaxElapsedTime(t *testing.T) {
 	for op, call := range calls {
 		if op == clerk.OperationList {
@@ -208,7 +205,7 @@ func TestReconciliationKeepsMaxElapsedTime(t *testing.T) {
 	}
 }
 
-// TestLookupEndsWhenPagesAreTheSame has a server return the same page for every offset,
+// TestLookupEndsWhenPagesAreTheSame: the server returns the same page for every offset,
 // with others' new invitations.
 func TestLookupEndsWhenPagesAreTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -244,7 +241,7 @@ func TestRetryConnectionErrorsOffStillLooksUp(t *testing.T) {
 	})
 }
 
-// TestLookupsContinueWhereNoRetryIsPermitted has Clerk list the invitation late.
+// TestLookupsContinueWhereNoRetryIsPermitted: Clerk lists the invitation late.
 func TestLookupsContinueWhereNoRetryIsPermitted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -305,8 +302,8 @@ func TestCallersDeadlineLeavesTimeForLookup(t *testing.T) {
 	})
 }
 
-// TestCreateReturnsInvitationWhenResponseIsLost has the server hang after creating, and a
-// caller's deadline of three seconds.
+// TestCreateReturnsInvitationWhenResponseIsLost: the server hangs after creating. The
+// caller's deadline is three seconds.
 func TestCreateReturnsInvitationWhenResponseIsLost(t *testing.T) {
 	for _, ignoreExisting := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -377,8 +374,8 @@ func TestLookupWithoutDateReportsUnknownOutcome(t *testing.T) {
 	})
 }
 
-// TestTruncatedRefusalIsRetried has the retry refused because of the first request's
-// invitation, and that refusal cut off: it is ambiguous, so the write is retried once
+// TestTruncatedRefusalIsRetried: the retry is refused because of the first request's
+// invitation, and that refusal is cut off. It is ambiguous, so the write is retried once
 // more.
 func TestTruncatedRefusalIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

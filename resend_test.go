@@ -74,8 +74,8 @@ func TestResendCreatesThenRevokes(t *testing.T) {
 	})
 }
 
-// TestResendKnowsTheOldInvitation has a Resend right after the Create, whose own create
-// fails: the old invitation must not be taken for the new one, and revoked.
+// TestResendKnowsTheOldInvitation: a Resend follows right after the Create, and its own
+// create fails. It must not take the old invitation for the new one, and revoke it.
 func TestResendKnowsTheOldInvitation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -96,7 +96,7 @@ func resendFailures() map[string]httpmock.Responder {
 	return all
 }
 
-// TestResendStrandsNobody has each half of a Resend fail for good, in every way.
+// TestResendStrandsNobody: each half of a Resend fails for good, in every way.
 func TestResendStrandsNobody(t *testing.T) {
 	for name, answer := range resendFailures() {
 		for _, half := range []string{"create", "revoke"} {
@@ -133,8 +133,7 @@ func TestResendStrandsNobody(t *testing.T) {
 	}
 }
 
-// TestResendAmongFaults has Resend meet every fault, and checks that there is always a
-// link that works.
+// TestResendAmongFaults: Resend meets every fault. There is always a link that works.
 func TestResendAmongFaults(t *testing.T) {
 	for seed := range soakSize(150, 150, 1000) {
 		synctest.Test(t, func(t *testing.T) {
@@ -169,7 +168,7 @@ func TestResendAmongFaults(t *testing.T) {
 	}
 }
 
-// TestResendRefusesParametersFirst has parameters that cannot be encoded.
+// TestResendRefusesParametersFirst: the parameters cannot be encoded.
 func TestResendRefusesParametersFirst(t *testing.T) {
 	for name, req := range map[string]clerk.CreateInvitationRequest{
 		"a channel": {PublicMetadata: map[string]any{"a": make(chan int)}}, "an infinity": {PublicMetadata: map[string]any{"a": math.Inf(1)}}, "an address": {EmailAddress: "ada\xff@example.com"},
@@ -184,7 +183,7 @@ func TestResendRefusesParametersFirst(t *testing.T) {
 	}
 }
 
-// TestResendIsOneCall has a Resend cancelled and its deadline end between the halves.
+// TestResendIsOneCall: a Resend is canceled, and its deadline ends, between the halves.
 func TestResendIsOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -211,7 +210,7 @@ func TestResendIsOneCall(t *testing.T) {
 	})
 }
 
-// TestResendKeepsTheOnlyLink has Clerk return the existing invitation instead of creating
+// TestResendKeepsTheOnlyLink: Clerk returns the existing invitation instead of creating
 // another.
 func TestResendKeepsTheOnlyLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -46,7 +46,7 @@ func TestReadBodyReadsUpToTheLimit(t *testing.T) {
 	}
 }
 
-// TestReadBodyDoesNotTrustTheContentLength has a response claim more than it holds.
+// TestReadBodyDoesNotTrustTheContentLength: a response claims more than it holds.
 func TestReadBodyDoesNotTrustTheContentLength(t *testing.T) {
 	var buf bytes.Buffer
 	require.NoError(t, readBody(&buf, &http.Response{Body: http.NoBody, ContentLength: math.MaxInt64}, math.MaxInt64))

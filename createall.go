@@ -31,10 +31,11 @@ import (
 // outlast ctx's deadline is not started.
 //
 // A request that keeps failing while others succeed does not hold them up; it ends with
-// [OutcomeRejected] or [OutcomeUnknown]. An outage is waited out, for up to a day,
-// unless it lasts from the start; single creates test when it is over. The run ends when Clerk does not accept the secret key, refuses
-// everything (such as quota_exceeded), or reading the requests fails; see
-// [WithSourceError]. RetryNone and RetryConnectionErrors do not apply.
+// [OutcomeRejected] or [OutcomeUnknown]. An outage is waited out, for up to a day, unless
+// it lasts from the start; single creates test when it is over. The run ends when Clerk
+// does not accept the secret key, refuses everything (such as quota_exceeded), or reading
+// the requests fails; see [WithSourceError]. RetryNone and RetryConnectionErrors do not
+// apply.
 //
 // If a bulk loses metadata, as an open report says, the results of its requests have an
 // [ErrMetadataLost], and the run sends requests with metadata singly from then on.

@@ -9,7 +9,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// An effect is what a failure means for a run.
+// An effect says what a failure means for a run.
 type effect uint8
 
 const (

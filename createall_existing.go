@@ -13,10 +13,10 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// listAhead is how many pages of existing invitations a run requests at a time.
+// listAhead is the number of pages of existing invitations that a run requests at a time.
 const listAhead = 8
 
-// maxShifts is how often a page is read again because the list has changed.
+// maxShifts limits the times that a page is read again because the list has changed.
 const maxShifts = 100
 
 // A roster knows which addresses have an invitation, and which the run has read.

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// forgivenFailures is how many requests that failed a run does not count in a window of
-	// its budget, as most likely they had no effect and Clerk does not count them.
+	// forgivenFailures is the number of failed requests that a run does not count in a window
+	// of its budget. Most likely they had no effect, and Clerk does not count them.
 	forgivenFailures = 10
 	// firstProbeWait is the wait after the second failure in a row. It doubles with each
 	// one, up to longestProbeWait: a run makes at most ten requests in ten minutes of outage.

@@ -162,7 +162,8 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("Outcome(%d)", uint8(o))
 }
 
-// A Budget is how many of Clerk's hourly requests a run of CreateAll uses.
+// A Budget limits the requests of a run of CreateAll, to leave some of Clerk's hourly
+// requests to others.
 //
 // Clerk allows 100 creates and 25 bulk creates an hour for an instance (its "Rate
 // limits" page), so 350 invitations. The default is 90 creates and 25 bulk creates, so
@@ -171,9 +172,9 @@ func (o Outcome) String() string {
 // fixed or sliding. If others have used up the limit, Clerk returns status 429, and the
 // run waits as long as Retry-After says.
 //
-// Whether Clerk counts requests that failed, for example with status 503, is not documented.
-// A run does not count the first ten of them in each Window that seem to have had no effect.
-// So if Clerk counts them, it may use ten requests more than its budget.
+// Whether Clerk counts requests that failed, for example with status 503, is not
+// documented. A run does not count the first ten of them in each Window that seem to have
+// had no effect. So if Clerk counts them, it may use ten requests more than its budget.
 type Budget struct {
 	// Creates and BulkCreates are the requests in each Window. If one of them is 0, the
 	// run makes no such requests.

@@ -17,7 +17,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// batchLinger is how long a run waits for the iterator to fill a bulk.
+// batchLinger limits the wait for the iterator to fill a bulk.
 const batchLinger = time.Second
 
 // A run is one loop over CreateAll. It works in the loop's goroutine: it pulls requests
@@ -242,8 +242,7 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last h
 	return nil
 }
 
-// reject reports the items that a refusal names, or the only one, and has the rest sent
-// again.
+// reject reports the items that a refusal names, or the only one, and sends the rest again.
 func (r *run) reject(ctx context.Context, b batch, rest []*queued, ofOnly Outcome, refusal error) error {
 	about := named(refusal)
 	if len(b.Items) == 1 || ofOnly == OutcomeUnknown {

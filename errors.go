@@ -197,7 +197,7 @@ func (e *ClerkErrors) Error() string {
 	return e.line("", e.summary())
 }
 
-// maxSummary is how many errors a text lists.
+// maxSummary limits the errors that a text lists.
 const maxSummary = 5
 
 func (e *ClerkErrors) summary() string {
@@ -246,7 +246,7 @@ type SDKError struct {
 	Body []byte
 
 	class     transport.Class // of the last attempt, or of the call
-	lookupErr error           // why the outcome could not be looked up; not part of the error's chain
+	lookupErr error           // why the lookup failed; not part of the error's chain
 }
 
 // Error returns one line without addresses: operation, status, what failed and trace
@@ -366,7 +366,7 @@ func invalid(op Operation, err error) error {
 }
 
 // wrap returns an error around another one of this package, which says the same after a
-// prefix, and also matches what is not nil of also. It has no class.
+// prefix. If also is not nil, the error matches that, too. It has no class.
 func wrap(err error, prefix string, also error) *SDKError {
 	e := &SDKError{Err: err}
 	if also != nil {

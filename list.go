@@ -24,9 +24,9 @@ func (s *InvitationsService) List(ctx context.Context, req ListInvitationsReques
 // and ends the sequence; MaxElapsedTime applies to each page. Pages that end before the
 // total count that Clerk states are an error.
 //
-// Do not change the selected invitations during the loop. An invitation that leaves the list,
-// for example by being revoked, shifts later ones onto pages already read, so they are
-// skipped: collect the ids first. In another order than oldest first, a new invitation
+// Do not change the selected invitations during the loop. An invitation that leaves the
+// list, for example by being revoked, shifts later ones onto pages already read, so they
+// are skipped: collect the ids first. In any other order than oldest first, a new invitation
 // shifts the others back; one that appears on two adjacent pages is yielded once.
 func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest, opts ...AllOption) iter.Seq2[Invitation, error] {
 	c := newCall(s.config(), OperationList)
@@ -72,9 +72,9 @@ func WithPrefetch(pages int) AllOption {
 	})
 }
 
-// Get returns the invitation with an id, also a revoked one. Clerk has no such operation:
-// Get lists what Clerk finds for the id, on all pages, and returns the one that matches
-// exactly. If there is none, the error is [ErrNotFound].
+// Get returns the invitation with an id, including a revoked one. Clerk has no such
+// operation: Get lists what Clerk finds for the id, on all pages, and returns the one that
+// matches exactly. If there is none, the error is [ErrNotFound].
 func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
 	return runCall(s.config(), OperationList, opts, func(c *call) (*Invitation, error) {
 		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {

@@ -16,7 +16,7 @@ var (
 	errTooMany = errors.New("clerk: there are too many invitations to look through")
 )
 
-// sharpness is how exactly the start of a refused bulk is known by Clerk's clock.
+// sharpness bounds the error in the start of a refused bulk by Clerk's clock.
 const sharpness = 100 * time.Millisecond
 
 // maxLookupPages limits what a lookup may cost.
@@ -49,7 +49,7 @@ func (c *call) newLookup(failure, ownRefusal error, retryDuplicates bool) *looku
 	l.between(h, h)
 	l.call.isLookup = true
 	if l.ambiguous && (l.settled || !retryDuplicates) { // a retry may be next
-		l.statuses = allStatuses // also what somebody else has revoked already
+		l.statuses = allStatuses // including what somebody else has revoked already
 	}
 	return l
 }

@@ -43,11 +43,11 @@ type Invitation struct {
 	// URL is the link in the invitation's email. Anyone who has it can sign up: keep it
 	// secret. It is empty once the invitation is revoked (as observed).
 	URL string `json:"url,omitempty"`
-	// ExpiresAt is when the invitation expires; 0 for null.
+	// ExpiresAt is the time at which the invitation expires; 0 for null.
 	ExpiresAt UnixMilli `json:"expires_at"`
-	// CreatedAt is when the invitation was created, by Clerk's clock.
+	// CreatedAt is the time of the invitation's creation, by Clerk's clock.
 	CreatedAt UnixMilli `json:"created_at"`
-	// UpdatedAt is when the invitation last changed, by Clerk's clock.
+	// UpdatedAt is the time of the invitation's last change, by Clerk's clock.
 	UpdatedAt UnixMilli `json:"updated_at"`
 }
 
@@ -155,7 +155,7 @@ type CreateInvitationRequest struct {
 	// PublicMetadata becomes the user's public metadata on sign-up. A nil map is not
 	// sent; an empty one is.
 	PublicMetadata map[string]any `json:"public_metadata,omitzero"`
-	// RedirectURL is where the link in the email leads, an absolute URL or a path. It is
+	// RedirectURL is the target of the link in the email, an absolute URL or a path. It is
 	// needed only for custom sign-up flows.
 	RedirectURL string `json:"redirect_url,omitempty"`
 	// Notify says whether Clerk sends an email; nil means true. To send none, use
@@ -164,8 +164,7 @@ type CreateInvitationRequest struct {
 	// IgnoreExisting invites even if the address has a pending invitation or belongs to a
 	// user. For users in a BulkCreate, Clerk's document contradicts itself.
 	IgnoreExisting bool `json:"ignore_existing,omitempty"`
-	// ExpiresInDays is how long the invitation is valid, 1 to 365 days; 0 means Clerk's
-	// default of 30.
+	// ExpiresInDays is the validity in days, 1 to 365; 0 means Clerk's default of 30.
 	ExpiresInDays int `json:"expires_in_days,omitempty"`
 	// TemplateSlug is the template of the email; empty means Clerk's default,
 	// TemplateSlugInvitation.
@@ -236,7 +235,7 @@ type ListInvitationsRequest struct {
 	// Limit is the most invitations to return, 1 to MaxListLimit; 0 means Clerk's default
 	// of 10.
 	Limit int
-	// Offset is how many invitations to skip.
+	// Offset is the number of invitations to skip.
 	Offset int
 }
 

@@ -89,7 +89,7 @@ func TestResendKnowsTheOldInvitation(t *testing.T) {
 	})
 }
 
-// resendFailures is what may happen to half of a Resend.
+// resendFailures returns what may happen to half of a Resend.
 func resendFailures() map[string]httpmock.Responder {
 	all := map[string]httpmock.Responder{"401": reply(401, ``), "hang": hangs, "reset": failing(errors.New("connection reset"))}
 	maps.Copy(all, unusable)

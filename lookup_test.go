@@ -1,13 +1,11 @@
 package clerk_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -195,36 +193,6 @@ func TestCancelAfterOwnRefusalReportsFirstFailure(t *testing.T) {
 	})
 }
 
-// TestLookupReadsShortPages: the server sends bare arrays of 10. Others create 25
-// invitations after the call's own, whose response is lost.
-func TestLookupReadsShortPages(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLife(t)
-		writes := 0
-		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
-			if req.Method == http.MethodGet {
-				query := req.URL.Query()
-				query.Del("paginated")
-				query.Set("limit", "10")
-				req.URL.RawQuery = query.Encode()
-				return l.fake.RoundTrip(req)
-			}
-			writes++
-			if _, err := l.fake.RoundTrip(req); err != nil {
-				return nil, err
-			}
-			for i := range 25 {
-				time.Sleep(time.Millisecond)
-				_, err := l.client.Invitations.Create(req.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(i)})
-				require.NoError(t, err)
-			}
-			return nil, errReset
-		}))
-		require.NoError(t, calls[clerk.OperationBulkCreate](t.Context(), client))
-		require.Equal(t, 1, writes)
-	})
-}
-
 // TestEndlessRetryAfterIsNotWaitedFor: a write fails ambiguously after a while. The
 // response asks to wait for longer than a Duration can express.
 func TestEndlessRetryAfterIsNotWaitedFor(t *testing.T) {
@@ -375,55 +343,5 @@ func TestResponseAboutSomethingElseIsNotRetried(t *testing.T) {
 				require.Equal(t, 1, sent(mock, op))
 			})
 		})
-	}
-}
-
-// TestLooseQueryIsBounded: a query matches everything of an instance with 100,000
-// invitations.
-func TestLooseQueryIsBounded(t *testing.T) {
-	for _, inOrder := range []bool{true, false} {
-		for op, call := range calls {
-			if op == clerk.OperationList || op == clerk.OperationDelete {
-				continue
-			}
-			t.Run(fmt.Sprint(op, "/", inOrder), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					lists := 0
-					mock := answering(reply(503, ``), reply(200, success[op]))
-					mock.RegisterResponder(http.MethodGet, invitationsURL, func(req *http.Request) (*http.Response, error) {
-						lists++
-						offset, _ := strconv.Atoi(req.URL.Query().Get("offset"))
-						if !inOrder {
-							offset = -offset
-						}
-						invs := make([]clerk.Invitation, clerk.MaxListLimit)
-						for i := range invs {
-							created := time.Now().Add(-24*time.Hour - time.Duration(offset+i)*time.Minute)
-							invs[i] = clerk.Invitation{ID: fmt.Sprint("inv_", offset+i), CreatedAt: clerk.UnixMilli(created.UnixMilli())}
-							if !inOrder {
-								invs[i].CreatedAt += clerk.UnixMilli(2 * i * int(time.Minute/time.Millisecond))
-							}
-						}
-						resp, err := httpmock.NewJsonResponse(200, map[string]any{"data": invs, "total_count": 100_000})
-						if err == nil {
-							resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-						}
-						return resp, err
-					})
-					start := time.Now()
-					err := call(t.Context(), newClient(t, mock))
-					require.Less(t, time.Since(start), 10*time.Second)
-					if inOrder {
-						require.NoError(t, err)
-						want := map[clerk.Operation]int{clerk.OperationRevoke: 20} // the invitation may be of any age
-						require.Equal(t, cmp.Or(want[op], 2), lists, "the first page of both lists has older ones")
-						return
-					}
-					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
-					require.ErrorContains(t, err, "too many invitations")
-					require.Equal(t, 20, lists)
-				})
-			})
-		}
 	}
 }

@@ -205,28 +205,6 @@ func TestReconciliationKeepsMaxElapsedTime(t *testing.T) {
 	}
 }
 
-// TestLookupEndsWhenPagesAreTheSame: the server returns the same page for every offset,
-// with others' new invitations.
-func TestLookupEndsWhenPagesAreTheSame(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := &listing{ids: func() []string { return ids(5 * clerk.MaxListLimit) }, sameForEver: true}
-		mock := answering(reply(502, ``))
-		var first, further int
-		mock.RegisterResponder(http.MethodGet, invitationsURL, func(req *http.Request) (*http.Response, error) {
-			if req.URL.Query().Has("offset") {
-				further++
-			} else {
-				first++
-			}
-			return server.RoundTrip(req)
-		})
-		err := calls[clerk.OperationCreate](t.Context(), newClient(t, mock))
-		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
-		require.Positive(t, further)
-		require.LessOrEqual(t, further, first, "the second page of a list is its last")
-	})
-}
-
 func TestRetryConnectionErrorsOffStillLooksUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

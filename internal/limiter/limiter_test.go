@@ -80,6 +80,7 @@ func TestLimiterPenalize(t *testing.T) {
 			for i, asked := range test.asked {
 				l.Penalize(now, asked)
 				require.Equal(t, test.waits[i], l.Wait(now), i)
+				require.Equal(t, test.waits[i], l.Renewal(now), i)
 				require.Zero(t, l.Left(now))
 				require.Equal(t, 3, l.Left(now.Add(test.waits[i])))
 			}
@@ -95,6 +96,7 @@ func TestLimiterWaitsForTheLongerOfLimitAndPenalty(t *testing.T) {
 	l.Count(now)
 	l.Penalize(now, time.Minute)
 	require.Equal(t, time.Hour, l.Wait(now))
+	require.Equal(t, time.Hour, l.Renewal(now))
 	l.Penalize(now, 90*time.Minute)
 	require.Equal(t, 90*time.Minute, l.Wait(now))
 	require.Equal(t, 90*time.Minute, l.Renewal(now))

@@ -47,6 +47,14 @@ type Config struct {
 	// has heard, after growing pauses of up to an hour. Clerk is not asked again. The
 	// error's text is kept with the row, see [Result].Untold. May be nil.
 	OnResult func(ctx context.Context, tx pgx.Tx, result Result) error
+	// Sync is how often what became of invitations is found out, by listing them: those of
+	// all campaigns together, while one has an open invitation. The older the campaign is,
+	// the rarer: from a day after its end on, every 96th of the time since then. Default
+	// 15 minutes, at least a second; a negative value turns it off.
+	Sync time.Duration
+	// OnChange is called once for each change of a row that a sync finds, in the
+	// transaction that records it. What holds for OnResult holds for OnChange. May be nil.
+	OnChange func(ctx context.Context, tx pgx.Tx, change Change) error
 	// OnEvent is called when a run begins and ends, and when sending pauses, resumes or
 	// is late. It should return soon: the run waits for it. A panic is ignored. May be nil.
 	OnEvent func(ctx context.Context, event Event)
@@ -84,6 +92,7 @@ func (config Config) withDefaults() (Config, error) {
 		config.Queue = strings.TrimSuffix(DefaultQueue+"_"+config.Instance, "_default")
 	}
 	config.Wake = cmp.Or(config.Wake, time.Minute)
+	config.Sync = cmp.Or(config.Sync, 15*time.Minute)
 	setBudget(&config.Limits, clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour})
 	setBudget(&config.Budget, clerk.Budget{
 		Creates: config.Limits.Creates - config.Limits.Creates/10, BulkCreates: config.Limits.BulkCreates, Window: config.Limits.Window,
@@ -96,6 +105,8 @@ func (config Config) withDefaults() (Config, error) {
 		return config, fmt.Errorf("clerkriver: %q is not a name for a queue", config.Queue)
 	case config.Wake < time.Second:
 		return config, errors.New("clerkriver: Wake is less than a second")
+	case config.Sync > 0 && config.Sync < time.Second:
+		return config, errors.New("clerkriver: Sync is less than a second")
 	case min(limits.Creates, limits.BulkCreates, budget.Creates, budget.BulkCreates) < 0 || limits.Window < 0:
 		return config, errors.New("clerkriver: a limit is negative")
 	case budget.Creates == 0 && budget.BulkCreates == 0:

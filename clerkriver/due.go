@@ -21,8 +21,8 @@ type due struct {
 // paced, it is not before a Wake after the last one began, or more if that failed.
 func (c *Campaigns) due(ctx context.Context, paced bool) (d due, err error) {
 	var at *time.Time
-	err = c.pool.QueryRow(ctx, c.sql(queryDue), c.config.Instance, c.config.Budget.Creates, c.config.Budget.BulkCreates,
-		paced).Scan(&d.clock, &d.now, &at, &d.failed)
+	err = c.pool.QueryRow(ctx, c.sql(queryDue), c.config.Instance, c.config.Budget.Creates, c.syncInterval(),
+		paced, c.config.Budget.BulkCreates).Scan(&d.clock, &d.now, &at, &d.failed)
 	if err != nil || at == nil {
 		return d, explain(err)
 	}

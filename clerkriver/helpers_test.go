@@ -1,8 +1,11 @@
 package clerkriver
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -40,6 +43,9 @@ func newApp(tb testing.TB, url string, config Config, api http.RoundTripper, opt
 	}
 	if config.Wake == 0 {
 		config.Wake = time.Second
+	}
+	if config.Sync == 0 {
+		config.Sync = -1
 	}
 	a := &app{pool: connect(tb, url)}
 	var err error
@@ -225,4 +231,23 @@ func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return
 func cancel(t *testing.T, a *app, name string) {
 	t.Helper()
 	require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error { return a.CancelTx(t.Context(), tx, name) }))
+}
+
+// withLists changes the invitations of lists.
+func withLists(change func(*clerk.Invitation), next http.RoundTripper) http.RoundTripper {
+	return roundTrip(func(req *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if err != nil || req.Method != http.MethodGet {
+			return resp, err
+		}
+		var list clerk.InvitationList
+		err = json.NewDecoder(resp.Body).Decode(&list)
+		for i := range list.Data {
+			change(&list.Data[i])
+		}
+		body, _ := json.Marshal(list)
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		resp.ContentLength = int64(len(body))
+		return resp, err
+	})
 }

@@ -30,6 +30,11 @@ func Migrations(schema string) []Migration {
 		Name:    "campaigns, rows, slots",
 		SQLUp:   strings.ReplaceAll(upV1, "SCHEMA.", prefix),
 		SQLDown: strings.ReplaceAll(downV1, "SCHEMA.", prefix),
+	}, {
+		Version: 2,
+		Name:    "what becomes of invitations",
+		SQLUp:   strings.ReplaceAll(upV2, "SCHEMA.", prefix),
+		SQLDown: strings.ReplaceAll(downV2, "SCHEMA.", prefix),
 	}}
 }
 

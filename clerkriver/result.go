@@ -10,13 +10,16 @@ import (
 // A State is the progress of a row.
 type State string
 
-// The states. Those after StateSending are outcomes; they do not change again.
+// The states. Those after StateSending are outcomes. Only StateCreated changes again, if
+// [Config].Sync is not off: to what became of the invitation, which is the states after
+// StateCancelled.
 const (
 	// StateWaiting means that the row is yet to be sent.
 	StateWaiting State = "waiting"
 	// StateSending means that a run has taken the row, and may have sent it.
 	StateSending State = "sending"
-	// StateCreated means that the campaign created the invitation.
+	// StateCreated means that the campaign created the invitation. As far as is known, it
+	// is open.
 	StateCreated State = "created"
 	// StateAlreadyInvited means that the address had an invitation, usually a pending or
 	// accepted one, that is not the campaign's.
@@ -32,6 +35,15 @@ const (
 	StateUnknown State = "unknown"
 	// StateCancelled means that the campaign was cancelled before the row was sent.
 	StateCancelled State = "cancelled"
+	// StateAccepted means that the invitee has signed up with the invitation.
+	StateAccepted State = "accepted"
+	// StateExpired means that the invitation has expired by Clerk's clock. It may still be
+	// found accepted or revoked later.
+	StateExpired State = "expired"
+	// StateRevoked means that somebody revoked the invitation.
+	StateRevoked State = "revoked"
+	// StateDeleted means that two syncs in a row did not find the invitation.
+	StateDeleted State = "deleted"
 )
 
 // A Result is what is known about a row.
@@ -53,11 +65,14 @@ type Result struct {
 	// Problem is why the row was rejected or its outcome is unknown, in Clerk's words if
 	// Clerk gave a reason.
 	Problem string
-	// Untold is why [Config].OnResult failed for this result, in its own words; empty
-	// once it has succeeded.
+	// Untold is why [Config].OnResult failed for this result, or [Config].OnChange for a
+	// change, in its own words; empty once it has succeeded.
 	Untold string
 	// ChangedAt is when the state last changed.
 	ChangedAt time.Time
+	// BecameAt is when the invitation was accepted or revoked, or expired, by Clerk's
+	// clock; of a deleted one, when it was missing. Otherwise it is zero.
+	BecameAt time.Time
 }
 
 // String returns the result without the address.

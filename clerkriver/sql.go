@@ -113,8 +113,9 @@ const (
 		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0, next_run = 'epoch'
 		WHERE name = $1`
 
-	// When the next run is due; NULL if there is nothing to do. $4 is whether it waits for
-	// next_run. An instance without a row has never run.
+	// When the next run is due; NULL if there is nothing to do. $2 and $5 are the budget's
+	// creates and bulk creates, $3 is the interval of syncs, NULL if there are none, $4
+	// whether the run waits for next_run. An instance without a row has never run.
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, max(leased_until) AS leased, max(next_run) AS next, max(paused_until) AS paused,
 				coalesce(max(failures), 0) AS failures
@@ -128,8 +129,9 @@ const (
 			(SELECT r.tell_at FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 				WHERE r.tell_at IS NOT NULL AND c.instance = $1 ORDER BY r.tell_at LIMIT 1),
 			(SELECT greatest(min(begin), (SELECT min(free_at) FROM SCHEMA.clerkriver_slots
-					WHERE instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $3::integer)))
-				FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0)) AS at)
+					WHERE instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $5::integer)))
+				FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0),
+			(SELECT min(tell_at) FROM SCHEMA.clerkriver_untold WHERE instance = $1), ` + syncDue + `) AS at)
 		SELECT clock_timestamp(), now(), CASE WHEN at IS NULL OR paused = 'infinity' THEN NULL
 			ELSE greatest(at, leased, paused, CASE WHEN $4::boolean THEN next END) END, failures > 0
 		FROM earliest, i`
@@ -191,7 +193,8 @@ const (
 	queryMarkDeleted = `UPDATE SCHEMA.clerkriver_campaigns SET deleted_at = clock_timestamp(), digest = ''
 		WHERE id = $1 AND finished_at IS NOT NULL RETURNING total`
 	queryDeleteRows   = `DELETE FROM SCHEMA.clerkriver_rows WHERE campaign_id = $1 AND place >= $2::integer AND place < $3::integer`
-	queryDeleteCounts = `DELETE FROM SCHEMA.clerkriver_counts WHERE campaign_id = $1`
+	queryDeleteCounts = `WITH untold AS (DELETE FROM SCHEMA.clerkriver_untold WHERE campaign_id = $1)
+		DELETE FROM SCHEMA.clerkriver_counts WHERE campaign_id = $1`
 
 	// All campaigns, or the one named $2, with the counts of their outcomes and of the rows
 	// that were taken and have none.
@@ -309,7 +312,7 @@ const (
 	// else has through the transport.
 	queryOwner = `SELECT coalesce(max(campaign_id), 0), EXISTS (
 			SELECT FROM SCHEMA.clerkriver_slots WHERE instance = $1 AND $2::text = ANY(invitations))
-		FROM SCHEMA.clerkriver_rows WHERE invitation_id = $2 AND state = 'created'`
+		FROM SCHEMA.clerkriver_rows WHERE invitation_id = $2 AND (state = 'created' OR change > 0)`
 
 	// Results that OnResult is to hear again.
 	queryUntold = `SELECT r.campaign_id, r.place FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
@@ -333,15 +336,19 @@ const (
 
 	resultColumns = `place, ref, request, state, coalesce(invitation_id, ''), coalesce(problem, ''), changed_at`
 
-	// The rows of the campaign $1 from the place $2 on. Those of a cancelled campaign that
+	// The rows of the campaign $1 from the place $2 on, in the states $4 unless empty. Those of a cancelled campaign that
 	// were certainly not sent are cancelled, without being written.
 	queryResults = `SELECT r.place, r.ref, r.request,
 			CASE WHEN ` + isCancelled + ` THEN 'cancelled' ELSE r.state END,
 			coalesce(r.invitation_id, ''), coalesce(r.problem, ''),
 			CASE WHEN ` + isCancelled + ` THEN c.cancelled_at ELSE r.changed_at END,
-			CASE WHEN r.tell_at IS NULL THEN '' ELSE coalesce(r.tell_problem, '') END
+			CASE WHEN r.tell_at IS NULL THEN coalesce((SELECT u.problem FROM SCHEMA.clerkriver_untold u
+				WHERE u.campaign_id = r.campaign_id AND u.place = r.place ORDER BY u.change LIMIT 1), '') ELSE coalesce(r.tell_problem, '') END,
+			coalesce(r.became_at, 'epoch')
 		FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
-		WHERE r.campaign_id = $1::bigint AND r.place >= $2::integer ORDER BY r.place LIMIT $3::integer`
+		WHERE r.campaign_id = $1::bigint AND r.place >= $2::integer
+			AND (cardinality($4::text[]) = 0 OR CASE WHEN ` + isCancelled + ` THEN 'cancelled' ELSE r.state END = ANY($4))
+		ORDER BY r.place LIMIT $3::integer`
 	isCancelled = `r.state = 'waiting' AND r.attempts = 0 AND c.cancelled_at IS NOT NULL`
 )
 

@@ -19,7 +19,8 @@ type Status struct {
 	// Rows is the number of rows, and Counts how many of them are in each state.
 	Rows   int
 	Counts map[State]int
-	// Untold is the number of results that [Config].OnResult has not accepted yet.
+	// Untold is the number of results that [Config].OnResult, and of changes that
+	// [Config].OnChange, has not accepted yet.
 	Untold int
 	// Priority and NotBefore are those of [EnqueueOpts].
 	Priority  int32
@@ -247,14 +248,15 @@ func (s freeSlot) rows() int {
 }
 
 // Results returns the rows of a campaign in their order, from a place on, including those
-// without an outcome. It reads a thousand at a time. An error is returned once, last.
-func (c *Campaigns) Results(ctx context.Context, name string, from int) iter.Seq2[Result, error] {
+// without an outcome; if states are given, those in one of them. It reads a thousand at a
+// time. An error is returned once, last.
+func (c *Campaigns) Results(ctx context.Context, name string, from int, states ...State) iter.Seq2[Result, error] {
 	const page = 1000
 	return func(yield func(Result, error) bool) {
 		id, err := c.campaign(ctx, c.pool, name)
 		for n := page; err == nil && n == page; {
 			var results []Result
-			results, err = c.results(ctx, id, name, from, page)
+			results, err = c.results(ctx, id, name, from, page, states)
 			n = len(results)
 			for _, result := range results {
 				if !yield(result, nil) {
@@ -269,8 +271,12 @@ func (c *Campaigns) Results(ctx context.Context, name string, from int) iter.Seq
 	}
 }
 
-func (c *Campaigns) results(ctx context.Context, id int64, name string, from, limit int) ([]Result, error) {
-	rows, err := c.pool.Query(ctx, c.sql(queryResults), id, from, limit)
+func (c *Campaigns) results(ctx context.Context, id int64, name string, from, limit int, states []State) ([]Result, error) {
+	wanted := []string{} // nil would be NULL
+	for _, state := range states {
+		wanted = append(wanted, string(state))
+	}
+	rows, err := c.pool.Query(ctx, c.sql(queryResults), id, from, limit, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -278,9 +284,10 @@ func (c *Campaigns) results(ctx context.Context, id int64, name string, from, li
 		result := Result{Campaign: name}
 		var encoded []byte
 		if err := row.Scan(&result.Place, &result.Ref, &encoded, &result.State, &result.InvitationID,
-			&result.Problem, &result.ChangedAt, &result.Untold); err != nil {
+			&result.Problem, &result.ChangedAt, &result.Untold, &result.BecameAt); err != nil {
 			return result, err
 		}
+		result.BecameAt = timeOrZero(result.BecameAt)
 		request, err := decodeRequest(encoded)
 		result.EmailAddress = request.EmailAddress
 		return result, err

@@ -96,7 +96,13 @@ func (r *run) steps(ctx context.Context) error {
 	if err := r.tell(ctx); err != nil {
 		return err
 	}
+	if err := r.tellChanges(ctx); err != nil {
+		return err
+	}
 	if err := r.settleCancelled(ctx); err != nil {
+		return err
+	}
+	if synced, err := r.sync(ctx); err != nil || synced { // rows wait for the next run, which may list, too
 		return err
 	}
 	found, err := r.choose(ctx)

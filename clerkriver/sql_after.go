@@ -1,0 +1,94 @@
+package clerkriver
+
+// What becomes of invitations. $1 is the instance, unless a comment says otherwise. No
+// query waits for rows that a caller's transaction has locked.
+const (
+	// When the next sync is due: one interval, or a 96th of the age of the youngest campaign
+	// with an open row if that is longer, after the last one. NULL if no row is open.
+	syncDue = `(SELECT min(greatest(coalesce(i.synced_at, 'epoch'), c.enqueued_at)
+			+ greatest($3::interval, (clock_timestamp() - coalesce(c.finished_at, clock_timestamp())) / 96))
+		FROM SCHEMA.clerkriver_campaigns c LEFT JOIN SCHEMA.clerkriver_instances i ON i.name = c.instance
+		WHERE c.instance = $1 AND c.deleted_at IS NULL AND $3::interval IS NOT NULL AND ` + hasOpen + `)`
+	hasOpen = `EXISTS (SELECT FROM SCHEMA.clerkriver_rows r WHERE r.campaign_id = c.id AND r.state = 'created')`
+
+	// Begins a sync of the run $2 if one is due, with the interval $3. It returns its
+	// number, and when the oldest campaign with an open row was enqueued.
+	queryBeginSync = `UPDATE SCHEMA.clerkriver_instances SET synced_at = clock_timestamp()
+		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp() AND ` + syncDue + ` <= clock_timestamp()
+		RETURNING sync + 1, (SELECT min(enqueued_at) FROM SCHEMA.clerkriver_campaigns c
+			WHERE c.instance = $1 AND c.deleted_at IS NULL AND ` + hasOpen + `)`
+
+	queryEndSync = `UPDATE SCHEMA.clerkriver_instances SET sync = sync + 1 WHERE name = $1 AND run = $2::bigint`
+
+	// Whether what became of an invitation, t, is a change of its row r.
+	isChange = `(r.state = 'created' OR r.state = 'expired' AND t.state <> 'expired')`
+
+	// The rows that change if the invitations $2 reached the states $3 at $4.
+	queryChanged = `SELECT r.campaign_id, r.place, t.state, t.became_at
+		FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS t (id, state, became_at)
+		JOIN SCHEMA.clerkriver_rows r ON r.invitation_id = t.id JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+		WHERE c.instance = $1 AND ` + isChange
+
+	// Records that the rows $2 of the campaigns $1 reached the states $3 at $4, in the run $5.
+	queryRecord = `WITH old AS (
+			SELECT r.campaign_id, r.place, r.state AS was, t.state, t.became_at
+			FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::timestamptz[]) AS t (campaign_id, place, state, became_at)
+			JOIN SCHEMA.clerkriver_rows r ON r.campaign_id = t.campaign_id AND r.place = t.place
+			WHERE ` + isChange + ` FOR UPDATE OF r SKIP LOCKED),
+		changed AS (
+			UPDATE SCHEMA.clerkriver_rows r SET state = old.state, became_at = old.became_at, change = r.change + 1,
+				changed_at = clock_timestamp(), missing_in = NULL
+			FROM old WHERE r.campaign_id = old.campaign_id AND r.place = old.place RETURNING r.*, old.was),
+		counted AS (
+			INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows)
+			SELECT campaign_id, n.state, $5::bigint, sum(n.rows) FROM changed, LATERAL (VALUES (was, -1), (changed.state, 1)) AS n (state, rows)
+			GROUP BY campaign_id, n.state
+			ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + excluded.rows)
+		SELECT c.name, changed.place, ref, request, state, invitation_id, changed_at, change, became_at, ` + setSilence + `
+		FROM changed JOIN SCHEMA.clerkriver_campaigns c ON c.id = changed.campaign_id`
+
+	// The server ends a transaction whose client is silent for $6.
+	setSilence = `set_config('idle_in_transaction_session_timeout', $6::text, true)`
+
+	// The open rows whose invitation was in all lists when the sync began.
+	queryOpenRows = `SELECT r.campaign_id, r.place, r.invitation_id, coalesce(r.missing_in, -1)
+		FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+		JOIN SCHEMA.clerkriver_instances i ON i.name = c.instance
+		WHERE c.instance = $1 AND c.deleted_at IS NULL AND r.state = 'created' AND r.changed_at < i.synced_at - $2::interval`
+
+	// The sync $3 did not find the invitations of the rows $2 of the campaigns $1.
+	queryMissing = `UPDATE SCHEMA.clerkriver_rows r SET missing_in = $3::bigint WHERE ctid IN (
+		SELECT r.ctid FROM unnest($1::bigint[], $2::integer[]) AS t (campaign_id, place)
+		JOIN SCHEMA.clerkriver_rows r ON r.campaign_id = t.campaign_id AND r.place = t.place
+		WHERE r.state = 'created' FOR UPDATE OF r SKIP LOCKED)`
+)
+
+// Changes that OnChange has not accepted. $1 is the campaign, $2 the place, $3 the change.
+const (
+	// $4 is the instance, $5 the state, $6 and $7 its times, $8 the pause, $9 the failure,
+	// $10 the run.
+	queryAddUntold = `WITH added AS (
+			INSERT INTO SCHEMA.clerkriver_untold (campaign_id, place, change, instance, state, became_at, changed_at, tell_at, problem)
+			VALUES ($1::bigint, $2::integer, $3::smallint, $4, $5, $6, $7, clock_timestamp() + $8::interval, $9))
+		INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows) VALUES ($1, '` + stateUntold + `', $10::bigint, 1)
+		ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + 1`
+
+	// Here $1 is the instance, $2 how many.
+	queryUntoldChanges = `SELECT campaign_id, place, change FROM SCHEMA.clerkriver_untold
+		WHERE instance = $1 AND tell_at <= clock_timestamp() ORDER BY tell_at, change LIMIT $2::integer`
+
+	// $4 is the run, $5 as $6 of queryRecord.
+	queryTellChange = `WITH told AS (
+			DELETE FROM SCHEMA.clerkriver_untold WHERE campaign_id = $1::bigint AND place = $2::integer AND change = $3::smallint RETURNING *),
+		counted AS (
+			INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows) SELECT $1, '` + stateUntold + `', $4::bigint, -1 FROM told
+			ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows - 1)
+		SELECT c.name, r.place, r.ref, r.request, told.state, r.invitation_id, told.changed_at, told.change, told.became_at,
+			set_config('idle_in_transaction_session_timeout', $5::text, true)
+		FROM told JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place) JOIN SCHEMA.clerkriver_campaigns c ON c.id = told.campaign_id`
+
+	// The pause doubles each time, from $4 up to an hour. $5 is the failure.
+	queryTellChangeLater = `UPDATE SCHEMA.clerkriver_untold SET tells = least(tells + 1, 1000), problem = $5::text,
+			tell_at = clock_timestamp() + least($4::interval * power(2, least(tells, 12)), interval '1 hour')
+		WHERE campaign_id = $1::bigint AND place = $2::integer AND change = $3::smallint`
+)

@@ -1,0 +1,186 @@
+package clerkriver
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// A listing is what a sync has seen of the instance's invitations. Rows know the ids of
+// their invitations, so it needs no [clerk.Snapshot]; what counts as a change is the same.
+type listing struct {
+	number   int64     // of the sync
+	since    time.Time // older invitations are of no open row
+	now      time.Time // by Clerk's clock; zero if it does not say
+	seed     maphash.Seed
+	seen     map[uint64]struct{} // hashes of ids: a million of them take 40 MB
+	complete bool                // no invitation can have been skipped
+}
+
+// sync lists the instance's invitations, and records what became of the campaigns', if that
+// is due and no rows are left of a lost run, which come first. It reports whether it was.
+func (r *run) sync(ctx context.Context) (wasDue bool, err error) {
+	if r.c.config.Sync < 0 || slices.ContainsFunc(r.left, func(it item) bool { return it.sending && !it.cancelled && !it.held }) {
+		return false, nil
+	}
+	l := &listing{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, complete: true}
+	err = r.pool.QueryRow(ctx, r.sql(queryBeginSync), r.instance, r.run, r.c.config.Sync).Scan(&l.number, &l.since)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	r.asked = true
+	l.since = l.since.Add(-skipSlack)
+	// One that is revoked meanwhile is in the second list.
+	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} {
+		if err := r.list(ctx, l, status); err != nil {
+			return true, err
+		}
+	}
+	if l.complete {
+		if err := r.recordMissing(ctx, l); err != nil {
+			return true, err
+		}
+	}
+	_, err = r.pool.Exec(ctx, r.sql(queryEndSync), r.instance, r.run)
+	return true, err
+}
+
+// list reads a list, newest first, until the invitations are older than all open rows.
+// An invitation that leaves the list shifts later ones onto pages already read. Then the
+// total falls by more than the number of invitations that a page repeats rises.
+func (r *run) list(ctx context.Context, l *listing, status clerk.InvitationStatus) error {
+	read := map[uint64]struct{}{} // of this list
+	for offset, total := 0, 0; ; {
+		var meta clerk.ResponseMeta
+		page, err := r.client.Invitations.List(ctx, clerk.ListInvitationsRequest{
+			Status: status, OrderBy: clerk.OrderByCreatedAtDesc, Limit: clerk.MaxListLimit, Offset: offset,
+		}, clerk.WithResponse(&meta))
+		if err != nil {
+			return err
+		}
+		l.now, _ = http.ParseTime(meta.Header.Get("Date")) // without it, Clerk's status alone counts
+		repeated, isOld := 0, false
+		for _, inv := range page.Data {
+			id := maphash.String(l.seed, inv.ID)
+			if _, ok := read[id]; ok {
+				repeated++
+			}
+			read[id], l.seen[id] = struct{}{}, struct{}{}
+			isOld = inv.CreatedAt.Time().Before(l.since)
+		}
+		if page.TotalCount < 0 || offset > 0 && page.TotalCount-repeated != total {
+			l.complete = false
+		}
+		if err := r.recordPage(ctx, l, page.Data); err != nil {
+			return err
+		}
+		offset, total = offset+len(page.Data), page.TotalCount
+		switch {
+		case isOld || offset >= total && total >= 0 || len(page.Data) < clerk.MaxListLimit && total < 0:
+			return nil
+		case len(page.Data) == 0:
+			l.complete = false
+			return nil
+		}
+	}
+}
+
+// recordPage records what became of the invitations of a page.
+func (r *run) recordPage(ctx context.Context, l *listing, page []clerk.Invitation) error {
+	var ids, states []string
+	var times []time.Time
+	for _, inv := range page {
+		if state, at := l.became(inv); state != StateCreated {
+			ids, states, times = append(ids, inv.ID), append(states, string(state)), append(times, at)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := r.pool.Query(ctx, r.sql(queryChanged), r.instance, ids, states, times)
+	if err != nil {
+		return err
+	}
+	changed, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f found, err error) {
+		err = row.Scan(&f.campaign, &f.place, &f.state, &f.at)
+		return f, err
+	})
+	if err != nil {
+		return err
+	}
+	return r.record(ctx, changed)
+}
+
+// became returns what became of an invitation, and when; StateCreated if it is open. It
+// has expired by Clerk's clock even if it is still listed as pending.
+func (l *listing) became(inv clerk.Invitation) (State, time.Time) {
+	isPast := inv.ExpiresAt != 0 && !l.now.IsZero() && !inv.ExpiresAt.Time().After(l.now)
+	switch {
+	case inv.Status == clerk.InvitationStatusAccepted:
+		return StateAccepted, inv.UpdatedAt.Time()
+	case inv.Status == clerk.InvitationStatusRevoked:
+		return StateRevoked, inv.UpdatedAt.Time()
+	case inv.Status == clerk.InvitationStatusExpired, inv.Status == clerk.InvitationStatusPending && isPast:
+		return StateExpired, inv.ExpiresAt.Time()
+	}
+	return StateCreated, time.Time{}
+}
+
+// listLag is how long lists may not show a new invitation.
+const listLag = 10 * time.Second
+
+// recordMissing records open rows whose invitation was in no list: first that it was
+// missing, and after the next sync that it was deleted.
+func (r *run) recordMissing(ctx context.Context, l *listing) error {
+	rows, err := r.pool.Query(ctx, r.sql(queryOpenRows), r.instance, listLag)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var campaigns []int64
+	var places []int
+	var deleted []found
+	for rows.Next() {
+		f := found{state: StateDeleted, at: l.now}
+		var id string
+		var missing int64
+		if err := rows.Scan(&f.campaign, &f.place, &id, &missing); err != nil {
+			return err
+		}
+		_, isSeen := l.seen[maphash.String(l.seed, id)]
+		switch {
+		case isSeen:
+		case missing == l.number-1:
+			deleted = append(deleted, f)
+		default:
+			campaigns, places = append(campaigns, f.campaign), append(places, f.place)
+		}
+	}
+	if rows.Err() != nil {
+		return rows.Err()
+	}
+	if len(places) > 0 {
+		if _, err := r.pool.Exec(ctx, r.sql(queryMissing), campaigns, places, l.number); err != nil {
+			return err
+		}
+	}
+	return r.record(ctx, deleted)
+}
+
+// syncInterval returns the interval of syncs; nil if they are off.
+func (c *Campaigns) syncInterval() *time.Duration {
+	if c.config.Sync < 0 {
+		return nil
+	}
+	return &c.config.Sync
+}

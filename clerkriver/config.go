@@ -55,6 +55,10 @@ type Config struct {
 	// OnChange is called once for each change of a row that a sync finds, in the
 	// transaction that records it. What holds for OnResult holds for OnChange. May be nil.
 	OnChange func(ctx context.Context, tx pgx.Tx, change Change) error
+	// Keep is how long the rows of a campaign are kept after its last invitation was found
+	// to have ended; then they are erased, as by [Campaigns.Delete]. An open invitation
+	// ends only if Sync is not off. Default: for ever.
+	Keep time.Duration
 	// OnEvent is called when a run begins and ends, and when sending pauses, resumes or
 	// is late. It should return soon: the run waits for it. A panic is ignored. May be nil.
 	OnEvent func(ctx context.Context, event Event)
@@ -105,6 +109,8 @@ func (config Config) withDefaults() (Config, error) {
 		return config, fmt.Errorf("clerkriver: %q is not a name for a queue", config.Queue)
 	case config.Wake < time.Second:
 		return config, errors.New("clerkriver: Wake is less than a second")
+	case config.Keep < 0:
+		return config, errors.New("clerkriver: Keep is negative")
 	case config.Sync > 0 && config.Sync < time.Second:
 		return config, errors.New("clerkriver: Sync is less than a second")
 	case min(limits.Creates, limits.BulkCreates, budget.Creates, budget.BulkCreates) < 0 || limits.Window < 0:

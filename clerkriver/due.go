@@ -22,7 +22,7 @@ type due struct {
 func (c *Campaigns) due(ctx context.Context, paced bool) (d due, err error) {
 	var at *time.Time
 	err = c.pool.QueryRow(ctx, c.sql(queryDue), c.config.Instance, c.config.Budget.Creates, c.syncInterval(),
-		paced, c.config.Budget.BulkCreates).Scan(&d.clock, &d.now, &at, &d.failed)
+		paced, c.config.Budget.BulkCreates, c.keepFor()).Scan(&d.clock, &d.now, &at, &d.failed)
 	if err != nil || at == nil {
 		return d, explain(err)
 	}

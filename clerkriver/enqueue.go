@@ -122,7 +122,7 @@ func (c *Campaigns) copyRows(ctx context.Context, tx pgx.Tx, id int64, rows iter
 		if len(batch) == 0 {
 			return nil
 		}
-		_, err := tx.CopyFrom(ctx, c.table("clerkriver_rows"), []string{"campaign_id", "place", "ref", "request"}, pgx.CopyFromRows(batch))
+		_, err := tx.CopyFrom(ctx, c.table("clerkriver_rows"), []string{"campaign_id", "place", "ref", "request", "person"}, pgx.CopyFromRows(batch))
 		batch, size = batch[:0], 0
 		return err
 	}
@@ -132,7 +132,7 @@ func (c *Campaigns) copyRows(ctx context.Context, tx pgx.Tx, id int64, rows iter
 		if err != nil {
 			return nil, err
 		}
-		batch = append(batch, []any{id, place, row.Ref, string(request)})
+		batch = append(batch, []any{id, place, row.Ref, string(request), personOf(row.Request.EmailAddress)})
 		if size += len(request); len(batch) >= copiedRows || size >= copiedBytes {
 			if err := flush(); err != nil {
 				return nil, err

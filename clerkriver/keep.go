@@ -152,11 +152,13 @@ func (r *run) end(ctx context.Context, v verdict) error {
 	batch := &pgx.Batch{}
 	batch.Queue(r.sql(queryGiveBackUnknown), r.instance, r.run, campaigns, places, problems)
 	batch.Queue(r.sql(queryGiveBack), r.instance, r.run, v.mayBeKnown)
+	batch.Queue(r.sql(queryEraseLater), r.instance)
 	batch.Queue(r.sql(queryFinish), r.instance)
+	batch.Queue(r.sql(queryEnd), r.instance)
 	batch.Queue(r.sql(queryReleaseLease), r.instance, r.run, problem, r.asked, v.refused, v.enveloped, r.c.config.Wake)
 	results := r.pool.SendBatch(ctx, batch)
 	defer func() { _ = results.Close() }() // again, if this has not been reached
-	for range 3 {
+	for range 5 {
 		if _, err := results.Exec(); err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ type State string
 
 // The states. Those after StateSending are outcomes. Only StateCreated changes again, if
 // [Config].Sync is not off: to what became of the invitation, which is the states after
-// StateCancelled.
+// StateErased.
 const (
 	// StateWaiting means that the row is yet to be sent.
 	StateWaiting State = "waiting"
@@ -35,6 +35,9 @@ const (
 	StateUnknown State = "unknown"
 	// StateCancelled means that the campaign was cancelled before the row was sent.
 	StateCancelled State = "cancelled"
+	// StateErased means that [Campaigns.ErasePersonTx] erased the person before the row had
+	// an outcome.
+	StateErased State = "erased"
 	// StateAccepted means that the invitee has signed up with the invitation.
 	StateAccepted State = "accepted"
 	// StateExpired means that the invitation has expired by Clerk's clock. It may still be

@@ -84,7 +84,7 @@ const (
 			WHERE r.run = $2::bigint AND r.run > 0 AND r.state = 'sending' AND c.instance = $1
 				AND greatest(c.cancelled_at, c.paused_at) >= i.begun_at)`
 
-	queryCheckLease = `SELECT paused_until > clock_timestamp() FROM SCHEMA.clerkriver_instances
+	queryCheckLease = `SELECT paused_until > clock_timestamp() OR ` + sendsErased + ` FROM SCHEMA.clerkriver_instances i
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()`
 
 	// $3 is the problem, $4 whether Clerk was asked, $5 whether it refused everything, $6
@@ -115,7 +115,7 @@ const (
 
 	// When the next run is due; NULL if there is nothing to do. $2 and $5 are the budget's
 	// creates and bulk creates, $3 is the interval of syncs, NULL if there are none, $4
-	// whether the run waits for next_run. An instance without a row has never run.
+	// whether the run waits for next_run, $6 how long campaigns are kept, NULL for ever. An instance without a row has never run.
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, max(leased_until) AS leased, max(next_run) AS next, max(paused_until) AS paused,
 				coalesce(max(failures), 0) AS failures
@@ -131,7 +131,9 @@ const (
 			(SELECT greatest(min(begin), (SELECT min(free_at) FROM SCHEMA.clerkriver_slots
 					WHERE instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $5::integer)))
 				FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0),
-			(SELECT min(tell_at) FROM SCHEMA.clerkriver_untold WHERE instance = $1), ` + syncDue + `) AS at)
+			(SELECT min(tell_at) FROM SCHEMA.clerkriver_untold WHERE instance = $1),
+			(SELECT min(erased_at) FROM SCHEMA.clerkriver_erasures WHERE instance = $1),
+			(SELECT min(ended_at) + $6::interval FROM SCHEMA.clerkriver_campaigns WHERE instance = $1 AND deleted_at IS NULL), ` + syncDue + `) AS at)
 		SELECT clock_timestamp(), now(), CASE WHEN at IS NULL OR paused = 'infinity' THEN NULL
 			ELSE greatest(at, leased, paused, CASE WHEN $4::boolean THEN next END) END, failures > 0
 		FROM earliest, i`
@@ -251,7 +253,7 @@ const (
 			SELECT id, next_place AS begin FROM SCHEMA.clerkriver_campaigns c
 			WHERE instance = $1 AND finished_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL
 				AND not_before <= clock_timestamp() AND next_place < total
-				AND (c.id = $3::bigint OR $3 = 0 AND NOT c.resend) AND ` + hasLease + `
+				AND (c.id = $3::bigint OR $3 = 0 AND NOT c.resend) AND ` + hasLease + ` AND ` + isNotHeld + `
 			ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED),
 		moved AS (
 			UPDATE SCHEMA.clerkriver_campaigns c SET next_place = least(next.begin + $4::integer, c.total)
@@ -264,8 +266,8 @@ const (
 
 	// Takes rows again that an earlier run gave back: $4 of the campaigns $3.
 	queryRetake = `WITH open AS (
-			SELECT id FROM SCHEMA.clerkriver_campaigns
-			WHERE id = ANY($3::bigint[]) AND cancelled_at IS NULL AND paused_at IS NULL AND ` + hasLease + `
+			SELECT id FROM SCHEMA.clerkriver_campaigns c
+			WHERE id = ANY($3::bigint[]) AND cancelled_at IS NULL AND paused_at IS NULL AND ` + hasLease + ` AND ` + isNotHeld + `
 			FOR UPDATE SKIP LOCKED)
 		UPDATE SCHEMA.clerkriver_rows r SET state = 'sending', changed_at = clock_timestamp()
 		FROM unnest($3::bigint[], $4::integer[]) AS t (campaign_id, place) JOIN open ON open.id = t.campaign_id
@@ -322,7 +324,8 @@ const (
 	queryTell = `WITH told AS (
 			UPDATE SCHEMA.clerkriver_rows r SET tell_at = NULL, tell_problem = NULL
 			FROM SCHEMA.clerkriver_campaigns c
-			WHERE c.id = $1::bigint AND r.campaign_id = $1 AND r.place = $2::integer AND r.tell_at IS NOT NULL
+			WHERE c.id = $1::bigint AND r.campaign_id = $1 AND r.place = (SELECT place FROM SCHEMA.clerkriver_rows
+				WHERE campaign_id = $1 AND place = $2::integer AND tell_at IS NOT NULL FOR UPDATE SKIP LOCKED)
 			RETURNING c.name, r.*),
 		counted AS (
 			INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows) SELECT $1, '` + stateUntold + `', $3::bigint, -1 FROM told
@@ -367,7 +370,7 @@ const (
 			WHERE instance = $1 AND kind = $2 AND slot < $3::integer AND free_at <= clock_timestamp()
 			ORDER BY slot DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
 			AND ($5::bigint = 0 OR EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $1 AND run = $5
-				AND leased_until > clock_timestamp() AND paused_until <= clock_timestamp()))
+				AND leased_until > clock_timestamp() AND paused_until <= clock_timestamp()) AND NOT ` + sendsErased + `)
 		RETURNING slot, token`
 
 	queryNextSlot = `SELECT count(*), coalesce(min(free_at) - clock_timestamp(), interval '0') FROM SCHEMA.clerkriver_slots

@@ -92,3 +92,57 @@ const (
 			tell_at = clock_timestamp() + least($4::interval * power(2, least(tells, 12)), interval '1 hour')
 		WHERE campaign_id = $1::bigint AND place = $2::integer AND change = $3::smallint`
 )
+
+// Erasing. $1 is the instance.
+const (
+	// A campaign c is held while a transaction is open that erases a person from it.
+	isNotHeld   = `pg_try_advisory_xact_lock(` + holdKey + `)`
+	holdKey     = `hashtextextended('clerkriver campaign ' || c.id, 0)`
+	personsRows = `SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id WHERE c.instance = $1 AND r.person = $2::bigint`
+	sendsErased = `EXISTS (SELECT FROM SCHEMA.clerkriver_erasures e JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place)
+		WHERE e.instance = $1 AND r.state = 'sending')`
+	withoutPerson = `request = '{}', ref = '', person = NULL, problem = NULL, tell_problem = CASE WHEN r.tell_at IS NOT NULL THEN '' END,
+		state = CASE r.state WHEN 'waiting' THEN 'erased' ELSE r.state END, changed_at = clock_timestamp()`
+
+	// Waits only for a run that is taking rows. $2 is the person.
+	queryHoldCampaigns = `SELECT pg_advisory_xact_lock_shared(` + holdKey + `)
+		FROM (SELECT DISTINCT c.id FROM ` + personsRows + ` AND c.finished_at IS NULL ORDER BY c.id) c`
+
+	queryErase = `WITH found AS (
+			SELECT r.campaign_id, r.place, r.state FROM ` + personsRows + ` ORDER BY r.campaign_id, r.place),
+		later AS (
+			INSERT INTO SCHEMA.clerkriver_erasures (campaign_id, place, instance) SELECT campaign_id, place, $1 FROM found WHERE state = 'sending'
+			ON CONFLICT DO NOTHING),
+		locked AS (
+			SELECT r.campaign_id, r.place, r.state FROM found JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place)
+			WHERE r.state <> 'sending' AND found.state <> 'sending' ORDER BY r.campaign_id, r.place FOR UPDATE OF r),
+		` + eraseLocked
+
+	// Erases the rows that a run was sending when their person was erased.
+	queryEraseLater = `WITH applied AS (
+			DELETE FROM SCHEMA.clerkriver_erasures e WHERE instance = $1 AND NOT EXISTS (SELECT FROM SCHEMA.clerkriver_rows r
+				WHERE r.campaign_id = e.campaign_id AND r.place = e.place AND r.state = 'sending') RETURNING *),
+		locked AS (
+			SELECT r.campaign_id, r.place, r.state FROM applied JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place)
+			ORDER BY r.campaign_id, r.place FOR UPDATE OF r),
+		` + eraseLocked
+
+	// Marks the campaigns that have finished, and have no open invitation.
+	queryEnd = `UPDATE SCHEMA.clerkriver_campaigns SET ended_at = clock_timestamp() WHERE id IN (
+		SELECT id FROM SCHEMA.clerkriver_campaigns c
+		WHERE instance = $1 AND finished_at IS NOT NULL AND deleted_at IS NULL AND ended_at IS NULL AND NOT ` + hasOpen + ` FOR UPDATE SKIP LOCKED)`
+
+	// The campaigns that ended $2 ago.
+	queryEnded = `SELECT name FROM SCHEMA.clerkriver_campaigns
+		WHERE instance = $1 AND deleted_at IS NULL AND ended_at <= clock_timestamp() - $2::interval`
+
+	// Erases the rows, locked. Each transaction counts in a source of its own.
+	eraseLocked = `erased AS (
+			UPDATE SCHEMA.clerkriver_rows r SET ` + withoutPerson + `
+			FROM locked WHERE r.campaign_id = locked.campaign_id AND r.place = locked.place),
+		untold AS (
+			UPDATE SCHEMA.clerkriver_untold u SET problem = '' FROM locked WHERE u.campaign_id = locked.campaign_id AND u.place = locked.place)
+		INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows)
+		SELECT campaign_id, 'erased', -txid_current(), count(*) FROM locked WHERE state = 'waiting' GROUP BY campaign_id
+		ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + excluded.rows`
+)

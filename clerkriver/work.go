@@ -99,6 +99,9 @@ func (r *run) steps(ctx context.Context) error {
 	if err := r.tellChanges(ctx); err != nil {
 		return err
 	}
+	if err := r.eraseEnded(ctx); err != nil {
+		return err
+	}
 	if err := r.settleCancelled(ctx); err != nil {
 		return err
 	}

@@ -58,7 +58,11 @@ func runTestProcess() error {
 	if err != nil {
 		return err
 	}
-	c, err := New(pool, processConfig)
+	own := processConfig
+	if os.Getenv("TEST_SYNC") != "" {
+		own.Sync, own.OnChange = 3*time.Second, changeInProcess
+	}
+	c, err := New(pool, own)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,113 @@
+package clerkriver
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// changeInProcess keeps a change under a primary key, so that it can be told once only,
+// and is sometimes killed, fails or panics.
+func changeInProcess(ctx context.Context, tx pgx.Tx, change Change) error {
+	err := heardChanges(ctx, tx, change)
+	switch rand.IntN(100) {
+	case 0:
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case 1:
+		return errors.New("the application's table is full")
+	case 2:
+		panic("the application's fault")
+	}
+	return err
+}
+
+// TestChangesAreToldOnceWhateverDies: people accept, invitations expire and are revoked
+// while a campaign is sent by three processes that are killed, also inside OnChange, and
+// every tenth request fails.
+func TestChangesAreToldOnceWhateverDies(t *testing.T) {
+	t.Parallel()
+	const rows = 1500
+	url := shared.database(t)
+	seed := uint64(time.Now().UnixNano())
+	t.Log("seed", seed)
+	fake := clerktest.New(strict(hurried), clerktest.WithFaults(clerktest.FaultMix{Share: 0.1, Seed: seed}))
+	api := httptest.NewServer(fake)
+	t.Cleanup(api.Close)
+	a := newListener(t, url)
+	newChangesTable(t, a)
+	a.enqueue(t, "spring", guests(rows))
+	crew := startCrew(t, url, api.URL+"/v1", "TEST_SYNC=1")
+	ended := map[string]bool{}
+	for i := 0; i < 10 || !a.done(t, "spring"); i++ {
+		time.Sleep(time.Second + rand.N(2*time.Second))
+		endSome(t, fake, ended)
+		if i < 10 {
+			crew.kill()
+		}
+		require.Less(t, i, 100)
+	}
+	endSome(t, fake, ended)
+	want := map[State]int{}
+	states := map[string]State{}
+	for _, inv := range fake.Invitations() {
+		state := State(inv.Status)
+		if inv.Status == clerk.InvitationStatusPending {
+			state = StateCreated
+		}
+		want[state]++
+		states[inv.ID] = state
+	}
+	a.wait(t, "spring", func(s *Status) bool {
+		return s.Untold == 0 && s.Counts[StateAccepted] == want[StateAccepted] && s.Counts[StateRevoked] == want[StateRevoked] &&
+			s.Counts[StateExpired] == want[StateExpired]
+	})
+	crew.stop()
+	require.Equal(t, want, a.counts(t, "spring"))
+	told := a.changes(t, "spring")
+	for _, result := range a.all(t, "spring") {
+		require.Equal(t, states[result.InvitationID], result.State)
+		if result.State == StateCreated {
+			require.Empty(t, told[result.Place])
+		} else {
+			require.Equal(t, []State{result.State}, told[result.Place])
+		}
+	}
+}
+
+func (a *app) done(t *testing.T, name string) bool {
+	t.Helper()
+	s, err := a.Status(t.Context(), name)
+	require.NoError(t, err)
+	return s.Done()
+}
+
+// endSome accepts, expires and revokes most of the invitations that were not looked at
+// before, and leaves every tenth open.
+func endSome(t *testing.T, fake *clerktest.Fake, ended map[string]bool) {
+	t.Helper()
+	for _, inv := range fake.Invitations() {
+		if ended[inv.ID] {
+			continue
+		}
+		ended[inv.ID] = true
+		switch n := rand.IntN(10); {
+		case n < 5:
+			require.NoError(t, fake.Accept(inv.ID))
+		case n < 8:
+			require.NoError(t, fake.Expire(inv.ID))
+		case n < 9:
+			require.NoError(t, fake.Revoke(inv.ID))
+		}
+	}
+}

@@ -19,19 +19,29 @@ func TestRead(t *testing.T) {
 		metadata []string
 		requests []clerk.CreateInvitationRequest
 	}{
-		"addresses alone":    {"ada@example.com\ngrace@example.com\n", nil, []clerk.CreateInvitationRequest{ada, grace}},
-		"no last line end":   {"email\nada@example.com", nil, []clerk.CreateInvitationRequest{ada}},
-		"a header alone":     {"email\n", nil, nil},
-		"quoted, metadata":   {"email_address,name,seat\nada@example.com,\"Lovelace, Ada\",7\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData}},
-		"another order":      {"seat,name,Email\n7,\"Lovelace, Ada\", ada@example.com \n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData}},
-		"semicolons":         {"email;name;seat\nada@example.com;Lovelace, Ada;7\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData}},
-		"BOM and CRLF":       {"\ufeffemail,name,seat\r\nada@example.com,\"Lovelace, Ada\",7\r\n\r\ngrace@example.com,,\r\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData, grace}},
-		"empty columns":      {"email,,\ngrace@example.com,,\n", nil, []clerk.CreateInvitationRequest{grace}},
-		"the better name":    {"email,email_address\nx@example.com,ada@example.com\n", []string{"email"}, []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"email": "x@example.com"}}}},
-		"fewer fields":       {"email,name,seat\ngrace@example.com\n", nil, []clerk.CreateInvitationRequest{grace}},
-		"only named columns": {"email,name,seat\nada@example.com,Ada,7\n", []string{"seat"}, []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"seat": "7"}}}},
-		"blank lines":        {"email,name\n\n  \n,\n ,\nada@example.com,Ada\n,,\n", nil, []clerk.CreateInvitationRequest{ada}},
-		"a line end inside":  {"name,email\n\"Ada\nLovelace\",ada@example.com\n", []string{"name"}, []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"name": "Ada\nLovelace"}}}},
+		"addresses alone":         {"ada@example.com\ngrace@example.com\n", nil, []clerk.CreateInvitationRequest{ada, grace}},
+		"no last line end":        {"email\nada@example.com", nil, []clerk.CreateInvitationRequest{ada}},
+		"a header alone":          {"email\n", nil, nil},
+		"quoted, metadata":        {"email_address,name,seat\nada@example.com,\"Lovelace, Ada\",7\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData}},
+		"another order":           {"seat,name,Email\n7,\"Lovelace, Ada\", ada@example.com \n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData}},
+		"semicolons":              {"email;name;seat\nada@example.com;Lovelace, Ada;7\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData}},
+		"BOM and CRLF":            {"\ufeffemail,name,seat\r\nada@example.com,\"Lovelace, Ada\",7\r\n\r\ngrace@example.com,,\r\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData, grace}},
+		"empty columns":           {"email,,\ngrace@example.com,,\n", nil, []clerk.CreateInvitationRequest{grace}},
+		"the better name":         {"email,email_address\nx@example.com,ada@example.com\n", []string{"email"}, []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"email": "x@example.com"}}}},
+		"fewer fields":            {"email,name,seat\ngrace@example.com\n", nil, []clerk.CreateInvitationRequest{grace}},
+		"only named columns":      {"email,name,seat\nada@example.com,Ada,7\n", []string{"seat"}, []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"seat": "7"}}}},
+		"a column without a name": {",email,,seat\n0,grace@example.com,x,\n", nil, []clerk.CreateInvitationRequest{grace}},
+		"row names of R":          {"\"\",\"email\"\n\"1\",\"grace@example.com\"\n", nil, []clerk.CreateInvitationRequest{grace}},
+		"CR alone":                {"email,seat\rada@example.com,7\rgrace@example.com,\r", nil, []clerk.CreateInvitationRequest{ada, grace}},
+		"CR alone, addresses":     {"ada@example.com\rgrace@example.com", nil, []clerk.CreateInvitationRequest{ada, grace}},
+		"CR and LF mixed":         {"email,name\rada@example.com,\"A\nda\"\r\ngrace@example.com,\n", nil, []clerk.CreateInvitationRequest{ada, grace}},
+		"tabs":                    {"name\tseat\temail\nLovelace, Ada\t7\tada@example.com\n\t\tgrace@example.com\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData, grace}},
+		"sep":                     {"sep=;\nname;seat;email\nLovelace, Ada;7;ada@example.com\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData}},
+		"quoted sep":              {"\ufeff\"SEP=|\"\r\nname|seat|email\r\nLovelace, Ada|7|ada@example.com\r\n", []string{"name", "Seat"}, []clerk.CreateInvitationRequest{withData}},
+		"commas in names":         {"\nname, first or last, or both;seat;email\n;;grace@example.com\n", nil, []clerk.CreateInvitationRequest{grace}},
+		"a guarded cell":          {"email\n'+ada@example.com\n", nil, []clerk.CreateInvitationRequest{{EmailAddress: "+ada@example.com"}}},
+		"blank lines":             {"email,name\n\n  \n,\n ,\nada@example.com,Ada\n,,\n", nil, []clerk.CreateInvitationRequest{ada}},
+		"a line end inside":       {"name,email\n\"Ada\nLovelace\",ada@example.com\n", []string{"name"}, []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"name": "Ada\nLovelace"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			list, err := people.Read([]byte(test.input), test.metadata...)
@@ -58,15 +68,17 @@ func TestReadWithProblems(t *testing.T) {
 		{11, "i@example.com", 3, ""},
 	}, list.Rows)
 	require.Len(t, list.Requests, 4)
-	const noAddress = "the first line must name the columns, separated by commas or semicolons, and one of them must be email_address; it is "
+	const noAddress = "the first line must name the columns, separated by commas, semicolons or tabs, and one of them must be email_address; it is "
 	for input, text := range map[string]string{
 		"":                         "the file is empty",
 		"\ufeff \n":                "the file is empty",
 		"\"email\n":                "the first line cannot be read: a quotation mark is missing or misplaced",
 		"name,age\n":               noAddress + `"name,age"`,
 		"email,name,Name\n":        `two columns are called "name"`,
-		"email,,name\n":            "column 2 has no name in the first line",
-		"\xff\xfee\x00m\x00":       "the file is in UTF-16; save it as UTF-8",
+		",,\n,\n":                  "the file is empty",
+		"sep=;\n":                  "the file is empty",
+		"e\x00m\x00":               `the file is not CSV in UTF-8; save it as "CSV UTF-8"`,
+		"PK\x03\x04\x14\x00":       `the file is not CSV in UTF-8; save it as "CSV UTF-8"`,
 		"ada@example.com,Ada\nb\n": noAddress + `"ada@example.com,Ada"`,
 	} {
 		_, err := people.Read([]byte(input))
@@ -74,4 +86,15 @@ func TestReadWithProblems(t *testing.T) {
 	}
 	_, err = people.Read([]byte("email,team\n"), "team", "role")
 	require.EqualError(t, err, `no column is called "role"; the columns are email, team`)
+}
+
+func TestReadCountsLines(t *testing.T) {
+	list, err := people.Read([]byte("sep=;\r\remail\rada@example.com\r\r\"b\" b\rgrace@example.com"))
+	require.NoError(t, err)
+	require.Equal(t, ';', list.Comma)
+	require.Equal(t, []people.Row{
+		{4, "ada@example.com", 0, ""},
+		{6, "", -1, "a quotation mark is missing or misplaced"},
+		{7, "grace@example.com", 1, ""},
+	}, list.Rows)
 }

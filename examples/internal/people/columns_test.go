@@ -1,0 +1,40 @@
+package people_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/examples/internal/people"
+)
+
+// TestAddressColumnsOfOthers has the first lines of exports, shortened.
+func TestAddressColumnsOfOthers(t *testing.T) {
+	for header, position := range map[string]int{
+		"First Name,Last Name,E-mail Address,E-mail 2 Address":                2, // Outlook
+		"Vorname;Nachname;E-Mail-Adresse":                                     2, // Outlook, in German
+		"First Name,E-mail 1 - Label,E-mail 1 - Value,E-mail 2 - Value":       2, // Google Contacts
+		"First Name [Required],Last Name [Required],Email Address [Required]": 2, // Google Workspace
+		"First Name\tPrimary Email\tSecondary Email":                          1, // Thunderbird
+	} {
+		fields := [...]string{"a@example.com", "b@example.com", "c@example.com"}
+		list, err := people.Read([]byte(header + "\n"))
+		require.NoError(t, err, header)
+		comma := string(list.Comma)
+		list, err = people.Read([]byte(header + "\na@example.com" + comma + "b@example.com" + comma + "c@example.com\n"))
+		require.NoError(t, err)
+		require.Equal(t, fields[position], list.Requests[0].EmailAddress, header)
+	}
+}
+
+func TestReadColumn(t *testing.T) {
+	list, err := people.ReadColumn([]byte("email;Work, Address \nada@example.com;grace@example.com\n"), "work, address")
+	require.NoError(t, err)
+	require.Equal(t, "grace@example.com", list.Requests[0].EmailAddress)
+	for header, column := range map[string]string{"email,,name": "work", "ada@example.com": "email"} {
+		_, err = people.ReadColumn([]byte(header+"\n"), column)
+		require.ErrorContains(t, err, `no column is called "`+column+`"; the columns are `)
+	}
+	_, err = people.ReadColumn([]byte("email,,name\n"), "work")
+	require.EqualError(t, err, `no column is called "work"; the columns are email, name`)
+}

@@ -27,6 +27,7 @@ type campaign struct {
 	api            http.RoundTripper // nil for the network
 	client         *clerk.Client
 	budget         clerk.Budget
+	perHour        int // invitations that the budget permits
 	people         *people.List
 	report         *report
 	reportFile     *os.File
@@ -41,7 +42,7 @@ func (c *campaign) prepare() (err error) {
 			return err
 		}
 	}
-	if c.people, err = people.Read(input, c.columns()...); err != nil {
+	if c.people, err = people.ReadColumn(input, c.column, c.columns()...); err != nil {
 		return err
 	}
 	for i, req := range c.people.Requests {
@@ -72,6 +73,10 @@ func (c *campaign) isFake() bool { return c.secretKey == "" }
 func (c *campaign) connect() (err error) {
 	transport, key, server := cmp.Or(c.api, http.DefaultTransport), c.secretKey, cmp.Or(c.baseURL, clerk.DefaultBaseURL)
 	c.budget = clerk.Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}
+	if c.oneByOne {
+		c.budget.BulkCreates = 0
+	}
+	c.perHour = c.budget.BulkCreates*clerk.MaxBulkInvitations + c.budget.Creates
 	if c.isFake() {
 		server = "a fake of Clerk, whose hours last a second"
 		fake := clerktest.New(clerktest.WithRateLimits(clerktest.RateLimits{
@@ -114,25 +119,18 @@ func madeUp() []byte {
 
 // run invites everybody, writes the report, and returns the exit code.
 func (c *campaign) run(ctx context.Context) int {
-	c.display.start(ctx)
-	results := c.client.Invitations.CreateAll(ctx, slices.Values(c.people.Requests),
-		clerk.WithBudget(c.budget), clerk.WithProgress(c.display.show))
-	var failure error
-	for result, err := range results {
-		if err != nil {
-			failure = err
-			continue
-		}
-		c.report.add(result)
+	if c.metadata != "" && !c.oneByOne && !c.isFake() {
+		c.println(c.stderr, bulkMetadata)
 	}
-	c.display.close()
+	failure := c.inviteAll(ctx)
 	if ctx.Err() != nil && c.report.count(notSent)+c.report.count(unknown) == 0 {
 		failure = nil // it was stopped after the last line
 	}
 	stopped := failure != nil && ctx.Err() != nil
 	c.summarise(failure, stopped)
 	if err := c.report.write(c.reportFile); err != nil {
-		fmt.Fprintln(c.stderr, "importer: the report could not be written:", err)
+		c.println(c.stderr, "importer: the report could not be written: "+err.Error())
+		c.println(c.stderr, explainLostReport(c.dry || c.isFake()))
 		failure = cmp.Or(failure, err)
 	} else {
 		fmt.Fprintln(c.stdout, "report:", c.reportFile.Name())
@@ -148,11 +146,27 @@ func (c *campaign) run(ctx context.Context) int {
 	return 0
 }
 
+// inviteAll invites everybody, and returns why it ended early.
+func (c *campaign) inviteAll(ctx context.Context) (failure error) {
+	c.display.start(ctx)
+	defer c.display.close()
+	results := c.client.Invitations.CreateAll(ctx, slices.Values(c.people.Requests),
+		clerk.WithBudget(c.budget), clerk.WithProgress(c.display.show))
+	for result, err := range results {
+		if err != nil {
+			failure = err
+			continue
+		}
+		c.report.add(result)
+	}
+	return failure
+}
+
 // summarise prints the result, and how to resume.
 func (c *campaign) summarise(failure error, stopped bool) {
-	c.println(c.stdout, fmt.Sprintf("%d lines: %s", c.report.total(), c.report.summary(notSent)))
-	if n := c.report.count(wouldBeInvited); c.dry && n > perHour {
-		c.println(c.stdout, fmt.Sprintf("Inviting them takes about %d hours, at %d an hour.", (n-1)/perHour, perHour))
+	c.println(c.stdout, count(c.report.total(), "line")+": "+c.report.summary(notSent))
+	if n := c.report.count(wouldBeInvited); c.dry && n > c.perHour {
+		c.println(c.stdout, fmt.Sprintf("Inviting them takes about %s, at %d an hour.", count((n-1)/c.perHour, "hour"), c.perHour))
 	}
 	if c.isFake() {
 		c.println(c.stdout, "Nobody was invited: CLERK_SECRET_KEY is not set, so Clerk was a fake.")
@@ -166,12 +180,9 @@ func (c *campaign) summarise(failure error, stopped bool) {
 		c.println(c.stderr, "importer: "+explainEnd(failure))
 	}
 	if !c.isFake() {
-		c.println(c.stderr, "To resume, run the same command again. It skips everybody who is invited already.")
+		c.println(c.stderr, explainResume(failure))
 	}
 }
-
-// perHour is how many invitations the default budget permits.
-const perHour = 25*clerk.MaxBulkInvitations + 90
 
 // println prints a text, in lines that fit the terminal.
 func (c *campaign) println(w io.Writer, text string) {

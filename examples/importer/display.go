@@ -152,7 +152,7 @@ func (d *display) close() {
 func (d *display) counts() []string {
 	total := d.report.total()
 	done := total - d.report.count(notSent)
-	text := fmt.Sprintf("%d of %d lines", done, total)
+	text := fmt.Sprintf("%d of %s", done, count(total, "line"))
 	if d.terminal != nil {
 		filled := barWidth * done / max(total, 1)
 		text = "[" + strings.Repeat("#", filled) + strings.Repeat(".", barWidth-filled) + "] " + text

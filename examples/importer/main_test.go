@@ -49,10 +49,11 @@ func importPeople(ctx context.Context, t *testing.T, api http.RoundTripper, inpu
 
 func readReport(t *testing.T, path string) [][]string {
 	t.Helper()
-	file, err := os.Open(path)
+	content, err := os.ReadFile(path)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, file.Close()) }()
-	lines, err := csv.NewReader(file).ReadAll()
+	text, ok := strings.CutPrefix(string(content), "\ufeff")
+	require.True(t, ok, "it has a byte order mark")
+	lines, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	require.NoError(t, err)
 	require.Equal(t, []string{"line", "email_address", "outcome", "invitation_id", "problem"}, lines[0])
 	return lines[1:]
@@ -258,7 +259,33 @@ func TestFailures(t *testing.T) {
 	}
 	var out bytes.Buffer
 	require.Equal(t, exitUsage, command(t.Context(), nil, &out, &out, key))
+}
+
+func TestHelp(t *testing.T) {
+	var out bytes.Buffer
 	require.Zero(t, command(t.Context(), []string{"-h"}, &out, &out, noKey))
+	for _, text := range []string{
+		"CLERK_SECRET_KEY", "CLERK_BASE_URL", "rehearsal", "nobody is invited", "-one-by-one", "-column",
+		"Exit codes:", "  0  ", "  1  ", "  2  ", "  3  ", "  130  ", "before or after the file",
+	} {
+		require.Contains(t, out.String(), text)
+	}
+	require.Less(t, strings.Count(out.String(), "\n"), 50, "it fits on a screen")
+}
+
+func TestFlagsMayFollowTheFile(t *testing.T) {
+	var out bytes.Buffer
+	set, err := parse([]string{"-dry-run", "people.csv", "-expires", "7", "-metadata=team"}, &out, key)
+	require.NoError(t, err)
+	require.Equal(t, "people.csv", set.file)
+	require.True(t, set.dry)
+	require.Equal(t, 7, set.request.ExpiresInDays)
+	require.Equal(t, "team", set.metadata)
+	_, err = parse([]string{"people.csv", "-nonsense"}, &out, key)
+	require.Error(t, err)
+	set, err = parse([]string{"--", "-people.csv"}, &out, key)
+	require.NoError(t, err)
+	require.Equal(t, "-people.csv", set.file)
 }
 
 func TestCannotBeReached(t *testing.T) {
@@ -285,12 +312,20 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// TestReadme compares the output that ../README.md has with that of the program.
-func TestReadme(t *testing.T) {
+// readmeBlock returns the output that ../README.md has of a command.
+func readmeBlock(t *testing.T, command string) string {
+	t.Helper()
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
-	_, block, _ := strings.Cut(string(readme), "$ go run -C examples/importer . people.csv\n")
-	block, _, _ = strings.Cut(block, "report: ")
+	_, block, ok := strings.Cut(string(readme), command)
+	require.True(t, ok)
+	block, _, _ = strings.Cut(block, "```")
+	return block
+}
+
+// TestReadme compares the output that ../README.md has with that of the program.
+func TestReadme(t *testing.T) {
+	block, _, _ := strings.Cut(readmeBlock(t, "$ go run -C examples/importer . people.csv\n"), "report: ")
 	var out bytes.Buffer
 	to := filepath.Join(t.TempDir(), "report.csv")
 	synctest.Test(t, func(t *testing.T) {

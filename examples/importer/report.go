@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 // A report has a line for each line of the input.
 type report struct {
 	dry   bool
+	comma rune // between columns
 	lines []line
 	byRow []int // position in lines of each request
 
@@ -31,7 +33,7 @@ type line struct {
 }
 
 func newReport(list *people.List, dry bool) *report {
-	r := &report{dry: dry, byRow: make([]int, len(list.Requests)), counts: map[string]int{}}
+	r := &report{dry: dry, comma: list.Comma, byRow: make([]int, len(list.Requests)), counts: map[string]int{}}
 	seen := map[string]int{}
 	for i, row := range list.Rows {
 		next := line{Row: row, outcome: notSent}
@@ -102,13 +104,27 @@ func create(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the user names it; it holds addresses
 }
 
-// write writes the report to its file, and closes it.
+// formula matches what a spreadsheet may take for a formula: at the beginning of a cell, or
+// after a separator, as the spreadsheet may expect another one than the report's.
+var formula = regexp.MustCompile(`(^|[,;|\t\r\n])(\s*)([=+\-@＝＋－＠])`)
+
+// cell returns a text that no spreadsheet takes for a formula.
+func cell(text string) string { return formula.ReplaceAllString(text, "$1$2'$3") }
+
+// write writes the report to its file, and closes it. It removes a file that it cannot
+// write.
 func (r *report) write(file *os.File) error {
+	_, err := file.WriteString("\ufeff") // Excel reads UTF-8 only with a byte order mark
 	w := csv.NewWriter(file)
+	w.Comma = r.comma
 	_ = w.Write([]string{"line", "email_address", "outcome", "invitation_id", "problem"}) // Error returns its error
 	for _, l := range r.lines {
-		_ = w.Write([]string{strconv.Itoa(l.Line), l.Address, l.outcome, l.invitation, l.problem})
+		_ = w.Write([]string{strconv.Itoa(l.Line), cell(l.Address), l.outcome, l.invitation, cell(l.problem)})
 	}
 	w.Flush()
-	return cmp.Or(w.Error(), file.Close())
+	closed := file.Close()
+	if err = cmp.Or(err, w.Error(), closed); err != nil {
+		_ = os.Remove(file.Name()) // the first error counts
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -107,4 +108,33 @@ func explainEnd(err error) string {
 		reason = "Clerk does not permit it now"
 	}
 	return reason + " (" + err.Error() + ")"
+}
+
+// explainResume says what to do after a run that ended early.
+func explainResume(err error) string {
+	if errors.Is(err, clerk.ErrUnauthorized) {
+		return "Correct CLERK_SECRET_KEY, then run the same command again. It skips everybody who is invited already."
+	}
+	return "To resume, run the same command again. It skips everybody who is invited already."
+}
+
+// explainLostReport says what a report that could not be written means.
+func explainLostReport(isRehearsal bool) string {
+	if isRehearsal {
+		return "There is no report, and nobody was invited. Make room or name another -report, then run the same command again."
+	}
+	return "There is no report, but nobody is lost: the invitations were created as counted above. Make room or name another " +
+		"-report, then run the same command again. It skips everybody who is invited already, and reports them."
+}
+
+// bulkMetadata is the doubt about metadata.
+const bulkMetadata = "Note: an open report, which nobody has confirmed, says that Clerk loses the metadata of invitations that are " +
+	"created ten at a time (docs/clerk-api.md). If in doubt, stop, and use -one-by-one: 90 an hour instead of 340."
+
+// count returns a number of things in words.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprint(n, " ", thing, "s")
 }

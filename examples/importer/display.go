@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -32,6 +33,7 @@ type display struct {
 	mu        sync.Mutex
 	progress  clerk.Progress
 	failure   string    // of the last request, "" if it succeeded
+	failing   time.Time // since when nothing succeeds, zero if something does
 	reached   bool      // by a request
 	inviting  bool      // as well as listing
 	sent      time.Time // when the last request was, zero if it has an answer
@@ -92,6 +94,9 @@ func (d *display) start(ctx context.Context) {
 // show shows a run's progress.
 func (d *display) show(p clerk.Progress) {
 	d.update(func() bool {
+		if p.Done() > d.progress.Done() {
+			d.failing = time.Time{}
+		}
 		d.progress, d.reached = p, true
 		return time.Until(p.WaitUntil) >= d.quiet
 	})
@@ -106,10 +111,17 @@ func (d *display) sending(operation clerk.Operation) {
 	})
 }
 
-// failed shows the failure of the last request, or with "" that it succeeded.
-func (d *display) failed(failure string) {
+// failed shows the failure of a request, or with "" that it succeeded. A lookup that
+// succeeds ends no outage of the writes.
+func (d *display) failed(operation clerk.Operation, failure string) {
 	d.update(func() bool {
 		isNew := !d.reached && failure != d.failure
+		switch {
+		case failure == "" && (!d.inviting || operation != clerk.OperationList):
+			d.failing = time.Time{}
+		case failure != "" && d.failing.IsZero():
+			d.failing = cmp.Or(d.sent, time.Now())
+		}
 		d.failure, d.reached, d.sent = failure, d.reached || failure == "", time.Time{}
 		return isNew
 	})
@@ -169,6 +181,9 @@ func (d *display) state(now time.Time) []string {
 	case d.stopping:
 		return []string{"Stopping: the request under way may take 15 seconds. To end at once, press Ctrl-C again."}
 	case waits && p.Cause != nil:
+		if patience := d.patience(now); patience != "" {
+			until += ", " + patience
+		}
 		return []string{fmt.Sprintf("Waiting to try again %s: %s", until, explainWait(p.Cause))}
 	case waits && p.WaitFor != "":
 		end := ""
@@ -179,7 +194,7 @@ func (d *display) state(now time.Time) []string {
 	case waits:
 		return []string{"All is well: waiting " + until + " to try some lines again."}
 	case d.failure != "":
-		return []string{d.failure + "; trying again (" + d.server + ")."}
+		return []string{d.failure + "; trying again " + d.patience(now) + " (" + d.server + ")."}
 	case !d.reached:
 		return []string{fmt.Sprintf("Connecting to %s (%d s).", d.server, int(now.Sub(d.started).Seconds()))}
 	case !d.sent.IsZero() && now.Sub(d.sent) >= time.Second:
@@ -188,6 +203,19 @@ func (d *display) state(now time.Time) []string {
 		return []string{fmt.Sprintf("Reading the existing invitations: %d so far.", p.Listed)}
 	}
 	return []string{"Inviting."}
+}
+
+// patience says for how long a run goes on while all requests fail: for a minute while it
+// lists, and for a day when Clerk has answered. It is "" if not all of them fail.
+func (d *display) patience(now time.Time) string {
+	switch {
+	case d.failing.IsZero():
+		return ""
+	case d.inviting:
+		return "for up to a day (until " + clock(d.failing.Add(24*time.Hour), now) + ")"
+	}
+	left := d.failing.Add(time.Minute).Sub(now).Truncate(time.Second)
+	return fmt.Sprintf("for up to %s", max(left, 0))
 }
 
 // draw replaces the lines on the terminal.

@@ -180,7 +180,7 @@ func TestOutageIsReported(t *testing.T) {
 		}
 		code, printed, _ := importPeople(t.Context(), t, fake, "ada@example.com\ngrace@example.com\n")
 		require.Zero(t, code, printed)
-		require.Contains(t, printed, "Waiting to try again until ")
+		require.Regexp(t, `Waiting to try again until \d\d:\d\d:\d\d \([\dms]+ left\), for up to a day \(until \w{3} \d\d:\d\d\): `, printed)
 		require.Contains(t, printed, "Clerk has a problem (status 500).\n")
 	})
 }
@@ -296,7 +296,8 @@ func TestCannotBeReached(t *testing.T) {
 		code, printed, _ := importPeople(t.Context(), t, roundTripper(refused), sample)
 		require.Equal(t, exitFailed, code)
 		require.Contains(t, printed, "Connecting to https://api.clerk.com/v1 (0 s).\n")
-		require.Contains(t, printed, "Clerk cannot be reached; trying again (https://api.clerk.com/v1).\n")
+		require.Contains(t, printed, "Clerk cannot be reached; trying again for up to 1m0s (https://api.clerk.com/v1).\n")
+		require.Regexp(t, `trying again for up to \d\d?s \(`, printed, "it counts down")
 		require.Contains(t, printed, "importer: Clerk cannot be reached (clerk: ListInvitations: ")
 		require.Contains(t, printed, "6 lines: 1 refused, 5 not sent\n")
 

@@ -24,13 +24,13 @@ func (w *watch) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case errors.Is(err, context.Canceled): // stopped, not failed
 	case errors.Is(err, context.DeadlineExceeded):
-		w.display.failed("Clerk does not answer")
+		w.display.failed(info.Operation, "Clerk does not answer")
 	case err != nil:
-		w.display.failed("Clerk cannot be reached")
+		w.display.failed(info.Operation, "Clerk cannot be reached")
 	case resp.StatusCode >= http.StatusInternalServerError:
-		w.display.failed(fmt.Sprintf("Clerk has a problem (status %d)", resp.StatusCode))
+		w.display.failed(info.Operation, fmt.Sprintf("Clerk has a problem (status %d)", resp.StatusCode))
 	default:
-		w.display.failed("")
+		w.display.failed(info.Operation, "")
 	}
 	return resp, err
 }

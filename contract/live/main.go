@@ -1,0 +1,117 @@
+// Command live asks Clerk's live API what its documentation leaves open, and compares
+// the answers with what package clerk and its fake assume. See contract/README.md.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	signal.Ignore(syscall.SIGPIPE) // a reader that is gone must not prevent cleaning up
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(start(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// start returns the exit code: 2 for a wrong use, 1 if the run ended early or left
+// something.
+func start(ctx context.Context, args []string, out, messages io.Writer) int {
+	cfg, err := parse(args, os.Getenv("CLERK_SECRET_KEY"))
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(messages, "live:", err)
+		return 2
+	}
+	if err := execute(ctx, cfg, http.DefaultTransport, out, messages); err != nil {
+		fmt.Fprintln(messages, "live:", err)
+		return 1
+	}
+	return 0
+}
+
+// A config is what flags and environment say.
+type config struct {
+	key, url, cleanup string
+}
+
+var isRun = regexp.MustCompile(`^[0-9a-f]{12}$`)
+
+func parse(args []string, key string) (config, error) {
+	cfg := config{key: strings.TrimSpace(key)}
+	flags := flag.NewFlagSet("live", flag.ContinueOnError)
+	flags.Usage = func() {
+		fmt.Fprintln(flags.Output(), "usage: CLERK_SECRET_KEY=sk_test_... live [flags] >report.md")
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&cfg.url, "url", "https://api.clerk.com/v1", "the base `URL` of the API")
+	flags.StringVar(&cfg.cleanup, "cleanup", "", "only revoke and delete what the `RUN` left")
+	live := flags.Bool("allow-live", false, "accept the key of a production instance")
+	if err := flags.Parse(args); err != nil {
+		return config{}, err
+	}
+	base, err := url.Parse(cfg.url)
+	switch {
+	case flags.NArg() > 0:
+		return config{}, fmt.Errorf("it takes no arguments: %q", flags.Args())
+	case cfg.key == "":
+		return config{}, errors.New("set CLERK_SECRET_KEY to the key of a development instance")
+	case !strings.HasPrefix(cfg.key, "sk_test_") && !*live:
+		return config{}, errors.New("CLERK_SECRET_KEY is not the key of a development instance (sk_test_): give -allow-live to use it all the same")
+	case cfg.cleanup != "" && !isRun.MatchString(cfg.cleanup):
+		return config{}, errors.New("-cleanup takes the 12 digits and letters that a run printed first")
+	case err != nil || base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())):
+		return config{}, errors.New("-url must be https, or http to a loopback address")
+	}
+	cfg.url = strings.TrimSuffix(cfg.url, "/")
+	return cfg, nil
+}
+
+func isLoopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+// execute asks, cleans up and writes the report, or only cleans up after another run.
+// It cleans up after a panic, too.
+func execute(ctx context.Context, cfg config, transport http.RoundTripper, out, messages io.Writer) error {
+	c := newClient(transport, cfg.url, cfg.key)
+	if cfg.cleanup != "" {
+		return newRun(c, cfg.cleanup, time.Time{}).cleanup(ctx)
+	}
+	id := make([]byte, 6)
+	if _, err := rand.Read(id); err != nil {
+		return err
+	}
+	r := newRun(c, hex.EncodeToString(id), time.Now())
+	fmt.Fprintf(messages, "run %s: if it is killed, clean up with -cleanup %s\n", r.name, r.name)
+	cleaning := r.askAndClean(ctx)
+	if err := r.report(out, cleaning); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	if cleaning != nil {
+		return cleaning
+	}
+	return r.err
+}
+
+func (r *run) askAndClean(ctx context.Context) (err error) {
+	defer func() { err = r.cleanup(ctx) }()
+	r.ask(ctx)
+	return nil
+}

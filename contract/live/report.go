@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// report writes what the run saw as Markdown, without addresses, keys or tickets.
+func (r *run) report(w io.Writer, cleaning error) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## What Clerk's live API does\n\n")
+	fmt.Fprintf(&b, "Run %s on %s: %d requests in %s, Clerk-API-Version %s.\n",
+		r.name, r.start.UTC().Format(time.DateOnly), r.sent, time.Since(r.start).Round(time.Second), apiVersion)
+	if cleaning == nil {
+		fmt.Fprintf(&b, "Everything it created was revoked and deleted.\n")
+	} else {
+		fmt.Fprintf(&b, "**Not everything it created is deleted**: %s.\n", cleaning)
+	}
+	if r.err != nil {
+		fmt.Fprintf(&b, "**It ended early**: %s.\n", r.err)
+	}
+	fmt.Fprintf(&b, "\n| question | assumed | seen | is the library right? |\n|---|---|---|---|\n")
+	for _, q := range questions {
+		seen, right := r.row(q)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", q.text, q.assumed, seen, right)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// row returns the last two columns for a question.
+func (r *run) row(q question) (seen, right string) {
+	a, answered := r.answers[q.key]
+	switch {
+	case !answered && q.needs != "":
+		return "not asked: it needs " + q.needs, "-"
+	case !answered:
+		return "not asked: the run ended early", "-"
+	case a.none != "":
+		return "no answer: " + a.none, "-"
+	case a.other != "":
+		return a.other, "unknown: no flip of the fake is like this"
+	case a.flip == "":
+		return "as assumed", "yes"
+	case breaks[a.flip] != "":
+		return "`" + a.flip + "`", breaks[a.flip]
+	}
+	return "`" + a.flip + "`", "yes, its tests hold under this flip"
+}

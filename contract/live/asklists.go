@@ -85,7 +85,7 @@ func (r *run) answerStatuses(both reply, revoked, pending string) {
 		listed[inv.ID] = true
 	}
 	switch {
-	case !both.ok():
+	case both.code() != "":
 		r.saw("statuses", "statuses=refused")
 	case listed[revoked] && listed[pending]:
 		r.saw("statuses", "")
@@ -103,14 +103,15 @@ func (r *run) askBulks(ctx context.Context) {
 	for _, inv := range r.own(ctx, "") {
 		named[r.nameOf(inv)] = true
 	}
+	refused := mixed.code() == "duplicate_record"
 	switch first, last := named["c"], named["d"]; {
 	case mixed.ok() && first && last:
 		r.saw("bulks", "bulks=without-duplicates")
-	case !mixed.ok() && first && last:
+	case refused && first && last:
 		r.saw("bulks", "bulks=good-rows")
-	case !mixed.ok() && first:
+	case refused && first:
 		r.saw("bulks", "bulks=until-first")
-	case !mixed.ok() && !last:
+	case refused && !last:
 		r.saw("bulks", "")
 	default:
 		r.other("bulks", fmt.Sprintf("%s, and in lists: the first %t, the last %t", mixed, first, last))

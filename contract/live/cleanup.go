@@ -20,7 +20,7 @@ const (
 // cleanup revokes and deletes what the run created. It finds what it does not know of
 // by the run's marker, after the time in which lists show it.
 func (r *run) cleanup(ctx context.Context) error {
-	if !r.wrote && !r.start.IsZero() {
+	if r.written.IsZero() && !r.start.IsZero() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxCleaning)
@@ -28,15 +28,14 @@ func (r *run) cleanup(ctx context.Context) error {
 	if r.lost {
 		sleep(ctx, grace)
 	}
-	sleep(ctx, r.lag)
-	var err error
-	for pass := range passes {
-		var wait time.Duration
-		wait, err = r.clean(ctx)
-		if err == nil || ctx.Err() != nil {
+	r.settle(ctx)
+	wait, err := r.clean(ctx)
+	for pass := 1; err != nil && pass < passes; pass++ {
+		sleep(ctx, max(wait, time.Second<<pass))
+		if ctx.Err() != nil {
 			break
 		}
-		sleep(ctx, max(wait, time.Second<<pass))
+		wait, err = r.clean(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("cleaning up: %w: run it again with -cleanup %s", err, r.name)
@@ -44,7 +43,7 @@ func (r *run) cleanup(ctx context.Context) error {
 	if r.refusal.status != 0 {
 		return fmt.Errorf("cleaning up: invitations are revoked, but Clerk does not delete them: %s", r.refusal)
 	}
-	if r.late {
+	if r.late && r.lost {
 		return fmt.Errorf("lists are late by more than %s: run it again with -cleanup %s in an hour", r.lag, r.name)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestStoppedRunLeavesNothing(t *testing.T) {
 		}))
 		require.NoError(t, err)
 		if sent > n {
-			require.Contains(t, []string{"<nil>", "stopped"}, fmt.Sprint(r.err))
+			require.Contains(t, []string{"<nil>", "stopped: context canceled"}, fmt.Sprint(r.err))
 		}
 	})
 }
@@ -107,16 +108,45 @@ func TestCleanupFindsWhatAKilledRunLeft(t *testing.T) {
 	})
 }
 
+func TestCleanupOfAnInstanceWhoseListsAreLate(t *testing.T) {
+	for _, behavior := range []clerktest.Behavior{{ListLag: 30 * time.Second}, {ListLag: 2 * time.Minute}} {
+		inBubble(t, behavior.String(), func(t *testing.T) {
+			fake := newFake(t, 3, clerktest.WithBehavior(behavior))
+			begin := time.Now()
+			r, err := runAgainst(t.Context(), fake)
+			require.NoError(t, err)
+			require.NoError(t, r.err)
+			require.Empty(t, left(fake))
+			require.LessOrEqual(t, r.sent, maxRequests)
+			require.Less(t, time.Since(begin), 10*time.Minute)
+			if r.late {
+				require.Equal(t, "lists are late by more than a minute", r.answers["bulks"].none)
+			} else {
+				require.Equal(t, []string{behavior.String()}, flips(r))
+			}
+		})
+	}
+}
+
 func TestCleanupSaysWhenListsAreTooLate(t *testing.T) {
 	inBubble(t, "", func(t *testing.T) {
-		fake := newFake(t, 3, clerktest.WithBehavior(clerktest.Behavior{ListLag: 2 * time.Minute, Bulks: clerktest.BulksGoodRows}))
-		r, err := runAgainst(t.Context(), fake)
+		fake := newFake(t, 3, clerktest.WithBehavior(clerktest.Behavior{ListLag: 2 * time.Minute}))
+		lost := false
+		r, err := runAgainst(t.Context(), transport(func(req *http.Request) (*http.Response, error) {
+			resp, err := fake.RoundTrip(req)
+			second := slices.ContainsFunc(left(fake), func(inv string) bool { return strings.Contains(inv, ".b+") })
+			if second && !lost {
+				lost = true
+				return nil, errors.New("broken")
+			}
+			return resp, err
+		}))
 		require.ErrorContains(t, err, "-cleanup "+testRun)
-		require.NoError(t, r.err)
-		require.Equal(t, "lists are late by more than a minute", r.answers["bulks"].none)
-		require.Empty(t, left(fake))
+		require.ErrorContains(t, r.err, "-cleanup "+testRun)
+		require.NotEmpty(t, left(fake))
 		time.Sleep(time.Hour)
 		require.NoError(t, newRun(r.client, testRun, time.Time{}).cleanup(t.Context()))
+		require.Empty(t, left(fake))
 	})
 }
 

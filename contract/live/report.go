@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// lookups is how long the library looks for a write whose response was lost.
+const lookups = 5 * time.Second
+
 // report writes what the run saw as Markdown, without addresses, keys or tickets.
 func (r *run) report(w io.Writer, cleaning error) error {
 	var b strings.Builder
@@ -46,6 +49,12 @@ func (r *run) row(q question) (seen, right string) {
 		return "as assumed", "yes"
 	case breaks[a.flip] != "":
 		return "`" + a.flip + "`", breaks[a.flip]
+	}
+	if late, ok := strings.CutPrefix(a.flip, "list-lag="); ok {
+		late, _, _ = strings.Cut(late, ",")
+		if lag, err := time.ParseDuration(late); err != nil || lag > lookups {
+			return "`" + a.flip + "`", "no: by default it looks for a lost write for " + lookups.String() + " only"
+		}
 	}
 	return "`" + a.flip + "`", "yes, its tests hold under this flip"
 }

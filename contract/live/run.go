@@ -16,6 +16,7 @@ const (
 	maxRequests = 60
 	maxAsking   = 6 * time.Minute
 	listing     = 2 // list requests of cleaning up
+	largestBulk = 3 // that may create invitations
 )
 
 // A stage is what became of an invitation that the run created.
@@ -34,12 +35,12 @@ type run struct {
 	name  string
 	start time.Time // zero for one that only cleans up after another
 
-	made  map[string]stage // by id
-	wrote bool             // it sent a write
-	lost  bool             // the outcome of a write is unknown
-	lag   time.Duration    // after which lists show changes
-	lags  []lagOf          // what was measured, by kind of change
-	late  bool             // lists show changes later than the run can wait
+	made    map[string]stage // by id
+	written time.Time        // when the last write ended; zero if there was none
+	lost    bool             // the outcome of a write is unknown
+	lag     time.Duration    // after which lists show changes
+	lags    []lagOf          // what was measured, by kind of change
+	late    bool             // lists show changes later than the run can wait
 
 	refusal reply // of a deletion
 	err     error // why the run ended early
@@ -84,11 +85,16 @@ func (r *run) doVersion(ctx context.Context, version, method, path string, body 
 	if body != nil {
 		text, r.err = json.Marshal(body)
 	}
-	r.wrote = r.wrote || method != http.MethodGet
 	got := r.send(ctx, method, "/invitations"+path, version, string(text))
+	if method != http.MethodGet {
+		r.written = time.Now()
+	}
 	if err := got.failure(); err != nil {
 		r.err = err
-		r.lost = r.lost || method != http.MethodGet && !got.limited()
+		if method != http.MethodGet && !got.limited() {
+			r.lost = true
+			r.err = fmt.Errorf("%w; -cleanup %s in an hour makes certain that nothing is left", err, r.name)
+		}
 		return got
 	}
 	r.account(method, path, got)
@@ -98,7 +104,7 @@ func (r *run) doVersion(ctx context.Context, version, method, path string, body 
 // mayAsk reports whether there is a request left, with those for cleaning up.
 func (r *run) mayAsk(ctx context.Context) bool {
 	if r.err == nil && ctx.Err() != nil {
-		r.err = errors.New("stopped")
+		r.err = fmt.Errorf("stopped: %w", context.Cause(ctx))
 	}
 	if r.err == nil && r.sent+r.toClean() >= maxRequests {
 		r.err = errors.New("no requests are left")
@@ -106,10 +112,9 @@ func (r *run) mayAsk(ctx context.Context) bool {
 	return r.err == nil
 }
 
-// toClean returns the number of requests that cleaning up needs, if one more invitation
-// is created.
+// toClean returns the number of requests that cleaning up needs after one more request.
 func (r *run) toClean() int {
-	n := listing + 2
+	n := listing + 2*largestBulk
 	for _, stage := range r.made {
 		n += int(gone - stage)
 	}
@@ -183,7 +188,7 @@ func (r *run) link(ctx context.Context, inv invitation) reply {
 
 // own lists invitations of the run, once lists show all changes, by id.
 func (r *run) own(ctx context.Context, query string) map[string]invitation {
-	sleep(ctx, r.lag)
+	r.settle(ctx)
 	return r.ownNow(ctx, query)
 }
 
@@ -198,11 +203,17 @@ func (r *run) ownNow(ctx context.Context, query string) map[string]invitation {
 	return found
 }
 
+// settle waits until lists show all changes.
+func (r *run) settle(ctx context.Context) { sleep(ctx, time.Until(r.written.Add(r.lag))) }
+
 // measure returns the time after which seen first reports true, as far as it can tell
 // without asking often. Beyond a minute it gives up, and r.late is set.
 func (r *run) measure(ctx context.Context, seen func() bool) time.Duration {
 	begin, after := time.Now(), []time.Duration{0, time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute}
 	for _, d := range after {
+		if d > 0 && d < r.lag {
+			continue // to save requests
+		}
 		sleep(ctx, time.Until(begin.Add(d)))
 		if seen() || r.err != nil {
 			r.lag = max(r.lag, d)
@@ -243,10 +254,10 @@ func (r *run) sawIf(holds bool, key, flip string) {
 	r.saw(key, flip)
 }
 
-// sawRefusal answers a question whose assumed answer is a refusal with a code, or any
-// if code is empty, and whose flip is success.
+// sawRefusal answers a question whose assumed answer is a refusal with code, or with any
+// if that is empty, and whose flip is success.
 func (r *run) sawRefusal(got reply, code, key, flip string) {
-	if !got.ok() && code != "" && got.code() != code {
+	if !got.ok() && (got.code() == "" || code != "" && got.code() != code) {
 		r.other(key, got.String())
 		return
 	}

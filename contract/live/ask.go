@@ -31,6 +31,12 @@ func (r *run) ask(ctx context.Context) {
 	r.askVersion(ctx)
 	refused[http.StatusNotFound] = r.askDelete(ctx, other, first)
 	r.answerStatus(refused)
+	if r.users {
+		r.askUsers(ctx)
+	}
+	if r.leave {
+		r.leaveOne(ctx)
+	}
 }
 
 // askPageCap sends the first request. It is about invitations that the run has not

@@ -56,8 +56,16 @@ func (r *run) clean(ctx context.Context) (wait time.Duration, err error) {
 			return wait, err
 		}
 	}
+	if r.users {
+		if got := r.removeUsers(ctx); got.failure() != nil {
+			return got.wait(), got.failure()
+		}
+	}
 	for _, step := range []func(context.Context, string) reply{r.endLink, r.erase} {
 		for _, id := range slices.Sorted(maps.Keys(r.made)) {
+			if id == r.left {
+				continue
+			}
 			got := step(ctx, id)
 			if err := got.failure(); err != nil {
 				return got.wait(), err

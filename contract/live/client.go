@@ -146,9 +146,11 @@ type invitation struct {
 	ExpiresAt      json.RawMessage `json:"expires_at"`
 }
 
-// created returns the time of creation; zero if it is no number of milliseconds.
-func (i invitation) created() time.Time {
-	ms, err := strconv.ParseFloat(strings.Trim(string(i.CreatedAt), `"`), 64)
+func (i invitation) created() time.Time { return millis(i.CreatedAt) }
+
+// millis returns a time; zero if it is no number of milliseconds.
+func millis(spelled json.RawMessage) time.Time {
+	ms, err := strconv.ParseFloat(strings.Trim(string(spelled), `"`), 64)
 	if err != nil {
 		return time.Time{}
 	}

@@ -34,7 +34,7 @@ func newFake(t *testing.T, others int, opts ...clerktest.Option) *clerktest.Fake
 // runAgainst runs the questions against a transport, and cleans up.
 func runAgainst(ctx context.Context, transport http.RoundTripper) (*run, error) {
 	r := newRun(newClient(transport, "https://api.clerk.com/v1", clerktest.SecretKey), testRun, time.Now())
-	return r, r.askAndClean(ctx)
+	return r, r.cleanAfter(ctx, r.ask)
 }
 
 // flips returns the answers that are not as assumed.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -48,7 +49,9 @@ func start(ctx context.Context, args []string, out, messages io.Writer) int {
 
 // A config is what flags and environment say.
 type config struct {
-	key, url, cleanup string
+	key, url     string
+	cleanup, day string // runs
+	users, leave bool
 }
 
 var isRun = regexp.MustCompile(`^[0-9a-f]{12}$`)
@@ -62,6 +65,9 @@ func parse(args []string, key string) (config, error) {
 	}
 	flags.StringVar(&cfg.url, "url", "https://api.clerk.com/v1", "the base `URL` of the API")
 	flags.StringVar(&cfg.cleanup, "cleanup", "", "only revoke and delete what the `RUN` left")
+	flags.StringVar(&cfg.day, "day", "", "come back to the `RUN` that was given -leave, a day later")
+	flags.BoolVar(&cfg.leave, "leave", false, "leave an invitation for -day")
+	flags.BoolVar(&cfg.users, "users", false, "create and delete a user, too; with -cleanup delete those of the run")
 	live := flags.Bool("allow-live", false, "accept the key of a production instance")
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
@@ -74,8 +80,10 @@ func parse(args []string, key string) (config, error) {
 		return config{}, errors.New("set CLERK_SECRET_KEY to the key of a development instance")
 	case !strings.HasPrefix(cfg.key, "sk_test_") && !*live:
 		return config{}, errors.New("CLERK_SECRET_KEY is not the key of a development instance (sk_test_): give -allow-live to use it all the same")
-	case cfg.cleanup != "" && !isRun.MatchString(cfg.cleanup):
-		return config{}, errors.New("-cleanup takes the 12 digits and letters that a run printed first")
+	case !isRun.MatchString(cmp.Or(cfg.cleanup, cfg.day, "000000000000")):
+		return config{}, errors.New("-cleanup and -day take the 12 digits and letters that a run printed first")
+	case cfg.cleanup != "" && cfg.day != "" || cfg.leave && cfg.cleanup+cfg.day != "":
+		return config{}, errors.New("give one of -cleanup, -day and -leave")
 	case err != nil || base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())):
 		return config{}, errors.New("-url must be https, or http to a loopback address")
 	}
@@ -90,17 +98,23 @@ func isLoopback(host string) bool {
 // execute asks, cleans up and writes the report, or only cleans up after another run.
 // It cleans up after a panic, too.
 func execute(ctx context.Context, cfg config, transport http.RoundTripper, out, messages io.Writer) error {
-	c := newClient(transport, cfg.url, cfg.key)
-	if cfg.cleanup != "" {
-		return newRun(c, cfg.cleanup, time.Time{}).cleanup(ctx)
-	}
 	id := make([]byte, 6)
 	if _, err := rand.Read(id); err != nil {
 		return err
 	}
-	r := newRun(c, hex.EncodeToString(id), time.Now())
+	r := newRun(newClient(transport, cfg.url, cfg.key), hex.EncodeToString(id), time.Now())
+	r.users, r.leave = cfg.users, cfg.leave
+	ask := r.ask
+	switch {
+	case cfg.cleanup != "":
+		r.name, r.start = cfg.cleanup, time.Time{}
+		return r.cleanup(ctx)
+	case cfg.day != "":
+		r.name, r.start = cfg.day, time.Time{}
+		ask = r.askDay
+	}
 	fmt.Fprintf(messages, "run %s: if it is killed, clean up with -cleanup %s\n", r.name, r.name)
-	cleaning := r.askAndClean(ctx)
+	cleaning := r.cleanAfter(ctx, ask)
 	if err := r.report(out, cleaning); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
@@ -110,8 +124,8 @@ func execute(ctx context.Context, cfg config, transport http.RoundTripper, out, 
 	return r.err
 }
 
-func (r *run) askAndClean(ctx context.Context) (err error) {
+func (r *run) cleanAfter(ctx context.Context, ask func(context.Context)) (err error) {
 	defer func() { err = r.cleanup(ctx) }()
-	r.ask(ctx)
+	ask(ctx)
 	return nil
 }

@@ -25,7 +25,9 @@ func TestParseRefusesWhatIsNoDevelopmentInstance(t *testing.T) {
 		"plaintext":   {key: "sk_test_dummy", args: []string{"-url", "http://example.com/v1"}, want: "-url must be https"},
 		"loopback":    {key: "sk_test_dummy", args: []string{"-url", "http://127.0.0.1:8080/v1"}},
 		"cleanup":     {key: "sk_test_dummy", args: []string{"-cleanup", testRun}},
-		"any cleanup": {key: "sk_test_dummy", args: []string{"-cleanup", "a"}, want: "-cleanup takes the 12"},
+		"any cleanup": {key: "sk_test_dummy", args: []string{"-cleanup", "a"}, want: "-cleanup and -day take the 12"},
+		"any day":     {key: "sk_test_dummy", args: []string{"-day", "a"}, want: "-cleanup and -day take the 12"},
+		"both":        {key: "sk_test_dummy", args: []string{"-day", testRun, "-leave"}, want: "give one of"},
 		"argument":    {key: "sk_test_dummy", args: []string{"now"}, want: "it takes no arguments"},
 	} {
 		_, err := parse(test.args, test.key)

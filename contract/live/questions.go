@@ -56,8 +56,8 @@ var questions = []question{
 }
 
 const (
-	needsUsers = "users of the instance"
-	needsDay   = "an invitation that is a day old"
+	needsUsers = "-users"
+	needsDay   = "-leave and, a day later, -day"
 	needsHour  = "more than an hour and 100 creates"
 )
 

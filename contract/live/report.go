@@ -15,10 +15,13 @@ func (r *run) report(w io.Writer, cleaning error) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## What Clerk's live API does\n\n")
 	fmt.Fprintf(&b, "Run %s on %s: %d requests in %s, Clerk-API-Version %s.\n",
-		r.name, r.start.UTC().Format(time.DateOnly), r.sent, time.Since(r.start).Round(time.Second), apiVersion)
-	if cleaning == nil {
+		r.name, r.begun.UTC().Format(time.DateOnly), r.sent, time.Since(r.begun).Round(time.Second), apiVersion)
+	switch {
+	case cleaning == nil && r.left != "":
+		fmt.Fprintf(&b, "All but one invitation that it created was revoked and deleted: run it with -day %s in a day.\n", r.name)
+	case cleaning == nil:
 		fmt.Fprintf(&b, "Everything it created was revoked and deleted.\n")
-	} else {
+	default:
 		fmt.Fprintf(&b, "**Not everything it created is deleted**: %s.\n", cleaning)
 	}
 	if r.err != nil {
@@ -26,6 +29,9 @@ func (r *run) report(w io.Writer, cleaning error) error {
 	}
 	fmt.Fprintf(&b, "\n| question | assumed | seen | is the library right? |\n|---|---|---|---|\n")
 	for _, q := range questions {
+		if _, answered := r.answers[q.key]; r.start.IsZero() && !answered {
+			continue // the run before has asked
+		}
 		seen, right := r.row(q)
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", q.text, q.assumed, seen, right)
 	}

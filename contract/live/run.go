@@ -16,7 +16,6 @@ const (
 	maxRequests = 60
 	maxAsking   = 6 * time.Minute
 	listing     = 2 // list requests of cleaning up
-	largestBulk = 3 // that may create invitations
 )
 
 // A stage is what became of an invitation that the run created.
@@ -33,7 +32,11 @@ const (
 type run struct {
 	client
 	name  string
-	start time.Time // zero for one that only cleans up after another
+	begun time.Time
+	start time.Time // of its first request; zero for one that comes back to another run
+	users bool      // ask about users
+	leave bool      // leave an invitation for another run, a day later
+	left  string    // the id of what cleaning up keeps
 
 	made    map[string]stage // by id
 	written time.Time        // when the last write ended; zero if there was none
@@ -48,7 +51,7 @@ type run struct {
 }
 
 func newRun(c client, name string, start time.Time) *run {
-	return &run{client: c, name: name, start: start, made: map[string]stage{}, answers: map[string]answer{}}
+	return &run{client: c, name: name, begun: time.Now(), start: start, made: map[string]stage{}, answers: map[string]answer{}}
 }
 
 // marker is in every address of the run, in whatever spelling Clerk keeps it.
@@ -78,14 +81,22 @@ func (r *run) do(ctx context.Context, method, path string, body any) reply {
 }
 
 func (r *run) doVersion(ctx context.Context, version, method, path string, body any) reply {
-	if !r.mayAsk(ctx) {
+	got := r.request(ctx, method, "/invitations"+path, version, body)
+	if r.err == nil {
+		r.account(method, path, got)
+	}
+	return got
+}
+
+func (r *run) request(ctx context.Context, method, path, version string, body any) reply {
+	if !r.mayAsk(ctx, body) {
 		return reply{}
 	}
 	var text []byte
 	if body != nil {
 		text, r.err = json.Marshal(body)
 	}
-	got := r.send(ctx, method, "/invitations"+path, version, string(text))
+	got := r.send(ctx, method, path, version, string(text))
 	if method != http.MethodGet {
 		r.written = time.Now()
 	}
@@ -95,28 +106,35 @@ func (r *run) doVersion(ctx context.Context, version, method, path string, body 
 			r.lost = true
 			r.err = fmt.Errorf("%w; -cleanup %s in an hour makes certain that nothing is left", err, r.name)
 		}
-		return got
 	}
-	r.account(method, path, got)
 	return got
 }
 
 // mayAsk reports whether there is a request left, with those for cleaning up.
-func (r *run) mayAsk(ctx context.Context) bool {
+func (r *run) mayAsk(ctx context.Context, body any) bool {
 	if r.err == nil && ctx.Err() != nil {
 		r.err = fmt.Errorf("stopped: %w", context.Cause(ctx))
 	}
-	if r.err == nil && r.sent+r.toClean() >= maxRequests {
+	if r.err == nil && r.sent+r.toClean(body) >= maxRequests {
 		r.err = errors.New("no requests are left")
 	}
 	return r.err == nil
 }
 
-// toClean returns the number of requests that cleaning up needs after one more request.
-func (r *run) toClean() int {
-	n := listing + 2*largestBulk
+// toClean returns the number of requests that cleaning up needs after a request.
+func (r *run) toClean(body any) int {
+	n := listing
+	switch body := body.(type) {
+	case item:
+		n += int(gone - pending)
+	case []item:
+		n += int(gone-pending) * len(body)
+	}
+	if r.users {
+		n += 2
+	}
 	for _, stage := range r.made {
-		n += int(gone - stage)
+		n += max(0, int(gone-stage))
 	}
 	return n
 }
@@ -180,7 +198,7 @@ func (r *run) list(ctx context.Context, query string) reply {
 
 // link opens the link of an invitation. Its failure does not end the run.
 func (r *run) link(ctx context.Context, inv invitation) reply {
-	if inv.URL == "" || !r.mayAsk(ctx) {
+	if inv.URL == "" || !r.mayAsk(ctx, nil) {
 		return reply{}
 	}
 	return r.open(ctx, inv.URL)
@@ -194,7 +212,7 @@ func (r *run) own(ctx context.Context, query string) map[string]invitation {
 
 func (r *run) ownNow(ctx context.Context, query string) map[string]invitation {
 	found := map[string]invitation{}
-	for _, inv := range r.list(ctx, "paginated=true&limit=100"+query).page().data {
+	for _, inv := range r.list(ctx, "paginated=true&limit=500"+query).page().data {
 		if r.isOwn(inv) {
 			found[inv.ID] = inv
 			r.made[inv.ID] = max(r.made[inv.ID], pending)

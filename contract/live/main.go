@@ -49,9 +49,19 @@ func start(ctx context.Context, args []string, out, messages io.Writer) int {
 
 // A config is what flags and environment say.
 type config struct {
-	key, url     string
-	cleanup, day string // runs
-	users, leave bool
+	key, url           string
+	cleanup, day       string // runs
+	users, leave, hour bool
+}
+
+func (c config) modes() int {
+	n := 0
+	for _, mode := range []bool{c.cleanup != "", c.day != "", c.hour, c.leave} {
+		if mode {
+			n++
+		}
+	}
+	return n
 }
 
 var isRun = regexp.MustCompile(`^[0-9a-f]{12}$`)
@@ -68,6 +78,7 @@ func parse(args []string, key string) (config, error) {
 	flags.StringVar(&cfg.day, "day", "", "come back to the `RUN` that was given -leave, a day later")
 	flags.BoolVar(&cfg.leave, "leave", false, "leave an invitation for -day")
 	flags.BoolVar(&cfg.users, "users", false, "create and delete a user, too; with -cleanup delete those of the run")
+	flags.BoolVar(&cfg.hour, "hour", false, "ask only about the hourly limit of bulks: an hour after the last bulk, for 70 minutes")
 	live := flags.Bool("allow-live", false, "accept the key of a production instance")
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
@@ -82,8 +93,8 @@ func parse(args []string, key string) (config, error) {
 		return config{}, errors.New("CLERK_SECRET_KEY is not the key of a development instance (sk_test_): give -allow-live to use it all the same")
 	case !isRun.MatchString(cmp.Or(cfg.cleanup, cfg.day, "000000000000")):
 		return config{}, errors.New("-cleanup and -day take the 12 digits and letters that a run printed first")
-	case cfg.cleanup != "" && cfg.day != "" || cfg.leave && cfg.cleanup+cfg.day != "":
-		return config{}, errors.New("give one of -cleanup, -day and -leave")
+	case cfg.modes() > 1:
+		return config{}, errors.New("give one of -cleanup, -day, -hour and -leave")
 	case err != nil || base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())):
 		return config{}, errors.New("-url must be https, or http to a loopback address")
 	}
@@ -110,8 +121,11 @@ func execute(ctx context.Context, cfg config, transport http.RoundTripper, out, 
 		r.name, r.start = cfg.cleanup, time.Time{}
 		return r.cleanup(ctx)
 	case cfg.day != "":
-		r.name, r.start = cfg.day, time.Time{}
+		r.name, r.start, r.only = cfg.day, time.Time{}, true
 		ask = r.askDay
+	case cfg.hour:
+		r.only = true
+		ask = r.askHour
 	}
 	fmt.Fprintf(messages, "run %s: if it is killed, clean up with -cleanup %s\n", r.name, r.name)
 	cleaning := r.cleanAfter(ctx, ask)

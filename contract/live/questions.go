@@ -48,9 +48,9 @@ var questions = []question{
 	{"refusals-generic", "Which code has a refused parameter?", "that of its error", ""},
 	{"no-meta", "Do errors have a meta?", "yes", ""},
 	{"windows", "Are the hourly limits fixed or sliding?", "fixed", needsHour},
-	{"faults-uncounted", "Does a request count that fails at Clerk?", "yes", needsHour},
+	{"faults-uncounted", "Does a request count that fails at Clerk?", "yes", needsFault},
 	{"refusals-uncounted", "Does a refused request count?", "yes", needsHour},
-	{"rate-limited-counted", "Does a request beyond a limit count?", "no", needsHour},
+	{"rate-limited-counted", "Does a request beyond a limit count?", "no", needsMore},
 	{"rate-limit-status", "Which status has a refusal because of a limit?", "429", needsHour},
 	{"rate-limit-body", "What is the body of a 429?", "an error envelope with too_many_requests", needsHour},
 }
@@ -58,7 +58,9 @@ var questions = []question{
 const (
 	needsUsers = "-users"
 	needsDay   = "-leave and, a day later, -day"
-	needsHour  = "more than an hour and 100 creates"
+	needsHour  = "-hour"
+	needsFault = "a failure of Clerk"
+	needsMore  = "several hours"
 )
 
 // breaks says what is wrong in the library when a flip is seen. All other flips leave

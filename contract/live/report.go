@@ -29,8 +29,8 @@ func (r *run) report(w io.Writer, cleaning error) error {
 	}
 	fmt.Fprintf(&b, "\n| question | assumed | seen | is the library right? |\n|---|---|---|---|\n")
 	for _, q := range questions {
-		if _, answered := r.answers[q.key]; r.start.IsZero() && !answered {
-			continue // the run before has asked
+		if _, answered := r.answers[q.key]; r.only && !answered {
+			continue
 		}
 		seen, right := r.row(q)
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", q.text, q.assumed, seen, right)

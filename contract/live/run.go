@@ -36,6 +36,7 @@ type run struct {
 	start time.Time // of its first request; zero for one that comes back to another run
 	users bool      // ask about users
 	leave bool      // leave an invitation for another run, a day later
+	only  bool      // report only what it answers: another run has asked the rest
 	left  string    // the id of what cleaning up keeps
 
 	made    map[string]stage // by id

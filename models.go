@@ -224,6 +224,9 @@ type ListInvitationsRequest struct {
 	// Status selects invitations in this state. If it is empty, the list has all but the
 	// revoked ones.
 	Status InvitationStatus
+	// Statuses selects invitations in any of these states, and that of Status. Clerk's Go SDK
+	// sends several, but Clerk's OpenAPI document knows one: check the results yourself.
+	Statuses []InvitationStatus
 	// Query selects invitations by email address or id. Whether it matches parts of them
 	// is not documented: compare the results yourself.
 	Query string
@@ -260,7 +263,12 @@ func (r ListInvitationsRequest) check() error {
 
 func (r ListInvitationsRequest) values() url.Values {
 	v := url.Values{"paginated": {strconv.FormatBool(r.Paginated == nil || *r.Paginated)}}
-	for name, value := range map[string]string{"status": string(r.Status), "query": r.Query, "order_by": string(r.OrderBy)} {
+	for _, status := range append([]InvitationStatus{r.Status}, r.Statuses...) {
+		if status != "" {
+			v.Add("status", string(status))
+		}
+	}
+	for name, value := range map[string]string{"query": r.Query, "order_by": string(r.OrderBy)} {
 		if value != "" {
 			v.Set(name, value)
 		}

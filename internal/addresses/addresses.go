@@ -19,7 +19,7 @@ func KeyOf(address string) Key {
 	return Key(sum[:])
 }
 
-// An Entry is what is known about an address.
+// An Entry holds what is known about an address.
 type Entry struct {
 	// State is a number that means something to the caller.
 	State uint8

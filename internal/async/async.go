@@ -9,7 +9,7 @@ import (
 
 var errGoexit = errors.New("a function called runtime.Goexit")
 
-// A Result is how a call ended: with values, a panic or runtime.Goexit.
+// A Result says how a call ended: with values, a panic or runtime.Goexit.
 type Result[T any] struct {
 	value    T
 	err      error

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// cleanupTime is how long Close waits for the iterator to return.
+// cleanupTime limits Close's wait for the iterator to return.
 const cleanupTime = 100 * time.Millisecond
 
 // A Puller is like iter.Pull, but runs the iterator in a goroutine of its own: the caller

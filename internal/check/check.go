@@ -71,7 +71,7 @@ func isInvisible(r rune) bool {
 	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// LikelyAddress also checks for likely mistakes. It accepts more than valid addresses, as
+// LikelyAddress checks for likely mistakes, too. It accepts more than valid addresses, as
 // that is for the server to decide.
 func LikelyAddress(address string) string {
 	at := strings.LastIndex(address, "@")

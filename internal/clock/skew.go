@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// tolerance is how far two clocks may differ and still count as the same.
+	// tolerance is the greatest difference of two clocks that count as the same.
 	tolerance = time.Second
 	// detectable is a change of a clock that a Date, which has whole seconds, would show.
 	detectable = 4 * time.Second

@@ -29,7 +29,7 @@ const (
 	LookupRefused                       // another lookup would fail, too
 )
 
-// A Situation is what a decision depends on.
+// A Situation holds what a decision depends on.
 type Situation struct {
 	Last            Failure // of the write's last request
 	RetryDuplicates bool    // a retry would create a duplicate if the write was carried out
@@ -40,7 +40,7 @@ type Situation struct {
 	LookupFits      bool    // there is time for another lookup
 }
 
-// A Decision is what to do after a lookup.
+// A Decision says what to do after a lookup.
 type Decision uint8
 
 // The decisions.

@@ -8,8 +8,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
-// Each situation is also tried without time for a lookup, without time for a retry, and
-// without permission to retry.
+// Each situation is tried four times: with everything permitted, without time for a lookup,
+// without time for a retry, and without permission to retry.
 func TestNext(t *testing.T) {
 	type s = decide.Situation
 	for name, test := range map[string]struct {

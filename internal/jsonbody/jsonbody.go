@@ -1,5 +1,5 @@
-// Package jsonbody decodes the JSON bodies of responses: a list, which is either an array or
-// an object with an array and a total count, and numbers in any spelling.
+// Package jsonbody decodes the JSON bodies of responses: a list, which is either an array
+// or an object with an array and a total count, and numbers in any spelling.
 //
 // Elements are decoded by encoding/json. In the object around a list, names must match
 // exactly. Results never alias the body, so its buffer can be reused, and errors never
@@ -14,8 +14,8 @@ import (
 	"io"
 )
 
-// maxElements is how many elements a list may have. As many invitations take about as
-// much as the default limit of a response.
+// maxElements limits the elements of a list. As many invitations take about as much as the
+// default limit of a response.
 const maxElements = 100_000
 
 // A list is allocated with room for as many elements as the body has if each takes
@@ -27,7 +27,7 @@ const (
 
 // A List is a decoded list.
 type List[T any] struct {
-	// Elements has the elements; nil if the object has a total count of 0 and no array.
+	// Elements holds the elements; nil if the object has a total count of 0 and no array.
 	Elements []T
 	// TotalCount is the object's total count; -1 if it is missing or negative.
 	TotalCount int

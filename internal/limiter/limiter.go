@@ -9,8 +9,8 @@ import (
 // never is the wait if the limit is 0.
 const never = math.MaxInt64
 
-// A Limiter allows at most limit requests in any period as long as window. That also
-// satisfies a server that counts in fixed windows. It is not safe for concurrent use.
+// A Limiter allows at most limit requests in any period of length window. That satisfies a
+// server with fixed windows, too. It is not safe for concurrent use.
 type Limiter struct {
 	limit    int
 	window   time.Duration
@@ -34,8 +34,8 @@ func (l *Limiter) Left(now time.Time) int {
 	return left
 }
 
-// Wait returns how long to wait before another request; the longest Duration for a limit
-// of 0.
+// Wait returns the time to wait before another request; the longest Duration for a limit of
+// 0.
 func (l *Limiter) Wait(now time.Time) time.Duration {
 	if l.limit == 0 {
 		return never
@@ -47,9 +47,9 @@ func (l *Limiter) Wait(now time.Time) time.Duration {
 	return max(0, wait)
 }
 
-// Renewal returns how long it is until more requests may be made than now: until the
-// oldest request leaves the window or the wait after a refusal ends. It is a whole window
-// if no request is in it, and the longest Duration if the limit is 0.
+// Renewal returns the time until more requests may be made than now: until the oldest
+// request leaves the window or the wait after a refusal ends. It is a whole window if no
+// request is in it, and the longest Duration if the limit is 0.
 func (l *Limiter) Renewal(now time.Time) time.Duration {
 	switch {
 	case l.limit == 0:

@@ -1,11 +1,11 @@
 // Package outage limits what a client sends while a server is down or failing.
 //
-// The requests of all calls of a client pass a Gate. A call's first request passes at
-// once, unless very many writes are under way. Requests that follow a failure, such as
-// retries and lookups, pass in order and at a limited rate. After several failures in a row, there is an outage of the operation:
-// then they wait, except for one every few seconds, which tests whether the server is
-// back. If requests of several calls have failed, first requests wait, too. The first
-// answer ends the outage.
+// The requests of all calls of a client pass a Gate. A call's first request passes at once,
+// unless very many writes are under way. Requests that follow a failure, such as retries
+// and lookups, pass in order and at a limited rate. After several failures in a row, there
+// is an outage of the operation: then they wait, except for one every few seconds, which
+// tests whether the server is back. If requests of several calls have failed, first
+// requests wait, too. The first answer ends the outage.
 package outage
 
 import (
@@ -19,11 +19,11 @@ const (
 	// pace is the mean time between two requests from the queue of a Gate. It permits 909
 	// of them in 10 seconds, and burst more.
 	pace = 11 * time.Millisecond
-	// burst is how many requests may pass at once if there were none lately.
+	// burst is the number of requests that may pass at once if there were none lately.
 	burst = 16
 )
 
-// A Result is what the end of a request says about the server.
+// A Result says what the end of a request means for the server.
 type Result uint8
 
 // The results.
@@ -37,7 +37,7 @@ const (
 type Failure struct {
 	// Cause says in a few words why.
 	Cause string
-	// RetryAfter is how long the server asked to wait; 0 if it did not ask.
+	// RetryAfter is the wait that the server asked for; 0 if it did not ask.
 	RetryAfter time.Duration
 }
 
@@ -57,7 +57,7 @@ func New(random func() float64) *Gate {
 	return &Gate{random: random, lanes: map[string]*lane{}}
 }
 
-// A Request is what a Gate knows about a request.
+// A Request describes a request to a Gate.
 type Request struct {
 	// Operation names the operation.
 	Operation string
@@ -72,8 +72,8 @@ type Request struct {
 
 // A Ticket lets a request pass. Call Wait before sending the request, and Done after that.
 type Ticket struct {
-	// Outage is why the request has to wait for the end of an outage, or to test for it:
-	// the last failure. It is empty if it does not have to.
+	// Outage is the last failure, if the request has to wait for the end of an outage, or to
+	// test for it. It is empty if it does not have to.
 	Outage string
 
 	gate   *Gate
@@ -175,7 +175,8 @@ func (t *Ticket) Done(result Result, f Failure) {
 	g.advance()
 }
 
-// probeNow lets a request of every operation test whether the outage is over, as that of another is.
+// probeNow lets a request of every operation test whether the outage is over, as that of
+// another is.
 func (g *Gate) probeNow(now time.Time) {
 	for _, l := range g.lanes {
 		l.probe = now

@@ -2,7 +2,7 @@ package outage
 
 import "sync"
 
-// Gates has a Gate for each server. It is safe for concurrent use.
+// Gates holds a Gate for each server. It is safe for concurrent use.
 type Gates struct {
 	mu    sync.Mutex
 	byURL map[string]*Gate

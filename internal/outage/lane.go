@@ -6,23 +6,23 @@ import (
 )
 
 const (
-	// writeFailures and readFailures are how many failures in a row mean an outage, if
-	// there was no success lately. Reads harm less, and are how writes are looked up.
+	// writeFailures and readFailures are the numbers of failures in a row that mean an outage,
+	// if there was no success lately. Reads harm less, and writes are looked up by them.
 	writeFailures = 3
 	readFailures  = 8
-	// successWeight is how many more failures it takes at most after successes.
+	// successWeight limits the further failures that it takes after successes.
 	successWeight = 6
-	// halfLife is how long it takes until successes weigh half as much.
+	// halfLife is the time after which successes weigh half as much.
 	halfLife = 5 * time.Second
 	// longestAsked is the longest wait that a failure can ask for.
 	longestAsked = time.Minute
-	// startWindow is how many requests may be under way before the first success, and after
-	// an outage has begun. Each success adds one, up to maxWindow.
+	// startWindow is the number of requests that may be under way before the first success,
+	// and after an outage has begun. Each success adds one, up to maxWindow.
 	startWindow = 12
 	maxWindow   = 100
 )
 
-// A lane is what is known about the requests of one operation.
+// A lane holds what is known about the requests of one operation.
 type lane struct {
 	isRead bool
 
@@ -77,8 +77,8 @@ func (l *lane) fail(now time.Time, call any, f Failure, random float64) {
 	}
 }
 
-// delayProbe sets when the next request may be sent in an outage. Probes get rarer with its length, and
-// are spread, as other clients may have noticed the outage at the same time.
+// delayProbe sets when the next request may be sent in an outage. Probes get rarer with its
+// length, and are spread, as other clients may have noticed the outage at the same time.
 func (l *lane) delayProbe(now time.Time, random float64) {
 	lasted := now.Sub(l.since)
 	wait := min(3500*time.Millisecond+lasted/5, 7500*time.Millisecond)

@@ -135,6 +135,8 @@ func TestRepeatsPassInOrder(t *testing.T) {
 func TestFewWritesAreUnderWayBeforeTheFirstSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := outage.New(half)
+		free := g.Enter(outage.Request{Operation: "create", Call: -1, NeverWaits: true})
+		require.NoError(t, free.Wait(t.Context(), time.Time{}), "it takes nobody's place")
 		passed := make(chan outage.Ticket, 100)
 		for call := range 100 {
 			go func() {
@@ -152,7 +154,7 @@ func TestFewWritesAreUnderWayBeforeTheFirstSuccess(t *testing.T) {
 				ticket.Done(outage.Answered, outage.Failure{})
 			}
 		}
-		free := g.Enter(outage.Request{Operation: "create", Call: -1, NeverWaits: true})
+		free = g.Enter(outage.Request{Operation: "create", Call: -1, NeverWaits: true})
 		require.NoError(t, free.Wait(t.Context(), time.Time{}))
 	})
 }
@@ -169,6 +171,64 @@ func TestProbesPreferFirstRequests(t *testing.T) {
 		send(t, g, outage.Request{Operation: "create", Call: 4}, outage.Answered)
 		require.Equal(t, 3325*time.Millisecond, time.Since(start))
 		time.Sleep(time.Second)
+	})
+}
+
+// TestProbesAreInOrder: of requests that failed before, the first one tests.
+func TestProbesAreInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := outage.New(half)
+		fail(t, g, "create", false, 3)
+		order := make(chan int, 3)
+		for i := range 3 {
+			go func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				send(t, g, outage.Request{Operation: "create", Call: i, IsRepeat: true}, outage.Failed)
+				order <- i
+			}()
+		}
+		for want := range 3 {
+			require.Equal(t, want, <-order)
+		}
+	})
+}
+
+func TestProbesGetRarer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := outage.New(half)
+		fail(t, g, "create", false, 3)
+		for _, want := range []time.Duration{3325, 3957, 4709, 5603, 6668, 7125, 7125} {
+			waited := send(t, g, outage.Request{Operation: "create", Call: -1}, outage.Failed)
+			require.Equal(t, want*time.Millisecond, waited.Round(time.Millisecond))
+		}
+	})
+}
+
+// TestOlderSuccessesWeighLess: after six successes, an outage takes nine failures; a
+// half-life later, six.
+func TestOlderSuccessesWeighLess(t *testing.T) {
+	for age, failures := range map[time.Duration]int{0: 9, 5 * time.Second: 6, 10 * time.Second: 4} {
+		synctest.Test(t, func(t *testing.T) {
+			g := outage.New(half)
+			for range 6 {
+				send(t, g, outage.Request{Operation: "create"}, outage.Answered)
+			}
+			time.Sleep(age)
+			fail(t, g, "create", false, failures)
+			require.Positive(t, send(t, g, outage.Request{Operation: "create", Call: -1}, outage.Failed))
+		})
+	}
+}
+
+// TestNoOutageIsNamedWithoutOne: repeats wait for the rate, and no failure is the reason.
+func TestNoOutageIsNamedWithoutOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := outage.New(half)
+		fail(t, g, "list", true, 1)
+		for i := range 200 {
+			ticket := g.Enter(outage.Request{Operation: "list", IsRead: true, Call: i, IsRepeat: true})
+			require.Empty(t, ticket.Outage)
+		}
 	})
 }
 

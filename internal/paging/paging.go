@@ -23,8 +23,8 @@ type List[P Page] struct {
 	// Get requests the page that begins at offset. It must be safe for concurrent use,
 	// unless Ahead is 0.
 	Get func(ctx context.Context, offset int) (P, error)
-	// Ahead is how many pages are requested before the loop reaches them, after the first
-	// page. 0 means that each page is requested when the loop reaches it.
+	// Ahead is the number of pages that are requested before the loop reaches them, after the
+	// first page. 0 means that each page is requested when the loop reaches it.
 	Ahead int
 	// Wait returns how long to delay the next request ahead. last is the latest page. It
 	// is called in the loop's goroutine, and may be nil if Ahead is 0.
@@ -36,12 +36,12 @@ type List[P Page] struct {
 // returned. When the loop ends, requests made ahead are canceled. If one panics, so does
 // the loop.
 //
-// size is how many elements a page is expected to have. If one has more or fewer, the
-// next page begins where it ends, and the pages requested ahead are discarded.
+// size is the number of elements that a page is expected to have. If one has more or fewer,
+// the next page begins where it ends, and the pages requested ahead are discarded.
 func (l List[P]) Pages(ctx context.Context, offset, size int) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		defer cancel() // also stops the requests ahead
+		defer cancel() // stops the requests ahead, too
 
 		var ahead []func() (P, error) // the next pages, in order
 		for next, size, end := offset, size, offset+1; next < end; {

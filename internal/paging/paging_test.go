@@ -153,7 +153,7 @@ func TestPagesAdaptsToTheSizeOfPages(t *testing.T) {
 	})
 }
 
-// The limit also holds while the loop is busy. With Ahead 0, nothing is requested early.
+// The limit holds while the loop is busy, too. With Ahead 0, nothing is requested early.
 func TestPagesRequestsAtMostAheadPagesEarly(t *testing.T) {
 	for _, ahead := range []int{0, 1, 3} {
 		synctest.Test(t, func(t *testing.T) {

@@ -13,33 +13,33 @@ import (
 )
 
 const (
-	// maxHeld is how many held values make the queue full.
+	// maxHeld is the number of held values that make the queue full.
 	maxHeld = 100
-	// maxParked is how many parked items make the queue full.
+	// maxParked is the number of parked items that make the queue full.
 	maxParked = 100
-	// failuresTogether is how often items fail before they are parked, in two halves, as
-	// one of them may be the reason.
+	// failuresTogether is the number of failures after which items are parked, in two halves,
+	// as one of them may be the reason.
 	failuresTogether = 2
-	// failuresAlone is how often an item fails alone, while others succeed, before it is
-	// given up. Rate limits do not count.
+	// failuresAlone is the number of failures alone, while others succeed, after which an item
+	// is given up. Rate limits do not count.
 	failuresAlone = 5
-	// outagePatience is how long an item fails alone, if no others have succeeded since it
-	// first failed, before it is given up. A success between two outages counts.
+	// outagePatience is the time after which an item that fails alone is given up, if no
+	// others have succeeded since it first failed. A success between two outages counts.
 	outagePatience = 24 * time.Hour
-	// outageFailures is how many failures in a row mean an outage. After its end, parked
-	// items are sent in full batches again.
+	// outageFailures is the number of failures in a row that mean an outage. After its end,
+	// parked items are sent in full batches again.
 	outageFailures = 10
-	// stuckFailures is how many failures in a row, of items that never failed while
-	// others succeeded, mean that most likely every request fails.
+	// stuckFailures is the number of failures in a row, of items that never failed while
+	// others succeeded, that mean that most likely every request fails.
 	stuckFailures = 5
 )
 
 // An Item is a value to be sent.
 type Item[T any] struct {
 	Value T
-	// AmbiguousSince is set by the caller. It is when a request was sent that may or may
-	// not have carried out the item; zero if there is none. A batch has only items with
-	// the same time, which were sent in the same request.
+	// AmbiguousSince is set by the caller. It is the time of a request that may or may not
+	// have carried out the item; zero if there is none. A batch has only items with the same
+	// time, which were sent in the same request.
 	AmbiguousSince time.Time
 
 	failures      int // without requests that were not sent
@@ -53,7 +53,7 @@ type Item[T any] struct {
 // IsAmbiguous reports whether a request may have carried out the item.
 func (it *Item[T]) IsAmbiguous() bool { return !it.AmbiguousSince.IsZero() }
 
-// A Batch has the items of one request. The caller sends it, and then calls Succeeded,
+// A Batch holds the items of one request. The caller sends it, and then calls Succeeded,
 // Refused or Failed.
 type Batch[T any] struct {
 	Items []*Item[T]
@@ -72,7 +72,7 @@ const (
 	fromParked
 )
 
-// A Reason is why a batch failed.
+// A Reason says why a batch failed.
 type Reason uint8
 
 const (
@@ -85,7 +85,7 @@ const (
 	RateLimited
 )
 
-// A Queue has the items without a result. At most one batch is taken from it at a time.
+// A Queue holds the items without a result. At most one batch is taken from it at a time.
 // It is not safe for concurrent use.
 type Queue[T any] struct {
 	max        int        // items in a batch
@@ -101,7 +101,7 @@ type Queue[T any] struct {
 	isSingle func(T) bool // of SendSingly; nil for none
 }
 
-// A group has items that are parked together. It is sent no earlier than after.
+// A group holds items that are parked together. It is sent no earlier than after.
 type group[T any] struct {
 	items []*Item[T]
 	after time.Time
@@ -190,9 +190,10 @@ func (q *Queue[T]) Wait(now time.Time) (untilBatch, untilSingle time.Duration) {
 }
 
 // Next takes the next batch from the queue, which must not be empty. singles and batches
-// are how many requests for a single item and for a batch may be made now. It prefers
-// batches, as they carry more, except for the rest of an ambiguous one. Of items under bisection, it takes one if there are at
-// least as many singles as batches, and half of them otherwise.
+// are the numbers of requests for a single item and for a batch that may be made now. It
+// prefers batches, as they carry more, except for the rest of an ambiguous one. Of items
+// under bisection, it takes one if there are at least as many singles as batches, and half
+// of them otherwise.
 func (q *Queue[T]) Next(now time.Time, singles, batches int) Batch[T] {
 	b, items := Batch[T]{}, &q.ready
 	parked := q.nextParked(now)

@@ -20,7 +20,7 @@ type Item struct {
 	Created, Updated int64
 }
 
-// A Snapshot is what is known of all items. The zero Snapshot knows nothing.
+// A Snapshot holds what is known of all items. The zero Snapshot knows nothing.
 type Snapshot struct {
 	since int64 // when the first listing began; 0 before it has ended
 	known map[string]record
@@ -32,7 +32,7 @@ type record struct {
 }
 
 const (
-	// lag is how long the first listing may not have shown an item that existed.
+	// lag is the time during which the first listing may not have shown an item that existed.
 	lag = 10_000
 	// tolerance is for the time of a list: a Date header has whole seconds, and may be from
 	// another clock.

@@ -16,7 +16,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
-// maxErrorBody is how many bytes of a body an Attempt keeps.
+// maxErrorBody limits the bytes of a body that an Attempt keeps.
 const maxErrorBody = 64 << 10
 
 // ErrCutOff means that the body of an error response ended early.
@@ -45,9 +45,9 @@ type Attempt struct {
 	// TraceID identifies the request to Clerk's support. It comes from the header
 	// x-clerk-trace-id, from Body or from the header cf-ray, and may be empty.
 	TraceID string
-	// RetryAfter is how long an error response asked to wait; 0 if it did not ask.
+	// RetryAfter is the wait that an error response asked for; 0 if it did not ask.
 	RetryAfter time.Duration
-	// Err is why there is no complete, usable response; nil if there is one.
+	// Err is the reason that there is no complete, usable response; nil if there is one.
 	Err error
 
 	began time.Time

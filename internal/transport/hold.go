@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// restForRead and restForWrite are how much of the time until the deadline is left, at
-	// least, when an attempt that was held back is sent. A response can arrive then, and
-	// what a write did can be looked up. They are no more than a third.
+	// restForRead and restForWrite are the time before the deadline that is left, at least,
+	// when an attempt that was held back is sent. A response can arrive then, and what a write
+	// did can be looked up. They are no more than a third.
 	restForRead  = 3 * time.Second
 	restForWrite = 10 * time.Second
-	// patience is how long an attempt must have waited for a response before its timeout
+	// patience is the time that an attempt must have waited for a response before its timeout
 	// says something about the server, and not about the caller.
 	patience = 2 * time.Second
 )

@@ -68,7 +68,7 @@ func New(config Config) *Client {
 	return c
 }
 
-// A Request is what to send, and how to read the response.
+// A Request says what to send, and how to read the response.
 type Request struct {
 	// Operation names the request in log records.
 	Operation string
@@ -81,7 +81,7 @@ type Request struct {
 	Body        []byte
 	// Decode decodes the body of a successful response. It must not retain the bytes.
 	Decode func(body []byte) (any, error)
-	// Err is why the request cannot be sent. If it is not nil, Do does not try.
+	// Err is the reason that the request cannot be sent. If it is not nil, Do does not try.
 	Err error
 	// Policy limits the attempts.
 	Policy Policy
@@ -127,11 +127,11 @@ type Backoff interface {
 // the last one or, if that only timed out and is not ambiguous, the last that did not.
 type Loop struct {
 	Attempt
-	// Value is what Decode returned.
+	// Value is the result of Decode.
 	Value any
 	// Attempts is the number of attempts made.
 	Attempts int
-	// Began is when the first attempt began; zero if there was none.
+	// Began is the start of the first attempt; zero if there was none.
 	Began time.Time
 	// Longest is the duration of the longest attempt.
 	Longest time.Duration

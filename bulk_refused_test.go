@@ -271,3 +271,15 @@ func refusalCode(t *testing.T, err error) clerk.ErrorCode {
 	require.ErrorAs(t, err, &refused)
 	return refused.Errors[0].Code
 }
+
+// TestRefusedBulkIsInspectedByOneListEach: only a pending invitation can be its work.
+func TestRefusedBulkIsInspectedByOneListEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		l.invite(t, guest(1))
+		before := len(l.fake.Requests())
+		_, err := l.client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{{EmailAddress: guest(0)}, {EmailAddress: guest(1)}})
+		require.ErrorIs(t, err, clerk.ErrDuplicateInvitation)
+		require.Len(t, l.fake.Requests(), before+3, "the bulk, and two lists")
+	})
+}

@@ -389,3 +389,20 @@ func TestWriteIsRetriedOnlyIfItsOutcomeCanBeKnownInTime(t *testing.T) {
 		})
 	}
 }
+
+// TestSlowLookupDelaysNoRetry: the time of the lookup counts as part of the backoff.
+func TestSlowLookupDelaysNoRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, start := newLife(t), time.Now()
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet {
+				time.Sleep(2500 * time.Millisecond)
+			}
+			return l.fake.RoundTrip(req)
+		}))
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultErrorBefore)
+		_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+		require.NoError(t, err)
+		require.Less(t, time.Since(start), 6*time.Second, "two lists of a lookup")
+	})
+}

@@ -197,9 +197,9 @@ func TestProbesGetRarer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := outage.New(half)
 		fail(t, g, "create", false, 3)
-		for _, want := range []time.Duration{3325, 3957, 4709, 5603, 6668, 7125, 7125} {
+		for _, want := range []int64{3325, 3957, 4709, 5603, 6668, 7125, 7125} {
 			waited := send(t, g, outage.Request{Operation: "create", Call: -1}, outage.Failed)
-			require.Equal(t, want*time.Millisecond, waited.Round(time.Millisecond))
+			require.Equal(t, want, waited.Round(time.Millisecond).Milliseconds())
 		}
 	})
 }

@@ -99,10 +99,18 @@ func TestItemThatIsSeenAgainWasNotGone(t *testing.T) {
 	require.Empty(t, list(&s, start+3, 1, open("b")))
 }
 
+func TestItemThatWasSkippedHasChangedSince(t *testing.T) {
+	for updated, want := range map[int64][]string{start - 1: nil, start: {"a changed"}} {
+		var s Snapshot
+		list(&s, start, 1)
+		require.Equal(t, want, list(&s, start+hour, 1, with(open("a"), Accepted, updated)))
+	}
+}
+
 func TestListThatShiftedProvesNoAbsence(t *testing.T) {
 	var s Snapshot
 	list(&s, start, 2, open("a"), open("b"))
-	for _, created := range []int64{start + hour - 4999, start + hour, start + 2*hour} { // it does not make up for a
+	for _, created := range []int64{start + hour - 5000, start + hour, start + 2*hour} { // it does not make up for a
 		added := Item{ID: "c", Created: created}
 		for range 3 {
 			require.NotContains(t, list(&s, start+hour, 2, open("b"), added), "a gone")

@@ -56,6 +56,8 @@ func (c *campaign) prepare() (err error) {
 	}
 	kind := "report"
 	switch {
+	case c.status:
+		kind = "status"
 	case c.dry:
 		kind = "dry-run"
 	case c.isFake():
@@ -119,6 +121,9 @@ func madeUp() []byte {
 
 // run invites everybody, writes the report, and returns the exit code.
 func (c *campaign) run(ctx context.Context) int {
+	if c.status {
+		return c.showStatus(ctx)
+	}
 	if c.metadata != "" && !c.oneByOne && !c.isFake() {
 		c.println(c.stderr, bulkMetadata)
 	}
@@ -143,6 +148,39 @@ func (c *campaign) run(ctx context.Context) int {
 	case c.report.count(refused)+c.report.count(unknown) > 0:
 		return exitRefused
 	}
+	return 0
+}
+
+// showStatus writes a report of what became of everybody, and returns the exit code.
+func (c *campaign) showStatus(ctx context.Context) int {
+	c.display.start(ctx)
+	states, err := readStates(ctx, c.client, c.report.keys(), func(listed int) {
+		c.display.show(clerk.Progress{Listed: listed})
+	})
+	c.display.close()
+	if err != nil {
+		_ = c.reportFile.Close()
+		_ = os.Remove(c.reportFile.Name()) // it is empty
+		if ctx.Err() != nil {
+			c.println(c.stderr, "importer: stopped")
+			return exitStopped
+		}
+		c.println(c.stderr, "importer: "+explainEnd(err))
+		if errors.Is(err, clerk.ErrUnauthorized) {
+			c.println(c.stderr, "Correct CLERK_SECRET_KEY, then run the same command again.")
+		}
+		return exitFailed
+	}
+	c.report.addStates(states)
+	c.println(c.stdout, count(c.report.total(), "line")+": "+c.report.summary(notSent))
+	if c.isFake() {
+		c.println(c.stdout, "CLERK_SECRET_KEY is not set, so Clerk was a fake, which has invited nobody.")
+	}
+	if err := c.report.write(c.reportFile); err != nil {
+		c.println(c.stderr, "importer: the report could not be written: "+err.Error())
+		return exitFailed
+	}
+	fmt.Fprintln(c.stdout, "report:", c.reportFile.Name())
 	return 0
 }
 

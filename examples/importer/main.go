@@ -17,6 +17,7 @@
 //	-template SLUG        the template of the email
 //	-one-by-one           create no ten invitations at a time: 90 an hour instead of 340
 //	-dry-run              list who is invited already, and send nothing
+//	-status               report who has accepted, is pending or lapsed, and send nothing
 //	-report FILE          where to write the report (default: a new file beside the input)
 //	-base-url URL         the API to use, such as a fakeclerk's (default: CLERK_BASE_URL,
 //	                      then Clerk's)
@@ -37,6 +38,10 @@
 //	refused           the line is invalid, or Clerk refused it: the report says why
 //	unknown           Clerk did not say whether it was invited: run the command again later
 //	not sent          the run ended before
+//
+// With -status they are accepted, pending, lapsed, revoked and not invited, or refused if
+// the line is invalid, and the exit code is 0. If an address has several invitations, the
+// first of these counts.
 //
 // To rehearse, run it against fakeclerk:
 //
@@ -91,6 +96,7 @@ type settings struct {
 	oneByOne  bool
 	notify    bool
 	dry       bool
+	status    bool                          // instead of inviting
 	request   clerk.CreateInvitationRequest // what every request has
 }
 
@@ -119,7 +125,7 @@ Flags may stand before or after the file. Environment:
   CLERK_BASE_URL    the default of -base-url
 
 Exit codes:
-  0    everybody has an invitation or an account
+  0    everybody has an invitation or an account, or -status was shown
   1    it ended early; run the same command again
   2    it was called wrongly and did nothing
   3    some lines were refused, or their outcome is unknown: the report says why
@@ -137,6 +143,7 @@ func (s *settings) define(flags *flag.FlagSet) {
 	flags.BoolVar(&s.oneByOne, "one-by-one", false,
 		"create no ten invitations at a time: 90 an hour instead of 340, but an unconfirmed report that Clerk loses the metadata of bulks does not matter")
 	flags.BoolVar(&s.dry, "dry-run", false, "list who is invited already, and send nothing")
+	flags.BoolVar(&s.status, "status", false, "report who has accepted, is pending or lapsed, and send nothing")
 	flags.StringVar(&s.report, "report", "", "write the report to this `file` (default: a new file beside the input)")
 	flags.StringVar(&s.baseURL, "base-url", "", "use the API at this `URL`, such as a fakeclerk's (default: CLERK_BASE_URL, then Clerk's)")
 	flags.Usage = func() {
@@ -177,6 +184,8 @@ func parse(args []string, stderr io.Writer, getenv func(string) string) (setting
 		problem = "CLERK_SECRET_KEY is not set"
 	case set.file == "" && set.secretKey != "":
 		problem = "no file"
+	case set.dry && set.status:
+		problem = "-dry-run and -status exclude each other"
 	case set.request.ExpiresInDays < 0 || set.request.ExpiresInDays > 365:
 		problem = "-expires is not from 1 to 365"
 	default:

@@ -41,7 +41,7 @@ func newReport(list *people.List, dry bool) *report {
 			next.outcome, next.problem = refused, row.Problem
 		} else {
 			r.byRow[row.Request] = i
-			key := strings.ToLower(row.Address)
+			key := keyOf(row.Address)
 			if next.first = seen[key]; next.first == 0 {
 				seen[key] = row.Line
 			}
@@ -55,8 +55,7 @@ func newReport(list *people.List, dry bool) *report {
 // add records a result.
 func (r *report) add(result clerk.CreateResult) {
 	l := &r.lines[r.byRow[result.Index]]
-	before := l.outcome
-	l.outcome = outcomeOf(result, r.dry)
+	r.set(l, outcomeOf(result, r.dry))
 	switch {
 	case result.Err != nil:
 		l.problem = explain(result.Err)
@@ -70,10 +69,37 @@ func (r *report) add(result clerk.CreateResult) {
 	case result.Existing != nil:
 		l.invitation = result.Existing.ID
 	}
+}
+
+// addStates records what became of the addresses, by what identifies one.
+func (r *report) addStates(states map[string]state) {
+	for _, i := range r.byRow {
+		l := &r.lines[i]
+		s := states[keyOf(l.Address)]
+		r.set(l, cmp.Or(s.outcome, notInvited))
+		l.invitation = s.invitation
+		if l.first > 0 {
+			l.problem = fmt.Sprintf("the same address as in line %d", l.first)
+		}
+	}
+}
+
+// keys returns what identifies the addresses.
+func (r *report) keys() map[string]bool {
+	keys := map[string]bool{}
+	for _, i := range r.byRow {
+		keys[keyOf(r.lines[i].Address)] = true
+	}
+	return keys
+}
+
+// set sets the outcome of a line.
+func (r *report) set(l *line, outcome string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.counts[before]--
-	r.counts[l.outcome]++
+	r.counts[l.outcome]--
+	r.counts[outcome]++
+	l.outcome = outcome
 }
 
 func (r *report) total() int { return len(r.lines) }

@@ -22,8 +22,20 @@ const (
 	notSent         = "not sent"
 )
 
+// What became of an invitation, in a reader's words.
+const (
+	accepted   = "accepted"
+	pending    = "pending"
+	lapsed     = "lapsed"
+	revoked    = "revoked"
+	notInvited = "not invited"
+)
+
 // outcomes is their order in a summary.
-var outcomes = []string{invited, wouldBeInvited, alreadyInvited, alreadyAccepted, hasAccount, repeated, refused, unknown, notSent}
+var outcomes = []string{
+	accepted, pending, lapsed, revoked, notInvited,
+	invited, wouldBeInvited, alreadyInvited, alreadyAccepted, hasAccount, repeated, refused, unknown, notSent,
+}
 
 // outcomeOf returns the outcome of a result.
 func outcomeOf(result clerk.CreateResult, dry bool) string {

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// ranks says which of several invitations of an address counts: the one with the highest
+// rank, and of those with the same, the newest.
+var ranks = map[string]int{notInvited: 0, revoked: 1, lapsed: 2, pending: 3, accepted: 4}
+
+// A state is what became of an address.
+type state struct{ outcome, invitation string }
+
+// keyOf returns what identifies an address.
+func keyOf(address string) string { return strings.ToLower(strings.TrimSpace(address)) }
+
+// readStates lists the instance's invitations and returns the states of the addresses with
+// these keys. It only reads. If others revoke or delete invitations meanwhile, one may be
+// missed.
+func readStates(ctx context.Context, client *clerk.Client, keys map[string]bool, show func(listed int)) (map[string]state, error) {
+	states := map[string]state{}
+	listed := 0
+	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} { // the first list has no revoked ones
+		var meta clerk.ResponseMeta
+		for inv, err := range client.Invitations.All(ctx, clerk.ListInvitationsRequest{Status: status}, clerk.WithPrefetch(8), clerk.WithResponse(&meta)) {
+			if err != nil {
+				return nil, err
+			}
+			listed++
+			show(listed)
+			key, next := keyOf(inv.EmailAddress), stateOf(inv, meta.Header)
+			if keys[key] && ranks[next.outcome] >= ranks[states[key].outcome] {
+				states[key] = next
+			}
+		}
+	}
+	return states, nil
+}
+
+// stateOf returns the state of an invitation, from a response with a header: Clerk may
+// list one as pending that has expired by Clerk's clock.
+func stateOf(inv clerk.Invitation, header http.Header) state {
+	now, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	outcome := string(inv.Status)
+	switch {
+	case inv.Revoked || inv.Status == clerk.InvitationStatusRevoked:
+		outcome = revoked
+	case inv.Status == clerk.InvitationStatusExpired, inv.Status == clerk.InvitationStatusPending && inv.ExpiresAt != 0 && !inv.ExpiresAt.Time().After(now):
+		outcome = lapsed
+	case inv.Status == clerk.InvitationStatusPending:
+		outcome = pending
+	case inv.Status == clerk.InvitationStatusAccepted:
+		outcome = accepted
+	}
+	return state{outcome, inv.ID}
+}

@@ -15,7 +15,7 @@
 //	-expires DAYS         how long the invitations are valid (default: Clerk's, 30 days)
 //	-notify=false         send no emails
 //	-template SLUG        the template of the email
-//	-one-by-one           create no ten invitations at a time: 90 an hour instead of 340
+//	-one-by-one           create invitations one at a time: 90 an hour instead of 340
 //	-dry-run              list who is invited already, and send nothing
 //	-status               report who has accepted, is pending or lapsed, and send nothing
 //	-report FILE          where to write the report (default: a new file beside the input)
@@ -141,7 +141,7 @@ func (s *settings) define(flags *flag.FlagSet) {
 	flags.BoolVar(&s.notify, "notify", true, "send emails")
 	flags.StringVar((*string)(&s.request.TemplateSlug), "template", "", "use the email template with this `slug`")
 	flags.BoolVar(&s.oneByOne, "one-by-one", false,
-		"create no ten invitations at a time: 90 an hour instead of 340, but an unconfirmed report that Clerk loses the metadata of bulks does not matter")
+		"create invitations one at a time, 90 an hour instead of 340, as bulks may lose metadata (an unconfirmed report)")
 	flags.BoolVar(&s.dry, "dry-run", false, "list who is invited already, and send nothing")
 	flags.BoolVar(&s.status, "status", false, "report who has accepted, is pending or lapsed, and send nothing")
 	flags.StringVar(&s.report, "report", "", "write the report to this `file` (default: a new file beside the input)")

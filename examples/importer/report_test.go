@@ -66,7 +66,7 @@ func TestCellsAreNoFormulas(t *testing.T) {
 func TestReportThatCannotBeWritten(t *testing.T) {
 	for _, test := range []struct{ flag, text string }{
 		{"-notify=false", "There is no report, but nobody is lost: the invitations were created as counted above."},
-		{"-dry-run", "There is no report, and nobody was invited."},
+		{"-dry-run", "There is no report, but nobody is lost: nobody was invited."},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			fake := clerktest.New()

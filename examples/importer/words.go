@@ -133,7 +133,7 @@ func explainResume(err error) string {
 // explainLostReport says what a report that could not be written means.
 func explainLostReport(isRehearsal bool) string {
 	if isRehearsal {
-		return "There is no report, and nobody was invited. Make room or name another -report, then run the same command again."
+		return "There is no report, but nobody is lost: nobody was invited. Make room or name another -report, then run the same command again."
 	}
 	return "There is no report, but nobody is lost: the invitations were created as counted above. Make room or name another " +
 		"-report, then run the same command again. It skips everybody who is invited already, and reports them."

@@ -134,7 +134,7 @@ func (r *run) answerHeader(got reply, inv invitation) {
 // answerLag answers how soon lists show a kind of change, together with the answers
 // for the kinds before.
 func (r *run) answerLag(kind string, lag time.Duration) {
-	if r.late {
+	if r.late || r.err != nil {
 		return
 	}
 	r.lags = append(r.lags, lagOf{kind, lag})

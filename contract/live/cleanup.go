@@ -27,6 +27,10 @@ func (r *run) cleanup(ctx context.Context) error {
 	defer cancel()
 	if r.lost {
 		sleep(ctx, grace)
+		r.written = time.Now()
+		if r.lags == nil {
+			r.lag = time.Minute // it was not measured
+		}
 	}
 	r.settle(ctx)
 	wait, err := r.clean(ctx)

@@ -16,7 +16,7 @@ import (
 )
 
 // behaviors are those under which cleaning up has the most to find.
-var behaviors = []string{"", "list-lag=1s", "bulks=good-rows", "query=ignored,lists=bare", "addresses=untagged", "case-sensitive-addresses,bulks-repeat"}
+var behaviors = []string{"", "list-lag=1s", "list-lag=30s,bulks=good-rows", "query=ignored,lists=bare", "addresses=untagged", "case-sensitive-addresses,bulks-repeat"}
 
 func TestStoppedRunLeavesNothing(t *testing.T) {
 	forEachRequest(t, behaviors, func(t *testing.T, fake *clerktest.Fake, n int) {

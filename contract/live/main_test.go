@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,11 +82,21 @@ func TestExecuteSendsNoEmailAndTouchesNothingElse(t *testing.T) {
 			if req.Header.Get("Authorization") != "" {
 				require.Equal(t, "api.clerk.com", req.URL.Host)
 			}
+			if req.GetBody != nil {
+				body, err := req.GetBody()
+				require.NoError(t, err)
+				text, err := io.ReadAll(body)
+				require.NoError(t, err)
+				lower := strings.ToLower(string(text))
+				require.Equal(t, strings.Count(lower, "@"), strings.Count(lower, testRun+"."))
+				require.Equal(t, strings.Count(lower, "@"), strings.Count(lower, "+clerk_test@example.com"))
+			}
 			seen[req.Method]++
-			return fake.RoundTrip(req)
+			resp, err := fake.RoundTrip(req)
+			require.Len(t, fake.Sent(), before)
+			return resp, err
 		}))
 		require.NoError(t, err)
-		require.Len(t, fake.Sent(), before)
 		require.Len(t, seen, 3)
 	})
 }

@@ -91,7 +91,7 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
 	})
 	for _, inv := range invs {
 		isSame := func(index int) bool { return !isOther(inv.EmailAddress, b.reqs[index].EmailAddress) }
-		if !slices.ContainsFunc(missing, isSame) && !c.hasCreated(&inv) {
+		if !slices.ContainsFunc(missing, isSame) && c.last.Header.Get("Date") != "" && !c.hasCreated(&inv) {
 			return nil, c.otherAddress()
 		}
 		c.measureSkew(inv.CreatedAt)
@@ -127,7 +127,10 @@ func (b *bulk) findCreated(ctx context.Context, l *lookup) (decide.Finding, erro
 		if err != nil {
 			return decide.FoundNothing, err
 		}
-		if b.claim(invs, l, about) {
+		unclear := b.claim(invs, l, about)
+		if spelled := b.spelled(invs, l); len(spelled) > 0 && len(spelled) == len(b.missing()) {
+			return decide.FoundNothing, errSpelled
+		} else if unclear || len(spelled) > 0 {
 			return decide.FoundUnclear, nil
 		}
 		if len(b.created) == len(b.reqs) {
@@ -163,6 +166,24 @@ func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool
 		}
 	}
 	return unclear
+}
+
+// spelled returns the missing requests whose address Clerk may have stored in another
+// spelling. An invitation may be for one of them, and not for one that is claimed.
+func (b *bulk) spelled(invs []Invitation, l *lookup) (indices []int) {
+	claimed := map[string]bool{}
+	for _, inv := range b.created {
+		claimed[inv.ID] = true
+	}
+	for _, index := range b.missing() {
+		isSpelled := func(inv Invitation) bool {
+			return !claimed[inv.ID] && l.isSpelled(&inv, b.reqs[index].EmailAddress)
+		}
+		if slices.ContainsFunc(invs, isSpelled) {
+			indices = append(indices, index)
+		}
+	}
+	return indices
 }
 
 // duplicateAddresses returns the addresses that a refusal says have an invitation already.

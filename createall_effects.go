@@ -34,10 +34,10 @@ func effectOf(failure error) (effect, Outcome) {
 	switch {
 	case errors.Is(failure, ErrUnauthorized), lookupEnds(failure) != nil, hasCode(failure, instanceCodes...):
 		return endsRun, 0
+	case errors.Is(failure, errOtherAddress), sdk != nil && errors.Is(sdk.lookupErr, errOtherAddress):
+		return rejectsItems, OutcomeUnknown
 	case passes:
 		return mayPass, 0
-	case errors.Is(failure, errOtherAddress):
-		return rejectsItems, OutcomeUnknown
 	case class == transport.Ambiguous && transport.IsRefusal(meta.StatusCode) && !isExplained && sdk.lookupErr == nil:
 		return endsRun, 0 // a retry was refused with an undocumented status, and would be again
 	case class == transport.Ambiguous:

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
@@ -14,6 +16,7 @@ import (
 var (
 	errNoDate  = errors.New("clerk: the response has no valid Date header")
 	errTooMany = errors.New("clerk: there are too many invitations to look through")
+	errSpelled = fmt.Errorf("%w: an invitation was created meanwhile that may be for another spelling of it", errOtherAddress)
 )
 
 // sharpness bounds the error in the start of a refused bulk by Clerk's clock.
@@ -98,7 +101,7 @@ func failureOf(failure, own error) decide.Failure {
 
 // isFinal reports whether a lookup's error would be the same again.
 func isFinal(err error) bool {
-	return errors.Is(err, ErrUnauthorized) || errors.Is(err, errNoDate) || errors.Is(err, errTooMany)
+	return errors.Is(err, ErrUnauthorized) || errors.Is(err, errNoDate) || errors.Is(err, errTooMany) || errors.Is(err, errSpelled)
 }
 
 // whose says whether what was created, or updated, at a time is this call's work.
@@ -195,7 +198,20 @@ func (l *lookup) created(ctx context.Context, address, older string) (*Invitatio
 			found = max(found, whose)
 		}
 	}
-	return nil, found, nil
+	if found != decide.FoundNothing || !addresses.HasOther(address) {
+		return nil, found, nil
+	}
+	invs, err := l.list(ctx, "", "", true)
+	if err == nil && slices.ContainsFunc(invs, func(inv Invitation) bool { return inv.ID != older && l.isSpelled(&inv, address) }) {
+		err = errSpelled
+	}
+	return nil, found, err
+}
+
+// isSpelled reports whether an invitation may be the call's work for an address, which
+// Clerk has stored in another spelling.
+func (l *lookup) isSpelled(inv *Invitation, address string) bool {
+	return addresses.MayBe(inv.EmailAddress, address) && l.whose(inv.CreatedAt) != decide.FoundForeign
 }
 
 // revoked finds out whether a Revoke was carried out.

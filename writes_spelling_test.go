@@ -105,3 +105,43 @@ func TestCreateDoesNotReturnAnOlderInvitationOfAnotherSpelling(t *testing.T) {
 		}
 	}
 }
+
+// The response is lost, so lists decide. They show an invitation for another spelling of
+// the address, which may be anybody's.
+func TestLostCreateOfAnotherSpellingIsUnknown(t *testing.T) {
+	for from, to := range spellings {
+		for _, ignoreExisting := range []bool{false, true} {
+			for _, behavior := range []clerktest.Behavior{{}, {ListLag: 2 * time.Second}} {
+				t.Run(fmt.Sprintf("%+q/%t/%s", from, ignoreExisting, behavior), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := respelling(t, from, to, behavior)
+						req := clerk.CreateInvitationRequest{EmailAddress: from, IgnoreExisting: ignoreExisting}
+						l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+						_, err := l.client.Invitations.Create(t.Context(), req)
+						require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+						require.ErrorContains(t, err, "another spelling")
+						require.Len(t, l.fake.Invitations(), 1)
+
+						for _, n := range []int{1, 3} {
+							l = respelling(t, from, to, behavior)
+							l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+							l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultDropAfter)
+							reqs := []clerk.CreateInvitationRequest{
+								req, {EmailAddress: guest(1), IgnoreExisting: ignoreExisting}, {EmailAddress: guest(2), IgnoreExisting: ignoreExisting},
+							}
+							start := time.Now()
+							results, err := createAll(t, l.client, slices.Values(reqs[:n]))
+							require.NoError(t, err)
+							require.Equal(t, clerk.OutcomeUnknown, results[0].Outcome)
+							for _, result := range results[1:] {
+								require.Equal(t, clerk.OutcomeCreated, result.Outcome)
+							}
+							require.Len(t, l.fake.Invitations(), n)
+							require.Less(t, time.Since(start), time.Minute)
+						}
+					})
+				})
+			}
+		}
+	}
+}

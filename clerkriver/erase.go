@@ -19,10 +19,10 @@ func personOf(address string) int64 {
 
 // ErasePersonTx erases an address from all campaigns of the instance in the transaction tx,
 // without regard to case, with the row's Ref and problem. An outcome stays, without the
-// person, and [Config].OnResult and [Config].OnChange hear it without them. A row that waits
-// becomes [StateErased] and is never sent, including one that may have been sent before. A
-// row of the request under way is erased when its run ends, within two minutes, and is not
-// sent again.
+// person, and is told without them from then on. A row that waits becomes [StateErased] and
+// is never sent, including one that may have been sent before. A row that a run has taken is
+// not sent after the request under way, and is erased when the run ends, within two minutes;
+// if it was killed, when the next run ends.
 //
 // Clerk keeps its own copy: when tx is committed, call [clerk.InvitationsService.Erase]. An
 // address that has no row is no error, and one that was erased can be enqueued again. While

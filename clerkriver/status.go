@@ -312,7 +312,7 @@ type InstanceStatus struct {
 	// Paused and PausedUntil are those of [Status], for all campaigns.
 	Paused      string
 	PausedUntil time.Time
-	// NextWake is when the next run is due; zero if nothing is to be sent, or a person has
+	// NextWake is when the next run is due; zero if nothing is to be done, or a person has
 	// paused the instance. OverdueSince is as in [Status].
 	NextWake, OverdueSince time.Time
 	// Creates and BulkCreates are the shared limits.

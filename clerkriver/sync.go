@@ -24,6 +24,10 @@ type listing struct {
 	complete bool                // no invitation can have been skipped
 }
 
+// clockSlack is how far the clocks of Clerk and the database may differ before a sync
+// stops too early.
+const clockSlack = time.Hour
+
 // sync lists the instance's invitations, and records what became of the campaigns', if that
 // is due and no rows are left of a lost run, which come first. It reports whether it was.
 func (r *run) sync(ctx context.Context) (wasDue bool, err error) {
@@ -39,7 +43,7 @@ func (r *run) sync(ctx context.Context) (wasDue bool, err error) {
 		return false, err
 	}
 	r.asked = true
-	l.since = l.since.Add(-skipSlack)
+	l.since = l.since.Add(-clockSlack)
 	// One that is revoked meanwhile is in the second list.
 	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} {
 		if err := r.list(ctx, l, status); err != nil {

@@ -154,6 +154,7 @@ func (s *service) cancel(ctx context.Context, campaign string) error {
 }
 
 var inOrder = []clerkriver.State{
+	clerkriver.StateAccepted, clerkriver.StateExpired, clerkriver.StateRevoked, clerkriver.StateDeleted, clerkriver.StateErased,
 	clerkriver.StateCreated, clerkriver.StateAlreadyInvited, clerkriver.StateRepeated, clerkriver.StateUserExists, clerkriver.StateRejected,
 	clerkriver.StateUnknown, clerkriver.StateCancelled, clerkriver.StateSending, clerkriver.StateWaiting,
 }

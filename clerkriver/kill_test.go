@@ -60,7 +60,7 @@ func runTestProcess() error {
 	}
 	own := processConfig
 	if os.Getenv("TEST_SYNC") != "" {
-		own.Sync, own.OnChange = 3*time.Second, changeInProcess
+		own.Sync, own.OnChange = 8*time.Second, changeInProcess
 	}
 	c, err := New(pool, own)
 	if err != nil {

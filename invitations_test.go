@@ -45,10 +45,6 @@ func TestCreateSendsTheRequest(t *testing.T) {
 			clerk.CreateInvitationRequest{EmailAddress: address, PublicMetadata: map[string]any{}, Notify: new(false)},
 			`{"email_address":"ada@example.com","public_metadata":{},"notify":false}`,
 		},
-		"several statuses": {
-			clerk.ListInvitationsRequest{Status: clerk.InvitationStatusPending, Statuses: []clerk.InvitationStatus{clerk.InvitationStatusExpired, clerk.InvitationStatusAccepted}},
-			url.Values{"status": {"pending", "expired", "accepted"}, "paginated": {"true"}},
-		},
 		"what only Clerk validates": {
 			clerk.CreateInvitationRequest{EmailAddress: "no address", RedirectURL: "/path", ExpiresInDays: -1, TemplateSlug: "own"},
 			`{"email_address":"no address","redirect_url":"/path","expires_in_days":-1,"template_slug":"own"}`,
@@ -200,6 +196,10 @@ func TestListSendsTheQuery(t *testing.T) {
 				"status": {"revoked"}, "query": {"ada+one@example.com"}, "order_by": {"+expires_at"},
 				"paginated": {"true"}, "limit": {"500"}, "offset": {"1000"},
 			},
+		},
+		"several statuses": {
+			clerk.ListInvitationsRequest{Status: clerk.InvitationStatusPending, Statuses: []clerk.InvitationStatus{clerk.InvitationStatusExpired, clerk.InvitationStatusAccepted}},
+			url.Values{"status": {"pending", "expired", "accepted"}, "paginated": {"true"}},
 		},
 		"what only Clerk validates": {
 			clerk.ListInvitationsRequest{Status: "own", OrderBy: "own", Paginated: new(false), Limit: 501},

@@ -45,6 +45,7 @@ var (
 func TestCodeOfDocsIsTested(t *testing.T) {
 	recipes, err := filepath.Glob("recipes*_test.go")
 	require.NoError(t, err)
+	recipes = append(recipes, "clerkriver/example_test.go")
 	tested := ""
 	for _, path := range recipes {
 		tested += unindented(readFile(t, path))

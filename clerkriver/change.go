@@ -10,16 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A Change is what became of an invitation that a campaign created. Its State is
-// [StateAccepted], [StateExpired], [StateRevoked] or [StateDeleted].
-type Change struct {
-	Result
-
-	// Number counts the changes of the row, from 1 on. A change that is told late has a
-	// lower number than one that was told before.
-	Number int
-}
-
 // A found is a change that a sync has found.
 type found struct {
 	campaign int64

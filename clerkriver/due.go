@@ -39,3 +39,11 @@ func later(a, b time.Time) time.Time {
 	}
 	return b
 }
+
+// keepFor returns Keep; nil if it is for ever.
+func (c *Campaigns) keepFor() *time.Duration {
+	if c.config.Keep == 0 {
+		return nil
+	}
+	return &c.config.Keep
+}

@@ -2,20 +2,11 @@ package clerkriver
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"strings"
-	"time"
+	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 )
-
-// personOf returns what the rows of an address are found by: a hash, without regard to case
-// and to space around it.
-func personOf(address string) int64 {
-	sum := sha256.Sum256([]byte(strings.ToLower(strings.ToUpper(strings.TrimSpace(address)))))
-	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // the bits are what counts
-}
 
 // ErasePersonTx erases an address from all campaigns of the instance in the transaction tx,
 // without regard to case, with the row's Ref and problem. An outcome stays, without the
@@ -54,10 +45,30 @@ func (r *run) eraseEnded(ctx context.Context) error {
 	return err
 }
 
-// keepFor returns Keep; nil if it is for ever.
-func (c *Campaigns) keepFor() *time.Duration {
-	if c.config.Keep == 0 {
-		return nil
-	}
-	return &c.config.Keep
+// Delete erases the rows of a campaign that has finished, with their addresses, and their
+// results. The name stays in use, so that the campaign is not sent again by mistake. The
+// error is [ErrActive] if rows have no outcome; cancel the campaign first.
+func (c *Campaigns) Delete(ctx context.Context, name string) error {
+	return explain(pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		id, err := c.campaign(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, c.sql(queryFinishCampaign), c.config.Instance, id); err != nil {
+			return err
+		}
+		var total int
+		err = tx.QueryRow(ctx, c.sql(queryMarkDeleted), id).Scan(&total)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("%w: %q", ErrActive, name)
+		}
+		for begin := 0; err == nil && begin < total; begin += deletedRows {
+			_, err = tx.Exec(ctx, c.sql(queryDeleteRows), id, begin, begin+deletedRows)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, c.sql(queryDeleteCounts), id)
+		return err
+	}))
 }

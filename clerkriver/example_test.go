@@ -62,6 +62,28 @@ func alerting(config *clerkriver.Config, alert func(context.Context, string, str
 	}
 }
 
+// after is the code of docs/after-the-email.md.
+func after(pool *pgxpool.Pool) (*clerkriver.Campaigns, error) {
+	campaigns, err := clerkriver.New(pool, clerkriver.Config{
+		OnChange: func(ctx context.Context, tx pgx.Tx, change clerkriver.Change) error {
+			if change.State != clerkriver.StateAccepted {
+				return nil
+			}
+			_, err := tx.Exec(ctx, "UPDATE members SET joined_at = $1 WHERE id = $2", change.BecameAt, change.Ref)
+			return err
+		},
+	})
+	return campaigns, err
+}
+
+func eraseEverywhere(ctx context.Context, pool *pgxpool.Pool, campaigns *clerkriver.Campaigns, client *clerk.Client, address string) error {
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return campaigns.ErasePersonTx(ctx, tx, address) })
+	if err != nil {
+		return err
+	}
+	return client.Invitations.Erase(ctx, address)
+}
+
 // TestHostCanTest is how a service tests what it enqueues: by its jobs, and by what the fake
 // of Clerk gets when the campaign is sent.
 func TestHostCanTest(t *testing.T) {
@@ -94,7 +116,7 @@ func TestHostCanTest(t *testing.T) {
 // TestReadmeIsCompiled: the README shows code of this file.
 func TestReadmeIsCompiled(t *testing.T) {
 	t.Parallel()
-	_, _, _ = install, use, alerting
+	_, _, _, _, _ = install, use, alerting, after, eraseEverywhere
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	code, err := os.ReadFile("example_test.go")

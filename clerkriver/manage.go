@@ -2,8 +2,6 @@ package clerkriver
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -98,31 +96,3 @@ func (c *Campaigns) change(ctx context.Context, query, name string, args ...any)
 
 // deletedRows is how many rows one statement of Delete erases.
 const deletedRows = 2000
-
-// Delete erases the rows of a campaign that has finished, with their addresses, and their
-// results. The name stays in use, so that the campaign is not sent again by mistake. The
-// error is [ErrActive] if rows have no outcome; cancel the campaign first.
-func (c *Campaigns) Delete(ctx context.Context, name string) error {
-	return explain(pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		id, err := c.campaign(ctx, tx, name)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, c.sql(queryFinishCampaign), c.config.Instance, id); err != nil {
-			return err
-		}
-		var total int
-		err = tx.QueryRow(ctx, c.sql(queryMarkDeleted), id).Scan(&total)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("%w: %q", ErrActive, name)
-		}
-		for begin := 0; err == nil && begin < total; begin += deletedRows {
-			_, err = tx.Exec(ctx, c.sql(queryDeleteRows), id, begin, begin+deletedRows)
-		}
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, c.sql(queryDeleteCounts), id)
-		return err
-	}))
-}

@@ -62,3 +62,10 @@ func decodeRequest(encoded []byte) (req clerk.CreateInvitationRequest, err error
 	err = decoder.Decode(&req)
 	return req, err
 }
+
+// personOf returns what the rows of an address are found by: a hash, without regard to case
+// and to space around it.
+func personOf(address string) int64 {
+	sum := sha256.Sum256([]byte(strings.ToLower(strings.ToUpper(strings.TrimSpace(address)))))
+	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // the bits are what counts
+}

@@ -88,3 +88,13 @@ func (r Result) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, r.String(
 
 // LogValue makes log/slog log String.
 func (r Result) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// A Change is what became of an invitation that a campaign created. Its State is
+// [StateAccepted], [StateExpired], [StateRevoked] or [StateDeleted].
+type Change struct {
+	Result
+
+	// Number counts the changes of the row, from 1 on. A change that is told late has a
+	// lower number than one that was told before.
+	Number int
+}

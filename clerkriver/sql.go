@@ -235,9 +235,6 @@ const (
 		ORDER BY free_at`
 )
 
-// stateUntold counts results that OnResult has not accepted, in clerkriver_counts.
-const stateUntold = "untold"
-
 // Rows.
 const (
 	// The campaign to send: $3, or if that is 0 the first that has rows which no run has

@@ -146,3 +146,6 @@ const (
 		SELECT campaign_id, 'erased', -txid_current(), count(*) FROM locked WHERE state = 'waiting' GROUP BY campaign_id
 		ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + excluded.rows`
 )
+
+// stateUntold counts results that OnResult has not accepted, in clerkriver_counts.
+const stateUntold = "untold"

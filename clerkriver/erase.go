@@ -72,3 +72,6 @@ func (c *Campaigns) Delete(ctx context.Context, name string) error {
 		return err
 	}))
 }
+
+// deletedRows is how many rows one statement of Delete erases.
+const deletedRows = 2000

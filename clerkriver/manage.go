@@ -93,6 +93,3 @@ func (c *Campaigns) change(ctx context.Context, query, name string, args ...any)
 	}
 	return nil
 }
-
-// deletedRows is how many rows one statement of Delete erases.
-const deletedRows = 2000

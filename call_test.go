@@ -285,6 +285,7 @@ func TestResponseLargerThanTheLimitIsNotRetried(t *testing.T) {
 
 // TestEndlessResponseIsReadUpToTheLimit counts how much of a response is read by default.
 func TestEndlessResponseIsReadUpToTheLimit(t *testing.T) {
+	t.Parallel()
 	for status, want := range map[int]int64{200: 32<<20 + 1, 400: 64<<10 + 1} {
 		endless := &endlessBody{}
 		transport := roundTripFunc(func(*http.Request) (*http.Response, error) {

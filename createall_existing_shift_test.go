@@ -16,6 +16,7 @@ import (
 // An invitation leaves the list while the run reads it, so later ones move to pages that
 // were read already.
 func TestCreateAllSkipsWhoMovesInTheListMeanwhile(t *testing.T) {
+	t.Parallel()
 	const n = 1200
 	revoke := func(l life, id string) error { return l.fake.Revoke(id) }
 	for name, leave := range map[string]func(life, string) error{
@@ -73,6 +74,7 @@ func TestCreateAllSkipsWhoMovesInTheListMeanwhile(t *testing.T) {
 
 // The server has 1,200 invitations and always returns the first page, or only that.
 func TestCreateAllEndsWhenExistingInvitationsCannotBeListed(t *testing.T) {
+	t.Parallel()
 	for name, second := range map[string]func(*http.Request){
 		"the first page again": func(req *http.Request) {
 			query := req.URL.Query()

@@ -15,6 +15,7 @@ import (
 // TestOutageCostsARunItsOwnLength: all writes fail for a while from the start of a run, or
 // all requests in its middle. Creates test whether Clerk is back.
 func TestOutageCostsARunItsOwnLength(t *testing.T) {
+	t.Parallel()
 	for _, outage := range []time.Duration{time.Minute, 10 * time.Minute} {
 		for _, isCounted := range []bool{false, true} {
 			for _, begins := range []time.Duration{0, 7 * time.Second} {

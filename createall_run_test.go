@@ -243,9 +243,9 @@ func poisoned(next http.RoundTripper, answer httpmock.Responder, bad ...string) 
 func TestOneBadRequestStopsNobody(t *testing.T) {
 	t.Parallel()
 	for name, answer := range poisons {
-		for i, bad := range [][]int{{3, 13, 23, 33, 43, 53, 63, 73, 83, 93, 97}, {0}, {50}, {99}} {
+		for i, bad := range [][]int{{50}, {3, 13, 23, 33, 43, 53, 63, 73, 83, 93, 97}, {0}, {99}} {
 			for _, ignoreExisting := range []bool{false, true} {
-				if i >= soakSize(2, 2, 4) || ignoreExisting && i >= soakSize(1, 1, 4) {
+				if i >= soakSize(1, 1, 4) {
 					continue
 				}
 				t.Run(fmt.Sprint(name, "/", bad, "/", ignoreExisting), func(t *testing.T) {
@@ -305,6 +305,7 @@ func requireGoodOnesPass(t *testing.T, answer httpmock.Responder, bad []int, ign
 
 // A quarter of the requests always fail.
 func TestManyBadRequestsStopNobody(t *testing.T) {
+	t.Parallel()
 	var bad []int
 	for i := range 100 {
 		if i%4 == 0 {
@@ -365,6 +366,7 @@ func TestRefusedEverythingEnds(t *testing.T) {
 // A rate limit says nothing about a request, so the request waits, however often it meets
 // one while others succeed.
 func TestCreateAllRejectsNobodyForRateLimits(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	isCreate := func(req *http.Request) bool { return req.URL.Path == "/v1/invitations" }
 	until := func(end time.Duration, isLimited func(*http.Request) bool) func(time.Duration, *http.Request) bool {

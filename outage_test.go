@@ -207,6 +207,7 @@ func TestOutageHoldsCallsBack(t *testing.T) {
 
 // TestWaitingCallsSucceedSoonAfterAnOutage: 100 within ten seconds, and 500 within thirty.
 func TestWaitingCallsSucceedSoonAfterAnOutage(t *testing.T) {
+	t.Parallel()
 	for n, within := range map[int]time.Duration{100: 10 * time.Second, 500: 30 * time.Second} {
 		for _, lasts := range []time.Duration{5 * time.Second, 20 * time.Second, 40 * time.Second} {
 			t.Run(fmt.Sprint(n, "/", lasts), func(t *testing.T) {

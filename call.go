@@ -68,8 +68,8 @@ type call struct {
 }
 
 const (
-	// graceTime is how long after an ambiguous failure the write's work may still be
-	// missing from lists. A write that Clerk would not refuse as a duplicate is retried
+	// graceTime is the longest time after an ambiguous failure in which lists may miss the
+	// write's work. A write that Clerk would not refuse as a duplicate is retried
 	// only after a lookup that began later did not find it.
 	graceTime = 5 * time.Second
 	// graceAfterTimeout is the same after an attempt that timed out, as Clerk may still
@@ -107,7 +107,7 @@ func (h *history) doneBy() time.Time {
 	return h.ambiguousAt.Add(h.grace())
 }
 
-// grace is how long after the failure the write's work may still be missing from lists.
+// grace returns the longest time after the failure in which lists may miss the write's work.
 func (h *history) grace() time.Duration {
 	if errors.Is(h.ambiguous, context.DeadlineExceeded) {
 		return graceAfterTimeout
@@ -251,7 +251,7 @@ func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, 
 	return value, nil
 }
 
-// attemptLimit is how long an attempt may take.
+// attemptLimit returns the time limit of an attempt.
 func (c *call) attemptLimit(isWrite bool) time.Duration {
 	limit := cmp.Or(c.attemptTimeout, defaultAttemptTimeout)
 	if c.attemptTimeout == 0 && isWrite && c.retry.Strategy != RetryNone {

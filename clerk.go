@@ -83,7 +83,7 @@ type Client struct {
 	Invitations *InvitationsService
 
 	// config is a function because packages fmt and spew print every field that they
-	// reach, also unexported ones, and the configuration has secrets.
+	// reach, including unexported ones, and the configuration has secrets.
 	config func() *clientConfig
 }
 

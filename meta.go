@@ -22,10 +22,10 @@ type ResponseMeta struct {
 	TraceID string
 	// Attempts counts all requests of the call, including lookups; of a page, for All.
 	Attempts int
-	// RetryAfter is how long the last response asked to wait, from its Retry-After
-	// header; 0 if it did not ask.
+	// RetryAfter is the wait that the last response asked for in its Retry-After header; 0
+	// if it did not ask.
 	RetryAfter time.Duration
-	// Duration is how long the call took, including its waits.
+	// Duration is the time that the call took, including its waits.
 	Duration time.Duration
 }
 

@@ -260,7 +260,7 @@ func WithMaxResponseBytes(n int64) Option {
 	})
 }
 
-// WithResponse sets *meta when the call returns, also when it fails. Concurrent calls
+// WithResponse sets *meta when the call returns, even when it fails. Concurrent calls
 // need a meta each. For All, it describes the last page's response.
 func WithResponse(meta *ResponseMeta) CallOption {
 	return callOption(func(c *callConfig) error {

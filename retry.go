@@ -20,7 +20,7 @@ import (
 // outlast the caller's deadline or MaxElapsedTime is not started: the call fails at once,
 // and RetryAfter of its error says how long Clerk asked to wait.
 type RetryConfig struct {
-	// Strategy is RetryBackoff, also if empty, or RetryNone.
+	// Strategy is RetryBackoff, which is the default, or RetryNone.
 	Strategy RetryStrategy
 	// Backoff says how long to wait. RetryNone ignores it.
 	Backoff BackoffStrategy

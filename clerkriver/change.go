@@ -18,7 +18,7 @@ type found struct {
 	at       time.Time // by Clerk's clock
 }
 
-// recorded is how many changes are recorded in one transaction if nobody is told.
+// recorded limits the changes that are recorded in one transaction if nobody is told.
 const recorded = 1000
 
 // record records changes, each once, and tells OnChange in the same transaction. If that

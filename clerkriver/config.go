@@ -34,7 +34,7 @@ type Config struct {
 	// Limits is what Clerk accepts. Default: 100 creates and 25 bulk creates an hour, as
 	// Clerk's "Rate limits" page says. All users of the instance must set the same.
 	Limits clerk.Budget
-	// Budget is how much of Limits campaigns may use; the rest is left to request handlers,
+	// Budget is the part of Limits that campaigns may use; the rest is left to request handlers,
 	// which may use all of Limits. Default: 90 creates and all bulk creates.
 	Budget clerk.Budget
 	// Wake is the shortest time between two runs of River's wake job. A runner that was
@@ -47,15 +47,15 @@ type Config struct {
 	// has heard, after growing pauses of up to an hour. Clerk is not asked again. The
 	// error's text is kept with the row, see [Result].Untold. May be nil.
 	OnResult func(ctx context.Context, tx pgx.Tx, result Result) error
-	// Sync is how often what became of invitations is found out, by listing them: those of
-	// all campaigns together, while one has an open invitation. The older the campaign is,
-	// the rarer: from a day after its end on, every 96th of the time since then. Default
-	// 15 minutes, at least a second; a negative value turns it off.
+	// Sync is the interval at which invitations are listed to find out what became of them:
+	// those of all campaigns together, while one has an open invitation. The older the
+	// campaign is, the rarer: from a day after its end on, every 96th of the time since then.
+	// Default 15 minutes, at least a second; a negative value turns it off.
 	Sync time.Duration
 	// OnChange is called once for each change of a row that a sync finds, in the
 	// transaction that records it. What holds for OnResult holds for OnChange. May be nil.
 	OnChange func(ctx context.Context, tx pgx.Tx, change Change) error
-	// Keep is how long the rows of a campaign are kept after its last invitation was found
+	// Keep is the time for which the rows of a campaign are kept after its last invitation was found
 	// to have ended; then they are erased, as by [Campaigns.Delete]. An open invitation
 	// ends only if Sync is not off. Default: for ever.
 	Keep time.Duration
@@ -86,7 +86,7 @@ var usualTiming = timing{
 // A queueName is what River accepts as one, and more.
 var queueName = regexp.MustCompile(`^[a-z0-9]+([_-][a-z0-9]+)*$`)
 
-// maxQueueName is how long River's names of queues may be.
+// maxQueueName limits the length of River's names of queues.
 const maxQueueName = 64
 
 // withDefaults returns the configuration with its defaults, or why it cannot be used.

@@ -73,5 +73,5 @@ func (c *Campaigns) Delete(ctx context.Context, name string) error {
 	}))
 }
 
-// deletedRows is how many rows one statement of Delete erases.
+// deletedRows limits the rows that one statement of Delete erases.
 const deletedRows = 2000

@@ -69,7 +69,7 @@ func (c *Campaigns) silence() string {
 	return strconv.FormatInt(2*c.timing.closing.Milliseconds(), 10)
 }
 
-// maxTold is how many results a run tells OnResult again at most.
+// maxTold limits the results that a run tells OnResult again.
 const maxTold = 100
 
 // tell calls OnResult for results that it has not accepted. It needs no request to Clerk.

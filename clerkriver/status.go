@@ -321,8 +321,8 @@ type InstanceStatus struct {
 
 // A LimitStatus is what is left of one of Clerk's limits.
 type LimitStatus struct {
-	// Limit is how many requests everybody may send in a window, Budget how many of them
-	// campaigns may.
+	// Limit is the number of requests that everybody may send in a window. Budget is the part
+	// of it that campaigns may use.
 	Limit, Budget int
 	// Free is how many campaigns may send now, and FreeAt when they may send the next one;
 	// zero if that is now, or never.

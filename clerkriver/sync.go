@@ -140,7 +140,7 @@ func (l *listing) became(inv clerk.Invitation) (State, time.Time) {
 	return StateCreated, time.Time{}
 }
 
-// listLag is how long lists may not show a new invitation.
+// listLag is the longest time in which lists may not show a new invitation.
 const listLag = 10 * time.Second
 
 // recordMissing records open rows whose invitation was in no list: first that it was

@@ -33,7 +33,7 @@ func changeInProcess(ctx context.Context, tx pgx.Tx, change Change) error {
 }
 
 // TestChangesAreToldOnceWhateverDies: people accept, invitations expire and are revoked
-// while a campaign is sent by three processes that are killed, also inside OnChange, and
+// while a campaign is sent by three processes that are killed, even inside OnChange, and
 // every tenth request fails.
 func TestChangesAreToldOnceWhateverDies(t *testing.T) {
 	t.Parallel()

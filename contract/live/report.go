@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// lookups is how long the library looks for a write whose response was lost.
+// lookups is the time in which the library looks for a write whose response was lost.
 const lookups = 5 * time.Second
 
 // report writes what the run saw as Markdown, without addresses, keys or tickets.

@@ -53,6 +53,7 @@ type call struct {
 
 	client    *clientConfig
 	operation Operation
+	method    string // in its errors, instead of the operation; empty for none
 	started   time.Time
 	deadline  time.Time // by MaxElapsedTime; zero for none
 	perPage   bool      // each page of a list has all of the call's time
@@ -192,6 +193,11 @@ func (c *call) finish(err error) error {
 	}
 	if err != nil && metaOf(err) == nil { // an InputError
 		err = invalid(c.operation, err)
+	}
+	if sdk, ok := errors.AsType[*SDKError](err); ok {
+		sdk.method = c.method
+	} else if refused, ok := errors.AsType[*ClerkErrors](err); ok {
+		refused.method = c.method
 	}
 	m := &c.last.ResponseMeta
 	m.Operation, m.Attempts, m.Duration = c.operation, c.attempts, time.Since(c.started)

@@ -22,6 +22,7 @@ import (
 // way, erase that spelling, too.
 func (s *InvitationsService) Erase(ctx context.Context, emailAddress string, opts ...CallOption) error {
 	_, err := runCall(s.config(), OperationDelete, opts, func(c *call) (struct{}, error) {
+		c.method = "Erase"
 		if err := inputError("email_address", check.Address(emailAddress)); err != nil {
 			return struct{}{}, err
 		}

@@ -90,5 +90,5 @@ func TestEraseRefusesAnInvalidAddress(t *testing.T) {
 	l := newLife(t)
 	require.ErrorIs(t, l.client.Invitations.Erase(t.Context(), " "), clerk.ErrInvalidRequest)
 	require.Empty(t, l.fake.Requests())
-	require.True(t, strings.HasPrefix(l.client.Invitations.Erase(t.Context(), "").Error(), "clerk: DeleteInvitation: email_address"))
+	require.True(t, strings.HasPrefix(l.client.Invitations.Erase(t.Context(), "").Error(), "clerk: Erase: email_address"))
 }

@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -139,7 +140,8 @@ type ClerkErrors struct {
 	// Body is the response's body, at most 64 KiB. It may contain addresses.
 	Body []byte
 
-	class transport.Class // of the attempt
+	class  transport.Class // of the attempt
+	method string          // that was called, if it is no operation of Clerk's
 }
 
 // A ClerkError is one error in a response.
@@ -194,7 +196,7 @@ func (e *ClerkErrors) Error() string {
 	if e == nil {
 		return "<nil>"
 	}
-	return e.line("", e.summary())
+	return e.line(e.method, "", e.summary())
 }
 
 // maxSummary limits the errors that a text lists.
@@ -246,6 +248,7 @@ type SDKError struct {
 	Body []byte
 
 	class     transport.Class // of the last attempt, or of the call
+	method    string          // that was called, if it is no operation of Clerk's
 	lookupErr error           // why the lookup failed; not part of the error's chain
 }
 
@@ -256,9 +259,9 @@ func (e *SDKError) Error() string {
 	case e == nil:
 		return "<nil>"
 	case errors.Is(e, ErrOutcomeUnknown):
-		return e.line("outcome unknown: ", e.Message)
+		return e.line(e.method, "outcome unknown: ", e.Message)
 	}
-	return e.line("", e.Message)
+	return e.line(e.method, "", e.Message)
 }
 
 // Unwrap returns Err.
@@ -273,12 +276,12 @@ func (e *SDKError) Unwrap() error {
 // [ErrUnauthorized]. Err matches the rest.
 func (e *SDKError) Is(target error) bool { return e != nil && e.is(target, e.class) }
 
-// line formats the one line of an error.
-func (m *ResponseMeta) line(outcome, message string) string {
+// line formats the one line of an error of a method; of the operation if it is empty.
+func (m *ResponseMeta) line(method, outcome, message string) string {
 	var b strings.Builder
 	b.WriteString("clerk: ")
-	if m.Operation != "" {
-		b.WriteString(string(m.Operation) + ": ")
+	if name := cmp.Or(method, string(m.Operation)); name != "" {
+		b.WriteString(name + ": ")
 	}
 	b.WriteString(outcome)
 	if m.StatusCode != 0 {

@@ -169,7 +169,7 @@ func ExampleWithInsecurePlaintextHTTP() {
 	_, err = clerk.NewClient("sk_test_dummy", base, clerk.WithInsecurePlaintextHTTP())
 	fmt.Println(err)
 	// Output:
-	// clerk: WithBaseURL is neither https nor http to a loopback address
+	// clerk: WithBaseURL is neither https nor http to a loopback address (see WithInsecurePlaintextHTTP)
 	// <nil>
 }
 

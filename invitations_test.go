@@ -257,7 +257,7 @@ func TestGetReturnsTheInvitationWithTheID(t *testing.T) {
 			inv, err = l.client.Invitations.Get(t.Context(), id)
 			require.Nil(t, inv)
 			require.ErrorIs(t, err, clerk.ErrNotFound)
-			require.EqualError(t, err, "clerk: ListInvitations: no such invitation (2 attempts)")
+			require.EqualError(t, err, "clerk: Get: no such invitation (2 attempts)")
 		}
 		_, err = l.client.Invitations.Get(t.Context(), "a/b")
 		require.ErrorIs(t, err, clerk.ErrInvalidRequest)

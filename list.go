@@ -77,6 +77,7 @@ func WithPrefetch(pages int) AllOption {
 // matches exactly. If there is none, the error is [ErrNotFound].
 func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
 	return runCall(s.config(), OperationList, opts, func(c *call) (*Invitation, error) {
+		c.method = "Get"
 		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {
 			return nil, err
 		}
@@ -90,6 +91,7 @@ func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts 
 // none, the error is [ErrNotFound].
 func (s *InvitationsService) FindPending(ctx context.Context, emailAddress string, opts ...CallOption) (*Invitation, error) {
 	return runCall(s.config(), OperationList, opts, func(c *call) (*Invitation, error) {
+		c.method = "FindPending"
 		if err := inputError("email_address", check.Address(emailAddress)); err != nil {
 			return nil, err
 		}

@@ -195,6 +195,10 @@ func unknownOutcome(failure, lookup, ended error) error {
 	e := wrap(failure, "", ended)
 	e.class, e.lookupErr = transport.Ambiguous, lookup
 	if lookup != nil {
+		if sdk, ok := errors.AsType[*SDKError](lookup); ok { // e counts its attempts, too
+			uncounted := *sdk
+			uncounted.Attempts, lookup = 0, &uncounted
+		}
 		e.Message += "; looking it up: " + strings.TrimPrefix(lookup.Error(), "clerk: ")
 	}
 	return e

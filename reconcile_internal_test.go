@@ -78,7 +78,7 @@ func TestUnknownOutcomeDescribesTheWrite(t *testing.T) {
 	require.ErrorIs(t, err, ErrOutcomeUnknown)
 	require.ErrorIs(t, err, ErrRateLimited)
 
-	lookup := &SDKError{ResponseMeta: ResponseMeta{Operation: OperationList, StatusCode: 401}, Message: "Unauthorized"}
+	lookup := &SDKError{ResponseMeta: ResponseMeta{Operation: OperationList, StatusCode: 401, Attempts: 3}, Message: "Unauthorized"} // counted by the call
 	err = unknownOutcome(failure, lookup, context.Canceled)
 	require.ErrorIs(t, err, ErrOutcomeUnknown)
 	require.ErrorIs(t, err, context.Canceled)

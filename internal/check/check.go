@@ -140,7 +140,7 @@ func Scheme(baseURL string, allowHTTP bool) string {
 	if err == nil && (u.Scheme == "https" || u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname()))) {
 		return ""
 	}
-	return "is neither https nor http to a loopback address"
+	return "is neither https nor http to a loopback address (see WithInsecurePlaintextHTTP)"
 }
 
 func isLoopback(host string) bool {

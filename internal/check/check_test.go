@@ -11,7 +11,7 @@ import (
 const (
 	isEmpty   = "is empty"
 	hasSpace  = "contains white space or a control character"
-	isPlain   = "is neither https nor http to a loopback address"
+	isPlain   = "is neither https nor http to a loopback address (see WithInsecurePlaintextHTTP)"
 	isStrange = "contains white space or another invalid character"
 )
 

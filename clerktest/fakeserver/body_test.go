@@ -45,6 +45,7 @@ func serve(t *testing.T, fake *clerktest.Fake) func() net.Conn {
 	t.Cleanup(func() {
 		cancel()
 		_ = server.Close()
+		time.Sleep(time.Second) // net/http waits before it leaves a connection that it has closed
 	})
 	return func() net.Conn {
 		client, conn := net.Pipe()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,10 +43,10 @@ func TestCreateAllSkipsWhoMovesInTheListMeanwhile(t *testing.T) {
 							opts = append(opts, clerk.WithSkipSince(time.UnixMilli(1)))
 							leaving = l.fake.Invitations()[n-10]
 						}
-						seen := 0
+						var seen atomic.Int32
 						client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
 							if req.Method == http.MethodGet {
-								if seen++; seen == lists {
+								if seen.Add(1) == int32(lists) {
 									assertNoError(t, leave(l, leaving.ID))
 								}
 							}

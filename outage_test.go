@@ -86,6 +86,13 @@ func (o *outageTest) RoundTrip(req *http.Request) (*http.Response, error) {
 	return o.fake.RoundTrip(req)
 }
 
+// sent counts the creates so far.
+func (o *outageTest) sent() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.posts)
+}
+
 // hanging answers after the outage has ended, or not at all if the client does not wait.
 func hanging(wait time.Duration) httpmock.Responder {
 	return func(req *http.Request) (*http.Response, error) {
@@ -308,13 +315,13 @@ func TestHeldBackCallsSayWhy(t *testing.T) {
 			time.Sleep(2 * time.Minute)
 			go o.creates(1, 0, false) // tests whether the outage is over
 			time.Sleep(time.Second)
-			sent := len(o.posts)
+			sent := o.sent()
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			err = calls[clerk.OperationCreate](ctx, client)
 			cancel()
 			require.Equal(t, test.isHeld, errors.Is(err, clerk.ErrNotSent), name)
 			require.Equal(t, !test.isHeld, errors.Is(err, clerk.ErrOutcomeUnknown), name)
-			require.Equal(t, test.isHeld, len(o.posts) == sent, name)
+			require.Equal(t, test.isHeld, o.sent() == sent, name)
 			if test.isHeld {
 				require.EqualError(t, err, "clerk: CreateInvitation: nothing sent: held back for 2s, as the server seems to be down (503 Service Unavailable)")
 			}

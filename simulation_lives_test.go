@@ -116,12 +116,16 @@ func (l *simLife) crowd() {
 		var calls sync.WaitGroup
 		l.others(simAddresses, true)
 		within := pick(l.world.random, time.Second, time.Minute)
+		var planned []func() // before any starts, as they use the world
 		for range 2 + l.world.random.IntN(6) {
 			wait, call := l.world.upTo(within), l.someCall()
-			calls.Go(func() {
+			planned = append(planned, func() {
 				time.Sleep(wait)
 				call()
 			})
+		}
+		for _, call := range planned {
+			calls.Go(call)
 		}
 		calls.Wait()
 		time.Sleep(time.Hour)

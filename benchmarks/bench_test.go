@@ -71,7 +71,7 @@ var peers = map[string]func(baseURL string, transport http.RoundTripper) peer{
 
 // The metadata is made once, as by an application that gives every user the same.
 var (
-	metadata    = map[string]any{"role": "admin"}
+	metadata    = map[string]any{"role": "admin", "seat": 7}
 	rawMetadata = json.RawMessage(`{"role":"admin"}`)
 )
 

@@ -111,7 +111,7 @@ func (a *app) counts(tb testing.TB, name string) map[State]int {
 // wait waits until the status is as it should be.
 func (a *app) wait(tb testing.TB, name string, enough func(*Status) bool) *Status {
 	tb.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		s, err := a.Status(tb.Context(), name)
 		require.NoError(tb, err)
 		if enough(s) {

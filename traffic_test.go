@@ -41,6 +41,9 @@ func recorded(transport http.RoundTripper) http.RoundTripper {
 
 type recording struct{ next http.RoundTripper }
 
+// CloseIdleConnections closes those of the transport below.
+func (r *recording) CloseIdleConnections() { (&http.Client{Transport: r.next}).CloseIdleConnections() }
+
 // written holds the checksums of the requests in the file.
 var written struct {
 	sync.Mutex

@@ -74,8 +74,9 @@ var exceptions = []exception{
 	},
 	{
 		"500",
-		"The document names no 5xx. Clerk's error catalogue has internal_clerk_error.",
-		func(e *exchange) bool { return e.status == 500 && e.isEnvelope() },
+		"The document names no 5xx. Clerk's error catalogue has internal_clerk_error and service_unavailable; a 503 may come " +
+			"from the edge, without an envelope.",
+		func(e *exchange) bool { return e.status == 500 && e.isEnvelope() || e.status == 503 },
 	},
 	{
 		"a proxy's 502",

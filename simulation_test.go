@@ -101,7 +101,7 @@ func TestSimulationLives(t *testing.T) {
 		require.Less(t, counts["unknown in time"]*50, counts["calls in time"])
 		require.Less(t, counts["unknown"]*200, counts["created"])
 	})
-	inBubbles(t, cmp.Or(*simLives, soakSize(500, 600, 300_000)), func(seed int, trace *strings.Builder) error {
+	inBubbles(t, cmp.Or(*simLives, soakSize(500, 600, 40_000)), func(seed int, trace *strings.Builder) error {
 		l, err := playLife(seed, trace)
 		mu.Lock()
 		defer mu.Unlock()
@@ -150,7 +150,7 @@ func inBubbles(t *testing.T, lives int, play func(n int, trace *strings.Builder)
 // and results, byte for byte.
 func TestSimulationReplays(t *testing.T) {
 	t.Parallel()
-	for n := range soakSize(50, 100, 5000) {
+	for n := range soakSize(50, 100, 400) {
 		var traces [2]strings.Builder
 		for i := range traces {
 			synctest.Test(t, func(*testing.T) {

@@ -1,7 +1,6 @@
 package clerk
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +18,11 @@ var (
 // decodeInvitation reads one invitation.
 func decodeInvitation(body []byte) (*Invitation, error) {
 	var inv Invitation
-	if err := cmp.Or(json.Unmarshal(body, &inv), hasID(&inv)); err != nil {
+	err := json.Unmarshal(body, &inv)
+	if err == nil {
+		err = hasID(&inv)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoInvitation, err)
 	}
 	return &inv, nil

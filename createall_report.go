@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
+	"github.com/clerk-invitations/clerk-go/internal/pace"
 )
 
 // errStopped ends a run whose loop was left.
@@ -25,7 +26,7 @@ type item struct {
 type reporter struct {
 	yield    func(CreateResult, error) bool
 	reports  []func(Progress)
-	pace     *pace
+	pace     *pace.Pace
 	progress Progress
 }
 
@@ -69,8 +70,7 @@ func (r *reporter) report(waitUntil time.Time, waitFor Operation, cause error) {
 		return
 	}
 	p := r.progress
-	p.at, p.budget = time.Now(), r.pace.budget
-	p.available, p.renewed = r.pace.forecast(p.at)
+	p.forecast = r.pace.Forecast(time.Now())
 	for _, report := range r.reports {
 		report(p)
 	}

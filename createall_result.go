@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/pace"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 )
 
@@ -26,10 +27,7 @@ type Progress struct {
 	// Cause is the failure after which the run waits; nil for other waits.
 	Cause error
 
-	at        time.Time // of this progress
-	available int       // invitations that can be created now
-	renewed   time.Time // when there are more
-	budget    Budget
+	forecast pace.Forecast
 }
 
 // counter returns the count of an outcome.
@@ -48,14 +46,7 @@ func (p Progress) Done() int {
 // EstimateEnd estimates when a run of total requests ends. It assumes that no more of them
 // are skipped, none fails, and nobody else uses the limits. For a resumed run the estimate
 // is too late until the addresses that were invited before have passed.
-func (p Progress) EstimateEnd(total int) time.Time {
-	rest, each := total-p.Done()-p.available, p.budget.BulkCreates*MaxBulkInvitations+p.budget.Creates
-	if rest <= 0 || each == 0 {
-		return p.at
-	}
-	windows := (rest + each - 1) / each
-	return p.renewed.Add(time.Duration(windows-1) * p.budget.Window)
-}
+func (p Progress) EstimateEnd(total int) time.Time { return p.forecast.End(total - p.Done()) }
 
 // Format writes the counts and the wait for every verb.
 func (p Progress) Format(s fmt.State, _ rune) {

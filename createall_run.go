@@ -12,6 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/async"
 	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
+	"github.com/clerk-invitations/clerk-go/internal/pace"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
@@ -25,7 +26,7 @@ const batchLinger = time.Second
 type run struct {
 	puller     *async.Puller[CreateInvitationRequest]
 	queue      *queue.Queue[item]
-	pace       *pace
+	pace       *pace.Pace
 	reporter   *reporter
 	roster     *roster
 	dispatcher *dispatcher
@@ -34,7 +35,7 @@ type run struct {
 func newRun(
 	c *call, cfg createAllConfig, requests iter.Seq[CreateInvitationRequest], yield func(CreateResult, error) bool,
 ) *run {
-	p := newPace(cfg.budget, c.Backoff)
+	p := newPace(c, cfg.budget)
 	reports := &reporter{yield: yield, reports: cfg.progress, pace: p}
 	return &run{
 		puller:     async.NewPuller(requests),
@@ -70,7 +71,7 @@ func (r *run) gather(ctx context.Context) error {
 	for {
 		now := time.Now()
 		untilItems, untilSingle := r.queue.Wait(now)
-		wait, limit, cause := r.pace.wait(now, untilItems, untilSingle)
+		wait, limit, cause := r.pace.Wait(now, untilItems, untilSingle)
 		enough, isEmpty := r.puller.Ended() || r.queue.HasBatch(now), r.queue.IsEmpty()
 		switch {
 		case ctx.Err() != nil:
@@ -79,7 +80,7 @@ func (r *run) gather(ctx context.Context) error {
 			return nil
 		case isEmpty: // wait is the longest Duration: only the iterator can help
 		case wait > 0:
-			if err := r.reporter.announce(ctx, now.Add(wait), limit, cause); err != nil {
+			if err := r.reporter.announce(ctx, now.Add(wait), limited[limit], cause); err != nil {
 				return err
 			}
 		case linger.IsZero():
@@ -152,11 +153,11 @@ func (r *run) sendNext(ctx context.Context) error {
 	longer, cancel := clock.WithGrace(ctx, r.dispatcher.call.attemptLimit(false))
 	defer cancel()
 	now := time.Now()
-	creates, bulks := r.pace.left(now)
+	creates, bulks := r.pace.Left(now)
 	b := r.queue.Next(now, creates, bulks)
 	created, last, failure := r.dispatcher.send(longer, b, func() bool { return ctx.Err() == nil })
 	if failure == nil || classOf(failure) == transport.Refused {
-		r.pace.isTesting = false
+		r.pace.Answered()
 	}
 	var rest []*queued
 	for i, it := range b.Items {
@@ -190,7 +191,7 @@ func (r *run) sendNext(ctx context.Context) error {
 // sendSingly makes the run send the rest of the requests with metadata singly, unless the
 // budget has no creates.
 func (r *run) sendSingly() {
-	if r.pace.budget.Creates > 0 {
+	if r.roster.config.budget.Creates > 0 {
 		r.queue.SendSingly(func(it item) bool { return len(it.request.PublicMetadata) > 0 })
 	}
 }
@@ -229,7 +230,7 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last h
 	if !r.dispatcher.call.answered || effect == unexplained && r.queue.IsStuck(rest) {
 		return failure // an outage from the start, or every request is refused
 	}
-	r.pace.backOff(failure, last.failedAt, r.queue.Streak())
+	backOff(r.pace, failure, last.failedAt, r.queue.Streak())
 	for _, it := range givenUp {
 		result := CreateResult{Outcome: OutcomeRejected, Err: failure}
 		if it.IsAmbiguous() {

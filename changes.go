@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/snapshot"
 )
 
@@ -27,27 +28,8 @@ import (
 // error is yielded once, with a zero Change, and ends the sequence; MaxElapsedTime applies
 // to each page. The next call yields the rest. Do not use a snapshot in two calls at once.
 func (s *InvitationsService) Changes(ctx context.Context, snapshot *Snapshot, opts ...AllOption) iter.Seq2[Change, error] {
-	c := newCall(s.config(), OperationList)
-	err := configure(c, opts, AllOption.applyToAll)
-	if err == nil && snapshot == nil {
-		err = &InputError{"snapshot", "is nil"}
-	}
-	return func(yield func(Change, error) bool) {
-		if err != nil {
-			yield(Change{}, c.finish(err))
-			return
-		}
-		loop := c.anew()
-		loop.perPage = true
-		for change, err := range loop.changes(ctx, snapshot) {
-			if c.response != nil {
-				*c.response = loop.last.ResponseMeta
-			}
-			if !yield(change, err) {
-				return
-			}
-		}
-	}
+	inputErr := inputError("snapshot", check.NotNil(snapshot != nil))
+	return sequence(s.config(), opts, inputErr, func(c *call) iter.Seq2[Change, error] { return c.changes(ctx, snapshot) })
 }
 
 func (c *call) changes(ctx context.Context, s *Snapshot) iter.Seq2[Change, error] {
@@ -85,7 +67,7 @@ func (c *call) changesIn(ctx context.Context, listing *snapshot.Listing, status 
 			listing.Begin(int64(now), c.last.total)
 			return nil
 		}
-		for page, err := range c.pages(ctx, ListInvitationsRequest{Status: status}) {
+		for inv, err := range c.invitations(ctx, ListInvitationsRequest{Status: status}) {
 			if err == nil && now == 0 {
 				err = begin()
 			}
@@ -93,11 +75,9 @@ func (c *call) changesIn(ctx context.Context, listing *snapshot.Listing, status 
 				yield(Change{}, err)
 				return
 			}
-			for _, inv := range page {
-				for _, change := range record(listing, inv, now) {
-					if !yield(change, nil) {
-						return
-					}
+			for _, change := range record(listing, inv, now) {
+				if !yield(change, nil) {
+					return
 				}
 			}
 		}

@@ -57,14 +57,12 @@ func (c *call) erase(ctx context.Context, address string) error {
 // listAddress returns the invitations of an address in every status.
 func (c *call) listAddress(ctx context.Context, address string) (invs []Invitation, err error) {
 	for _, status := range allStatuses {
-		for page, err := range c.pages(ctx, ListInvitationsRequest{Query: address, Status: status}) {
+		for inv, err := range c.invitations(ctx, ListInvitationsRequest{Query: address, Status: status}) {
 			if err != nil {
 				return nil, err
 			}
-			for _, inv := range page {
-				if sameAddress(inv.EmailAddress, address) {
-					invs = append(invs, inv)
-				}
+			if sameAddress(inv.EmailAddress, address) {
+				invs = append(invs, inv)
 			}
 		}
 	}

@@ -29,33 +29,7 @@ func (s *InvitationsService) List(ctx context.Context, req ListInvitationsReques
 // are skipped: collect the ids first. In any other order than oldest first, a new invitation
 // shifts the others back; one that appears on two adjacent pages is yielded once.
 func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest, opts ...AllOption) iter.Seq2[Invitation, error] {
-	c := newCall(s.config(), OperationList)
-	err := configure(c, opts, AllOption.applyToAll)
-	if err == nil {
-		err = req.check()
-	}
-	return func(yield func(Invitation, error) bool) {
-		if err != nil {
-			yield(Invitation{}, c.finish(err))
-			return
-		}
-		loop := c.anew()
-		loop.perPage = true
-		for page, err := range loop.pages(ctx, req) {
-			if c.response != nil {
-				*c.response = loop.last.ResponseMeta
-			}
-			if err != nil {
-				yield(Invitation{}, err)
-				return
-			}
-			for _, inv := range page {
-				if !yield(inv, nil) {
-					return
-				}
-			}
-		}
-	}
+	return sequence(s.config(), opts, req.check(), func(c *call) iter.Seq2[Invitation, error] { return c.invitations(ctx, req) })
 }
 
 // WithPrefetch makes All request up to that many pages ahead of the loop, concurrently,

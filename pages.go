@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/limiter"
@@ -26,8 +24,7 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest) iter.Seq2[
 	req.Limit = cmp.Or(req.Limit, MaxListLimit)
 	req.OrderBy = cmp.Or(req.OrderBy, OrderByCreatedAt)
 	return func(yield func([]Invitation, error) bool) {
-		previous, total := map[string]bool{}, -1
-		seen, smallest := req.Offset, math.MaxInt // total
+		tracker := paging.NewTracker(req.Offset, func(inv Invitation) string { return inv.ID })
 		for got, err := range c.pageList(req).Pages(ctx, req.Offset, req.Limit) {
 			c.count(got.call)
 			c.last = got.call.last
@@ -35,29 +32,60 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest) iter.Seq2[
 				yield(nil, err)
 				return
 			}
-			current := map[string]bool{}
-			invs := slices.DeleteFunc(got.list.Data, func(inv Invitation) bool {
-				known := previous[inv.ID] || current[inv.ID]
-				if current[inv.ID] = true; !previous[inv.ID] {
-					seen++
-				}
-				return known
-			})
-			isEnd := len(invs) == 0 && c.last.total <= total // or a server that repeats its last page would never end
-			previous, total = current, c.last.total
-			smallest = min(smallest, total)
-			if isEnd {
+			invs, more := tracker.Add(got.list.Data, c.last.total)
+			if !more {
 				break
 			}
 			if len(invs) > 0 && !yield(invs, nil) {
 				return
 			}
 		}
-		if seen < smallest {
+		if seen, total := tracker.Counts(); seen < total {
 			yield(nil, &SDKError{
 				ResponseMeta: c.last.ResponseMeta, class: transport.Failed,
-				Message: fmt.Sprintf("the pages ended after %d of %d invitations", seen, smallest), Err: errPagesMissing,
+				Message: fmt.Sprintf("the pages ended after %d of %d invitations", seen, total), Err: errPagesMissing,
 			})
+		}
+	}
+}
+
+// invitations returns the invitations on the pages of a list.
+func (c *call) invitations(ctx context.Context, req ListInvitationsRequest) iter.Seq2[Invitation, error] {
+	return func(yield func(Invitation, error) bool) {
+		for page, err := range c.pages(ctx, req) {
+			if err != nil {
+				yield(Invitation{}, err)
+				return
+			}
+			for _, inv := range page {
+				if !yield(inv, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// sequence returns what list yields for a call with the caller's options and, for each page,
+// all of its time; or the one error if an option or the input is invalid.
+func sequence[T any](client *clientConfig, opts []AllOption, inputErr error, list func(*call) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	c := newCall(client, OperationList)
+	err := configure(c, opts, AllOption.applyToAll)
+	err = cmp.Or(err, inputErr)
+	return func(yield func(T, error) bool) {
+		if err != nil {
+			yield(*new(T), c.finish(err))
+			return
+		}
+		loop := c.anew()
+		loop.perPage = true
+		for value, err := range list(loop) {
+			if c.response != nil {
+				*c.response = loop.last.ResponseMeta
+			}
+			if !yield(value, err) {
+				return
+			}
 		}
 	}
 }
@@ -89,17 +117,14 @@ func (c *call) pageList(req ListInvitationsRequest) paging.List[pageResponse] {
 	}
 	var ahead *limiter.Limiter // of the instance that the first page is from
 	l.Wait = func(last pageResponse) time.Duration {
-		switch {
-		case ahead != nil:
-		case last.call.last.isDevelopment:
-			ahead = limiter.New(90, 10*time.Second)
-		default:
-			ahead = limiter.New(900, 10*time.Second)
+		if ahead == nil {
+			limit := 900
+			if last.call.last.isDevelopment {
+				limit = 90
+			}
+			ahead = limiter.New(limit, 10*time.Second)
 		}
-		now := time.Now()
-		wait := ahead.Wait(now)
-		ahead.Count(now.Add(wait))
-		return wait
+		return ahead.Reserve(time.Now())
 	}
 	return l
 }
@@ -118,14 +143,12 @@ func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*Invita
 
 // first returns the first invitation of a list that is wanted.
 func (c *call) first(ctx context.Context, req ListInvitationsRequest, isWanted func(Invitation) bool) (*Invitation, error) {
-	for page, err := range c.pages(ctx, req) {
+	for inv, err := range c.invitations(ctx, req) {
 		if err != nil {
 			return nil, err
 		}
-		for _, inv := range page {
-			if isWanted(inv) {
-				return &inv, nil
-			}
+		if isWanted(inv) {
+			return &inv, nil
 		}
 	}
 	return nil, &SDKError{ResponseMeta: ResponseMeta{Operation: OperationList}, Message: "no such invitation", Err: ErrNotFound}

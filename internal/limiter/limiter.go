@@ -72,6 +72,14 @@ func (l *Limiter) Count(at time.Time) {
 	l.times = l.times[max(0, len(l.times)-l.limit):]
 }
 
+// Reserve records the next request that may be made, and returns the time to wait before it.
+// The limit must not be 0.
+func (l *Limiter) Reserve(now time.Time) time.Duration {
+	wait := l.Wait(now)
+	l.Count(now.Add(wait))
+	return wait
+}
+
 // Penalize records that the server refused a request and asked to wait for retryAfter,
 // which is limited to two windows. If it is not positive, the wait is a sixtieth of the
 // window, and doubles with each refusal up to a quarter of the window.

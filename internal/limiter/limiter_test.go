@@ -9,6 +9,13 @@ import (
 
 var now = time.Date(2026, 5, 12, 9, 0, 0, 0, time.UTC)
 
+func TestReserveSpreadsRequests(t *testing.T) {
+	l := New(2, time.Hour)
+	for _, want := range []time.Duration{0, 0, time.Hour, time.Hour, 2 * time.Hour} {
+		require.Equal(t, want, l.Reserve(now))
+	}
+}
+
 func TestLimiterCountsRequestsInTheWindow(t *testing.T) {
 	for name, test := range map[string]struct {
 		limit   int

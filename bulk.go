@@ -258,9 +258,10 @@ func (b *bulk) inspect(ctx context.Context, c *call, refusal error) (found decid
 	}
 	for _, at := range times {
 		wait := time.Until(c.sent.failedAt.Add(at))
-		if wait >= clock.Left(ctx) || clock.Sleep(ctx, wait) != nil {
+		if wait >= clock.Left(ctx) || c.pause(ctx, "lookup", wait) != nil {
 			return decide.FoundUnclear, err
 		}
+		c.pass++
 		l := c.newLookup(refusal, ErrDuplicateInvitation, b.ignoresExisting())
 		found, err = b.findCreated(ctx, l)
 		c.count(l.call)

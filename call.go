@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/clerk-invitations/clerk-go/internal/async"
 	"github.com/clerk-invitations/clerk-go/internal/check"
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -58,7 +60,8 @@ type call struct {
 	deadline  time.Time // by MaxElapsedTime; zero for none
 	perPage   bool      // each page of a list has all of the call's time
 	isLookup  bool      // its requests look up what a write did
-	isRepeat  bool      // its requests follow a failure
+	id        uint64    // in log records; 0 without a logger
+	pass      int       // lookups of what its write did, so far
 	origin    *call     // the call itself, in parts of it
 	lookups   int       // that failed so far, of origin
 
@@ -122,6 +125,9 @@ func (h *history) isSettled() bool { return time.Since(h.failedAt) >= h.grace() 
 // newCall starts a call, without options.
 func newCall(client *clientConfig, op Operation) *call {
 	c := &call{client: client, operation: op}
+	if client.logger != nil {
+		c.id = client.calls.Add(1)
+	}
 	c.origin = c
 	c.callConfig = c.client.callConfig
 	c.restart()
@@ -133,14 +139,14 @@ func (c *call) part() *call {
 	return &call{
 		callConfig: c.callConfig, client: c.client, operation: c.operation,
 		started: c.started, deadline: c.deadline, isLookup: c.isLookup,
-		isRepeat: c.isRepeat, origin: c.origin,
+		id: c.id, pass: c.pass, origin: c.origin,
 	}
 }
 
 // anew returns a call like c that has made no request and has all of c's time.
 func (c *call) anew() *call {
 	next := c.part()
-	next.origin = next
+	next.origin, next.pass = next, 0
 	next.restart()
 	return next
 }
@@ -242,7 +248,7 @@ func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, 
 		Decode: func(body []byte) (any, error) { return decode(body) },
 		Err:    err, // the class is NotSent then
 		Policy: c.policy(r.isWrite()),
-		Gate:   c.client.gates.For(c.baseURL, c.client.random), Call: c.origin, IsRepeat: c.isRepeat || c.isLookup,
+		Gate:   c.client.gates.For(c.baseURL, c.client.random), Call: c.origin, CallID: c.id, Pass: c.pass,
 	})
 	c.last = callMeta{ResponseMeta: ResponseMeta{
 		Operation: r.operation, StatusCode: l.Status, Header: l.Header, TraceID: l.TraceID,
@@ -305,6 +311,15 @@ func (c *call) lookupBackoff(asked time.Duration, random float64) time.Duration 
 	b := c.retry.Backoff
 	b.MaxInterval = min(b.MaxInterval, longestLookupWait)
 	return b.wait(c.origin.lookups, asked, random)
+}
+
+// pause waits after a lookup of what the call's write did, before the next step.
+func (c *call) pause(ctx context.Context, next string, wait time.Duration) error {
+	if logger := c.client.logger; logger != nil && c.pass > 0 {
+		logger.LogAttrs(ctx, slog.LevelWarn, "clerk write looked up", slog.String("operation", string(c.operation)),
+			slog.Uint64("call", c.id), slog.Int("pass", c.pass), slog.String("next", next), slog.Duration("wait", wait))
+	}
+	return clock.Sleep(ctx, wait)
 }
 
 // count adds the requests of a part to those of the call.

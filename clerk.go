@@ -57,6 +57,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
@@ -100,6 +101,7 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 		skew:             new(clock.Skew),
 		gates:            outage.NewGates(),
 		random:           rand.Float64,
+		calls:            new(atomic.Uint64),
 		callConfig: callConfig{baseURL: DefaultBaseURL, header: http.Header{
 			"Accept": {"application/json"}, "User-Agent": {"clerk-go/" + Version}, "Clerk-Api-Version": {APIVersion},
 		}},

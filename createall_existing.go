@@ -236,13 +236,14 @@ func (r *roster) findOwn(ctx context.Context, address string, requests []history
 	defer cancel()
 	l := &lookup{call: c, statuses: allStatuses}
 	l.between(&requests[0], &requests[len(requests)-1])
-	for lookups := 1; ; lookups++ {
+	for {
+		c.pass++
 		inv, found, err := l.created(ctx, address, "")
 		var asked time.Duration
 		if m := metaOf(err); m != nil {
 			asked = m.RetryAfter
 		}
-		wait := c.Backoff(lookups, asked)
+		wait := c.Backoff(c.pass, asked)
 		if rest := graceTime - time.Since(c.started); rest > 0 && asked == 0 {
 			wait = min(wait, rest) // the lookup that decides comes without delay
 		}
@@ -257,6 +258,6 @@ func (r *roster) findOwn(ctx context.Context, address string, requests []history
 		case isFinal(err), wait >= clock.Left(ctx):
 			return nil, err
 		}
-		_ = clock.Sleep(ctx, wait) // an end of ctx ends the loop
+		_ = c.pause(ctx, "lookup", wait) // an end of ctx ends the loop
 	}
 }

@@ -72,7 +72,7 @@ func ExampleWithLogger() {
 		log.Fatal(err)
 	}
 	// Output:
-	// level=DEBUG msg="clerk request" operation=ListInvitations route="GET /invitations" attempt=1 status=200 trace_id=00000000000000000000000000000001
+	// level=DEBUG msg="clerk request" operation=ListInvitations route="GET /invitations" call=1 attempt=1 status=200 trace_id=00000000000000000000000000000001
 }
 
 // A transport that counts attempts by their route, which has no address and no id.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/check"
@@ -54,6 +55,7 @@ type clientConfig struct {
 	skew             *clock.Skew    // shared with derived clients
 	gates            *outage.Gates  // shared with derived clients of the same instance
 	random           func() float64 // for jitter
+	calls            *atomic.Uint64 // that are logged, including those of derived clients
 }
 
 // callConfig is the configuration of one call.
@@ -204,11 +206,16 @@ func WithHTTPClient(client *http.Client) Option {
 }
 
 // WithLogger logs a record for every attempt, with these attributes where they apply:
-// operation, route, attempt, status, duration, wait (until the next attempt), trace_id
-// and error. An attempt that is held back in an outage has another record before, with
-// the failure of the one before as error. A success and a documented refusal have level Debug, all else Warn. No
-// record contains an address, a query, a body, the key or a ticket URL. The default, a
-// nil logger, logs nothing.
+// operation, route, call, pass, attempt, status, duration, wait (until the next attempt),
+// trace_id and error. The records of one call share the number call, which is unique
+// among those of the client and of clients derived from it. After an ambiguous failure,
+// pass counts the lookups of what a write did, including the retry that may follow one.
+//
+// An attempt that is held back in an outage has another record before, with the failure
+// of the one before as error. The wait after a lookup has one, with operation, call, pass,
+// next ("lookup" or "retry") and wait. A success and a documented refusal have level Debug,
+// all else Warn. No record contains an address, a query, a body, the key or a ticket URL.
+// The default, a nil logger, logs nothing.
 func WithLogger(logger *slog.Logger) Option {
 	return clientOption(func(c *clientConfig) error {
 		c.logger = logger

@@ -269,11 +269,11 @@ func TestLoggerRecordsEveryAttempt(t *testing.T) {
 
 		const route = "POST /invitations/{invitation_id}/revoke"
 		require.Equal(t, []map[string]string{
-			{"level": "WARN", "operation": "RevokeInvitation", "route": route, "attempt": "1", "status": "429", "duration": "0s", "wait": "7s"},
-			{"level": "DEBUG", "operation": "RevokeInvitation", "route": route, "attempt": "2", "status": "200", "duration": "0s", "trace_id": "abc"},
-			{"level": "WARN", "operation": "RevokeInvitation", "route": route, "attempt": "1", "status": "401", "duration": "0s", "trace_id": "def"},
-			{"level": "DEBUG", "operation": "RevokeInvitation", "route": route, "attempt": "1", "status": "400", "duration": "0s"},
-			{"level": "WARN", "operation": "RevokeInvitation", "route": route, "attempt": "1", "duration": "0s", "error": "broken for [redacted]"},
+			{"level": "WARN", "operation": "RevokeInvitation", "route": route, "call": "1", "attempt": "1", "status": "429", "duration": "0s", "wait": "7s"},
+			{"level": "DEBUG", "operation": "RevokeInvitation", "route": route, "call": "1", "attempt": "2", "status": "200", "duration": "0s", "trace_id": "abc"},
+			{"level": "WARN", "operation": "RevokeInvitation", "route": route, "call": "2", "attempt": "1", "status": "401", "duration": "0s", "trace_id": "def"},
+			{"level": "DEBUG", "operation": "RevokeInvitation", "route": route, "call": "3", "attempt": "1", "status": "400", "duration": "0s"},
+			{"level": "WARN", "operation": "RevokeInvitation", "route": route, "call": "4", "attempt": "1", "duration": "0s", "error": "broken for [redacted]"},
 		}, records)
 	})
 }

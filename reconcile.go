@@ -55,15 +55,13 @@ type reconciliation[T any] struct {
 	call    *call
 	write   write[T]
 	failure error // of the last request
-	lookups int
 }
 
 // run looks up what the requests have done, and retries the write, until that is known.
 func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 	ctx, cancel := r.call.withDeadline(ctx)
 	defer cancel()
-	r.call.isRepeat = true
-	defer func() { r.call.isRepeat = false }()
+	defer func() { r.call.pass = 0 }()
 	for clock.Err(ctx) == nil {
 		result, s, err := r.lookUp(ctx)
 		untilLookup, untilWrite := r.waits(err)
@@ -78,9 +76,9 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 		case decide.ReportUnknown:
 			return *new(T), r.unknown(ctx, err)
 		case decide.LookUpAgain:
-			_ = clock.Sleep(ctx, untilLookup) // an end of ctx ends the loop
+			_ = r.call.pause(ctx, "lookup", untilLookup) // an end of ctx ends the loop
 		case decide.RetryWrite:
-			if clock.Sleep(ctx, untilWrite) != nil {
+			if r.call.pause(ctx, "retry", untilWrite) != nil {
 				continue
 			}
 			if result, err = r.write.send(ctx, r.call); err == nil {
@@ -114,8 +112,8 @@ func (r *reconciliation[T]) failed(err error) {
 // time that is left, and the lookup's error.
 func (r *reconciliation[T]) lookUp(ctx context.Context) (T, decide.Situation, error) {
 	w := &r.write
+	r.call.pass++
 	l := r.call.newLookup(r.failure, w.ownRefusal, w.retryDuplicates)
-	r.lookups++
 	result, found, err := w.find(ctx, l)
 	r.call.count(l.call)
 	switch {
@@ -159,7 +157,7 @@ func (r *reconciliation[T]) lookupWait(err error, rest time.Duration) (wait time
 		asked = m.RetryAfter
 	}
 	if err == nil {
-		wait = r.call.Backoff(r.lookups, 0)
+		wait = r.call.Backoff(r.call.pass, 0)
 	} else {
 		wait = r.call.lookupBackoff(asked, 1) // a shorter wait did not fit
 	}

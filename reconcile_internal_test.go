@@ -46,12 +46,13 @@ func TestGraceIsLongerAfterATimeout(t *testing.T) {
 func TestLookupWaitsContinueToGrow(t *testing.T) {
 	c := newCall(&clientConfig{random: func() float64 { return 0.9 }}, OperationCreate)
 	require.NoError(t, c.setRetry(RetryConfig{}))
-	r := &reconciliation[int]{call: c, lookups: 3}
+	c.pass = 3
+	r := &reconciliation[int]{call: c}
 	r.failed(&SDKError{class: transport.Ambiguous})
 	require.Equal(t, 1, r.call.sent.writes)
 	wait, _ := r.waits(nil)
 	require.InDelta(t, 0.9*0.5*1.5*1.5, wait.Seconds(), 1e-6)
-	r.lookups = 20
+	c.pass = 20
 	wait, _ = r.waits(nil)
 	require.InDelta(t, graceTime.Seconds(), wait.Seconds(), 0.1)
 

@@ -86,6 +86,17 @@ func (a *Attempt) shape() string {
 	return fmt.Sprintf("%s, %d bytes", redact.Line(cmp.Or(a.contentType(), "no content type")), a.size)
 }
 
+// attrs returns the attributes of the request's records.
+func (r *Request) attrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("operation", r.Operation), slog.String("route", r.Route()), slog.Uint64("call", r.CallID),
+	}
+	if r.Pass > 0 {
+		attrs = append(attrs, slog.Int("pass", r.Pass))
+	}
+	return attrs
+}
+
 // log writes the attempt's record. It has the operation and the route, but no address,
 // query or body, which may be personal.
 func (l *Loop) log(ctx context.Context, logger *slog.Logger) {
@@ -93,12 +104,7 @@ func (l *Loop) log(ctx context.Context, logger *slog.Logger) {
 	if l.Class == Succeeded || l.IsDocumented() {
 		level = slog.LevelDebug
 	}
-	attrs := []slog.Attr{
-		slog.String("operation", l.request.Operation),
-		slog.String("route", l.request.Route()),
-		slog.Int("attempt", l.Attempts),
-		slog.Duration("duration", time.Since(l.began)),
-	}
+	attrs := append(l.request.attrs(), slog.Int("attempt", l.Attempts), slog.Duration("duration", time.Since(l.began)))
 	if l.Status != 0 {
 		attrs = append(attrs, slog.Int("status", l.Status))
 	}

@@ -73,10 +73,12 @@ func TestEachAttemptIsLogged(t *testing.T) {
 				return a
 			},
 		}))
-		New(config).Do(t.Context(), newTestRequest(http.MethodGet))
-		require.Equal(t, `level=WARN msg="clerk request" operation=Op route="GET /things" attempt=1 duration=0s status=503 wait=1s trace_id="trace [redacted]"
-level=WARN msg="clerk request" operation=Op route="GET /things" attempt=2 duration=0s wait=2s error="unexpected EOF"
-level=DEBUG msg="clerk request" operation=Op route="GET /things" attempt=3 duration=0s status=200
+		r := newTestRequest(http.MethodGet)
+		r.CallID = 7
+		New(config).Do(t.Context(), r)
+		require.Equal(t, `level=WARN msg="clerk request" operation=Op route="GET /things" call=7 attempt=1 duration=0s status=503 wait=1s trace_id="trace [redacted]"
+level=WARN msg="clerk request" operation=Op route="GET /things" call=7 attempt=2 duration=0s wait=2s error="unexpected EOF"
+level=DEBUG msg="clerk request" operation=Op route="GET /things" call=7 attempt=3 duration=0s status=200
 `, log.String())
 	})
 }

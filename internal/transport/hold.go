@@ -31,12 +31,11 @@ func (l *Loop) enter(ctx context.Context) (outage.Ticket, error) {
 	}
 	ticket := r.Gate.Enter(outage.Request{
 		Operation: r.Operation, IsRead: !r.isWrite(), Call: r.Call,
-		IsRepeat: r.IsRepeat || l.Attempts > 0, NeverWaits: !r.Policy.Retry,
+		IsRepeat: r.Pass > 0 || l.Attempts > 0, NeverWaits: !r.Policy.Retry,
 	})
 	if logger := l.client.Logger; ticket.Outage != "" && logger != nil {
-		logger.LogAttrs(ctx, slog.LevelWarn, "clerk request held back",
-			slog.String("operation", r.Operation), slog.String("route", r.Route()),
-			slog.Int("attempt", l.Attempts+1), slog.String("error", ticket.Outage))
+		attrs := append(r.attrs(), slog.Int("attempt", l.Attempts+1), slog.String("error", ticket.Outage))
+		logger.LogAttrs(ctx, slog.LevelWarn, "clerk request held back", attrs...)
 	}
 	until, rest := l.end(ctx), restForRead
 	if r.isWrite() {

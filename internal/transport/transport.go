@@ -87,10 +87,12 @@ type Request struct {
 	Policy Policy
 	// Gate holds back attempts in an outage; nil for none.
 	Gate *outage.Gate
-	// Call identifies the call that makes the request. It must be comparable.
-	Call any
-	// IsRepeat means that an earlier request of the call failed.
-	IsRepeat bool
+	// Call identifies the call that makes the request. It must be comparable. CallID does so
+	// in log records.
+	Call   any
+	CallID uint64
+	// Pass counts the lookups of what the call's write did. It is 0 before the first failure.
+	Pass int
 }
 
 // Route returns the method and the path, such as "POST /invitations".

@@ -1,0 +1,132 @@
+package clerk_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// A logBuffer collects records as text, without times and durations.
+type logBuffer struct {
+	mu    sync.Mutex
+	bytes bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.Write(p)
+}
+
+func (b *logBuffer) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{
+		Level: slog.LevelDebug,
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == "duration" || a.Key == "trace_id" {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+}
+
+// lines returns the records so far, and forgets them.
+func (b *logBuffer) lines() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.bytes.Reset()
+	return strings.Split(strings.TrimSpace(b.bytes.String()), "\n")
+}
+
+// client returns a client that logs to b, and whose waits are not random.
+func (b *logBuffer) client(t *testing.T, transport http.RoundTripper, fake *clerktest.Fake) *clerk.Client {
+	t.Helper()
+	client, err := clientThrough(t, fake, transport).With(clerk.WithLogger(b.logger()), clerk.WithRandom(func() float64 { return 0.5 }))
+	require.NoError(t, err)
+	return client
+}
+
+// TestLogCountsTheLookupsOfAWrite, and says how long the call waits after each.
+func TestLogCountsTheLookupsOfAWrite(t *testing.T) {
+	const create, list, bulk = `operation=CreateInvitation route="POST /invitations" `, `operation=ListInvitations route="GET /invitations" `,
+		`operation=CreateBulkInvitations route="POST /invitations/bulk" `
+	synctest.Test(t, func(t *testing.T) {
+		var log logBuffer
+		l := newLife(t)
+		client := log.client(t, l.fake, l.fake)
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultErrorBefore)
+		_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+		require.NoError(t, err)
+		require.Equal(t, []string{
+			`msg="clerk request" ` + create + `call=1 attempt=1 status=500`,
+			`msg="clerk request" ` + list + `call=1 pass=1 attempt=1 status=200`,
+			`msg="clerk request" ` + list + `call=1 pass=1 attempt=1 status=200`,
+			`msg="clerk write looked up" operation=CreateInvitation call=1 pass=1 next=retry wait=250.000001ms`,
+			`msg="clerk request" ` + create + `call=1 pass=1 attempt=1 status=200`,
+		}, log.lines())
+
+		derived, err := client.With(clerk.WithAppName("derived"))
+		require.NoError(t, err)
+		_, err = derived.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{{EmailAddress: address}, {EmailAddress: "b@example.com"}})
+		require.ErrorIs(t, err, clerk.ErrDuplicateInvitation)
+		require.Equal(t, []string{
+			`msg="clerk request" ` + bulk + `call=2 attempt=1 status=400`,
+			`msg="clerk request" ` + list + `call=2 pass=1 attempt=1 status=200`,
+			`msg="clerk write looked up" operation=CreateBulkInvitations call=2 pass=1 next=lookup wait=1s`,
+			`msg="clerk request" ` + list + `call=2 pass=2 attempt=1 status=200`,
+		}, log.lines())
+
+		_, err = client.Invitations.List(t.Context(), clerk.ListInvitationsRequest{})
+		require.NoError(t, err)
+		require.Equal(t, []string{`msg="clerk request" ` + list + `call=3 attempt=1 status=200`}, log.lines())
+	})
+}
+
+// TestLogWaitsOfEachLookup: with IgnoreExisting, the lookups go on until the grace time is
+// over, and the last one is followed by a retry.
+func TestLogWaitsOfEachLookup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logBuffer
+		l := newLife(t)
+		client := log.client(t, l.fake, l.fake)
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultErrorBefore)
+		_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true})
+		require.NoError(t, err)
+		passes := 0
+		for _, line := range log.lines() {
+			require.Contains(t, line, " call=1 ")
+			if strings.Contains(line, "looked up") {
+				passes++
+				require.Contains(t, line, fmt.Sprintf(" pass=%d next=", passes))
+			}
+		}
+		require.Equal(t, 7, passes)
+	})
+}
+
+// TestLogTiesTheRecordsOfARunTogether, including those of batches that failed.
+func TestLogTiesTheRecordsOfARunTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logBuffer
+		l := newLife(t)
+		l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultDropBefore, clerktest.FaultDropAfter)
+		_, err := createAll(t, log.client(t, l.fake, l.fake), guests(25))
+		require.NoError(t, err)
+		lines := log.lines()
+		require.Greater(t, len(lines), 5)
+		for _, line := range lines {
+			require.Contains(t, line, " call=1 ")
+		}
+		require.NotContains(t, lines[len(lines)-1], "pass=")
+	})
+}

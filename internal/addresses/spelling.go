@@ -40,8 +40,7 @@ func split(address string) (local, domain string) {
 // reductions returns a local part as it is and without its tag, each with and without dots.
 func reductions(local string) []string {
 	untagged, _, _ := strings.Cut(local, "+")
-	undotted := strings.NewReplacer(".", "").Replace
-	return []string{local, untagged, undotted(local), undotted(untagged)}
+	return []string{local, untagged, strings.ReplaceAll(local, ".", ""), strings.ReplaceAll(untagged, ".", "")}
 }
 
 func isInternational(part string) bool {

@@ -205,17 +205,20 @@ func hasAddress(addresses []string, address string) bool {
 // explain looks for the invitations that a refusal is about, address by address, as they
 // may be old. If the refusal names none, it may be about any that is missing.
 func (b *bulk) explain(ctx context.Context, l *lookup) ([]Invitation, decide.Finding, error) {
-	about, explained := duplicateAddresses(l.failure), decide.FoundOwnPart
+	about, isMissing, explained := duplicateAddresses(l.failure), false, decide.FoundNothing
 	for _, index := range b.missing() {
 		address := b.reqs[index].EmailAddress
 		if about != nil && !hasAddress(about, address) {
 			continue
 		}
 		_, found, err := l.created(ctx, address, "")
-		if err != nil || found != decide.FoundNothing && found != decide.FoundOwn {
-			return nil, found, err
+		if err != nil || found == decide.FoundOwn { // it was not listed a moment ago: look again
+			return nil, decide.FoundNothing, err
 		}
-		explained = decide.FoundNothing // not listed yet: look again
+		isMissing, explained = true, max(explained, found)
+	}
+	if !isMissing {
+		explained = decide.FoundOwnPart
 	}
 	return nil, explained, nil
 }

@@ -253,7 +253,7 @@ func (r *roster) findOwn(ctx context.Context, address string, requests []history
 			return inv, nil
 		case found == decide.FoundOwn: // others have created it between the requests
 			return nil, nil
-		case found == decide.FoundForeign, found == decide.FoundUnclear, found == decide.FoundForeignInactive && isLate:
+		case found == decide.FoundUnclear, found == decide.FoundForeignSoFar && isLate:
 			return nil, nil
 		case isFinal(err), wait >= clock.Left(ctx):
 			return nil, err

@@ -192,8 +192,8 @@ func (l *lookup) created(ctx context.Context, address, older string) (*Invitatio
 				return &inv, whose, nil
 			case whose == decide.FoundForeign && inv.Status == InvitationStatusRevoked:
 				whose = decide.FoundNothing // no reason for a refusal
-			case whose == decide.FoundForeign && inv.Status != InvitationStatusPending:
-				whose = decide.FoundForeignInactive
+			case whose == decide.FoundForeign: // even a pending one may be revoked by now
+				whose = decide.FoundForeignSoFar
 			}
 			found = max(found, whose)
 		}

@@ -211,14 +211,14 @@ func TestEndlessRetryAfterIsNotWaitedFor(t *testing.T) {
 }
 
 // TestOlderInvitationExplainsADuplicate: a retry is refused as a duplicate, and the address
-// has an older invitation. Only a pending one is certainly the reason: the call's own may
-// show later than an accepted one, and Clerk ignores revoked ones.
+// has an older invitation. It is the reason only once lists must show the call's own, and
+// that the older one was revoked. Clerk ignores revoked ones.
 func TestOlderInvitationExplainsADuplicate(t *testing.T) {
 	for status, test := range map[clerk.InvitationStatus]struct {
 		want     error
 		from, to time.Duration
 	}{
-		clerk.InvitationStatusPending:  {clerk.ErrDuplicateInvitation, 0, 4 * time.Second},
+		clerk.InvitationStatusPending:  {clerk.ErrDuplicateInvitation, 5 * time.Second, 10 * time.Second},
 		clerk.InvitationStatusAccepted: {clerk.ErrDuplicateInvitation, 5 * time.Second, 10 * time.Second},
 		clerk.InvitationStatusExpired:  {clerk.ErrDuplicateInvitation, 5 * time.Second, 10 * time.Second},
 		clerk.InvitationStatusRevoked:  {clerk.ErrOutcomeUnknown, 10 * time.Second, time.Minute},

@@ -172,7 +172,7 @@ func (l *simLife) created(c *simCall, address string, inv *clerk.Invitation) err
 	switch {
 	case len(own) > 1:
 		return c.violation("doubled %s", address)
-	case inv == nil && len(own) > 0 && !c.isUnknown() && !c.wasDuplicate(others):
+	case inv == nil && len(own) > 0 && !c.isUnknown():
 		return c.violation("falsely failed: %s is created", address)
 	case inv != nil && !slices.ContainsFunc(append(own, others...), func(r *simRecord) bool {
 		return r.id == inv.ID && (r.creator == &c.actor || c.actor.mayClaim(address, r.made))
@@ -180,14 +180,6 @@ func (l *simLife) created(c *simCall, address string, inv *clerk.Invitation) err
 		return c.violation("falsely claimed %s", inv.ID)
 	}
 	return nil
-}
-
-// wasDuplicate reports whether a call may say that it was refused as a duplicate, although
-// it has created something: another invitation of the address was revoked so recently
-// that lists may still have shown it as pending.
-func (c *simCall) wasDuplicate(others []*simRecord) bool {
-	return errors.Is(c.err, clerk.ErrDuplicateInvitation) &&
-		slices.ContainsFunc(others, func(r *simRecord) bool { return r.unmade.After(c.began.Add(-simGrace)) })
 }
 
 // known checks that the outcome of a call is known if nothing went wrong, and nobody else

@@ -39,6 +39,14 @@ var simCases = []simCase{
 		time.Sleep(time.Hour)
 		l.fail(simErrorBefore).delete(0, r.id)
 	}},
+	{"lists do not show yet that the invitation before was revoked", simNature{latency: time.Millisecond, lag: simGrace}, func(l *simLife) {
+		for i := range 10 {
+			r := l.world.create(time.Now(), nil, simAddress(i), "")
+			time.Sleep(time.Hour)
+			l.revoke(0, r.id)
+			l.fail(simDropAfter).create(0, simRequest(i, false))
+		}
+	}},
 	{"slow creates do not make a client forget a skew", simDateAhead(3 * time.Second), func(l *simLife) {
 		l.create(0, simRequest(0, false))
 		l.world.latency = 9 * time.Second

@@ -161,7 +161,6 @@ func createAllKeepsItsPromise(ctx context.Context, client *clerk.Client, fake *c
 // broken has the calls whose promise does not hold under a behavior, as
 // docs/clerk-api.md says.
 var broken = map[string][]string{
-	"bulks=good-rows":         {"bulk with old"},
 	"ignore-existing=returns": {"create old ignoring", "bulk with old ignoring"},
 	"no-date":                 {"create all"},
 }

@@ -19,14 +19,14 @@ type Finding uint8
 
 // The findings. What is found is the work of the write itself or of others.
 const (
-	FoundNothing         Finding = iota // or a part, if no refusal is about it alone
-	FoundOwnPart                        // a part of the write's work; the refusal is only about that
-	FoundForeignInactive                // work of others, which may explain a refusal
-	FoundForeign                        // work of others, which explains a refusal
-	FoundUnclear                        // the clocks differ too much to tell whose work it is
-	FoundOwn                            // all of the write's work
-	LookupFailed                        // another lookup may succeed
-	LookupRefused                       // another lookup would fail, too
+	FoundNothing      Finding = iota // or a part, if no refusal is about it alone
+	FoundOwnPart                     // a part of the write's work; the refusal is only about that
+	FoundForeignSoFar                // work of others, which explains a refusal once lists must show all
+	FoundForeign                     // work of others, which explains a refusal
+	FoundUnclear                     // the clocks differ too much to tell whose work it is
+	FoundOwn                         // all of the write's work
+	LookupFailed                     // another lookup may succeed
+	LookupRefused                    // another lookup would fail, too
 )
 
 // A Situation holds what a decision depends on.
@@ -68,7 +68,7 @@ func Next(s Situation) Decision {
 		return ReportUnknown
 	case s.Last == RefusedForGood:
 		return ReturnFailure
-	case s.Last == RefusedAsDone && (s.Found == FoundForeign || s.Found == FoundForeignInactive && s.Settled):
+	case s.Last == RefusedAsDone && (s.Found == FoundForeign || s.Found == FoundForeignSoFar && s.Settled):
 		return ReturnFailure
 	case s.Found == FoundUnclear:
 		return ReportUnknown

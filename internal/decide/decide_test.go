@@ -27,13 +27,13 @@ func TestNext(t *testing.T) {
 		"an undocumented refusal of a retry": {
 			s{Last: decide.Refused, Settled: true, Found: decide.FoundOwnPart}, decide.RetryWrite,
 		},
-		"a duplicate that others' pending invitation explains": {s{Last: decide.RefusedAsDone, Found: decide.FoundForeign}, decide.ReturnFailure},
-		"a duplicate that an older one explains, too early":    {s{Last: decide.RefusedAsDone, Found: decide.FoundForeignInactive}, decide.LookUpAgain},
-		"a duplicate that an older one explains, settled":      {s{Last: decide.RefusedAsDone, Found: decide.FoundForeignInactive, Settled: true}, decide.ReturnFailure},
-		"a duplicate that nothing explains yet":                {s{Last: decide.RefusedAsDone}, decide.LookUpAgain},
-		"a duplicate that nothing explains, settled":           {s{Last: decide.RefusedAsDone, Settled: true}, decide.LookUpAgain},
-		"a duplicate that the found part explains":             {s{Last: decide.RefusedAsDone, Found: decide.FoundOwnPart}, decide.RetryWrite},
-		"a duplicate, and the clocks differ":                   {s{Last: decide.RefusedAsDone, Found: decide.FoundUnclear, Settled: true}, decide.ReportUnknown},
+		"a refusal that others' work explains for good": {s{Last: decide.RefusedAsDone, Found: decide.FoundForeign}, decide.ReturnFailure},
+		"a duplicate that others' explains, too early":  {s{Last: decide.RefusedAsDone, Found: decide.FoundForeignSoFar}, decide.LookUpAgain},
+		"a duplicate that others' explains, settled":    {s{Last: decide.RefusedAsDone, Found: decide.FoundForeignSoFar, Settled: true}, decide.ReturnFailure},
+		"a duplicate that nothing explains yet":         {s{Last: decide.RefusedAsDone}, decide.LookUpAgain},
+		"a duplicate that nothing explains, settled":    {s{Last: decide.RefusedAsDone, Settled: true}, decide.LookUpAgain},
+		"a duplicate that the found part explains":      {s{Last: decide.RefusedAsDone, Found: decide.FoundOwnPart}, decide.RetryWrite},
+		"a duplicate, and the clocks differ":            {s{Last: decide.RefusedAsDone, Found: decide.FoundUnclear, Settled: true}, decide.ReportUnknown},
 
 		// Lookups without a result.
 		"the lookup fails":                           {s{Last: decide.OutcomeUnknown, Found: decide.LookupFailed}, decide.LookUpAgain},

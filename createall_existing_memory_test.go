@@ -36,7 +36,7 @@ func TestCreateAllMemoryPerAddress(t *testing.T) {
 		return reply(200, "["+b.String()[1:]+"]")(req)
 	})
 	client := newClient(t, endless)
-	const n = 100_000
+	n := soakSize(25_000, 25_000, 100_000)
 	taken := 0
 	requests := func(yield func(clerk.CreateInvitationRequest) bool) {
 		for req := range guests(n) {
@@ -55,7 +55,7 @@ func TestCreateAllMemoryPerAddress(t *testing.T) {
 		}
 	}
 	require.Equal(t, n, taken)
-	t.Log(most/n, "bytes an address")
+	t.Log(most/int64(n), "bytes an address")
 	require.Less(t, most, int64(96*n))
 	require.Greater(t, most, int64(16*n), "or it has not measured")
 }
@@ -64,7 +64,7 @@ func TestCreateAllMemoryPerAddress(t *testing.T) {
 // Clerk's.
 func TestCreateAllMemoryOfExisting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // or the limit of lists takes time
-		const n = 100_000
+		n := soakSize(25_000, 25_000, 100_000)
 		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			offset, err := strconv.Atoi(cmp.Or(req.URL.Query().Get("offset"), "0"))
 			if err != nil {
@@ -86,7 +86,7 @@ func TestCreateAllMemoryOfExisting(t *testing.T) {
 			}
 		}
 		require.Equal(t, n, count)
-		t.Log(most/n, "bytes an address")
+		t.Log(most/int64(n), "bytes an address")
 		require.LessOrEqual(t, most, int64(96*n))
 		require.Greater(t, most, int64(16*n), "or it has not measured")
 	})

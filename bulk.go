@@ -74,7 +74,7 @@ func (b *bulk) result() []Invitation {
 
 // send creates what is missing.
 func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
-	c.sent.inParts = true
+	c.sent.InParts = true
 	missing := b.missing()
 	var bodies [][]byte
 	for _, index := range missing {
@@ -228,7 +228,7 @@ func (b *bulk) explain(ctx context.Context, l *lookup) ([]Invitation, decide.Fin
 // time is over. Without IgnoreExisting, Clerk would refuse a retry of what shows up later.
 var (
 	inspections     = []time.Duration{0, time.Second} // since the refusal
-	lateInspections = []time.Duration{0, time.Second, graceTime}
+	lateInspections = []time.Duration{0, time.Second, decide.Grace}
 )
 
 // inspected returns the result of the bulk's requests. If they were refused, it lists what
@@ -246,21 +246,21 @@ func (b *bulk) inspected(ctx context.Context, c *call, invs []Invitation, err er
 	case found == decide.FoundNothing && lookupErr == nil:
 		return nil, err
 	}
-	c.sent.ambiguous = unknownOutcome(err, lookupErr, clock.Err(ctx))
-	return nil, c.sent.ambiguous
+	c.sent.Ambiguous = unknownOutcome(err, lookupErr, clock.Err(ctx))
+	return nil, c.sent.Ambiguous
 }
 
 // inspect lists what was created of a bulk that was refused. If the time is too short, it
 // is unclear. Lists that fail are given up soon: most likely, nothing was created.
 func (b *bulk) inspect(ctx context.Context, c *call, refusal error) (found decide.Finding, err error) {
-	ctx, cancel := context.WithDeadline(ctx, c.sent.failedAt.Add(2*graceTime))
+	ctx, cancel := context.WithDeadline(ctx, c.sent.FailedAt.Add(2*decide.Grace))
 	defer cancel()
 	times := inspections
 	if b.ignoresExisting() {
 		times = lateInspections
 	}
 	for _, at := range times {
-		wait := time.Until(c.sent.failedAt.Add(at))
+		wait := time.Until(c.sent.FailedAt.Add(at))
 		if wait >= clock.Left(ctx) || c.pause(ctx, "lookup", wait) != nil {
 			return decide.FoundUnclear, err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/async"
 	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
+	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -65,62 +66,11 @@ type call struct {
 	origin    *call     // the call itself, in parts of it
 	lookups   int       // that failed so far, of origin
 
-	last     callMeta // of the last request; of a write, the last that was no lookup
-	sent     history  // of the write
-	attempts int      // of all requests so far
-	answered bool     // a response came that is not a 5xx
+	last     callMeta       // of the last request; of a write, the last that was no lookup
+	sent     decide.History // of the write
+	attempts int            // of all requests so far
+	answered bool           // a response came that is not a 5xx
 }
-
-const (
-	// graceTime is the longest time after an ambiguous failure in which lists may miss the
-	// write's work. A write that Clerk would not refuse as a duplicate is retried
-	// only after a lookup that began later did not find it.
-	graceTime = 5 * time.Second
-	// graceAfterTimeout is the same after an attempt that timed out, as Clerk may still
-	// be carrying it out.
-	graceAfterTimeout = 2 * graceTime
-)
-
-// A history is what is known of a write's requests so far.
-type history struct {
-	firstSent time.Time
-	failedAt  time.Time // when the last request failed
-	ambiguous error     // the last failure after which the outcome was unknown; nil for none
-	writes    int       // requests so far
-
-	ambiguousAt time.Time // when it failed so; zero for never
-	inParts     bool      // a refused request may have been carried out in part
-}
-
-// failed records that a request of the write failed.
-func (h *history) failed(failure error) {
-	h.writes++
-	if h.ambiguous == nil || classOf(failure) != transport.NotSent { // otherwise nothing has happened since
-		h.failedAt = time.Now()
-	}
-	if errors.Is(failure, ErrOutcomeUnknown) {
-		h.ambiguous, h.ambiguousAt = failure, h.failedAt
-	}
-}
-
-// doneBy returns when the write's work was done at the latest. A refused retry has none.
-func (h *history) doneBy() time.Time {
-	if h.inParts || h.ambiguousAt.IsZero() {
-		return h.failedAt.Add(h.grace())
-	}
-	return h.ambiguousAt.Add(h.grace())
-}
-
-// grace returns the longest time after the failure in which lists may miss the write's work.
-func (h *history) grace() time.Duration {
-	if errors.Is(h.ambiguous, context.DeadlineExceeded) {
-		return graceAfterTimeout
-	}
-	return graceTime
-}
-
-// isSettled reports whether lists must show the write's work by now.
-func (h *history) isSettled() bool { return time.Since(h.failedAt) >= h.grace() }
 
 // newCall starts a call, without options.
 func newCall(client *clientConfig, op Operation) *call {

@@ -49,7 +49,7 @@ func (r *roster) load(ctx context.Context, ignoreExisting bool) error {
 	if !ignoreExisting || r.relisted {
 		return nil
 	}
-	complete := r.listedAt.Add(graceTime)
+	complete := r.listedAt.Add(decide.Grace)
 	if err := r.reporter.announce(ctx, complete, "", nil); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (r *roster) list(ctx context.Context) error {
 		r.moved = r.moved || c.last.total != r.total || slices.ContainsFunc(page, isNew)
 		pages++
 		if r.relisted && ok { // what the first list may have missed
-			since = max(since, UnixMilli(start.Earliest.Add(-2*graceTime).UnixMilli()))
+			since = max(since, UnixMilli(start.Earliest.Add(-2*decide.Grace).UnixMilli()))
 		}
 		if !r.recordPage(c, page, since) {
 			break
@@ -205,7 +205,7 @@ func (r *roster) record(it *item, result CreateResult) {
 // not document bulks as atomic.
 func (r *roster) explain(ctx context.Context, it *item, refusal error) CreateResult {
 	requests := it.earlier
-	if it.last.ambiguous != nil { // it may have been created before it was refused
+	if it.last.Ambiguous != nil { // it may have been created before it was refused
 		requests = append(requests, it.last)
 	}
 	if len(requests) > 0 {
@@ -229,9 +229,9 @@ func (r *roster) explain(ctx context.Context, it *item, refusal error) CreateRes
 
 // findOwn returns the invitation for an address that one of the run's requests created;
 // nil if the existing one is not the run's, or cannot be found before long.
-func (r *roster) findOwn(ctx context.Context, address string, requests []history) (*Invitation, error) {
+func (r *roster) findOwn(ctx context.Context, address string, requests []decide.History) (*Invitation, error) {
 	c := r.call.anew()
-	c.isLookup, c.deadline = true, c.started.Add(2*graceTime)
+	c.isLookup, c.deadline = true, c.started.Add(2*decide.Grace)
 	ctx, cancel := c.withDeadline(ctx)
 	defer cancel()
 	l := &lookup{call: c, statuses: allStatuses}
@@ -244,12 +244,12 @@ func (r *roster) findOwn(ctx context.Context, address string, requests []history
 			asked = m.RetryAfter
 		}
 		wait := c.Backoff(c.pass, asked)
-		if rest := graceTime - time.Since(c.started); rest > 0 && asked == 0 {
+		if rest := decide.Grace - time.Since(c.started); rest > 0 && asked == 0 {
 			wait = min(wait, rest) // the lookup that decides comes without delay
 		}
-		isLate := time.Since(c.started) >= graceTime
+		isLate := time.Since(c.started) >= decide.Grace
 		switch {
-		case found == decide.FoundOwn && slices.ContainsFunc(requests, func(h history) bool { return l.isOf(&h, inv) }):
+		case found == decide.FoundOwn && slices.ContainsFunc(requests, func(h decide.History) bool { return l.isOf(&h, inv) }):
 			return inv, nil
 		case found == decide.FoundOwn: // others have created it between the requests
 			return nil, nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
+	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/pace"
 )
 
@@ -18,8 +19,8 @@ type item struct {
 	request CreateInvitationRequest
 	body    []byte // its JSON
 	key     addresses.Key
-	last    history   // of its last request
-	earlier []history // of those before that may have created it
+	last    decide.History   // of its last request
+	earlier []decide.History // of those before that may have created it
 }
 
 // A reporter yields the results of a run, and calls the caller's progress functions.

@@ -12,6 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/async"
 	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
+	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/pace"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
@@ -197,7 +198,7 @@ func (r *run) sendSingly() {
 }
 
 // handleFailure records the failure of a batch, of which the rest was not created.
-func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last history, failure error) error {
+func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last decide.History, failure error) error {
 	reason := queue.OtherReason
 	switch classOf(failure) {
 	case transport.NotSent:
@@ -206,15 +207,15 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last h
 		reason = queue.RateLimited
 	}
 	if reason != queue.OtherReason { // it cannot have created anything
-		last = history{failedAt: last.failedAt}
+		last = decide.History{FailedAt: last.FailedAt}
 	}
 	var ambiguousSince time.Time
 	if errors.Is(failure, ErrOutcomeUnknown) {
-		ambiguousSince = last.firstSent
+		ambiguousSince = last.FirstSent
 	}
 	for _, it := range rest {
 		v := &it.Value
-		if !v.last.firstSent.IsZero() {
+		if !v.last.FirstSent.IsZero() {
 			v.earlier = append(v.earlier, v.last)
 		}
 		v.last, it.AmbiguousSince = last, ambiguousSince
@@ -230,7 +231,7 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last h
 	if !r.dispatcher.call.answered || effect == unexplained && r.queue.IsStuck(rest) {
 		return failure // an outage from the start, or every request is refused
 	}
-	backOff(r.pace, failure, last.failedAt, r.queue.Streak())
+	backOff(r.pace, failure, last.FailedAt, r.queue.Streak())
 	for _, it := range givenUp {
 		result := CreateResult{Outcome: OutcomeRejected, Err: failure}
 		if it.IsAmbiguous() {

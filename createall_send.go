@@ -3,6 +3,7 @@ package clerk
 import (
 	"context"
 
+	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/pace"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
 )
@@ -20,7 +21,7 @@ type dispatcher struct {
 
 // send sends a batch until its outcome is known, or there is no more time for now. It
 // returns what was created, by index in the batch, and the state of the requests.
-func (d *dispatcher) send(ctx context.Context, b batch, mayRetry func() bool) (map[int]Invitation, history, error) {
+func (d *dispatcher) send(ctx context.Context, b batch, mayRetry func() bool) (map[int]Invitation, decide.History, error) {
 	c, created := d.call.anew(), map[int]Invitation{}
 	defer d.call.count(c)
 	sendOne, sendAll := reconcile[*Invitation], reconcile[[]Invitation]

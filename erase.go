@@ -7,6 +7,7 @@ import (
 
 	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
+	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -47,7 +48,7 @@ func (c *call) erase(ctx context.Context, address string) error {
 				return err
 			}
 		}
-		if graceTime >= clock.Left(ctx) || clock.Sleep(ctx, graceTime) != nil {
+		if decide.Grace >= clock.Left(ctx) || clock.Sleep(ctx, decide.Grace) != nil {
 			return &SDKError{ResponseMeta: c.last.ResponseMeta, class: transport.Ambiguous, Err: clock.Err(ctx),
 				Message: "no time to list the address after the last change: call Erase again"}
 		}

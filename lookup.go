@@ -19,9 +19,6 @@ var (
 	errSpelled = fmt.Errorf("%w: an invitation was created meanwhile that may be for another spelling of it", errOtherAddress)
 )
 
-// sharpness bounds the error in the start of a refused bulk by Clerk's clock.
-const sharpness = 100 * time.Millisecond
-
 // maxLookupPages limits what a lookup may cost.
 const maxLookupPages = 20
 
@@ -36,10 +33,7 @@ type lookup struct {
 	settled         bool               // lists must show the write's work by now
 	retryDuplicates bool               // Clerk would carry out a retry a second time
 	statuses        []InvitationStatus // to list for created invitations
-
-	// What Clerk's clock says was done from ownFrom to ownTo is the call's work, and what it
-	// says was done before from or after to is not. Each list sets them.
-	from, ownFrom, ownTo, to UnixMilli
+	period          decide.Period      // of the write's work by Clerk's clock; set by each list
 }
 
 // newLookup returns a lookup of what the call's write did, after a failure.
@@ -47,7 +41,7 @@ func (c *call) newLookup(failure, ownRefusal error, retryDuplicates bool) *looku
 	h := &c.sent
 	l := &lookup{
 		call: c.part(), failure: failure, last: failureOf(failure, ownRefusal),
-		ambiguous: h.ambiguous != nil, settled: h.isSettled(), retryDuplicates: retryDuplicates, statuses: allStatuses[:1],
+		ambiguous: h.Ambiguous != nil, settled: h.IsSettled(), retryDuplicates: retryDuplicates, statuses: allStatuses[:1],
 	}
 	l.between(h, h)
 	l.call.isLookup = true
@@ -59,21 +53,21 @@ func (c *call) newLookup(failure, ownRefusal error, retryDuplicates bool) *looku
 
 // between makes the lookup find the work of requests, of which the first and the last are
 // given.
-func (l *lookup) between(first, last *history) {
-	l.since, l.until = first.firstSent, last.doneBy()
+func (l *lookup) between(first, last *decide.History) {
+	l.since, l.until = first.FirstSent, last.DoneBy()
 }
 
 // isOf reports whether an invitation that the lookup found is the work of requests.
-func (l *lookup) isOf(h *history, inv *Invitation) bool {
+func (l *lookup) isOf(h *decide.History, inv *Invitation) bool {
 	l.between(h, h)
-	return l.setTimes() == nil && l.whose(inv.CreatedAt) == decide.FoundOwn
+	return l.setPeriod() == nil && l.whose(inv.CreatedAt) == decide.FoundOwn
 }
 
 // hasCreated reports whether an invitation in a response is pending, and was created while
 // its request was under way.
 func (c *call) hasCreated(inv *Invitation) bool {
 	l := &lookup{call: c, since: c.last.sent, until: time.Now(), last: decide.Refused} // it is no older, most likely
-	return inv.Status == InvitationStatusPending && l.setTimes() == nil && l.whose(inv.CreatedAt) == decide.FoundOwn
+	return inv.Status == InvitationStatusPending && l.setPeriod() == nil && l.whose(inv.CreatedAt) == decide.FoundOwn
 }
 
 // otherAddress is the failure of a write whose response is about another address. What the
@@ -105,15 +99,7 @@ func isFinal(err error) bool {
 }
 
 // whose says whether what was created, or updated, at a time is this call's work.
-func (l *lookup) whose(at UnixMilli) decide.Finding {
-	switch {
-	case at >= l.ownFrom && at <= l.ownTo:
-		return decide.FoundOwn
-	case at >= l.from && at <= l.to:
-		return decide.FoundUnclear
-	}
-	return decide.FoundForeign
-}
+func (l *lookup) whose(at UnixMilli) decide.Finding { return l.period.Whose(int64(at)) }
 
 // list returns the invitations that match a query, newest first. With onlyNew it stops at
 // those that are older than the call. As it is not documented how query matches, a list
@@ -124,14 +110,14 @@ func (l *lookup) list(ctx context.Context, query string, status InvitationStatus
 	req := ListInvitationsRequest{Query: query, Status: status, OrderBy: OrderByCreatedAtDesc}
 	for page, err := range l.call.pages(ctx, req) {
 		if err == nil {
-			err = l.setTimes()
+			err = l.setPeriod()
 		}
 		if err != nil {
 			return nil, err
 		}
 		invs = append(invs, page...)
 		oldest := page[len(page)-1].CreatedAt
-		isPast = oldest < l.from && slices.IsSortedFunc(page, newestFirst) // as asked
+		isPast = l.period.IsPast(int64(oldest)) && slices.IsSortedFunc(page, newestFirst) // as asked
 		if pages++; isPast && onlyNew || pages == maxLookupPages {
 			break
 		}
@@ -139,39 +125,25 @@ func (l *lookup) list(ctx context.Context, query string, status InvitationStatus
 	if !isPast && len(invs) < l.call.last.total {
 		return nil, errTooMany
 	}
-	return invs, l.setTimes() // an empty list has no page
+	return invs, l.setPeriod() // an empty list has no page
 }
 
 func newestFirst(a, b Invitation) int { return cmp.Compare(b.CreatedAt, a.CreatedAt) }
 
-// setTimes converts the times of the write to Clerk's clock.
-func (l *lookup) setTimes() error {
+// setPeriod converts the times of the write to Clerk's clock.
+func (l *lookup) setPeriod() error {
 	skew, last := l.call.client.skew, &l.call.last
 	start, ok := skew.Convert(last.Header, l.since, last.longest)
 	if !ok {
 		return errNoDate
 	}
-	l.from, l.ownFrom = toMilli(start.Earliest), toMilli(start.Latest)
-	if start.IsSharp {
-		l.ownFrom = l.from
-	}
-	if start.IsSharp && l.last >= decide.Refused && !l.ambiguous {
-		// most likely, what is a little older than a refused bulk is not its work
-		l.ownFrom = toMilli(start.Likely.Add(-sharpness))
-		if start.IsMeasured || !l.retryDuplicates { // otherwise the clocks may differ a little
-			l.from = l.ownFrom
-		}
-	}
 	end, _ := skew.Convert(last.Header, l.until, last.longest)
-	l.ownTo, l.to = toMilli(end.Earliest), toMilli(end.Latest)
-	if end.IsSharp {
-		l.ownTo = toMilli(end.Likely.Add(time.Second))
-		l.to = l.ownTo
+	l.period = decide.NewPeriod(start, end)
+	if l.last >= decide.Refused && !l.ambiguous {
+		l.period.Sharpen(start, l.retryDuplicates)
 	}
 	return nil
 }
-
-func toMilli(t time.Time) UnixMilli { return UnixMilli(t.UnixMilli()) }
 
 // created finds the invitation that a Create may have created for an address, other
 // than one that is known to be older.
@@ -238,7 +210,7 @@ func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, decide
 	if err == nil || !errors.Is(err, ErrNotFound) {
 		return nil, decide.FoundNothing, err
 	}
-	if time.Since(l.since) < graceTime {
+	if time.Since(l.since) < decide.Grace {
 		return nil, decide.FoundNothing, nil
 	}
 	for _, status := range allStatuses {

@@ -32,10 +32,10 @@ func TestLookupTellsWhoseWorkItIs(t *testing.T) {
 				time.Sleep(time.Hour)
 				c := &call{client: &clientConfig{skew: new(clock.Skew)}}
 				c.last.Header = http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}
-				c.sent = history{firstSent: start, failedAt: start.Add(2 * time.Second)}
+				c.sent = decide.History{FirstSent: start, FailedAt: start.Add(2 * time.Second)}
 				l := c.newLookup(nil, nil, false)
 				l.call.last = c.last
-				require.NoError(t, l.setTimes())
+				require.NoError(t, l.setPeriod())
 				at := UnixMilli(start.Add(test.at).UnixMilli())
 				require.Equal(t, test.want, l.whose(at))
 				require.Equal(t, test.want == decide.FoundOwn, l.isOf(&c.sent, &Invitation{CreatedAt: at}))

@@ -30,16 +30,16 @@ type sender[T any] func(context.Context, *call) (T, error)
 
 // reconcile carries out a write until its outcome is known, or time is up.
 func reconcile[T any](ctx context.Context, c *call, w write[T]) (T, error) {
-	c.sent = history{firstSent: time.Now()}
+	c.sent = decide.History{FirstSent: time.Now()}
 	result, err := w.send(ctx, c)
 	if err == nil {
 		return result, nil
 	}
 	if !c.last.sent.IsZero() { // it may have been held back before
-		c.sent.firstSent = c.last.sent
+		c.sent.FirstSent = c.last.sent
 	}
-	c.sent.failed(err)
-	if c.retry.Strategy == RetryNone || c.sent.ambiguous == nil {
+	c.sent.Failed(err, classOf(err))
+	if c.retry.Strategy == RetryNone || c.sent.Ambiguous == nil {
 		return result, err
 	}
 	return (&reconciliation[T]{call: c, write: w, failure: err}).run(ctx)
@@ -47,7 +47,7 @@ func reconcile[T any](ctx context.Context, c *call, w write[T]) (T, error) {
 
 // resume continues with a write whose outcome is unknown. c.sent is what is known of it.
 func resume[T any](ctx context.Context, c *call, w write[T]) (T, error) {
-	return (&reconciliation[T]{call: c, write: w, failure: c.sent.ambiguous}).run(ctx)
+	return (&reconciliation[T]{call: c, write: w, failure: c.sent.Ambiguous}).run(ctx)
 }
 
 // A reconciliation finds out what an ambiguous write did, and retries it.
@@ -85,7 +85,7 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 				return result, nil
 			}
 			if at := r.call.last.sent; s.Settled && !at.IsZero() { // nothing that was sent before had an effect
-				r.call.sent.firstSent = at
+				r.call.sent.FirstSent = at
 			}
 			r.failed(err)
 		}
@@ -104,7 +104,7 @@ func (r *reconciliation[T]) writeTime() time.Duration {
 
 // failed records that a retry failed.
 func (r *reconciliation[T]) failed(err error) {
-	r.call.sent.failed(err)
+	r.call.sent.Failed(err, classOf(err))
 	r.failure = err
 }
 
@@ -136,13 +136,13 @@ func (r *reconciliation[T]) lookUp(ctx context.Context) (T, decide.Situation, er
 // lookupErr is the error of the previous lookup.
 func (r *reconciliation[T]) waits(lookupErr error) (untilLookup, untilWrite time.Duration) {
 	h, last := &r.call.sent, &r.call.last
-	since := time.Since(h.failedAt)
+	since := time.Since(h.FailedAt)
 	var asked time.Duration // by Retry-After; that of a rate limit is about other requests
 	if last.class != transport.RateLimited {
 		asked = last.RetryAfter
 	}
-	untilWrite = max(0, r.call.Backoff(h.writes, asked)-since)
-	untilLookup = r.lookupWait(lookupErr, h.grace()-since)
+	untilWrite = max(0, r.call.Backoff(h.Writes, asked)-since)
+	untilLookup = r.lookupWait(lookupErr, h.Grace()-since)
 	if asked > 0 {
 		untilLookup = max(untilLookup, r.call.Backoff(1, asked)-since)
 	}
@@ -170,7 +170,7 @@ func (r *reconciliation[T]) lookupWait(err error, rest time.Duration) (wait time
 // unknown is the error of a call that could not find out what its write did, after a
 // lookup's error or at the end of ctx.
 func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error {
-	failure, ambiguous := r.failure, r.call.sent.ambiguous
+	failure, ambiguous := r.failure, r.call.sent.Ambiguous
 	if failureOf(failure, r.write.ownRefusal) == decide.RefusedAsDone || classOf(failure) == transport.NotSent {
 		failure = ambiguous // what was refused or not sent is only the retry
 	}

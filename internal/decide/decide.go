@@ -1,5 +1,5 @@
 // Package decide chooses the next step for a write that may have been carried out, after
-// a lookup of what it did. It does no I/O.
+// a lookup of what it did, and says whose work the lookup has found. It does no I/O.
 package decide
 
 // A Failure says what the failure of a request means for its write.

@@ -1,0 +1,60 @@
+package decide
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/transport"
+)
+
+const (
+	// Grace is the longest time after an ambiguous failure in which lists may miss the
+	// write's work. A write that the API would not refuse as a duplicate is retried only
+	// after a lookup that began later did not find it.
+	Grace = 5 * time.Second
+	// graceAfterTimeout is the same after an attempt that timed out, as the API may still be
+	// carrying it out.
+	graceAfterTimeout = 2 * Grace
+)
+
+// A History is what is known of a write's requests so far.
+type History struct {
+	FirstSent time.Time
+	FailedAt  time.Time // when the last request failed
+	Ambiguous error     // the last failure after which the outcome was unknown; nil for none
+	Writes    int       // requests so far
+	InParts   bool      // a refused request may have been carried out in part
+
+	ambiguousAt time.Time // when it failed so; zero for never
+}
+
+// Failed records that a request of the write has just failed.
+func (h *History) Failed(failure error, class transport.Class) {
+	h.Writes++
+	if h.Ambiguous == nil || class != transport.NotSent { // otherwise nothing has happened since
+		h.FailedAt = time.Now()
+	}
+	if class == transport.Ambiguous {
+		h.Ambiguous, h.ambiguousAt = failure, h.FailedAt
+	}
+}
+
+// DoneBy returns when the write's work was done at the latest. A refused retry has none.
+func (h *History) DoneBy() time.Time {
+	if h.InParts || h.ambiguousAt.IsZero() {
+		return h.FailedAt.Add(h.Grace())
+	}
+	return h.ambiguousAt.Add(h.Grace())
+}
+
+// Grace returns the longest time after the failure in which lists may miss the write's work.
+func (h *History) Grace() time.Duration {
+	if errors.Is(h.Ambiguous, context.DeadlineExceeded) {
+		return graceAfterTimeout
+	}
+	return Grace
+}
+
+// IsSettled reports whether lists must show the write's work by now.
+func (h *History) IsSettled() bool { return time.Since(h.FailedAt) >= h.Grace() }

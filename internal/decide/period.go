@@ -1,0 +1,62 @@
+package decide
+
+import (
+	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/clock"
+)
+
+// sharpness bounds the error in the start of a refused request by the server's clock.
+const sharpness = 100 * time.Millisecond
+
+// A Period says when the work of a write's requests was done, in milliseconds since 1970 by
+// the server's clock. What is from ownFrom to ownTo is the write's work, and what is before
+// from or after to is not.
+type Period struct {
+	from, ownFrom, ownTo, to int64
+}
+
+// NewPeriod returns the Period of a write that was first sent at start, and whose work was
+// done by end.
+func NewPeriod(start, end clock.Instant) Period {
+	p := Period{
+		from: start.Earliest.UnixMilli(), ownFrom: start.Latest.UnixMilli(),
+		ownTo: end.Earliest.UnixMilli(), to: end.Latest.UnixMilli(),
+	}
+	if start.IsSharp {
+		p.ownFrom = p.from
+	}
+	if end.IsSharp {
+		p.ownTo = end.Likely.Add(time.Second).UnixMilli()
+		p.to = p.ownTo
+	}
+	return p
+}
+
+// Sharpen makes the start of the Period later, if it is sharp: most likely, what is a little
+// older than a refused request is not its work. If a retry would create a duplicate, it is
+// unclear unless the clocks' difference was measured.
+func (p *Period) Sharpen(start clock.Instant, retryDuplicates bool) {
+	if !start.IsSharp {
+		return
+	}
+	p.ownFrom = start.Likely.Add(-sharpness).UnixMilli()
+	if start.IsMeasured || !retryDuplicates { // otherwise the clocks may differ a little
+		p.from = p.ownFrom
+	}
+}
+
+// IsPast reports whether what was created or updated at a time was so before the write.
+func (p *Period) IsPast(at int64) bool { return at < p.from }
+
+// Whose says whose work is what was created or updated at a time: FoundOwn, FoundUnclear or
+// FoundForeign.
+func (p *Period) Whose(at int64) Finding {
+	switch {
+	case at >= p.ownFrom && at <= p.ownTo:
+		return FoundOwn
+	case at >= p.from && at <= p.to:
+		return FoundUnclear
+	}
+	return FoundForeign
+}

@@ -1,0 +1,63 @@
+package decide_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/internal/clock"
+	"github.com/clerk-invitations/clerk-go/internal/decide"
+)
+
+var sent = time.UnixMilli(1_800_000_000_000)
+
+// An instant is a second of tolerance around a time, which is likely 100 ms later.
+func instant(at time.Time, isSharp, isMeasured bool) clock.Instant {
+	return clock.Instant{
+		Earliest: at.Add(-time.Second), Latest: at.Add(time.Second), Likely: at.Add(100 * time.Millisecond),
+		IsSharp: isSharp, IsMeasured: isMeasured,
+	}
+}
+
+// A write is sent, and has done its work 10 s later. Each bound is tried with the
+// millisecond before it or after it.
+func TestPeriodTellsWhoseWorkItIs(t *testing.T) {
+	const own, unclear, foreign = decide.FoundOwn, decide.FoundUnclear, decide.FoundForeign
+	type bound struct {
+		at   int64 // milliseconds since it was sent
+		want decide.Finding
+	}
+	for name, test := range map[string]struct {
+		isSharp, isMeasured, sharpen, retryDuplicates bool
+		bounds                                        []bound
+	}{
+		"the clocks differ": {bounds: []bound{
+			{-1001, foreign}, {-1000, unclear}, {999, unclear}, {1000, own}, {9000, own}, {9001, unclear}, {11000, unclear}, {11001, foreign},
+		}},
+		"the clocks differ, and it was refused": {sharpen: true, bounds: []bound{{-1001, foreign}, {-1000, unclear}, {1000, own}}},
+		"the clocks agree": {isSharp: true, bounds: []bound{
+			{-1001, foreign}, {-1000, own}, {11100, own}, {11101, foreign},
+		}},
+		"refused": {isSharp: true, sharpen: true, bounds: []bound{{-1, foreign}, {0, own}, {11100, own}, {11101, foreign}}},
+		"refused, and a retry would be a duplicate": {isSharp: true, sharpen: true, retryDuplicates: true, bounds: []bound{
+			{-1001, foreign}, {-1000, unclear}, {-1, unclear}, {0, own},
+		}},
+		"refused, and the difference was measured": {isSharp: true, isMeasured: true, sharpen: true, retryDuplicates: true, bounds: []bound{
+			{-1, foreign}, {0, own},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := instant(sent, test.isSharp, test.isMeasured)
+			p := decide.NewPeriod(start, instant(sent.Add(10*time.Second), test.isSharp, test.isMeasured))
+			if test.sharpen {
+				p.Sharpen(start, test.retryDuplicates)
+			}
+			for _, bound := range test.bounds {
+				at := sent.UnixMilli() + bound.at
+				require.Equal(t, bound.want, p.Whose(at), bound.at)
+				require.Equal(t, bound.want == foreign && bound.at < 0, p.IsPast(at), bound.at)
+			}
+		})
+	}
+}

@@ -76,54 +76,42 @@ func (s *InvitationsService) beginCreateAll(requests iter.Seq[CreateInvitationRe
 // WithBudget sets how many of Clerk's hourly requests the run uses.
 func WithBudget(budget Budget) CreateAllOption {
 	budget.Window = cmp.Or(budget.Window, time.Hour)
-	return createAllOption(func(c *createAllConfig) error {
-		switch {
-		case budget.Creates < 0 || budget.BulkCreates < 0 || budget.Window < 0:
-			return &InputError{"WithBudget", "is negative"}
-		case budget.Creates == 0 && budget.BulkCreates == 0:
-			return &InputError{"WithBudget", "has neither creates nor bulk creates"}
-		}
-		c.budget = budget
-		return nil
-	})
+	problem := ""
+	switch {
+	case budget.Creates < 0 || budget.BulkCreates < 0 || budget.Window < 0:
+		problem = "is negative"
+	case budget.Creates == 0 && budget.BulkCreates == 0:
+		problem = "has neither creates nor bulk creates"
+	}
+	return createAllOption(setting("WithBudget", problem, func(c *createAllConfig) { c.budget = budget }))
 }
 
 // WithSkipSince skips only addresses that have an invitation created at since or later,
 // by Clerk's clock. For requests with IgnoreExisting, set it to the time at which the
 // campaign started, so that a resumed run recognizes its own invitations.
 func WithSkipSince(since time.Time) CreateAllOption {
-	return createAllOption(func(c *createAllConfig) error {
-		c.skipSince, c.skipNone = since, false
-		return nil
-	})
+	return createAllOption(setting("WithSkipSince", "", func(c *createAllConfig) { c.skipSince, c.skipNone = since, false }))
 }
 
 // WithSkipNone lists nothing and skips no address. A run that is called again then sends
 // every request again and, for those with IgnoreExisting, creates a second invitation.
 // The last of WithSkipNone and [WithSkipSince] applies.
 func WithSkipNone() CreateAllOption {
-	return createAllOption(func(c *createAllConfig) error {
-		c.skipNone = true
-		return nil
-	})
+	return createAllOption(setting("WithSkipNone", "", func(c *createAllConfig) { c.skipNone = true }))
 }
 
 // WithSourceError reports read errors: when the requests have ended, the run calls
 // failure, for example the Err method of a bufio.Scanner or an sql.Rows. An error ends
 // the run after the results of all requests.
 func WithSourceError(failure func() error) CreateAllOption {
-	return createAllOption(func(c *createAllConfig) error {
-		c.sourceError = failure
-		return inputError("WithSourceError", check.NotNil(failure != nil))
-	})
+	return createAllOption(setting("WithSourceError", check.NotNil(failure != nil), func(c *createAllConfig) { c.sourceError = failure }))
 }
 
 // WithProgress calls report before each result, when a wait begins, and after each page
 // of existing invitations. It is called in the loop's goroutine and should return soon.
 // Given several times, each report is called.
 func WithProgress(report func(Progress)) CreateAllOption {
-	return createAllOption(func(c *createAllConfig) error {
+	return createAllOption(setting("WithProgress", check.NotNil(report != nil), func(c *createAllConfig) {
 		c.progress = append(c.progress, report)
-		return inputError("WithProgress", check.NotNil(report != nil))
-	})
+	}))
 }

@@ -40,10 +40,7 @@ func (s *InvitationsService) All(ctx context.Context, req ListInvitationsRequest
 // It makes at most 900 requests in 10 seconds, or 90 with a key of a development
 // instance (sk_test_...): nine tenths of Clerk's limit (its "Rate limits" page).
 func WithPrefetch(pages int) AllOption {
-	return allOption(func(c *callConfig) error {
-		c.prefetch = pages
-		return inputError("WithPrefetch", check.NotNegative(pages))
-	})
+	return allOption(setting("WithPrefetch", check.NotNegative(pages), func(c *callConfig) { c.prefetch = pages }))
 }
 
 // Get returns the invitation with an id, including a revoked one. Clerk has no such

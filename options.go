@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -110,6 +109,17 @@ func applyAll[O comparable](opts []O, apply func(O) error) error {
 	return nil
 }
 
+// setting returns the function of an option that sets something, or fails if its argument
+// has a problem.
+func setting[C any](option, problem string, set func(*C)) func(*C) error {
+	return func(c *C) error {
+		if problem == "" {
+			set(c)
+		}
+		return inputError(option, problem)
+	}
+}
+
 // WithRetry sets how calls are retried. A zero field means the library's default, also
 // if the client has another setting; see [RetryConfig].
 func WithRetry(retry RetryConfig) SharedOption {
@@ -131,10 +141,7 @@ func (c *callConfig) setRetry(retry RetryConfig) (err error) {
 // most two thirds of the time until the caller's deadline and, without WithAttemptTimeout,
 // until MaxElapsedTime.
 func WithAttemptTimeout(timeout time.Duration) SharedOption {
-	return sharedOption(func(c *callConfig) error {
-		c.attemptTimeout = timeout
-		return inputError("WithAttemptTimeout", check.Positive(timeout))
-	})
+	return sharedOption(setting("WithAttemptTimeout", check.Positive(timeout), func(c *callConfig) { c.attemptTimeout = timeout }))
 }
 
 // WithHeader adds a header to every request and replaces an earlier one of the same
@@ -144,10 +151,7 @@ func WithAttemptTimeout(timeout time.Duration) SharedOption {
 // X-Idempotency-Key, which Clerk does not document and which make net/http retry
 // writes. Clerk-API-Version may be set.
 func WithHeader(name, value string) SharedOption {
-	return sharedOption(func(c *callConfig) error {
-		c.setHeader(name, value)
-		return inputError("WithHeader", check.Header(name, value))
-	})
+	return sharedOption(setting("WithHeader", check.Header(name, value), func(c *callConfig) { c.setHeader(name, value) }))
 }
 
 func (c *callConfig) setHeader(name, value string) {
@@ -160,21 +164,15 @@ func (c *callConfig) setHeader(name, value string) {
 // secret key is sent there, so the scheme must be https, or http for a loopback
 // address. Credentials, a query and a fragment are invalid.
 func WithBaseURL(baseURL string) SharedOption {
-	return sharedOption(func(c *callConfig) error {
-		var problem string
-		c.baseURL, problem = check.BaseURL(baseURL)
-		return inputError("WithBaseURL", problem)
-	})
+	normal, problem := check.BaseURL(baseURL)
+	return sharedOption(setting("WithBaseURL", problem, func(c *callConfig) { c.baseURL = normal }))
 }
 
 // WithInsecurePlaintextHTTP permits [WithBaseURL] with http to any host, such as
 // http://fakeclerk:8080/v1 between containers. The key and the invitees' addresses are
 // then sent unencrypted. Never use it with a key of a real instance.
 func WithInsecurePlaintextHTTP() Option {
-	return clientOption(func(c *clientConfig) error {
-		c.allowHTTP = true
-		return nil
-	})
+	return clientOption(setting("WithInsecurePlaintextHTTP", "", func(c *clientConfig) { c.allowHTTP = true }))
 }
 
 // checkBaseURL is called when all options are applied.
@@ -196,13 +194,9 @@ func (c *callConfig) checkBaseURL() error {
 // does so after 10 seconds. [RequestInfoFromContext] tells a transport which operation
 // a request belongs to.
 func WithHTTPClient(client *http.Client) Option {
-	return clientOption(func(c *clientConfig) error {
-		if client == nil {
-			return &InputError{"WithHTTPClient", "is nil"}
-		}
+	return clientOption(setting("WithHTTPClient", check.NotNil(client != nil), func(c *clientConfig) {
 		c.http = new(*client) // a copy, as the caller may change its own
-		return nil
-	})
+	}))
 }
 
 // WithLogger logs a record for every attempt, with these attributes where they apply:
@@ -217,10 +211,7 @@ func WithHTTPClient(client *http.Client) Option {
 // all else Warn. No record contains an address, a query, a body, the key or a ticket URL.
 // The default, a nil logger, logs nothing.
 func WithLogger(logger *slog.Logger) Option {
-	return clientOption(func(c *clientConfig) error {
-		c.logger = logger
-		return nil
-	})
+	return clientOption(setting("WithLogger", "", func(c *clientConfig) { c.logger = logger }))
 }
 
 // WithSecretKeyFunc calls provider for the secret key of every request, instead of
@@ -230,50 +221,36 @@ func WithLogger(logger *slog.Logger) Option {
 // once. It should cache, and return when its context ends: with MaxElapsedTime or, for
 // RetryNone, after the attempt timeout. The call does not wait longer.
 func WithSecretKeyFunc(provider func(ctx context.Context) (string, error)) Option {
-	return clientOption(func(c *clientConfig) error {
+	return clientOption(setting("WithSecretKeyFunc", check.NotNil(provider != nil), func(c *clientConfig) {
 		c.keyProvider, c.gates = provider, outage.NewGates() // it may be another instance
-		return inputError("WithSecretKeyFunc", check.NotNil(provider != nil))
-	})
+	}))
 }
 
 // WithRandom makes random the source of all randomness: the jitter of waits. It returns
 // numbers of at least 0 and less than 1, and may be called by several goroutines at once.
 // The default is [math/rand/v2.Float64]. A source with a seed makes tests repeatable.
 func WithRandom(random func() float64) Option {
-	return clientOption(func(c *clientConfig) error {
-		c.random = random
-		return inputError("WithRandom", check.NotNil(random != nil))
-	})
+	return clientOption(setting("WithRandom", check.NotNil(random != nil), func(c *clientConfig) { c.random = random }))
 }
 
 // WithAppName adds a name, such as "my-sdk/1.2", in front of the User-Agent header, for
 // packages that wrap this library.
 func WithAppName(name string) Option {
-	return clientOption(func(c *clientConfig) error {
-		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
-			return &InputError{"WithAppName", "is empty or has a character other than printable ASCII"}
-		}
+	return clientOption(setting("WithAppName", check.Product(name), func(c *clientConfig) {
 		c.setHeader("User-Agent", name+" "+c.header.Get("User-Agent"))
-		return nil
-	})
+	}))
 }
 
 // WithMaxResponseBytes limits the size of a response after decompression. A larger one
 // is an error. The default is 32 MiB.
 func WithMaxResponseBytes(n int64) Option {
-	return clientOption(func(c *clientConfig) error {
-		c.maxResponseBytes = n
-		return inputError("WithMaxResponseBytes", check.Positive(n))
-	})
+	return clientOption(setting("WithMaxResponseBytes", check.Positive(n), func(c *clientConfig) { c.maxResponseBytes = n }))
 }
 
 // WithResponse sets *meta when the call returns, even when it fails. Concurrent calls
 // need a meta each. For All, it describes the last page's response.
 func WithResponse(meta *ResponseMeta) CallOption {
-	return callOption(func(c *callConfig) error {
-		c.response = meta
-		return inputError("WithResponse", check.NotNil(meta != nil))
-	})
+	return callOption(setting("WithResponse", check.NotNil(meta != nil), func(c *callConfig) { c.response = meta }))
 }
 
 // createAllConfig is the configuration of one run of CreateAll.

@@ -115,6 +115,14 @@ func isInvalidInName(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 }
 
+// Product checks that a name can begin a User-Agent header.
+func Product(name string) string {
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return "is empty or has a character other than printable ASCII"
+	}
+	return ""
+}
+
 // BaseURL checks that a path can be appended to a URL. It returns the URL with its host
 // in lower case and without trailing slashes.
 func BaseURL(baseURL string) (normal, problem string) {

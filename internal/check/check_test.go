@@ -93,6 +93,15 @@ func TestHeader(t *testing.T) {
 	}
 }
 
+func TestProduct(t *testing.T) {
+	for _, name := range []string{"my-sdk/1.2", "~ my sdk ~"} {
+		require.Empty(t, check.Product(name), name)
+	}
+	for _, name := range []string{"", "a\r\nb", "a\x7f", "sdk/ü", "\x1f"} {
+		require.Equal(t, "is empty or has a character other than printable ASCII", check.Product(name), name)
+	}
+}
+
 func TestBaseURL(t *testing.T) {
 	for _, test := range []struct{ url, normal, problem string }{
 		{"https://API.example.com/v1//", "https://api.example.com/v1", ""},

@@ -30,8 +30,8 @@ func someNature(random *rand.Rand) simNature {
 	case 4:
 		n.ahead = pick(random, -time.Minute, -3*time.Second, -2*time.Second, 2*time.Second, 3*time.Second, time.Minute)
 		n.clock = -n.ahead // the Date is wrong
-	case 3: // a part of a refused bulk is found if the clocks agree, and lists show it soon
-		n.parts, n.clock, n.lag = 0.2, 0, min(n.lag, 900*time.Millisecond)
+	case 3: // a part of a refused bulk is found if the clocks nearly agree, and lists show it soon
+		n.parts, n.clock, n.lag = 0.2, n.clock/5, min(n.lag, 900*time.Millisecond)
 	}
 	return n
 }

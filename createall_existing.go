@@ -19,12 +19,20 @@ const listAhead = 8
 // maxShifts limits the times that a page is read again because the list has changed.
 const maxShifts = 100
 
+// isRecent is a flag of an entry's State: the invitation was created in the time of the
+// campaign, and no request of the run has had its address yet. Without WithSkipSince, that
+// time is the last recentTime.
+const (
+	isRecent   = 0x80
+	recentTime = 24 * time.Hour
+)
+
 // A roster knows which addresses have an invitation, and which the run has read.
 type roster struct {
 	call      *call
 	config    *createAllConfig
 	reporter  *reporter
-	byAddress addresses.Map // State is the Outcome of another request; 0 while one is queued
+	byAddress addresses.Map // State is the Outcome of another request, or 0 while one is queued, and isRecent
 	listedAt  time.Time     // when the existing invitations were listed; zero before
 	relisted  bool          // once more, for requests with IgnoreExisting
 	total     int           // of the first list
@@ -158,20 +166,43 @@ func (r *roster) recordExisting(inv Invitation) {
 	if _, ok := r.byAddress.Get(key); ok && (r.relisted || !r.config.skipSince.IsZero()) {
 		return // it is of this run, or newer
 	}
-	if inv.Status == InvitationStatusPending || inv.Status == InvitationStatusAccepted {
-		r.byAddress.Set(key, addresses.Entry{State: uint8(OutcomeAlreadyInvited), ID: inv.ID, Status: string(inv.Status)})
+	if inv.Status != InvitationStatusPending && inv.Status != InvitationStatusAccepted {
+		return
 	}
+	entry := addresses.Entry{State: uint8(OutcomeAlreadyInvited), ID: inv.ID, Status: string(inv.Status)}
+	if !r.config.skipSince.IsZero() || r.listedAt.Sub(inv.CreatedAt.Time()) < recentTime {
+		entry.State |= isRecent
+		if spelled, ok := addresses.SpelledKey(inv.EmailAddress); ok {
+			r.byAddress.Set(spelled, entry)
+		}
+	}
+	r.byAddress.Set(key, entry)
+}
+
+// hasOtherSpelling reports whether the address of an item, which Clerk would invite again,
+// may have been invited in the time of the campaign, and is stored in another spelling.
+func (r *roster) hasOtherSpelling(it *item) bool {
+	return it.request.IgnoreExisting && slices.ContainsFunc(addresses.OtherKeys(it.request.EmailAddress), func(key addresses.Key) bool {
+		known, _ := r.byAddress.Get(key)
+		return known.State&isRecent != 0
+	})
 }
 
 // add records that an item is queued, unless its address is known. The result is that of
 // an item with a known address; it has no outcome while another one is queued.
 func (r *roster) add(it *item) (result CreateResult, isKnown bool) {
 	known, isKnown := r.byAddress.Get(it.key)
-	if !isKnown {
+	switch {
+	case !isKnown && r.hasOtherSpelling(it):
+		return CreateResult{Outcome: OutcomeUnknown, Err: &SDKError{
+			ResponseMeta: ResponseMeta{Operation: OperationCreate}, class: transport.Ambiguous,
+			Message: "an invitation was created lately that may be for another spelling of the address",
+		}}, true
+	case !isKnown:
 		r.byAddress.Set(it.key, addresses.Entry{})
 		return CreateResult{}, false
 	}
-	result.Outcome = Outcome(known.State)
+	result.Outcome = Outcome(known.State &^ isRecent)
 	if result.Outcome == OutcomeUnknown {
 		result.Err = &SDKError{
 			ResponseMeta: ResponseMeta{Operation: OperationCreate}, class: transport.Ambiguous,

@@ -136,7 +136,8 @@ const (
 	// its invitation was created.
 	OutcomeRepeated
 	// OutcomeUnknown means that the invitation may have been created. Its request kept
-	// failing ambiguously while others succeeded; see Err.
+	// failing ambiguously while others succeeded, or an invitation exists that may be for
+	// another spelling of its address; see Err.
 	OutcomeUnknown
 )
 

@@ -145,3 +145,88 @@ func TestLostCreateOfAnotherSpellingIsUnknown(t *testing.T) {
 		}
 	}
 }
+
+// TestResumedRunDoesNotInviteAnotherSpellingAgain: a run is started again after Clerk has
+// stored another spelling. Without IgnoreExisting, Clerk may refuse a duplicate.
+func TestResumedRunDoesNotInviteAnotherSpellingAgain(t *testing.T) {
+	for from, to := range spellings {
+		for _, since := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%+q/%t", from, since), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := respelling(t, from, to, clerktest.Behavior{})
+					var opts []clerk.CreateAllOption
+					if since {
+						opts = append(opts, clerk.WithSkipSince(time.Now()))
+					}
+					reqs := []clerk.CreateInvitationRequest{{EmailAddress: from, IgnoreExisting: true}, {EmailAddress: guest(1), IgnoreExisting: true}}
+					for _, want := range [][]clerk.Outcome{
+						{clerk.OutcomeCreated, clerk.OutcomeCreated}, {clerk.OutcomeUnknown, clerk.OutcomeAlreadyInvited}, {clerk.OutcomeUnknown, clerk.OutcomeAlreadyInvited},
+					} {
+						results, err := createAll(t, l.client, slices.Values(reqs), opts...)
+						require.NoError(t, err)
+						require.Equal(t, want, outcomes(results))
+						if results[0].Err != nil {
+							require.EqualError(t, results[0].Err, "clerk: CreateInvitation: outcome unknown: "+
+								"an invitation was created lately that may be for another spelling of the address")
+							require.ErrorIs(t, results[0].Err, clerk.ErrOutcomeUnknown)
+						}
+						time.Sleep(time.Hour)
+					}
+					require.Len(t, l.fake.Invitations(), 2)
+				})
+			})
+		}
+	}
+}
+
+// TestAnotherSpellingIsOnlyUnclearWhereItMayBeTheCampaigns invites people whose address is
+// like that of an invitation which the campaign has not created, or has for another row.
+func TestAnotherSpellingIsOnlyUnclearWhereItMayBeTheCampaigns(t *testing.T) {
+	tagged := clerk.CreateInvitationRequest{EmailAddress: "ada+1@example.com", IgnoreExisting: true}
+	plain := clerk.CreateInvitationRequest{EmailAddress: "ada@example.com", IgnoreExisting: true}
+	refused := clerk.CreateInvitationRequest{EmailAddress: "ada+1@example.com"}
+	for name, test := range map[string]struct {
+		age  time.Duration
+		opts func() []clerk.CreateAllOption
+		reqs []clerk.CreateInvitationRequest
+		want clerk.Outcome // of the tagged address
+	}{
+		"a day old":                {age: 24 * time.Hour, reqs: []clerk.CreateInvitationRequest{tagged}, want: clerk.OutcomeCreated},
+		"almost a day old":         {age: 22 * time.Hour, reqs: []clerk.CreateInvitationRequest{tagged}, want: clerk.OutcomeUnknown},
+		"of another request":       {age: time.Hour, reqs: []clerk.CreateInvitationRequest{plain, tagged}, want: clerk.OutcomeCreated},
+		"of a later request":       {age: time.Hour, reqs: []clerk.CreateInvitationRequest{tagged, plain}, want: clerk.OutcomeUnknown},
+		"Clerk refuses duplicates": {age: time.Hour, reqs: []clerk.CreateInvitationRequest{refused}, want: clerk.OutcomeCreated},
+		"before the campaign": {
+			age: time.Hour, reqs: []clerk.CreateInvitationRequest{tagged}, want: clerk.OutcomeCreated,
+			opts: func() []clerk.CreateAllOption {
+				return []clerk.CreateAllOption{clerk.WithSkipSince(time.Now().Add(-time.Minute))}
+			},
+		},
+		"two days old, in the campaign": {
+			age: 48 * time.Hour, reqs: []clerk.CreateInvitationRequest{tagged}, want: clerk.OutcomeUnknown,
+			opts: func() []clerk.CreateAllOption {
+				return []clerk.CreateAllOption{clerk.WithSkipSince(time.Now().Add(-72 * time.Hour))}
+			},
+		},
+		"nothing is skipped": {
+			age: time.Hour, reqs: []clerk.CreateInvitationRequest{tagged}, want: clerk.OutcomeCreated,
+			opts: func() []clerk.CreateAllOption { return []clerk.CreateAllOption{clerk.WithSkipNone()} },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				l.invite(t, plain.EmailAddress)
+				time.Sleep(test.age)
+				var opts []clerk.CreateAllOption
+				if test.opts != nil {
+					opts = test.opts()
+				}
+				results, err := createAll(t, l.client, slices.Values(test.reqs), opts...)
+				require.NoError(t, err)
+				i := slices.IndexFunc(results, func(r clerk.CreateResult) bool { return r.Request.EmailAddress == tagged.EmailAddress })
+				require.Equal(t, test.want, results[i].Outcome)
+			})
+		})
+	}
+}

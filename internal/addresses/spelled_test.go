@@ -1,0 +1,62 @@
+package addresses_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
+)
+
+func TestOtherKeys(t *testing.T) {
+	for _, test := range []struct {
+		stored, requested string
+		want              bool
+	}{
+		{"ada@example.com", "ada+1@example.com", true},
+		{"ada@example.com", "Ada+1@Example.com", true},
+		{"adalovelace@example.com", "ada.lovelace@example.com", true},
+		{"adalovelace+1@example.com", "ada.lovelace+1@example.com", true},
+		{"ada.lovelace@example.com", "ada.lovelace+1@example.com", true},
+		{"adalovelace@example.com", "ada.lovelace+1@EXAMPLE.com", true},
+		{"ada@xn--exmple-cua.com", "ada@exämple.com", true},
+		{"ada@exämple.com", "ada@xn--exmple-cua.com", true},
+		{"ada@exa\u0308mple.com", "ada@xn--exmple-cua.com", true},
+		{"ada@xn--exmple-cua.com", "ada+1@exämple.com", true},
+		{"ada@xn--e1afmkfd.xn--p1ai", "ada@пример.рф", true},
+		{"ada@xn--mnchen-ost-9db.example.com", "ada@münchen-ost.example.com", true},
+		{"rene\u0301@example.com", "ren\u00e9@example.com", true},
+		{"ren\u00e9@example.com", "rene\u0301@example.com", true},
+		{"Le\u0323\u0302@example.com", "l\u1ec7@example.com", true},
+		{"ada@example.com", "\uff41d\uff21@example.com", true},
+		{"i\u0307vy@example.com", "\u0130vy@example.com", true},
+
+		{"ada+1@example.com", "ada+1@example.com", false},
+		{"ada+2@example.com", "ada+1@example.com", false},
+		{"ada@example.org", "ada+1@example.com", false},
+		{"ada+1@example.com", "ada@example.com", false},
+		{"grace@xn--exmple-cua.com", "ada@exämple.com", false},
+		{"ada@xn--exmple-cua.com", "ada@exemple.com", false},
+		{"ada@exmple.com", "ada@example.com", false},
+		{"ren@example.com", "rene@example.com", false},
+		{"spelled:ren@example.com", "ren@example.com", false},
+	} {
+		stored := []addresses.Key{addresses.KeyOf(test.stored)}
+		if key, ok := addresses.SpelledKey(test.stored); ok {
+			stored = append(stored, key)
+		}
+		isKnown := slices.ContainsFunc(addresses.OtherKeys(test.requested), func(k addresses.Key) bool { return slices.Contains(stored, k) })
+		require.Equal(t, test.want, isKnown, "%q %q", test.stored, test.requested)
+	}
+	require.Empty(t, addresses.OtherKeys("ada@example.com"))
+}
+
+// TestSpelledKeyIsNoAddresses: otherwise somebody else would count as invited.
+func TestSpelledKeyIsNoAddresses(t *testing.T) {
+	key, ok := addresses.SpelledKey("ren\u00e9@example.com")
+	require.True(t, ok)
+	require.NotEqual(t, addresses.KeyOf("ren@example.com"), key)
+	_, ok = addresses.SpelledKey("Ada+1@example.com")
+	require.False(t, ok)
+}

@@ -519,14 +519,23 @@ func filled(t *testing.T, n int, opts ...clerktest.Option) life {
 }
 
 // filledNow returns a fake with n invitations, without waiting.
-func filledNow(t *testing.T, n int) life {
+func filledNow(t *testing.T, n int, opts ...clerktest.Option) life {
 	t.Helper()
-	l := newLife(t)
-	for i := range n {
-		_, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(i)})
+	l := lifeWith(t, opts...)
+	l.fill(t, n, guest)
+	return l
+}
+
+// fill creates n invitations without waiting.
+func (l life) fill(t *testing.T, n int, address func(i int) string) {
+	t.Helper()
+	requests := requestsFor(n, func(i int) clerk.CreateInvitationRequest {
+		return clerk.CreateInvitationRequest{EmailAddress: address(i)}
+	})
+	for bulk := range slices.Chunk(slices.Collect(requests), clerk.MaxBulkInvitations) {
+		_, err := l.client.Invitations.BulkCreate(t.Context(), bulk)
 		require.NoError(t, err)
 	}
-	return l
 }
 
 // through returns a client whose requests use a link, and the link.

@@ -54,10 +54,8 @@ func TestPanicsReachTheCaller(t *testing.T) {
 				t.Run(name+"/"+who+"/"+string(rune('0'+at)), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						l := newLife(t)
-						for i := range map[bool]int{true: 1500, false: 100}[name == "CreateAll"] { // three pages
-							_, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(1000 + i)})
-							require.NoError(t, err)
-						}
+						n := map[bool]int{true: 1500, false: 100}[name == "CreateAll"] // three pages
+						l.fill(t, n, func(i int) string { return guest(1000 + i) })
 						require.PanicsWithValue(t, "of the "+who, func() { loop(t.Context(), panicking(t, l, who, at)) })
 						synctest.Wait()
 					})

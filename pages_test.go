@@ -28,7 +28,7 @@ func TestPrefetchRequestsPagesConcurrently(t *testing.T) {
 		8: {8, (1 + 3) * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			l := filled(t, 250)
+			l := filledNow(t, 250)
 			client, over := l.through(t, time.Second)
 			start := time.Now()
 			got := collect(t, client.Invitations.All(t.Context(), clerk.ListInvitationsRequest{Limit: 10}, clerk.WithPrefetch(pages)))
@@ -61,7 +61,7 @@ func TestPrefetchKeepsTheRateLimits(t *testing.T) {
 		took  time.Duration
 	}{"sk_test_dummy": {100, 50 * time.Second}, "sk_dummy": {1000, 0}} {
 		synctest.Test(t, func(t *testing.T) {
-			l := filled(t, 500, clerktest.WithSecretKey(key), clerktest.WithRateLimits(clerktest.RateLimits{
+			l := filledNow(t, 500, clerktest.WithSecretKey(key), clerktest.WithRateLimits(clerktest.RateLimits{
 				Requests: clerktest.Limit{Requests: want.limit, Per: 10 * time.Second}, Sliding: true,
 			}))
 			time.Sleep(time.Minute)

@@ -136,7 +136,7 @@ func TestDeleteIsCertainByAbsenceAfterTheGraceTime(t *testing.T) {
 // A revocation by others shifts the deleted invitation to a page that was already read.
 func TestDeleteIsNotCertainByListsThatShift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := filled(t, clerk.MaxListLimit+1)
+		l := filledNow(t, clerk.MaxListLimit+1)
 		hidden := l.fake.Invitations()[clerk.MaxListLimit].ID
 		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodDelete {

@@ -4,14 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,25 +17,13 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "fakeclerk")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "fakeclerk")
-	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
-	if err != nil {
-		err = errors.New(string(out))
-	}
-	return program, err
-})
-
+// TestMain runs the tests, or is the command for one of them.
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if program, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(program))
+	if os.Getenv("FAKECLERK_TEST_COMMAND") != "" {
+		main()
+		return
 	}
-	os.Exit(code)
+	m.Run()
 }
 
 // A process is a running fakeclerk.
@@ -54,11 +39,13 @@ type process struct {
 // command returns the command that starts fakeclerk at a free port.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	program, err := build()
+	program, err := os.Executable()
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
-	return exec.CommandContext(ctx, program, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	cmd := exec.CommandContext(ctx, program, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	cmd.Env = append(os.Environ(), "FAKECLERK_TEST_COMMAND=1")
+	return cmd
 }
 
 func start(t *testing.T, args ...string) *process {

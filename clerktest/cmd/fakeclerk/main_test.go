@@ -15,6 +15,7 @@ import (
 func TestServesUntilASignal(t *testing.T) {
 	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
 			p := start(t)
 			p.invite(t, "ada@example.com")
 			resp, err := http.Get(p.page)

@@ -49,8 +49,7 @@ func (c *Campaigns) wakeUp(ctx context.Context, riverClient *river.Client[pgx.Tx
 	if riverClient == nil {
 		return nil
 	}
-	_, err := c.schedule(ctx, riverClient)
-	return err
+	return c.schedule(ctx, riverClient)
 }
 
 // PauseCampaign stops one campaign, on all machines, until [Campaigns.ResumeCampaign]. A

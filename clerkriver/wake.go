@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,12 +26,12 @@ type WakeArgs struct {
 // Kind returns [WakeKind].
 func (WakeArgs) Kind() string { return WakeKind }
 
-// manyWakes is how many wakes that wait are enough, whenever they are scheduled: each of
-// them adds those that are missing.
+// manyWakes limits the wakes that wait for an earlier time than the next run's. When they
+// run, they add those that are missing.
 const manyWakes = 20
 
-// wakeAttempts is how often River tries a wake. Each attempt, and each other wake, adds
-// those that are missing, so that its end ends nothing.
+// wakeAttempts limits how often River tries a wake. The last attempt ends nothing: each
+// attempt, and each other wake, adds those that are missing.
 const wakeAttempts = 100
 
 // Install adds the wake job's worker and queue to the application's configuration, before
@@ -88,7 +87,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[WakeArgs]) error {
 	if err != nil {
 		return err
 	}
-	failure := c.work(ctx, w.client, true, func() { _, _ = c.schedule(ctx, riverClient) }) // it is done again
+	failure := c.work(ctx, w.client, true, func() { _ = c.schedule(ctx, riverClient) }) // it is done again
 	err = c.mustSchedule(ctx, riverClient)
 	if failure != nil {
 		return failure
@@ -100,11 +99,9 @@ func (w *worker) Work(ctx context.Context, job *river.Job[WakeArgs]) error {
 // does not let it.
 func (c *Campaigns) mustSchedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		last, cancel := c.closing(ctx)
-		inserted, err := c.schedule(last, riverClient)
-		cancel()
-		if err == nil || inserted {
-			return err
+		err := c.schedule(context.WithoutCancel(ctx), riverClient)
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -114,42 +111,47 @@ func (c *Campaigns) mustSchedule(ctx context.Context, riverClient *river.Client[
 	}
 }
 
-// schedule makes sure that two wakes wait: for when the next run is due, and one Wake
-// later. It goes by River's clock, which is the database's. If when that is cannot be
-// found out, it is in one Wake. ok is whether they wait, or need not.
-func (c *Campaigns) schedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) (ok bool, err error) {
-	next, failure := c.due(ctx, true)
-	if failure == nil && !next.ok {
-		return true, nil
+// schedule makes sure that two wakes wait: one for when the next run is due, and one for a
+// Wake later. It goes by River's clock, which is the database's.
+func (c *Campaigns) schedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
+	next, err := c.due(ctx, true)
+	if err == nil && !next.ok {
+		return nil
 	}
-	enough := manyWakes
-	if failure != nil { // River tries this wake again, too
-		next, enough = due{now: time.Now(), wait: c.config.Wake}, 2
+	from := time.Time{} // earlier wakes do as well
+	if err != nil {     // the next wake asks again
+		next = due{now: time.Now(), wait: c.config.Wake}
+	} else if next.wait > 0 {
+		from = next.now.Add(next.wait - c.config.Wake/2)
 	}
+	ctx, cancel := context.WithTimeout(ctx, c.timing.closing)
+	defer cancel()
 	list, err := riverClient.JobList(ctx, river.NewJobListParams().Kinds(WakeKind).Queues(c.config.Queue).
 		States(rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled).
 		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(manyWakes))
 	if err != nil {
-		return false, err
+		return err
 	}
 	var missing []river.InsertManyParams
-	first := max(0, next.wait)
-	for _, wait := range []time.Duration{first, first + c.config.Wake} {
-		isThen := func(job *rivertype.JobRow) bool {
-			off := job.ScheduledAt.Sub(next.now.Add(wait))
-			return off < c.config.Wake/2 && (off >= -c.config.Wake/2 || wait == 0)
+	for i := range 2 {
+		wait := max(0, next.wait) + time.Duration(i)*c.config.Wake
+		early, found := 0, len(missing)
+		for _, job := range list.Jobs {
+			switch at := job.ScheduledAt; {
+			case at.Before(from):
+				early++
+			case at.Before(next.now.Add(wait + c.config.Wake/2)):
+				found++
+			}
 		}
-		if len(list.Jobs) < enough && !slices.ContainsFunc(list.Jobs, isThen) {
+		if found <= i && early < manyWakes {
 			missing = append(missing, c.wakeAt(next.now, wait))
 		}
 	}
 	if len(missing) > 0 {
 		_, err = riverClient.InsertMany(ctx, missing)
 	}
-	if err != nil {
-		return false, err
-	}
-	return true, failure
+	return err
 }
 
 // wakeAt returns a wake for a time after River's now.

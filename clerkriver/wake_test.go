@@ -276,6 +276,25 @@ func TestLateRunIsReported(t *testing.T) {
 	require.Empty(t, a.wait(t, "spring", (*Status).Done).Problem)
 }
 
+// TestFarWakesReplaceNoNearOnes: campaigns of next month have wakes that wait, too.
+func TestFarWakesReplaceNoNearOnes(t *testing.T) {
+	t.Parallel()
+	limits := clerk.Budget{Creates: 5, BulkCreates: 1, Window: 2 * time.Second}
+	a := newApp(t, shared.database(t), Config{Limits: limits, Budget: limits}, clerktest.New())
+	a.timing.grace, a.timing.patience = 0, time.Second
+	for i := range 12 {
+		require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error {
+			opts := &EnqueueOpts{NotBefore: time.Now().AddDate(0, 1, 0)}
+			_, err := a.EnqueueTx(t.Context(), a.river, tx, fmt.Sprint("later ", i), to(guest(100+i)), opts)
+			return err
+		}))
+	}
+	a.enqueue(t, "spring", guests(40))
+	a.start(t)
+	require.Equal(t, map[State]int{StateCreated: 40}, a.wait(t, "spring", (*Status).Done).Counts)
+	require.Less(t, len(a.jobs(t)), 24+20)
+}
+
 // TestMachineClockMayDiffer: the database is ten minutes behind this machine, or ahead of it.
 func TestMachineClockMayDiffer(t *testing.T) {
 	t.Parallel()

@@ -75,7 +75,7 @@ type timing struct {
 	longest  time.Duration // the longest run
 	grace    time.Duration // Clerk may count a request without a response this much later
 	slot     time.Duration // the longest time that taking a slot may take
-	closing  time.Duration // the longest time that keeping a result may take, and the end of a run
+	closing  time.Duration // the longest time that keeping a result may take, and the begin and the end of a run
 }
 
 var usualTiming = timing{

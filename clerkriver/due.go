@@ -20,6 +20,8 @@ type due struct {
 // once if no slot is needed, but not before the lease of a live runner and a pause end. If
 // paced, it is not before a Wake after the last one began, or more if that failed.
 func (c *Campaigns) due(ctx context.Context, paced bool) (d due, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.closing)
+	defer cancel()
 	var at *time.Time
 	err = c.pool.QueryRow(ctx, c.sql(queryDue), c.config.Instance, c.config.Budget.Creates, c.syncInterval(),
 		paced, c.config.Budget.BulkCreates, c.keepFor()).Scan(&d.clock, &d.now, &at, &d.failed)

@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -278,61 +275,6 @@ func requireHeard(t *testing.T, a *app, n int) {
 	require.Equal(t, n, heard)
 }
 
-// A link is a way to PostgreSQL that can be cut.
-type link struct {
-	net.Listener
-
-	to  string
-	cut atomic.Bool
-}
-
-func newLink(t *testing.T, to string) *link {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	l := &link{Listener: listener, to: to}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go l.serve(conn)
-		}
-	}()
-	return l
-}
-
-func (l *link) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
-	server, err := net.Dial("tcp", l.to)
-	if err != nil {
-		return
-	}
-	defer func() { _ = server.Close() }()
-	go l.copy(server, conn)
-	l.copy(conn, server)
-}
-
-// copy copies bytes. While the link is cut they are lost, and so is the connection then.
-func (l *link) copy(to, from net.Conn) {
-	buffer := make([]byte, 1<<16)
-	lost := false
-	for {
-		n, err := from.Read(buffer)
-		if lost = lost || l.cut.Load(); lost && !l.cut.Load() || err != nil {
-			_, _ = to.Close(), from.Close()
-			return
-		}
-		if !lost {
-			if _, err := to.Write(buffer[:n]); err != nil {
-				return
-			}
-		}
-	}
-}
-
 // TestFrozenAndCutOffProcesses: of three processes one after the other is frozen for longer
 // than its lease and Clerk's window, some are killed inside OnResult, which fails and
 // panics, and all lose the database for 40 seconds. Nobody is invited twice, and every result
@@ -343,15 +285,14 @@ func TestFrozenAndCutOffProcesses(t *testing.T) {
 	own := &server{}
 	t.Cleanup(own.stop)
 	url := own.database(t)
-	link := newLink(t, fmt.Sprintf("127.0.0.1:%d", own.port))
+	link := newLink(t, own)
 	fake := clerktest.New(strict(hurried))
 	api := httptest.NewServer(fake)
 	t.Cleanup(api.Close)
 	a := newListener(t, url)
 	team := startTeam(t, a.pool)
 	a.enqueue(t, "spring", guests(rows))
-	through := strings.Replace(url, strconv.Itoa(own.port), strconv.Itoa(link.Addr().(*net.TCPAddr).Port), 1)
-	crew := startCrew(t, through, api.URL+"/v1", "TEST_FAULTS=1")
+	crew := startCrew(t, link.url(url), api.URL+"/v1", "TEST_FAULTS=1")
 	for range 2 {
 		time.Sleep(rand.N(2 * time.Second))
 		crew.freeze(12 * time.Second)

@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -179,4 +180,66 @@ func migrated(tb testing.TB, pool *pgxpool.Pool, schema string, target int) []Mi
 	})
 	require.NoError(tb, err)
 	return ran
+}
+
+// A link is a way to a server that can be cut.
+type link struct {
+	net.Listener
+
+	to  *server
+	cut atomic.Bool
+}
+
+func newLink(t *testing.T, to *server) *link {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	l := &link{Listener: listener, to: to}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go l.serve(conn)
+		}
+	}()
+	return l
+}
+
+// url returns the URL of a database of the server through the link.
+func (l *link) url(direct string) string {
+	return strings.Replace(direct, strconv.Itoa(l.to.port), strconv.Itoa(l.Addr().(*net.TCPAddr).Port), 1)
+}
+
+func (l *link) serve(conn net.Conn) {
+	server, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", l.to.port))
+	if err != nil {
+		_ = conn.Close()
+		return
+	}
+	go l.copy(server, conn)
+	l.copy(conn, server)
+}
+
+// copy copies bytes. While the link is cut they are lost. Later, a connection that lost
+// bytes is closed when it has to carry others. So whoever waits for an answer waits for
+// ever, as behind a firewall that has forgotten the connection.
+func (l *link) copy(to, from net.Conn) {
+	defer func() { _, _ = to.Close(), from.Close() }()
+	buffer := make([]byte, 1<<16)
+	for lost := false; ; {
+		n, err := from.Read(buffer)
+		isCut := l.cut.Load()
+		if err != nil || lost && !isCut {
+			return
+		}
+		if lost = isCut; lost {
+			continue
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
 }

@@ -14,6 +14,8 @@ import (
 // begin takes the lease, and what the last run left over. It returns nil if another runner
 // holds the lease, sending is paused or, if paced, the last run began less than a Wake ago.
 func (c *Campaigns) begin(ctx context.Context, client *clerk.Client, paced bool) (*run, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.closing)
+	defer cancel()
 	r := &run{lease: lease{database: c.database, instance: c.config.Instance}, c: c, client: client}
 	holder := rand.Text()
 	// One batch is one transaction, which a process that is stopped cannot leave open.

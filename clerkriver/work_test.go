@@ -286,3 +286,33 @@ func TestOrdinaryRunLogsNoWarning(t *testing.T) {
 	require.Zero(t, a.work(t))
 	require.Empty(t, log.String())
 }
+
+// TestSilentDatabaseEndsWork: what is sent to the database is lost, nobody closes the
+// connections, and Work has no deadline of its own.
+func TestSilentDatabaseEndsWork(t *testing.T) {
+	t.Parallel()
+	for _, when := range []string{"before the run", "in a request"} {
+		t.Run(when, func(t *testing.T) {
+			t.Parallel()
+			url := shared.database(t)
+			link := newLink(t, &shared)
+			fake := clerktest.New()
+			a := newApp(t, link.url(url), Config{}, roundTrip(func(req *http.Request) (*http.Response, error) {
+				link.cut.Store(req.Method == http.MethodPost && len(fake.Invitations()) == 0)
+				return fake.RoundTrip(req)
+			}))
+			a.timing.closing, a.timing.slot = 300*time.Millisecond, 300*time.Millisecond
+			a.enqueue(t, "spring", guests(15))
+			link.cut.Store(when == "before the run")
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			_, err := a.Work(ctx, a.client)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.NoError(t, ctx.Err(), "it waited for the caller's deadline")
+			link.cut.Store(false)
+			s := newApp(t, url, Config{}, fake)
+			require.Eventually(t, func() bool { s.work(t); return len(fake.Invitations()) == 15 }, 30*time.Second, 100*time.Millisecond)
+			require.Equal(t, map[State]int{StateCreated: 15}, s.wait(t, "spring", (*Status).Done).Counts)
+		})
+	}
+}

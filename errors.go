@@ -45,7 +45,9 @@ var (
 	//
 	// A transport that does not send a request, such as a circuit breaker, returns an
 	// error that matches ErrNotSent. The library then handles the failure like that of a
-	// connection. See [NotSent] and [WithHTTPClient].
+	// connection. If a retry would fail in the same way, one of the errors that it wraps has
+	// a method Permanent() bool that returns true, and the call ends. See [NotSent] and
+	// [WithHTTPClient].
 	ErrNotSent = transport.ErrNotSent
 	// ErrOutcomeUnknown: the write may or may not have taken effect, and the library could
 	// not determine which in time. Do not call again without checking: with IgnoreExisting

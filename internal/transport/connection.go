@@ -121,9 +121,13 @@ func ownError(ctx context.Context, err error) error {
 	return err
 }
 
-// IsUntrusted reports whether err means that the server's certificate is not trusted. A
-// retry would fail in the same way.
-func IsUntrusted(err error) bool {
+// IsPermanent reports whether a retry would fail in the same way: the server's certificate
+// is not trusted, or the transport's error says so.
+func IsPermanent(err error) bool {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	return untrusted
+	own, ok := errors.AsType[interface {
+		error
+		Permanent() bool
+	}](err)
+	return untrusted || ok && own.Permanent()
 }

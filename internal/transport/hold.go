@@ -62,7 +62,7 @@ func (a *Attempt) result() (outage.Result, outage.Failure) {
 		return outage.Answered, f
 	case a.Status >= 500, a.Status == http.StatusRequestTimeout:
 		f.Cause = strconv.Itoa(a.Status) + " " + http.StatusText(a.Status)
-	case a.Status > 0, IsUntrusted(a.Err), errors.Is(a.Err, context.Canceled), errors.Is(a.Err, ErrNotSent):
+	case a.Status > 0, IsPermanent(a.Err), errors.Is(a.Err, context.Canceled), errors.Is(a.Err, ErrNotSent):
 		return outage.Unclear, f
 	case errors.Is(a.Err, context.DeadlineExceeded) && time.Since(a.began) < patience:
 		return outage.Unclear, f

@@ -75,7 +75,7 @@ func (l *Loop) retries() bool {
 	case l.Class == RateLimited:
 		return !l.request.isWrite() || p.RetryRateLimits
 	case l.Class == NotSent, l.Class == Failed && l.Status < 300:
-		return p.RetryConnectionErrors && !l.unusable && !IsUntrusted(l.Err)
+		return p.RetryConnectionErrors && !l.unusable && !IsPermanent(l.Err)
 	case l.Class == Failed:
 		return l.Status >= 500 || asked && l.Status >= 400
 	}

@@ -76,11 +76,13 @@ type timing struct {
 	grace    time.Duration // Clerk may count a request without a response this much later
 	slot     time.Duration // the longest time that taking a slot may take
 	closing  time.Duration // the longest time that keeping a result may take, and the begin and the end of a run
+	listLag  time.Duration // the longest time in which lists may not show a new invitation
 }
 
 var usualTiming = timing{
 	lease: 30 * time.Second, patience: 20 * time.Second, longest: 2 * time.Minute,
 	grace: 30 * time.Second, slot: 3 * time.Second, closing: 10 * time.Second,
+	listLag: 10 * time.Second,
 }
 
 // A queueName is what River accepts as one, and more.

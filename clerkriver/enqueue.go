@@ -52,21 +52,26 @@ func (o EnqueueOpts) notBefore() time.Time {
 // [Campaigns.Install], has no workers, or has [river.Config].SkipUnknownJobCheck. It may be
 // nil if something other than River calls [Campaigns.Work].
 func (c *Campaigns) EnqueueTx(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx, name string, rows iter.Seq[Row], opts *EnqueueOpts) (int, error) {
-	if name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return 0, fmt.Errorf("clerkriver: %q is not a name for a campaign", name)
-	}
 	if opts == nil {
 		opts = &EnqueueOpts{}
 	}
 	if rows == nil {
 		return 0, ErrEmpty
 	}
+	return addIn(ctx, tx, name, func(tx pgx.Tx) (int, error) { return c.enqueue(ctx, riverClient, tx, name, rows, *opts) })
+}
+
+// addIn calls add, which adds the campaign of a name, in a savepoint of tx.
+func addIn(ctx context.Context, tx pgx.Tx, name string, add func(pgx.Tx) (int, error)) (int, error) {
+	if name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return 0, fmt.Errorf("clerkriver: %q is not a name for a campaign", name)
+	}
 	savepoint, err := tx.Begin(ctx)
 	if err != nil {
 		return 0, explainBusy(err)
 	}
 	defer func() { _ = savepoint.Rollback(context.WithoutCancel(ctx)) }() // does nothing after Commit
-	added, err := c.enqueue(ctx, riverClient, savepoint, name, rows, *opts)
+	added, err := add(savepoint)
 	if err != nil {
 		return 0, explainBusy(explain(err))
 	}
@@ -100,12 +105,20 @@ func (c *Campaigns) enqueue(ctx context.Context, riverClient *river.Client[pgx.T
 		return 0, ErrEmpty
 	}
 	err = tx.QueryRow(ctx, c.sql(queryCompleteCampaign), id, encoded.count, encoded.digest.Sum(nil), encoded.resend).Scan(&now)
-	if err != nil || riverClient == nil {
-		return encoded.count, err
+	if err != nil {
+		return 0, err
 	}
-	wait := max(0, opts.NotBefore.Sub(now))
-	_, err = riverClient.InsertManyTx(ctx, tx, []river.InsertManyParams{c.wakeAt(now, wait), c.wakeAt(now, wait+c.config.Wake)})
-	return encoded.count, err
+	return encoded.count, c.wakeFor(ctx, riverClient, tx, now, opts.NotBefore)
+}
+
+// wakeFor inserts two wakes for a campaign that begins at a time, unless the client is nil.
+func (c *Campaigns) wakeFor(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx, now, begin time.Time) error {
+	if riverClient == nil {
+		return nil
+	}
+	wait := max(0, begin.Sub(now))
+	_, err := riverClient.InsertManyTx(ctx, tx, []river.InsertManyParams{c.wakeAt(now, wait), c.wakeAt(now, wait+c.config.Wake)})
+	return err
 }
 
 const (
@@ -150,6 +163,11 @@ func (c *Campaigns) compare(ctx context.Context, tx pgx.Tx, name string, rows it
 			return err
 		}
 	}
+	return c.compareTo(ctx, tx, name, e.digest.Sum(nil), opts.text())
+}
+
+// compareTo finds out whether the campaign of that name has the digest and options.
+func (c *Campaigns) compareTo(ctx context.Context, tx pgx.Tx, name string, wantDigest []byte, wantOptions string) error {
 	var digest []byte
 	var options string
 	var deleted bool
@@ -159,9 +177,9 @@ func (c *Campaigns) compare(ctx context.Context, tx pgx.Tx, name string, rows it
 		return err
 	case deleted:
 		return fmt.Errorf("%w: %q was deleted", ErrCampaignExists, name)
-	case !bytes.Equal(digest, e.digest.Sum(nil)):
+	case !bytes.Equal(digest, wantDigest):
 		return fmt.Errorf("%w: %q has other rows", ErrCampaignExists, name)
-	case options != opts.text():
+	case options != wantOptions:
 		return fmt.Errorf("%w: %q was enqueued with %s", ErrCampaignExists, name, options)
 	}
 	return nil

@@ -26,7 +26,8 @@ func (c *Campaigns) ErasePersonTx(ctx context.Context, tx pgx.Tx, emailAddress s
 	if _, err := tx.Exec(ctx, c.sql(queryErase), c.config.Instance, person); err != nil {
 		return explain(err)
 	}
-	return nil
+	_, err := tx.Exec(ctx, c.sql(queryInclude), c.config.Instance, person)
+	return explain(err)
 }
 
 // eraseEnded erases the campaigns whose last invitation ended [Config].Keep ago.

@@ -21,7 +21,7 @@ func (a *app) erasePerson(t *testing.T, address string) {
 // requireErased checks that no table of this package has the text.
 func (a *app) requireErased(t *testing.T, text string) {
 	t.Helper()
-	for _, table := range []string{"campaigns", "rows", "counts", "slots", "untold", "erasures", "instances"} {
+	for _, table := range []string{"campaigns", "rows", "counts", "slots", "untold", "erasures", "excluded", "instances"} {
 		var n int
 		require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT count(*) FROM clerkriver_"+table+" x WHERE x::text LIKE $1", "%"+text+"%").Scan(&n))
 		require.Zero(t, n, table)

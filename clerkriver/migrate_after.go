@@ -4,16 +4,27 @@ package clerkriver
 const upV2 = `
 ALTER TABLE SCHEMA.clerkriver_instances
 	ADD COLUMN synced_at  timestamptz NOT NULL DEFAULT 'epoch', -- when the last sync began
+	ADD COLUMN fresh_at   timestamptz NOT NULL DEFAULT 'epoch', -- when the last sync that ended began
 	ADD COLUMN sync       bigint      NOT NULL DEFAULT 0; -- counts the syncs that ended
 ALTER TABLE SCHEMA.clerkriver_campaigns
+	ADD COLUMN reminds    bigint, -- the campaign whose invitations it sends again
 	ADD COLUMN ended_at   timestamptz; -- no invitation was open any more
 ALTER TABLE SCHEMA.clerkriver_rows
 	ADD COLUMN person     bigint, -- a hash of the address; null if it was erased
 	ADD COLUMN change     smallint NOT NULL DEFAULT 0, -- counts what became of the invitation
 	ADD COLUMN became_at  timestamptz, -- when, by Clerk's clock
-	ADD COLUMN missing_in bigint; -- the sync that did not find it
+	ADD COLUMN missing_in bigint, -- the sync that did not find it
+	ADD COLUMN replaces   text, -- the invitation that a reminder sends again
+	ADD COLUMN revoke     text, -- the invitation to be revoked now that there is another one
+	ADD COLUMN revoke_at  timestamptz; -- when it is tried
 CREATE INDEX clerkriver_rows_open ON SCHEMA.clerkriver_rows (campaign_id) WHERE state = 'created';
 CREATE INDEX clerkriver_rows_person ON SCHEMA.clerkriver_rows (person) WHERE person IS NOT NULL;
+CREATE INDEX clerkriver_rows_revoke ON SCHEMA.clerkriver_rows (revoke_at) WHERE revoke_at IS NOT NULL;
+CREATE TABLE SCHEMA.clerkriver_excluded ( -- from reminders
+	instance text   NOT NULL,
+	person   bigint NOT NULL,
+	PRIMARY KEY (instance, person)
+);
 CREATE TABLE SCHEMA.clerkriver_erasures ( -- of rows that were being sent
 	campaign_id bigint      NOT NULL,
 	place       integer     NOT NULL,
@@ -39,10 +50,15 @@ CREATE INDEX clerkriver_untold_next ON SCHEMA.clerkriver_untold (instance, tell_
 const downV2 = `
 DROP TABLE SCHEMA.clerkriver_untold;
 DROP TABLE SCHEMA.clerkriver_erasures;
+DROP TABLE SCHEMA.clerkriver_excluded;
 DROP INDEX SCHEMA.clerkriver_rows_open;
 DROP INDEX SCHEMA.clerkriver_rows_person;
-UPDATE SCHEMA.clerkriver_rows SET state = CASE state WHEN 'erased' THEN 'cancelled' ELSE 'created' END WHERE change > 0 OR state = 'erased';
-DELETE FROM SCHEMA.clerkriver_counts WHERE state IN ('accepted', 'expired', 'revoked', 'deleted', 'erased');
-ALTER TABLE SCHEMA.clerkriver_campaigns DROP COLUMN ended_at;
-ALTER TABLE SCHEMA.clerkriver_rows DROP COLUMN person, DROP COLUMN change, DROP COLUMN became_at, DROP COLUMN missing_in;
-ALTER TABLE SCHEMA.clerkriver_instances DROP COLUMN synced_at, DROP COLUMN sync;`
+DROP INDEX SCHEMA.clerkriver_rows_revoke;
+UPDATE SCHEMA.clerkriver_rows SET state = CASE WHEN state IN ('erased', 'skipped') THEN 'cancelled' ELSE 'created' END
+	WHERE change > 0 OR state IN ('erased', 'skipped');
+UPDATE SCHEMA.clerkriver_campaigns SET cancelled_at = coalesce(cancelled_at, now()) WHERE reminds IS NOT NULL AND finished_at IS NULL;
+DELETE FROM SCHEMA.clerkriver_counts WHERE state IN ('accepted', 'expired', 'revoked', 'deleted', 'erased', 'skipped');
+ALTER TABLE SCHEMA.clerkriver_campaigns DROP COLUMN reminds, DROP COLUMN ended_at;
+ALTER TABLE SCHEMA.clerkriver_rows DROP COLUMN person, DROP COLUMN change, DROP COLUMN became_at, DROP COLUMN missing_in,
+	DROP COLUMN replaces, DROP COLUMN revoke, DROP COLUMN revoke_at;
+ALTER TABLE SCHEMA.clerkriver_instances DROP COLUMN synced_at, DROP COLUMN fresh_at, DROP COLUMN sync;`

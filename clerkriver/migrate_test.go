@@ -60,7 +60,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 		require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'clerkriver%'").Scan(&n))
 		return n
 	}
-	require.Equal(t, 8, tables())
+	require.Equal(t, 9, tables())
 	require.Empty(t, migrated(t, pool, "", -1))
 	require.Len(t, drop(t, pool), len(Migrations("")))
 	require.Zero(t, tables())
@@ -75,7 +75,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 		})
 	}
 	group.Wait()
-	require.Equal(t, 8, tables())
+	require.Equal(t, 9, tables())
 	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
 		_, err := Migrate(t.Context(), tx, "", 99)
 		return err
@@ -87,7 +87,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 		_, err := pool.Exec(t.Context(), m.SQLUp)
 		require.NoError(t, err)
 	}
-	require.Equal(t, 7, tables())
+	require.Equal(t, 8, tables())
 	for _, m := range slices.Backward(Migrations("public")) {
 		_, err := pool.Exec(t.Context(), m.SQLDown)
 		require.NoError(t, err)

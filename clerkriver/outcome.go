@@ -37,7 +37,10 @@ func (r *run) settle(ctx context.Context, it item, made clerk.CreateResult) {
 		problem = made.Err.Error()
 	}
 	var err error
-	if state == StateAlreadyInvited {
+	switch {
+	case it.replaces != "" && id == it.replaces: // Clerk returned the old one
+		state = StateAlreadyInvited
+	case state == StateAlreadyInvited:
 		state, id, err = r.explain(ctx, it, id)
 	}
 	if err == nil && state == StateUnknown && it.attempts+1 < maxAttempts {
@@ -117,6 +120,28 @@ func (r *run) find(ctx context.Context, it item) (*clerk.Invitation, error) {
 	return nil, nil
 }
 
+// findSent returns the id of the invitation that an earlier run has created for the item;
+// empty if there is none.
+func (r *run) findSent(ctx context.Context, it item) (id string, err error) {
+	ctx, cancel := r.c.closing(ctx)
+	defer cancel()
+	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} {
+		for inv, err := range r.client.Invitations.All(ctx, clerk.ListInvitationsRequest{Status: status, Query: it.request.EmailAddress}) {
+			if err != nil {
+				return "", err
+			}
+			if inv.ID == it.replaces || !strings.EqualFold(inv.EmailAddress, it.request.EmailAddress) || !it.mayHaveCreated(&inv) {
+				continue
+			}
+			owner, isForeign, err := r.owner(ctx, inv.ID)
+			if err != nil || owner == 0 && !isForeign {
+				return inv.ID, err
+			}
+		}
+	}
+	return "", nil
+}
+
 // settleCancelled looks up the rows of cancelled campaigns that may have been sent.
 func (r *run) settleCancelled(ctx context.Context) error {
 	var all []item
@@ -135,14 +160,10 @@ func (r *run) settleCancelled(ctx context.Context) error {
 		if r.isStopped() {
 			break
 		}
-		state, id := StateCancelled, ""
-		inv, err := r.find(ctx, it)
-		if err == nil && inv != nil && it.mayHaveCreated(inv) {
-			var owner int64
-			var isForeign bool
-			if owner, isForeign, err = r.owner(ctx, inv.ID); owner == 0 && !isForeign {
-				state, id = StateCreated, inv.ID
-			}
+		state := StateCancelled
+		id, err := r.findSent(ctx, it)
+		if id != "" {
+			state = StateCreated
 		}
 		if err == nil {
 			_, err = r.keep(ctx, it, state, id, "")

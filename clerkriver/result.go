@@ -12,7 +12,7 @@ type State string
 
 // The states. Those after StateSending are outcomes. Only StateCreated changes again, if
 // [Config].Sync is not off: to what became of the invitation, which is the states after
-// StateErased.
+// StateSkipped.
 const (
 	// StateWaiting means that the row is yet to be sent.
 	StateWaiting State = "waiting"
@@ -38,6 +38,8 @@ const (
 	// StateErased means that [Campaigns.ErasePersonTx] erased the person before the row had
 	// an outcome.
 	StateErased State = "erased"
+	// StateSkipped means that a reminder was not sent: see [Campaigns.RemindTx].
+	StateSkipped State = "skipped"
 	// StateAccepted means that the invitee has signed up with the invitation.
 	StateAccepted State = "accepted"
 	// StateExpired means that the invitation has expired by Clerk's clock. It may still be

@@ -47,7 +47,8 @@ func (c *Campaigns) begin(ctx context.Context, client *clerk.Client, paced bool)
 }
 
 // choose finds the campaigns to send: those of rows that a lost run was sending, or else
-// those that come first. It is false if there are none.
+// those that come first. It is false if there are none and, after a sync, unless those are
+// reminders, for which nothing else is listed.
 func (r *run) choose(ctx context.Context) (bool, error) {
 	var first int64
 	var again []int64 // campaigns with rows that were left
@@ -62,11 +63,11 @@ func (r *run) choose(ctx context.Context) (bool, error) {
 	}
 	var resend bool
 	var g group
-	err := r.pool.QueryRow(ctx, r.sql(queryChoose), r.instance, again, first).Scan(&g.campaign, &resend, &g.since)
+	err := r.pool.QueryRow(ctx, r.sql(queryChoose), r.instance, again, first).Scan(&g.campaign, &resend, &g.reminds, &g.since)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
-	if err != nil {
+	if err != nil || r.synced && !g.reminds { // the others wait for the next run, which may list, too
 		return false, err
 	}
 	g.since = g.since.Add(-skipSlack)
@@ -121,7 +122,13 @@ func (r *run) pull(ctx context.Context) ([]item, error) {
 		if err != nil || len(items) == 0 {
 			return nil, err
 		}
-		if items = slices.DeleteFunc(items, func(it item) bool { return it.place < 0 }); len(items) > 0 {
+		items = slices.DeleteFunc(items, func(it item) bool { return it.place < 0 })
+		if r.group.reminds {
+			if items, err = r.remindable(ctx, items); err != nil {
+				return nil, err
+			}
+		}
+		if len(items) > 0 {
 			sortItems(items)
 			return items, nil
 		}

@@ -43,6 +43,10 @@ type run struct {
 	unknowns []unknown // rows that may have been sent, but have no result
 	cause    error     // of the wait that CreateAll began
 	asked    bool      // CreateAll has run
+	synced   bool      // the run has listed the invitations
+
+	skipped   []item // reminders that are not sent
+	unrevoked bool   // an old invitation could not be revoked
 }
 
 // isStopped reports whether the run is to end.
@@ -52,6 +56,7 @@ func (r *run) isStopped() bool { return r.ctx.Err() != nil }
 // an invitation, or a single one that does not.
 type group struct {
 	campaign int64 // 0 for all
+	reminds  bool
 	since    time.Time
 }
 
@@ -69,6 +74,7 @@ type item struct {
 	attempts  int       // by earlier runs that may have sent it
 	sending   bool      // it was left while it was sent
 	mayExist  time.Time // until when an earlier attempt may have created its invitation
+	replaces  string    // the invitation that it sends again, if it is a reminder
 }
 
 // An unknown is a row that may have been sent, and why its outcome was not kept.
@@ -82,7 +88,7 @@ func scanItem(row pgx.CollectableRow) (it item, err error) {
 	var encoded []byte
 	var mayExist *time.Time
 	err = row.Scan(&it.campaign, &it.name, &it.priority, &it.enqueued, &it.cancelled, &it.held, &it.place, &it.ref,
-		&encoded, &it.attempts, &it.sending, &mayExist)
+		&encoded, &it.attempts, &it.sending, &mayExist, &it.replaces)
 	if err != nil || it.place < 0 {
 		return it, err
 	}
@@ -90,6 +96,7 @@ func scanItem(row pgx.CollectableRow) (it item, err error) {
 		it.mayExist = *mayExist
 	}
 	it.request, err = decodeRequest(encoded)
+	it.request.IgnoreExisting = it.request.IgnoreExisting || it.replaces != ""
 	return it, err
 }
 

@@ -52,7 +52,7 @@ const hasLease = `EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $
 // itemColumns are the columns of an item, of campaigns c and rows r.
 const itemColumns = `c.id, c.name, c.priority, c.enqueued_at, c.cancelled_at IS NOT NULL,
 	c.paused_at IS NOT NULL OR c.not_before > clock_timestamp(), coalesce(r.place, -1), coalesce(r.ref, ''),
-	r.request, coalesce(r.attempts, 0), coalesce(r.state = 'sending', false), r.may_exist_until`
+	r.request, coalesce(r.attempts, 0), coalesce(r.state = 'sending', false), r.may_exist_until, coalesce(r.replaces, '')`
 
 // The instance and its lease.
 const (
@@ -131,7 +131,7 @@ const (
 			(SELECT greatest(min(begin), (SELECT min(free_at) FROM SCHEMA.clerkriver_slots
 					WHERE instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $5::integer)))
 				FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0),
-			(SELECT min(tell_at) FROM SCHEMA.clerkriver_untold WHERE instance = $1),
+			(SELECT min(tell_at) FROM SCHEMA.clerkriver_untold WHERE instance = $1), ` + revokeDue + `,
 			(SELECT min(erased_at) FROM SCHEMA.clerkriver_erasures WHERE instance = $1),
 			(SELECT min(ended_at) + $6::interval FROM SCHEMA.clerkriver_campaigns WHERE instance = $1 AND deleted_at IS NULL), ` + syncDue + `) AS at)
 		SELECT clock_timestamp(), now(), CASE WHEN at IS NULL OR paused = 'infinity' THEN NULL
@@ -239,7 +239,7 @@ const (
 const (
 	// The campaign to send: $3, or if that is 0 the first that has rows which no run has
 	// taken, or is among $2.
-	queryChoose = `SELECT id, resend, enqueued_at FROM SCHEMA.clerkriver_campaigns c
+	queryChoose = `SELECT id, resend, reminds IS NOT NULL, enqueued_at FROM SCHEMA.clerkriver_campaigns c
 		WHERE instance = $1 AND finished_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL
 			AND (id = $3::bigint OR $3 = 0 AND not_before <= clock_timestamp() AND (next_place < total OR id = ANY($2::bigint[])))
 		ORDER BY priority, id LIMIT 1`
@@ -282,7 +282,7 @@ const (
 	queryKeep = `WITH kept AS (
 			UPDATE SCHEMA.clerkriver_rows r SET state = $4::text, invitation_id = nullif($5::text, ''), problem = nullif($6::text, ''),
 				changed_at = clock_timestamp(), tell_at = clock_timestamp() + $7::interval, tell_problem = $8::text,
-				tells = CASE WHEN $7 IS NULL THEN 0 ELSE 1 END
+				tells = CASE WHEN $7 IS NULL THEN 0 ELSE 1 END, ` + setRevoke + `
 			FROM SCHEMA.clerkriver_campaigns c
 			WHERE c.id = $1::bigint AND r.campaign_id = $1 AND r.place = $2::integer AND r.run = $3::bigint AND r.state = 'sending'
 			RETURNING r.changed_at, c.cancelled_at IS NOT NULL OR c.paused_at IS NOT NULL AS stops),

@@ -11,14 +11,16 @@ const (
 		WHERE c.instance = $1 AND c.deleted_at IS NULL AND $3::interval IS NOT NULL AND ` + hasOpen + `)`
 	hasOpen = `EXISTS (SELECT FROM SCHEMA.clerkriver_rows r WHERE r.campaign_id = c.id AND r.state = 'created')`
 
-	// Begins a sync of the run $2 if one is due, with the interval $3. It returns its
-	// number, and when the oldest campaign with an open row was enqueued.
+	// Begins a sync of the run $2 if one is due: with the interval $3 or, unless $4 is 0,
+	// before that reminder is sent. It returns its number, and when the oldest campaign was
+	// enqueued that has an open row, or that people are reminded of.
 	queryBeginSync = `UPDATE SCHEMA.clerkriver_instances SET synced_at = clock_timestamp()
-		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp() AND ` + syncDue + ` <= clock_timestamp()
+		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp() AND
+			CASE WHEN $4::bigint = 0 THEN ` + syncDue + ` <= clock_timestamp() ELSE ` + isStale + ` END
 		RETURNING sync + 1, (SELECT min(enqueued_at) FROM SCHEMA.clerkriver_campaigns c
-			WHERE c.instance = $1 AND c.deleted_at IS NULL AND ` + hasOpen + `)`
+			WHERE c.instance = $1 AND c.deleted_at IS NULL AND (` + hasOpen + ` OR ` + isReminded + `))`
 
-	queryEndSync = `UPDATE SCHEMA.clerkriver_instances SET sync = sync + 1 WHERE name = $1 AND run = $2::bigint`
+	queryEndSync = `UPDATE SCHEMA.clerkriver_instances SET sync = sync + 1, fresh_at = synced_at WHERE name = $1 AND run = $2::bigint`
 
 	// Whether what became of an invitation, t, is a change of its row r.
 	isChange = `(r.state = 'created' OR r.state = 'expired' AND t.state <> 'expired')`

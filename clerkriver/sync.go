@@ -29,34 +29,38 @@ type listing struct {
 const clockSlack = time.Hour
 
 // sync lists the instance's invitations, and records what became of the campaigns', if that
-// is due and no rows are left of a lost run, which come first. It reports whether it was.
-func (r *run) sync(ctx context.Context) (wasDue bool, err error) {
-	if r.c.config.Sync < 0 || slices.ContainsFunc(r.left, func(it item) bool { return it.sending && !it.cancelled && !it.held }) {
-		return false, nil
+// is due and no rows are left of a lost run, which come first. Once reminders are chosen,
+// it is due unless there was one some minutes ago.
+func (r *run) sync(ctx context.Context) error {
+	reminder := int64(0)
+	if r.group.reminds {
+		reminder = r.group.campaign
+	} else if slices.ContainsFunc(r.left, func(it item) bool { return it.sending && !it.cancelled && !it.held }) {
+		return nil
 	}
 	l := &listing{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, complete: true}
-	err = r.pool.QueryRow(ctx, r.sql(queryBeginSync), r.instance, r.run, r.c.config.Sync).Scan(&l.number, &l.since)
+	err := r.pool.QueryRow(ctx, r.sql(queryBeginSync), r.instance, r.run, r.c.syncInterval(), reminder).Scan(&l.number, &l.since)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
+		return nil
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
-	r.asked = true
+	r.asked, r.synced = true, true
 	l.since = l.since.Add(-clockSlack)
 	// One that is revoked meanwhile is in the second list.
 	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} {
 		if err := r.list(ctx, l, status); err != nil {
-			return true, err
+			return err
 		}
 	}
 	if l.complete {
 		if err := r.recordMissing(ctx, l); err != nil {
-			return true, err
+			return err
 		}
 	}
 	_, err = r.pool.Exec(ctx, r.sql(queryEndSync), r.instance, r.run)
-	return true, err
+	return err
 }
 
 // list reads a list, newest first, until the invitations are older than all open rows.
@@ -140,13 +144,10 @@ func (l *listing) became(inv clerk.Invitation) (State, time.Time) {
 	return StateCreated, time.Time{}
 }
 
-// listLag is the longest time in which lists may not show a new invitation.
-const listLag = 10 * time.Second
-
 // recordMissing records open rows whose invitation was in no list: first that it was
 // missing, and after the next sync that it was deleted.
 func (r *run) recordMissing(ctx context.Context, l *listing) error {
-	rows, err := r.pool.Query(ctx, r.sql(queryOpenRows), r.instance, listLag)
+	rows, err := r.pool.Query(ctx, r.sql(queryOpenRows), r.instance, r.c.timing.listLag)
 	if err != nil {
 		return err
 	}

@@ -105,14 +105,24 @@ func (r *run) steps(ctx context.Context) error {
 	if err := r.settleCancelled(ctx); err != nil {
 		return err
 	}
-	if synced, err := r.sync(ctx); err != nil || synced { // rows wait for the next run, which may list, too
+	if err := r.revokeReplaced(ctx); err != nil {
+		return err
+	}
+	if err := r.sync(ctx); err != nil {
 		return err
 	}
 	found, err := r.choose(ctx)
 	if err != nil || !found {
 		return err
 	}
-	return r.send(ctx)
+	if r.group.reminds {
+		if err := r.prepareReminders(ctx); err != nil {
+			return err
+		}
+	}
+	err = r.send(ctx)
+	r.keepSkipped(ctx)
+	return err
 }
 
 // send runs CreateAll over the rows.
@@ -121,7 +131,10 @@ func (r *run) send(ctx context.Context) error {
 	opts := []clerk.CreateAllOption{
 		clerk.WithBudget(r.c.config.Budget), clerk.WithProgress(r.observe), clerk.WithSourceError(r.sourceError),
 	}
-	if r.group.campaign != 0 {
+	switch {
+	case r.group.reminds: // what an earlier run has sent was looked up
+		opts = append(opts, clerk.WithSkipNone())
+	case r.group.campaign != 0:
 		opts = append(opts, clerk.WithSkipSince(r.group.since))
 	}
 	for made, err := range r.client.Invitations.CreateAll(ctx, r.requests, opts...) {
@@ -132,6 +145,9 @@ func (r *run) send(ctx context.Context) error {
 		it := r.given[made.Index]
 		r.mu.Unlock()
 		r.settle(ctx, it, made)
+		if r.group.reminds && !r.unrevoked {
+			r.unrevoked = r.revokeReplaced(ctx) != nil // the next run tries again
+		}
 	}
 	return nil
 }

@@ -1,0 +1,84 @@
+package clerkriver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+)
+
+// A Reminder says when [Campaigns.RemindTx] reminds people.
+type Reminder struct {
+	EnqueueOpts
+
+	// After is the time that people have to accept: the reminder begins when the youngest
+	// open invitation is that old, by the database's clock. By default it begins at once.
+	After time.Duration
+}
+
+// text returns the reminder's options as they are compared.
+func (m Reminder) text(of string) string {
+	return fmt.Sprintf("%s, reminder of %q after %s", m.EnqueueOpts.text(), of, m.After)
+}
+
+// RemindTx adds a campaign in the transaction tx that reminds those who have not accepted
+// an invitation of the campaign named of, and reports how many rows it added. It is like any
+// campaign: it shares the budget, and has a Status, Results and OnResult of its own.
+//
+// Its rows are those whose invitation is open or has expired when RemindTx is called, so
+// call it when the other campaign has finished. They have the Ref and the request of the old
+// row. Before it is sent, the instance's invitations are listed, unless they were within
+// five minutes, even if [Config].Sync is off. A row becomes [StateSkipped] if the old
+// invitation is known to be accepted, revoked or deleted by then, or if its person was
+// excluded by [Campaigns.ExcludeTx], has accepted another campaign's invitation, or was
+// reminded of the same campaign before. To remind people again, remind them of the reminder.
+//
+// The new invitation is created first, and then the old one is revoked, which the next sync
+// records. After a kill in between, both are open until the next run. If Clerk says that the
+// old one was accepted, the row becomes [StateAccepted], and the new one is revoked.
+//
+// What holds for the name, tx, errors and the client in [Campaigns.EnqueueTx] holds for
+// RemindTx: called again with the same arguments, it adds nothing and returns 0. The error is
+// [ErrNoCampaign] if there is no campaign named of, and [ErrEmpty] if nobody can be reminded.
+func (c *Campaigns) RemindTx(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx, of, name string, reminder Reminder) (int, error) {
+	if reminder.After < 0 {
+		return 0, errors.New("clerkriver: After is negative")
+	}
+	return addIn(ctx, tx, name, func(tx pgx.Tx) (int, error) { return c.remind(ctx, riverClient, tx, of, name, reminder) })
+}
+
+func (c *Campaigns) remind(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx, of, name string, reminder Reminder) (added int, err error) {
+	var id int64
+	var now, begin time.Time
+	options := reminder.text(of)
+	err = tx.QueryRow(ctx, c.sql(queryAddCampaign), c.config.Instance, name, reminder.Priority, reminder.notBefore(), options).Scan(&id, &now)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, c.compareTo(ctx, tx, name, nil, options)
+	}
+	if err != nil {
+		return 0, err
+	}
+	old, err := c.campaign(ctx, tx, of)
+	if err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, c.sql(queryAddReminders), c.config.Instance, id, old, reminder.After).Scan(&added, &begin, &now)
+	if err != nil {
+		return 0, err
+	}
+	if added == 0 {
+		return 0, ErrEmpty
+	}
+	return added, c.wakeFor(ctx, riverClient, tx, now, begin)
+}
+
+// ExcludeTx excludes an address from the reminders of all campaigns of the instance, in the
+// transaction tx, without regard to case. Reminders that a run has taken are still sent.
+// [Campaigns.ErasePersonTx] erases the exclusion with the person.
+func (c *Campaigns) ExcludeTx(ctx context.Context, tx pgx.Tx, emailAddress string) error {
+	_, err := tx.Exec(ctx, c.sql(queryExclude), c.config.Instance, personOf(emailAddress))
+	return explain(err)
+}

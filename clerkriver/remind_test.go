@@ -1,0 +1,424 @@
+package clerkriver
+
+import (
+	"errors"
+	"iter"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// remind adds a reminder in a transaction of its own.
+func (a *app) remind(t *testing.T, of, name string, reminder Reminder) (added int, err error) {
+	t.Helper()
+	err = pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) (err error) {
+		added, err = a.RemindTx(t.Context(), a.river, tx, of, name, reminder)
+		return err
+	})
+	return added, err
+}
+
+// mustRemind adds a reminder of n rows.
+func (a *app) mustRemind(t *testing.T, of, name string, n int) {
+	t.Helper()
+	added, err := a.remind(t, of, name, Reminder{})
+	require.NoError(t, err)
+	require.Equal(t, n, added)
+}
+
+// exclude excludes an address in a transaction of its own.
+func (a *app) exclude(t *testing.T, address string) {
+	t.Helper()
+	require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error { return a.ExcludeTx(t.Context(), tx, address) }))
+}
+
+// invited returns an app with a campaign "spring" of n people that was sent.
+func invited(t *testing.T, n int, config Config, opts ...clerktest.Option) (*app, *clerktest.Fake) {
+	t.Helper()
+	fake := clerktest.New(opts...)
+	a := newApp(t, shared.database(t), config, fake)
+	a.timing.listLag = 10 * time.Millisecond
+	a.enqueue(t, "spring", guests(n))
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: n}, a.counts(t, "spring"))
+	return a, fake
+}
+
+// links returns the states of the invitations of an address, oldest first.
+func links(fake *clerktest.Fake, address string) (all []clerk.InvitationStatus) {
+	for _, inv := range fake.Invitations() {
+		if inv.EmailAddress == address {
+			all = append(all, inv.Status)
+		}
+	}
+	return all
+}
+
+type statuses = []clerk.InvitationStatus
+
+const (
+	pending  = clerk.InvitationStatusPending
+	accepted = clerk.InvitationStatusAccepted
+	expired  = clerk.InvitationStatusExpired
+	revoked  = clerk.InvitationStatusRevoked
+)
+
+func TestReminderGoesToThoseWhoHaveNotAccepted(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 25, Config{})
+	id := func(place int) string { return a.invitationOf(t, "spring", place) }
+	require.NoError(t, fake.Accept(id(0)))
+	require.NoError(t, fake.Expire(id(1)))
+	require.NoError(t, fake.Revoke(id(2)))
+	a.mustRemind(t, "spring", "reminder", 25)
+	require.Equal(t, map[State]int{StateWaiting: 25}, a.counts(t, "reminder"))
+	before := len(fake.Requests())
+	require.Zero(t, a.work(t))
+	require.Equal(t, map[State]int{StateCreated: 23, StateSkipped: 2}, a.counts(t, "reminder"))
+	requests := map[clerk.Operation]int{}
+	for _, req := range fake.Requests()[before:] {
+		requests[req.Operation]++
+	}
+	require.LessOrEqual(t, requests[clerk.OperationBulkCreate], 3, "it is sent like any campaign")
+	require.Equal(t, 2, requests[clerk.OperationList])
+	require.Equal(t, 23, requests[clerk.OperationRevoke])
+	require.Equal(t, statuses{accepted}, links(fake, guest(0)))
+	require.Equal(t, statuses{revoked, pending}, links(fake, guest(1)))
+	require.Equal(t, statuses{revoked}, links(fake, guest(2)))
+	require.Equal(t, statuses{revoked, pending}, links(fake, guest(3)))
+	require.Len(t, fake.Sent(), 25+23)
+	require.Equal(t, []string{id(0), id(2)}, []string{a.invitationOf(t, "reminder", 0), a.invitationOf(t, "reminder", 2)})
+	for _, result := range a.all(t, "reminder")[3:] {
+		require.NotEqual(t, id(result.Place), result.InvitationID)
+		require.Equal(t, a.all(t, "spring")[result.Place].Ref, result.Ref)
+	}
+}
+
+// TestReminderIsLikeTheOldInvitation: what Clerk does not return is that of the row.
+func TestReminderIsLikeTheOldInvitation(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{}, fake)
+	row := Row{Ref: "user_1", Request: clerk.CreateInvitationRequest{
+		EmailAddress: guest(1), RedirectURL: "https://app.example.com/join", ExpiresInDays: 3, Notify: new(true),
+		PublicMetadata: map[string]any{"team": 12345678901234567}, TemplateSlug: clerk.TemplateSlugInvitation,
+	}}
+	a.enqueue(t, "spring", slices.Values([]Row{row}))
+	a.work(t)
+	a.mustRemind(t, "spring", "reminder", 1)
+	a.work(t)
+	sent := fake.Sent()
+	require.Len(t, sent, 2)
+	require.Equal(t, "user_1", a.all(t, "reminder")[0].Ref)
+	require.Equal(t, statuses{revoked, pending}, links(fake, guest(1)))
+	var bodies []string
+	for _, req := range fake.Requests() {
+		if req.Operation == clerk.OperationCreate {
+			bodies = append(bodies, string(req.Body))
+		}
+	}
+	require.Len(t, bodies, 2)
+	require.JSONEq(t, strings.Replace(bodies[0], "{", `{"ignore_existing":true,`, 1), bodies[1])
+	require.Contains(t, bodies[1], "12345678901234567")
+}
+
+func TestRemindTxAddsOneReminder(t *testing.T) {
+	t.Parallel()
+	a, _ := invited(t, 3, Config{})
+	week := Reminder{After: 7 * 24 * time.Hour, EnqueueOpts: EnqueueOpts{Priority: 3}}
+	_, err := a.remind(t, "winter", "reminder", week)
+	require.ErrorIs(t, err, ErrNoCampaign)
+	_, err = a.remind(t, "spring", "", week)
+	require.ErrorContains(t, err, "not a name")
+	_, err = a.remind(t, "spring", "reminder", Reminder{After: -1})
+	require.ErrorContains(t, err, "negative")
+	_, err = a.remind(t, "spring", "spring", week)
+	require.ErrorIs(t, err, ErrCampaignExists)
+	added, err := a.remind(t, "spring", "reminder", week)
+	require.NoError(t, err)
+	require.Equal(t, 3, added)
+	added, err = a.remind(t, "spring", "reminder", week)
+	require.NoError(t, err)
+	require.Zero(t, added)
+	_, err = a.remind(t, "spring", "reminder", Reminder{After: time.Hour})
+	require.ErrorIs(t, err, ErrCampaignExists)
+	err = pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error {
+		_, err := a.EnqueueTx(t.Context(), a.river, tx, "reminder", guests(3), nil)
+		require.ErrorIs(t, err, ErrCampaignExists)
+		return nil
+	})
+	require.NoError(t, err)
+	s, err := a.Status(t.Context(), "reminder")
+	require.NoError(t, err)
+	require.EqualValues(t, 3, s.Priority)
+	require.WithinDuration(t, time.Now().Add(week.After), s.NotBefore, time.Minute)
+	require.WithinDuration(t, time.Now().Add(week.After), a.work(t), time.Minute, "nobody is reminded before")
+	require.Equal(t, map[State]int{StateWaiting: 3}, a.counts(t, "reminder"))
+	require.NoError(t, a.Reschedule(t.Context(), a.river, "reminder", EnqueueOpts{}))
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 3}, a.counts(t, "reminder"))
+	_, err = a.remind(t, "spring", "again", week)
+	require.ErrorIs(t, err, ErrEmpty)
+	_, err = a.Status(t.Context(), "again")
+	require.ErrorIs(t, err, ErrNoCampaign)
+}
+
+// TestNobodyIsRemindedTwiceOfACampaign: not by another reminder, nor if the old invitation
+// has expired and so stays as it is. The reminder itself can be reminded of.
+func TestNobodyIsRemindedTwiceOfACampaign(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 12, Config{})
+	for _, inv := range fake.Invitations() {
+		require.NoError(t, fake.Expire(inv.ID))
+	}
+	a.mustRemind(t, "spring", "first", 12)
+	a.mustRemind(t, "spring", "second", 12)
+	for range 3 {
+		a.work(t)
+	}
+	require.Equal(t, map[State]int{StateCreated: 12}, a.counts(t, "first"))
+	require.Equal(t, map[State]int{StateSkipped: 12}, a.counts(t, "second"))
+	require.NoError(t, fake.Accept(a.invitationOf(t, "first", 0)))
+	a.mustRemind(t, "first", "third", 12)
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 11, StateSkipped: 1}, a.counts(t, "third"))
+	require.Len(t, fake.SentTo(guest(0)), 2)
+	require.Len(t, fake.SentTo(guest(1)), 3)
+	_, err := a.remind(t, "spring", "fourth", Reminder{})
+	require.ErrorIs(t, err, ErrEmpty)
+}
+
+func TestExcludedPersonIsNotReminded(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 4, Config{})
+	a.exclude(t, " GUEST0@example.com")
+	a.exclude(t, guest(0))
+	a.mustRemind(t, "spring", "reminder", 3)
+	a.exclude(t, guest(1))
+	a.erasePerson(t, guest(2))
+	a.work(t)
+	require.Equal(t, map[State]int{StateSkipped: 1, StateErased: 1, StateCreated: 1}, a.counts(t, "reminder"))
+	require.Len(t, fake.Sent(), 5)
+	require.NotEmpty(t, a.all(t, "spring")[0].EmailAddress, "they are not erased")
+
+	a.erasePerson(t, guest(0))
+	require.NoError(t, a.client.Invitations.Erase(t.Context(), guest(0)))
+	a.enqueue(t, "summer", to(guest(0), guest(1)))
+	a.work(t)
+	a.mustRemind(t, "summer", "summer reminder", 1)
+	a.work(t)
+	require.Equal(t, statuses{revoked, pending}, links(fake, guest(0)), "nothing was kept of them")
+}
+
+// TestReminderNeedsAFreshSync: one of the last minutes is enough, if it began after the
+// reminder was enqueued. Rows that were taken before are looked at again.
+func TestReminderNeedsAFreshSync(t *testing.T) {
+	t.Parallel()
+	limits := clerk.Budget{BulkCreates: 1, Window: 2 * time.Second}
+	a, fake := invited(t, 1, Config{Limits: limits, Budget: limits})
+	a.enqueue(t, "summer", guestsFrom(100, 30))
+	for !a.done(t, "summer") {
+		a.workWhenDue(t)
+	}
+	a.timing.patience = time.Millisecond
+	a.mustRemind(t, "summer", "reminder", 30)
+	lists := sent(fake, clerk.OperationList)
+	a.workWhenDue(t)
+	require.Equal(t, lists+2, sent(fake, clerk.OperationList))
+	require.Equal(t, 10, a.counts(t, "reminder")[StateCreated])
+	a.workWhenDue(t)
+	require.Equal(t, lists+2, sent(fake, clerk.OperationList))
+	require.Equal(t, 20, a.counts(t, "reminder")[StateCreated])
+	for _, inv := range fake.Invitations() {
+		if inv.Status == pending {
+			require.NoError(t, fake.Accept(inv.ID))
+		}
+	}
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_instances SET fresh_at = fresh_at - interval '6 minutes'")
+	require.NoError(t, err)
+	a.workWhenDue(t)
+	require.Equal(t, lists+4, sent(fake, clerk.OperationList))
+	require.Equal(t, map[State]int{StateAccepted: 20, StateSkipped: 10}, a.counts(t, "reminder"))
+}
+
+// workWhenDue makes the next run.
+func (a *app) workWhenDue(t *testing.T) {
+	t.Helper()
+	next, err := a.due(t.Context(), true)
+	require.NoError(t, err)
+	time.Sleep(next.wait)
+	a.work(t)
+}
+
+// guestsFrom is n rows, from a guest on.
+func guestsFrom(first, n int) iter.Seq[Row] {
+	return func(yield func(Row) bool) {
+		for i := range n {
+			if !yield(Row{Request: clerk.CreateInvitationRequest{EmailAddress: guest(first + i)}}) {
+				return
+			}
+		}
+	}
+}
+
+// TestReminderFindsWhatAKilledRunSent: nobody is reminded twice, whatever became of the new
+// invitation.
+func TestReminderFindsWhatAKilledRunSent(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		act    func(fake *clerktest.Fake, id string) error
+		cancel bool
+		want   statuses
+		counts map[State]int
+	}{
+		"open":      {nil, false, statuses{revoked, pending}, map[State]int{StateCreated: 12}},
+		"accepted":  {(*clerktest.Fake).Accept, false, statuses{revoked, accepted}, map[State]int{StateCreated: 11, StateAccepted: 1}},
+		"revoked":   {(*clerktest.Fake).Revoke, false, statuses{revoked, revoked}, map[State]int{StateCreated: 11, StateRevoked: 1}},
+		"cancelled": {nil, true, statuses{revoked, pending}, map[State]int{StateCreated: 1, StateCancelled: 11}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, fake := invited(t, 12, Config{})
+			a.mustRemind(t, "spring", "reminder", 12)
+			interrupted(t, a)
+			require.Equal(t, statuses{pending, pending}, links(fake, guest(0)))
+			if test.act != nil {
+				require.NoError(t, test.act(fake, fake.Invitations()[12].ID))
+			}
+			if test.cancel {
+				cancel(t, a, "reminder")
+			}
+			expire(t, a)
+			a.work(t)
+			a.work(t)
+			require.Equal(t, test.counts, a.counts(t, "reminder"))
+			require.Equal(t, test.want, links(fake, guest(0)))
+			if !test.cancel {
+				require.Len(t, fake.Sent(), 24)
+			}
+		})
+	}
+}
+
+// through makes the app send through a function.
+func (a *app) through(t *testing.T, api roundTrip) {
+	t.Helper()
+	var err error
+	a.client, err = a.NewClient(clerktest.SecretKey, api, clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+	require.NoError(t, err)
+}
+
+func isRevocation(req *http.Request) bool { return strings.HasSuffix(req.URL.Path, "/revoke") }
+
+// TestOldInvitationIsRevokedLater: after a failure both links work until a later run, and
+// one that cannot be revoked stops nobody else.
+func TestOldInvitationIsRevokedLater(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 5, Config{})
+	a.mustRemind(t, "spring", "reminder", 5)
+	failing := map[string]bool{}
+	for _, inv := range fake.Invitations() {
+		failing[inv.ID] = true
+	}
+	a.through(t, func(req *http.Request) (*http.Response, error) {
+		if isRevocation(req) && failing[path.Base(path.Dir(req.URL.Path))] {
+			return nil, errors.New("the network is down")
+		}
+		return fake.RoundTrip(req)
+	})
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 5}, a.counts(t, "reminder"))
+	require.Equal(t, statuses{pending, pending}, links(fake, guest(4)))
+	first := fake.Invitations()[0].ID
+	clear(failing)
+	failing[first] = true
+	for range 3 {
+		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke_at = now() WHERE revoke_at IS NOT NULL AND revoke <> $1", first)
+		require.NoError(t, err)
+		_, _ = a.Work(t.Context(), a.client)
+	}
+	require.Equal(t, statuses{pending, pending}, links(fake, guest(0)))
+	for place := 1; place < 5; place++ {
+		require.Equal(t, statuses{revoked, pending}, links(fake, guest(place)))
+	}
+	clear(failing)
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke_at = now() WHERE revoke_at IS NOT NULL")
+	require.NoError(t, err)
+	require.Zero(t, a.work(t))
+	require.Equal(t, statuses{revoked, pending}, links(fake, guest(0)))
+}
+
+// TestOldInvitationAcceptedMeanwhile: then the row has ended, and the new one goes, even if
+// the run is killed in between.
+func TestOldInvitationAcceptedMeanwhile(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 2, Config{OnChange: heardChanges})
+	newChangesTable(t, a)
+	a.mustRemind(t, "spring", "reminder", 2)
+	old := a.invitationOf(t, "spring", 0)
+	revocations := 0
+	a.through(t, func(req *http.Request) (*http.Response, error) {
+		if isRevocation(req) && revocations == 0 {
+			require.NoError(t, fake.Accept(old))
+		}
+		if isRevocation(req) {
+			revocations++
+			if !strings.Contains(req.URL.Path, old) && revocations == 2 {
+				return nil, errors.New("the network is down")
+			}
+		}
+		return fake.RoundTrip(req)
+	})
+	_, _ = a.Work(t.Context(), a.client)
+	require.Equal(t, statuses{accepted, pending}, links(fake, guest(0)))
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke_at = now() WHERE revoke_at IS NOT NULL")
+	require.NoError(t, err)
+	a.work(t)
+	require.Equal(t, statuses{accepted, revoked}, links(fake, guest(0)))
+	require.Equal(t, statuses{revoked, pending}, links(fake, guest(1)))
+	require.Equal(t, map[State]int{StateCreated: 1, StateAccepted: 1}, a.counts(t, "reminder"))
+	a.timing.listLag = 0
+	a.config.Sync = time.Minute
+	a.syncNow(t)
+	require.Equal(t, map[State]int{StateRevoked: 1, StateAccepted: 1}, a.counts(t, "spring"))
+	require.Equal(t, map[State]int{StateCreated: 1, StateAccepted: 1}, a.counts(t, "reminder"))
+	require.Equal(t, map[int][]State{0: {StateAccepted}}, a.changes(t, "reminder"))
+	require.WithinDuration(t, time.Now(), a.all(t, "reminder")[0].BecameAt, time.Minute)
+}
+
+// TestReminderWhateverIgnoreExistingDoes: Clerk documents that it creates another invitation.
+// Nobody is left without a link otherwise.
+func TestReminderWhateverIgnoreExistingDoes(t *testing.T) {
+	t.Parallel()
+	for effect, want := range map[clerktest.IgnoreExisting]statuses{
+		clerktest.IgnoreExistingReturns:  {pending},
+		clerktest.IgnoreExistingReplaces: {revoked, pending},
+		clerktest.IgnoreExistingRefused:  {pending},
+	} {
+		t.Run(string(effect), func(t *testing.T) {
+			t.Parallel()
+			a, fake := invited(t, 12, Config{}, clerktest.WithBehavior(clerktest.Behavior{IgnoreExisting: effect}))
+			a.mustRemind(t, "spring", "reminder", 12)
+			for range 2 {
+				a.work(t)
+			}
+			state := StateAlreadyInvited
+			if effect == clerktest.IgnoreExistingReplaces {
+				state = StateCreated
+			}
+			require.Equal(t, map[State]int{state: 12}, a.counts(t, "reminder"))
+			for place := range 12 {
+				require.Equal(t, want, links(fake, guest(place)))
+			}
+		})
+	}
+}

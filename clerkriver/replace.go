@@ -1,0 +1,169 @@
+package clerkriver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// prepareReminders lists the invitations, unless that was done some minutes ago, and keeps
+// of the rows that were left by earlier runs those that can be sent.
+func (r *run) prepareReminders(ctx context.Context) error {
+	rest, err := r.settleSent(ctx, r.pulled)
+	if err != nil {
+		return err
+	}
+	if err := r.sync(ctx); err != nil {
+		return err
+	}
+	r.pulled, err = r.remindable(ctx, rest)
+	return err
+}
+
+// settleSent keeps the results of the items that an earlier run has sent, and returns the
+// others. Lists show by now what that run has created.
+func (r *run) settleSent(ctx context.Context, items []item) (rest []item, err error) {
+	if slices.ContainsFunc(items, func(it item) bool { return it.attempts > 0 }) {
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(r.c.timing.listLag):
+		}
+	}
+	for _, it := range items {
+		id, err := "", error(nil)
+		if it.attempts > 0 {
+			id, err = r.findSent(ctx, it)
+		}
+		if err == nil && id != "" {
+			_, err = r.keep(ctx, it, StateCreated, id, "")
+		}
+		switch {
+		case err != nil:
+			r.unknowns = append(r.unknowns, unknown{it, err.Error()})
+		case id == "":
+			rest = append(rest, it)
+		}
+	}
+	return rest, nil
+}
+
+// remindable returns the items that can be sent. The others are skipped.
+func (r *run) remindable(ctx context.Context, items []item) (rest []item, err error) {
+	var places []int
+	for _, it := range items {
+		places = append(places, it.place)
+	}
+	if len(places) == 0 {
+		return nil, nil
+	}
+	rows, err := r.pool.Query(ctx, r.sql(queryRemindable), r.instance, r.group.campaign, places)
+	if err != nil {
+		return nil, err
+	}
+	places, err = pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		return nil, err
+	}
+	for _, it := range items {
+		if slices.Contains(places, it.place) {
+			rest = append(rest, it)
+		} else {
+			r.skipped = append(r.skipped, it)
+		}
+	}
+	return rest, nil
+}
+
+// keepSkipped keeps the results of the reminders that are not sent.
+func (r *run) keepSkipped(ctx context.Context) {
+	r.mu.Lock()
+	skipped := r.skipped
+	r.mu.Unlock()
+	for _, it := range skipped {
+		if _, err := r.keep(ctx, it, StateSkipped, it.replaces, ""); err != nil {
+			r.unknowns = append(r.unknowns, unknown{it, err.Error()})
+		}
+	}
+}
+
+// A replaced is an invitation to be revoked, as there is another one for its person.
+type replaced struct {
+	Campaign int64
+	Place    int
+	ID       string
+	Old      string // of the row's two invitations
+}
+
+// maxReplaced limits the invitations that are revoked at a time.
+const maxReplaced = 1000
+
+// revokeReplaced revokes the invitations that are to be revoked.
+func (r *run) revokeReplaced(ctx context.Context) error {
+	rows, err := r.pool.Query(ctx, r.sql(queryReplaced), r.instance, maxReplaced)
+	if err != nil {
+		return err
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[replaced])
+	for _, one := range all {
+		if err != nil || ctx.Err() != nil {
+			break
+		}
+		err = r.revoke(ctx, one)
+	}
+	return err
+}
+
+// revoke revokes one invitation. If that is the old one and it was accepted, the row has
+// ended, and the new one is revoked.
+func (r *run) revoke(ctx context.Context, one replaced) error {
+	short, cancel := r.c.closing(ctx)
+	defer cancel()
+	_, failure := r.client.Invitations.Revoke(short, one.ID)
+	switch {
+	case errors.Is(failure, clerk.ErrAlreadyAccepted) && one.ID == one.Old:
+		return r.endAccepted(ctx, one, failure)
+	case failure == nil, isAboutInvitation(failure):
+		_, err := r.pool.Exec(short, r.sql(queryRevoked), one.Campaign, one.Place, one.ID)
+		return err
+	}
+	last, stop := r.c.closing(ctx)
+	defer stop()
+	if _, err := r.pool.Exec(last, r.sql(queryRevokeLater), one.Campaign, one.Place, one.ID, r.c.config.Wake); err != nil {
+		return err
+	}
+	return failure
+}
+
+// endAccepted records that the old invitation was accepted, and revokes the new one.
+func (r *run) endAccepted(ctx context.Context, one replaced, failure error) error {
+	meta, _ := clerk.MetaFromError(failure)
+	at, err := http.ParseTime(meta.Header.Get("Date"))
+	if err != nil {
+		at = time.Now()
+	}
+	if err := r.record(ctx, []found{{one.Campaign, one.Place, StateAccepted, at}}); err != nil {
+		return err
+	}
+	err = r.pool.QueryRow(ctx, r.sql(queryRevokeNew), one.Campaign, one.Place).Scan(&one.ID)
+	if errors.Is(err, pgx.ErrNoRows) { // a caller's transaction has locked the row: the next run records it
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return r.revoke(ctx, one)
+}
+
+// isAboutInvitation reports whether Clerk refused to revoke an invitation, and would again.
+func isAboutInvitation(failure error) bool {
+	refused, ok := errors.AsType[*clerk.ClerkErrors](failure)
+	return ok && !errors.Is(failure, clerk.ErrRateLimited) && !errors.Is(failure, clerk.ErrOutcomeUnknown) &&
+		slices.Contains([]int{http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity}, refused.StatusCode)
+}

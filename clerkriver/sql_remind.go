@@ -1,0 +1,71 @@
+package clerkriver
+
+// Reminders. $1 is the instance, unless a comment says otherwise.
+const (
+	// Adds a row to the reminder $2 for each row of the campaign $3 that can be reminded. It
+	// begins when the youngest of them was sent $4 ago.
+	queryAddReminders = `WITH old AS MATERIALIZED (
+			SELECT o.* FROM SCHEMA.clerkriver_rows o WHERE o.campaign_id = $3::bigint AND ` + isRemindable + `),
+		added AS (
+			INSERT INTO SCHEMA.clerkriver_rows (campaign_id, place, ref, request, person, replaces)
+			SELECT $2::bigint, row_number() OVER (ORDER BY place) - 1, ref, request, person, invitation_id FROM old)
+		UPDATE SCHEMA.clerkriver_campaigns SET reminds = $3, resend = true, total = (SELECT count(*) FROM old),
+			not_before = greatest(not_before, (SELECT max(changed_at) FROM old WHERE state = 'created') + $4::interval)
+		WHERE id = $2 RETURNING total, not_before, clock_timestamp()`
+
+	// Which of the rows $3 of the reminder $2 can be sent.
+	queryRemindable = `SELECT r.place FROM unnest($3::integer[]) AS t (place)
+		JOIN SCHEMA.clerkriver_rows r ON r.campaign_id = $2::bigint AND r.place = t.place
+		JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+		JOIN SCHEMA.clerkriver_rows o ON o.campaign_id = c.reminds AND o.invitation_id = r.replaces
+		WHERE ` + isRemindable
+
+	// Whether the person of the row o can be reminded by the campaign $2: the invitation is
+	// open or has expired, and the person was not excluded, has accepted none, and was not
+	// reminded of the same campaign. CreateAll finds two rows that are sent at a time.
+	isRemindable = `o.state IN ('created', 'expired') AND o.person IS NOT NULL
+		AND NOT EXISTS (SELECT FROM SCHEMA.clerkriver_excluded x WHERE x.instance = $1 AND x.person = o.person)
+		AND NOT EXISTS (SELECT FROM SCHEMA.clerkriver_rows p JOIN SCHEMA.clerkriver_campaigns pc ON pc.id = p.campaign_id
+			WHERE p.person = o.person AND pc.instance = $1 AND (p.state = 'accepted' OR pc.reminds = o.campaign_id AND (
+				p.state IN ('created', 'expired', 'revoked', 'deleted', 'unknown')
+				OR pc.id <> $2 AND (p.state = 'sending' OR p.state = 'waiting' AND p.attempts > 0))))`
+
+	// Of a campaign c: people are yet to be reminded of it.
+	isReminded = `EXISTS (SELECT FROM SCHEMA.clerkriver_campaigns m
+		WHERE m.reminds = c.id AND m.finished_at IS NULL AND m.cancelled_at IS NULL)`
+
+	// The last sync is too old for the reminder $4, or it was enqueued later.
+	isStale = `fresh_at <= greatest(clock_timestamp() - interval '5 minutes',
+		(SELECT enqueued_at FROM SCHEMA.clerkriver_campaigns WHERE id = $4))`
+
+	// Set in the transaction that keeps a new invitation, $5.
+	setRevoke = `revoke = CASE WHEN $4 = 'created' AND $5 <> replaces THEN replaces END,
+				revoke_at = CASE WHEN $4 = 'created' AND $5 <> replaces THEN clock_timestamp() END`
+
+	revokeDue = `(SELECT r.revoke_at FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+				WHERE r.revoke_at IS NOT NULL AND c.instance = $1 ORDER BY r.revoke_at LIMIT 1)`
+
+	// The invitations that are to be revoked.
+	queryReplaced = `SELECT r.campaign_id, r.place, r.revoke, r.replaces FROM SCHEMA.clerkriver_rows r
+		JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+		WHERE r.revoke_at <= clock_timestamp() AND c.instance = $1 ORDER BY r.revoke_at LIMIT $2::integer`
+
+	// The invitation $3 of the row $2 of the campaign $1 was revoked, or cannot be.
+	queryRevoked = `UPDATE SCHEMA.clerkriver_rows SET revoke = NULL, revoke_at = NULL
+		WHERE campaign_id = $1::bigint AND place = $2::integer AND revoke = $3::text`
+
+	// The old invitation of the row $2 of the campaign $1 was accepted, which is recorded: now
+	// the new one is to be revoked.
+	queryRevokeNew = `UPDATE SCHEMA.clerkriver_rows SET revoke = invitation_id, revoke_at = clock_timestamp()
+		WHERE campaign_id = $1::bigint AND place = $2::integer AND revoke = replaces AND state NOT IN ('created', 'expired')
+		RETURNING revoke`
+
+	// The pause doubles each time, from $4 up to an hour.
+	queryRevokeLater = `UPDATE SCHEMA.clerkriver_rows SET revoke_at = clock_timestamp() +
+			least(greatest(clock_timestamp() - changed_at, $4::interval), interval '1 hour')
+		WHERE campaign_id = $1::bigint AND place = $2::integer AND revoke = $3::text`
+
+	// $2 is a person.
+	queryExclude = `INSERT INTO SCHEMA.clerkriver_excluded (instance, person) VALUES ($1, $2::bigint) ON CONFLICT DO NOTHING`
+	queryInclude = `DELETE FROM SCHEMA.clerkriver_excluded WHERE instance = $1 AND person = $2::bigint`
+)

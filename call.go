@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -12,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/clerk-invitations/clerk-go/internal/async"
-	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
@@ -126,13 +123,23 @@ func configure[O comparable](c *call, opts []O, apply func(O, *callConfig) error
 	return c.configured(err)
 }
 
+// A method is a method that is called.
+type method struct {
+	operation Operation
+	name      string // in errors, if it is no operation of Clerk's
+	input     error  // what is wrong with its arguments; nil for nothing
+}
+
 // runCall starts a call with the caller's options, makes its requests with f, and ends it.
-func runCall[T any](client *clientConfig, op Operation, opts []CallOption, f func(*call) (T, error)) (T, error) {
-	c := newCall(client, op)
-	if err := configure(c, opts, CallOption.applyToCall); err != nil {
-		return *new(T), c.finish(err)
+func runCall[T any](client *clientConfig, m method, opts []CallOption, f func(*call) (T, error)) (result T, err error) {
+	c := newCall(client, m.operation)
+	err = configure(c, opts, CallOption.applyToCall)
+	if err == nil {
+		c.method, err = m.name, m.input
 	}
-	result, err := f(c)
+	if err == nil {
+		result, err = f(c)
+	}
 	return result, c.finish(err)
 }
 
@@ -167,26 +174,6 @@ func (c *call) finish(err error) error {
 		*c.response = *m
 	}
 	return err
-}
-
-var errUnusableKey = errors.New("the secret key function returned an unusable key")
-
-// key asks the key provider. It does not wait for one that ignores its context.
-func (c *call) key(ctx context.Context) (string, error) {
-	limit := c.deadline
-	if limit.IsZero() {
-		limit = time.Now().Add(c.attemptLimit(false))
-	}
-	ctx, cancel := context.WithDeadline(ctx, limit)
-	defer cancel()
-	key, err := async.Wait(ctx, func() (string, error) { return c.client.keyProvider(ctx) })
-	if err != nil {
-		return "", fmt.Errorf("the secret key function failed: %w", err)
-	}
-	if problem := check.SecretKey(key); problem != "" { // no InputError: the request is valid
-		return "", fmt.Errorf("%w: secret key %s", errUnusableKey, problem)
-	}
-	return key, nil
 }
 
 // do sends a request, retries it as the configuration says, and decodes the response.
@@ -288,7 +275,11 @@ func (c *call) requestHeader(ctx context.Context, isWrite bool) (http.Header, er
 		header["Content-Type"] = header["Accept"]
 	}
 	if c.client.keyProvider != nil {
-		key, err := c.key(ctx)
+		until := c.deadline
+		if until.IsZero() {
+			until = time.Now().Add(c.attemptLimit(false))
+		}
+		key, err := transport.Key(ctx, until, c.client.keyProvider)
 		if err != nil {
 			return nil, err
 		}

@@ -48,7 +48,7 @@ func effectOf(failure error) (effect, Outcome) {
 		return rejectsItems, OutcomeUserExists
 	case isDefinite(failure), isAboutItems:
 		return rejectsItems, OutcomeRejected
-	case class == transport.NotSent && !transport.IsPermanent(failure) && !errors.Is(failure, errUnusableKey):
+	case class == transport.NotSent && !transport.IsPermanent(failure) && !errors.Is(failure, transport.ErrUnusableKey):
 		return mayPass, 0
 	case class == transport.Refused:
 		return unexplained, 0

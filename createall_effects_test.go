@@ -58,7 +58,7 @@ func TestEffectOf(t *testing.T) {
 		"an untrusted certificate":               {wrapped(transport.NotSent, 0, &tls.CertificateVerificationError{}), endsRun, 0},
 		"a transport that sends nothing":         {wrapped(transport.NotSent, 0, transport.ErrNotSent), mayPass, 0},
 		"and for good":                           {wrapped(transport.NotSent, 0, fmt.Errorf("%w: %w", transport.ErrNotSent, forGood{})), endsRun, 0},
-		"an unusable key":                        {wrapped(transport.NotSent, 0, errUnusableKey), endsRun, 0},
+		"an unusable key":                        {wrapped(transport.NotSent, 0, transport.ErrUnusableKey), endsRun, 0},
 		"an ambiguous failure":                   {wrapped(transport.Ambiguous, 502, nil), mayPass, 0},
 		"an ambiguous failure, no response":      {wrapped(transport.Ambiguous, 0, errors.New("reset")), mayPass, 0},
 		"ambiguous, and then a rate limit":       {wrapped(transport.Ambiguous, 429, nil), mayPass, 0},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
@@ -22,11 +21,8 @@ import (
 // Addresses are compared without regard to case; if Clerk spells an address in another
 // way, erase that spelling, too.
 func (s *InvitationsService) Erase(ctx context.Context, emailAddress string, opts ...CallOption) error {
-	_, err := runCall(s.config(), OperationDelete, opts, func(c *call) (struct{}, error) {
-		c.method = "Erase"
-		if err := inputError("email_address", check.Address(emailAddress)); err != nil {
-			return struct{}{}, err
-		}
+	m := method{OperationDelete, "Erase", checkAddress(emailAddress)}
+	_, err := runCall(s.config(), m, opts, func(c *call) (struct{}, error) {
 		return struct{}{}, c.erase(ctx, strings.TrimSpace(emailAddress))
 	})
 	return err

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
@@ -280,30 +279,10 @@ func (e *SDKError) Is(target error) bool { return e != nil && e.is(target, e.cla
 
 // line formats the one line of an error of a method; of the operation if it is empty.
 func (m *ResponseMeta) line(method, outcome, message string) string {
-	var b strings.Builder
-	b.WriteString("clerk: ")
-	if name := cmp.Or(method, string(m.Operation)); name != "" {
-		b.WriteString(name + ": ")
-	}
-	b.WriteString(outcome)
-	if m.StatusCode != 0 {
-		fmt.Fprintf(&b, "%d ", m.StatusCode)
-	}
-	b.WriteString(message)
-	var notes []string
-	if m.RetryAfter > 0 {
-		notes = append(notes, "retry after "+m.RetryAfter.Round(time.Millisecond).String())
-	}
-	if m.Attempts > 1 {
-		notes = append(notes, fmt.Sprintf("%d attempts", m.Attempts))
-	}
-	if m.TraceID != "" {
-		notes = append(notes, "trace "+m.TraceID)
-	}
-	if len(notes) > 0 {
-		b.WriteString(" (" + strings.Join(notes, ", ") + ")")
-	}
-	return b.String()
+	return transport.Line{
+		Method: cmp.Or(method, string(m.Operation)), Outcome: outcome, Message: message,
+		Status: m.StatusCode, RetryAfter: m.RetryAfter, Attempts: m.Attempts, TraceID: m.TraceID,
+	}.String()
 }
 
 // Format writes the error's one line for every verb: the other fields may contain

@@ -1,10 +1,6 @@
 package clerk
 
-import (
-	"context"
-
-	"github.com/clerk-invitations/clerk-go/internal/check"
-)
+import "context"
 
 // Create creates an invitation and, unless Notify is false, Clerk sends the email. Clerk
 // allows 100 of these requests an hour (its "Rate limits" page).
@@ -17,7 +13,7 @@ import (
 // disconnects, which abandons a write whose outcome is not known yet. Use
 // context.WithTimeout(context.WithoutCancel(r.Context()), 10*time.Second).
 func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
-	return runCall(s.config(), OperationCreate, opts, func(c *call) (*Invitation, error) {
+	return runCall(s.config(), method{operation: OperationCreate}, opts, func(c *call) (*Invitation, error) {
 		body, err := req.encode()
 		if err != nil {
 			return nil, err
@@ -40,7 +36,7 @@ func (s *InvitationsService) Create(ctx context.Context, req CreateInvitationReq
 // an invitation comes back with other metadata than was sent, BulkCreate returns all of them
 // with an [ErrMetadataLost]. A loss that shows only after sign-up is not noticed.
 func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvitationRequest, opts ...CallOption) ([]Invitation, error) {
-	return runCall(s.config(), OperationBulkCreate, opts, func(c *call) ([]Invitation, error) {
+	return runCall(s.config(), method{operation: OperationBulkCreate}, opts, func(c *call) ([]Invitation, error) {
 		b, err := newBulk(reqs)
 		if err != nil {
 			return nil, err
@@ -60,10 +56,8 @@ func (s *InvitationsService) BulkCreate(ctx context.Context, reqs []CreateInvita
 // [ErrAlreadyRevoked] or [ErrAlreadyAccepted]. [ErrOutcomeUnknown] means that the
 // invitation may have been revoked: Get finds out later.
 func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
-	return runCall(s.config(), OperationRevoke, opts, func(c *call) (*Invitation, error) {
-		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {
-			return nil, err
-		}
+	m := method{operation: OperationRevoke, input: checkID(invitationID)}
+	return runCall(s.config(), m, opts, func(c *call) (*Invitation, error) {
 		return reconcile(ctx, c, revocation(invitationID))
 	})
 }
@@ -78,10 +72,8 @@ func (s *InvitationsService) Revoke(ctx context.Context, invitationID string, op
 // or it is missing from all lists once they must show it. Otherwise, the error is
 // [ErrOutcomeUnknown]: call Delete again.
 func (s *InvitationsService) Delete(ctx context.Context, invitationID string, opts ...CallOption) (*DeletedObject, error) {
-	return runCall(s.config(), OperationDelete, opts, func(c *call) (*DeletedObject, error) {
-		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {
-			return nil, err
-		}
+	m := method{operation: OperationDelete, input: checkID(invitationID)}
+	return runCall(s.config(), m, opts, func(c *call) (*DeletedObject, error) {
 		return reconcile(ctx, c, deletion(invitationID))
 	})
 }

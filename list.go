@@ -10,7 +10,7 @@ import (
 
 // List returns one page of invitations. For all pages, use [InvitationsService.All].
 func (s *InvitationsService) List(ctx context.Context, req ListInvitationsRequest, opts ...CallOption) (*InvitationList, error) {
-	return runCall(s.config(), OperationList, opts, func(c *call) (*InvitationList, error) {
+	return runCall(s.config(), method{operation: OperationList}, opts, func(c *call) (*InvitationList, error) {
 		return listPage(ctx, c, req)
 	})
 }
@@ -47,11 +47,8 @@ func WithPrefetch(pages int) AllOption {
 // operation: Get lists what Clerk finds for the id, on all pages, and returns the one that
 // matches exactly. If there is none, the error is [ErrNotFound].
 func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts ...CallOption) (*Invitation, error) {
-	return runCall(s.config(), OperationList, opts, func(c *call) (*Invitation, error) {
-		c.method = "Get"
-		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {
-			return nil, err
-		}
+	m := method{OperationList, "Get", checkID(invitationID)}
+	return runCall(s.config(), m, opts, func(c *call) (*Invitation, error) {
 		return c.get(ctx, invitationID)
 	})
 }
@@ -61,11 +58,8 @@ func (s *InvitationsService) Get(ctx context.Context, invitationID string, opts 
 // has expired by the response's Date is not pending, even if Clerk lists it so. If there is
 // none, the error is [ErrNotFound].
 func (s *InvitationsService) FindPending(ctx context.Context, emailAddress string, opts ...CallOption) (*Invitation, error) {
-	return runCall(s.config(), OperationList, opts, func(c *call) (*Invitation, error) {
-		c.method = "FindPending"
-		if err := inputError("email_address", check.Address(emailAddress)); err != nil {
-			return nil, err
-		}
+	m := method{OperationList, "FindPending", checkAddress(emailAddress)}
+	return runCall(s.config(), m, opts, func(c *call) (*Invitation, error) {
 		pending := ListInvitationsRequest{Query: strings.TrimSpace(emailAddress), Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
 		return c.first(ctx, pending, func(inv Invitation) bool {
 			return inv.Status == InvitationStatusPending && sameAddress(inv.EmailAddress, emailAddress) && !c.hasLapsed(inv)

@@ -185,28 +185,23 @@ func (r CreateInvitationRequest) LogValue() slog.Value {
 // encode returns the request's JSON. It rejects only what cannot be valid; whether a
 // value is allowed is Clerk's decision.
 func (r CreateInvitationRequest) encode() ([]byte, error) {
-	if problem := check.Address(r.EmailAddress); problem != "" {
-		return nil, &InputError{"email_address", problem}
+	if err := checkAddress(r.EmailAddress); err != nil {
+		return nil, err
 	}
 	return r.marshal()
 }
 
 // marshal returns the request's JSON, whatever its address is.
 func (r CreateInvitationRequest) marshal() ([]byte, error) {
-	if problem := check.Text(r.RedirectURL); problem != "" {
-		return nil, &InputError{"redirect_url", problem}
-	}
-	if problem := check.Text(string(r.TemplateSlug)); problem != "" {
-		return nil, &InputError{"template_slug", problem}
+	err := cmp.Or(inputError("redirect_url", check.Text(r.RedirectURL)), inputError("template_slug", check.Text(string(r.TemplateSlug))))
+	if err != nil {
+		return nil, err
 	}
 	body, err := json.Marshal(r)
 	if err != nil { // nothing else in a request can fail
 		return nil, &InputError{"public_metadata", "cannot be encoded as JSON: " + redact.Line(err.Error())}
 	}
-	if problem := check.Value(r.PublicMetadata); problem != "" {
-		return nil, &InputError{"public_metadata", problem}
-	}
-	return body, nil
+	return body, inputError("public_metadata", check.Value(r.PublicMetadata))
 }
 
 // A TemplateSlug names the template of an invitation's email.
@@ -317,6 +312,10 @@ type DeletedObject struct {
 	// Deleted is true.
 	Deleted bool `json:"deleted"`
 }
+
+func checkID(id string) error { return inputError("invitation_id", check.PathSegment(id)) }
+
+func checkAddress(address string) error { return inputError("email_address", check.Address(address)) }
 
 // sameAddress reports whether two addresses are equal without regard to case.
 func sameAddress(a, b string) bool {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
@@ -23,15 +22,11 @@ import (
 // may have been created: FindPending finds out. MaxElapsedTime bounds all requests
 // together.
 func (s *InvitationsService) Resend(ctx context.Context, invitationID string, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
-	return runCall(s.config(), OperationCreate, opts, func(c *call) (*Invitation, error) {
-		if err := inputError("invitation_id", check.PathSegment(invitationID)); err != nil {
-			return nil, err
-		}
-		if req.EmailAddress != "" {
-			if err := inputError("email_address", check.Address(req.EmailAddress)); err != nil {
-				return nil, err
-			}
-		}
+	m := method{operation: OperationCreate, input: checkID(invitationID)}
+	if m.input == nil && req.EmailAddress != "" {
+		m.input = checkAddress(req.EmailAddress)
+	}
+	return runCall(s.config(), m, opts, func(c *call) (*Invitation, error) {
 		if _, err := req.marshal(); err != nil {
 			return nil, err
 		}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 )
 
 // A RetryConfig says how a call is retried. The zero RetryConfig is the default.
@@ -77,16 +79,6 @@ func (retry RetryConfig) withDefaults() (RetryConfig, error) {
 	return retry, nil
 }
 
-// wait returns how long to wait after an attempt, counted from 1. asked is the wait that
-// Clerk asked for; 0 if it did not ask. random is from 0 to 1.
 func (b *BackoffStrategy) wait(attempt int, asked time.Duration, random float64) time.Duration {
-	if asked > 0 {
-		jitter := 2 * min(asked/4, b.InitialInterval)
-		return max(asked, asked+time.Duration(random*float64(jitter))) // the sum may overflow
-	}
-	interval := b.MaxInterval
-	if grown := float64(b.InitialInterval) * math.Pow(b.Exponent, float64(attempt-1)); grown < float64(interval) {
-		interval = time.Duration(grown)
-	}
-	return 1 + time.Duration(random*float64(max(1, interval)))
+	return clock.Backoff{Initial: b.InitialInterval, Max: b.MaxInterval, Factor: b.Exponent}.Wait(attempt, asked, random)
 }

@@ -10,32 +10,45 @@ import (
 	"slices"
 	"time"
 
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/jsonbody"
+	"github.com/clerk-invitations/clerk-go/internal/match"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// A bulk is a BulkCreate, of which parts may have been created.
+// A bulk is a BulkCreate, of which parts may have been found to be created.
 type bulk struct {
-	reqs    []CreateInvitationRequest
-	bodies  [][]byte           // the requests' JSON
-	created map[int]Invitation // by index in reqs, as far as lookups have found
+	match.Wanted[Invitation]
+
+	reqs   []CreateInvitationRequest
+	bodies [][]byte // the requests' JSON
 }
 
 func newBulk(reqs []CreateInvitationRequest) (*bulk, error) {
 	if n := len(reqs); n == 0 || n > MaxBulkInvitations {
 		return nil, &InputError{"requests", fmt.Sprintf("has %d elements; a bulk has 1 to %d", n, MaxBulkInvitations)}
 	}
-	b := &bulk{reqs: reqs, created: map[int]Invitation{}}
+	b := emptyBulk()
 	for i, req := range reqs {
 		body, err := req.encode()
 		if input, ok := errors.AsType[*InputError](err); ok {
 			return nil, &InputError{fmt.Sprintf("requests[%d].%s", i, input.Field), input.Problem}
 		}
-		b.bodies = append(b.bodies, body)
+		b.add(req, body)
 	}
 	return b, nil
+}
+
+func emptyBulk() *bulk {
+	identify := func(inv Invitation) (id, address string) { return inv.ID, inv.EmailAddress }
+	return &bulk{Wanted: match.Wanted[Invitation]{Found: map[int]Invitation{}, Identify: identify}}
+}
+
+// add adds a request, whose JSON is body.
+func (b *bulk) add(req CreateInvitationRequest, body []byte) {
+	b.reqs, b.bodies, b.Addresses = append(b.reqs, req), append(b.bodies, body), append(b.Addresses, req.EmailAddress)
 }
 
 // creation is the write that creates what is missing.
@@ -53,29 +66,10 @@ func (b *bulk) ignoresExisting() bool {
 	return slices.ContainsFunc(b.reqs, func(req CreateInvitationRequest) bool { return req.IgnoreExisting })
 }
 
-// missing returns the indices of what is not created, as far as is known.
-func (b *bulk) missing() []int {
-	var missing []int
-	for i := range b.reqs {
-		if _, ok := b.created[i]; !ok {
-			missing = append(missing, i)
-		}
-	}
-	return missing
-}
-
-func (b *bulk) result() []Invitation {
-	invs := make([]Invitation, len(b.reqs))
-	for i, inv := range b.created {
-		invs[i] = inv
-	}
-	return invs
-}
-
 // send creates what is missing.
 func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
 	c.sent.InParts = true
-	missing := b.missing()
+	missing := b.Missing()
 	var bodies [][]byte
 	for _, index := range missing {
 		bodies = append(bodies, b.bodies[index])
@@ -90,7 +84,7 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
 		return invs, err
 	})
 	for _, inv := range invs {
-		isSame := func(index int) bool { return !isOther(inv.EmailAddress, b.reqs[index].EmailAddress) }
+		isSame := func(index int) bool { return !addresses.IsOther(inv.EmailAddress, b.Addresses[index]) }
 		if !slices.ContainsFunc(missing, isSame) && c.last.Header.Get("Date") != "" && !c.hasCreated(&inv) {
 			return nil, c.otherAddress()
 		}
@@ -100,9 +94,9 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
 		return invs, err
 	}
 	for i, index := range missing {
-		b.created[index] = invs[i]
+		b.Found[index] = invs[i]
 	}
-	return b.result(), nil
+	return b.Objects(), nil
 }
 
 // find lists what was created since the call began, for all requests together.
@@ -112,78 +106,40 @@ func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Findin
 	case err != nil || found == decide.FoundUnclear:
 		return nil, found, err
 	case found == decide.FoundOwn:
-		return b.result(), found, nil
+		return b.Objects(), found, nil
 	case l.last == decide.RefusedAsDone:
 		return b.explain(ctx, l)
 	}
 	return nil, found, nil
 }
 
-// findCreated records what the lists of a lookup show as created.
+// findCreated records what the lists of a lookup show as created. If no earlier request was
+// ambiguous, the addresses that a refusal is about are the work of others.
 func (b *bulk) findCreated(ctx context.Context, l *lookup) (decide.Finding, error) {
 	about := duplicateAddresses(l.failure)
+	whose := func(inv Invitation, address string) decide.Finding {
+		if !l.ambiguous && addresses.Has(about, address) {
+			return decide.FoundForeign
+		}
+		return l.whose(inv.CreatedAt)
+	}
 	for _, status := range l.statuses {
 		invs, err := l.list(ctx, "", status, true)
 		if err != nil {
 			return decide.FoundNothing, err
 		}
-		unclear := b.claim(invs, l, about)
-		if spelled := b.spelled(invs, l); len(spelled) > 0 && len(spelled) == len(b.missing()) {
+		unclear := b.Claim(invs, whose)
+		possible := b.Possible(invs, func(inv Invitation, address string) bool { return l.isSpelled(&inv, address) })
+		if len(possible) > 0 && len(possible) == len(b.Missing()) {
 			return decide.FoundNothing, errSpelled
-		} else if unclear || len(spelled) > 0 {
+		} else if unclear || len(possible) > 0 {
 			return decide.FoundUnclear, nil
 		}
-		if len(b.created) == len(b.reqs) {
+		if len(b.Found) == len(b.reqs) {
 			return decide.FoundOwn, nil
 		}
 	}
 	return decide.FoundNothing, nil // or a part
-}
-
-// claim records as created what is the call's own work: one invitation for each missing
-// request. If no earlier request was ambiguous, the addresses that a refusal is about
-// are the work of others. It reports whether it is unclear whose work an invitation is.
-func (b *bulk) claim(invs []Invitation, l *lookup, about []string) (unclear bool) {
-	taken := map[string]bool{}
-	for _, inv := range b.created {
-		taken[inv.ID] = true
-	}
-	for _, index := range b.missing() {
-		address := b.reqs[index].EmailAddress
-		if !l.ambiguous && hasAddress(about, address) {
-			continue
-		}
-		for _, inv := range invs {
-			if taken[inv.ID] || !sameAddress(inv.EmailAddress, address) {
-				continue
-			}
-			whose := l.whose(inv.CreatedAt)
-			if whose == decide.FoundOwn {
-				b.created[index], taken[inv.ID] = inv, true
-				break
-			}
-			unclear = unclear || whose == decide.FoundUnclear
-		}
-	}
-	return unclear
-}
-
-// spelled returns the missing requests whose address Clerk may have stored in another
-// spelling. An invitation may be for one of them, and not for one that is claimed.
-func (b *bulk) spelled(invs []Invitation, l *lookup) (indices []int) {
-	claimed := map[string]bool{}
-	for _, inv := range b.created {
-		claimed[inv.ID] = true
-	}
-	for _, index := range b.missing() {
-		isSpelled := func(inv Invitation) bool {
-			return !claimed[inv.ID] && l.isSpelled(&inv, b.reqs[index].EmailAddress)
-		}
-		if slices.ContainsFunc(invs, isSpelled) {
-			indices = append(indices, index)
-		}
-	}
-	return indices
 }
 
 // duplicateAddresses returns the addresses that a refusal says have an invitation already.
@@ -198,17 +154,13 @@ func duplicateAddresses(failure error) (about []string) {
 	return about
 }
 
-func hasAddress(addresses []string, address string) bool {
-	return slices.ContainsFunc(addresses, func(other string) bool { return sameAddress(other, address) })
-}
-
 // explain looks for the invitations that a refusal is about, address by address, as they
 // may be old. If the refusal names none, it may be about any that is missing.
 func (b *bulk) explain(ctx context.Context, l *lookup) ([]Invitation, decide.Finding, error) {
 	about, isMissing, explained := duplicateAddresses(l.failure), false, decide.FoundNothing
-	for _, index := range b.missing() {
-		address := b.reqs[index].EmailAddress
-		if about != nil && !hasAddress(about, address) {
+	for _, index := range b.Missing() {
+		address := b.Addresses[index]
+		if about != nil && !addresses.Has(about, address) {
 			continue
 		}
 		_, found, err := l.created(ctx, address, "")
@@ -242,7 +194,7 @@ func (b *bulk) inspected(ctx context.Context, c *call, invs []Invitation, err er
 	found, lookupErr := b.inspect(ctx, c, err)
 	switch {
 	case found == decide.FoundOwn:
-		return b.result(), nil
+		return b.Objects(), nil
 	case found == decide.FoundNothing && lookupErr == nil:
 		return nil, err
 	}
@@ -277,37 +229,18 @@ func (b *bulk) inspect(ctx context.Context, c *call, refusal error) (found decid
 
 // partly turns a refusal into an unknown outcome if a part was created.
 func (b *bulk) partly(err error) error {
-	if err == nil || len(b.created) == 0 || errors.Is(err, ErrOutcomeUnknown) {
+	if err == nil || len(b.Found) == 0 || errors.Is(err, ErrOutcomeUnknown) {
 		return err
 	}
-	e := wrap(err, fmt.Sprintf("after %d of %d were created: ", len(b.created), len(b.reqs)), nil)
+	e := wrap(err, fmt.Sprintf("after %d of %d were created: ", len(b.Found), len(b.reqs)), nil)
 	e.class = transport.Ambiguous
 	return e
-}
-
-// matched returns the invitation of each request, by index: by its address or, if Clerk has
-// changed the address, by its position among the remaining ones.
-func (b *bulk) matched(invs []Invitation) map[int]Invitation {
-	of, left := map[int]Invitation{}, slices.Clone(invs)
-	for i := range b.reqs {
-		at := slices.IndexFunc(left, func(inv Invitation) bool { return sameAddress(inv.EmailAddress, b.reqs[i].EmailAddress) })
-		if at >= 0 {
-			of[i] = left[at]
-			left = slices.Delete(left, at, at+1)
-		}
-	}
-	for i := range b.reqs {
-		if _, ok := of[i]; !ok {
-			of[i], left = left[0], left[1:]
-		}
-	}
-	return of
 }
 
 // metadataError returns an error if invitations do not have the metadata of their requests.
 func (b *bulk) metadataError(m *ResponseMeta, invs []Invitation) error {
 	lost := 0
-	for i, inv := range b.matched(invs) {
+	for i, inv := range b.Assign(invs) {
 		if hasLostMetadata(&b.reqs[i], b.bodies[i], &inv) {
 			lost++
 		}

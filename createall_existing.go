@@ -251,7 +251,7 @@ func (r *roster) explain(ctx context.Context, it *item, refusal error) CreateRes
 	result := CreateResult{Outcome: OutcomeAlreadyInvited} // even if it is unclear whose it is
 	address := it.request.EmailAddress
 	newest := ListInvitationsRequest{Query: address, OrderBy: OrderByCreatedAtDesc} // not the revoked ones
-	isSame := func(inv Invitation) bool { return sameAddress(inv.EmailAddress, address) }
+	isSame := func(inv Invitation) bool { return addresses.Same(inv.EmailAddress, address) }
 	if inv, err := r.call.anew().first(ctx, newest, isSame); err == nil {
 		result.Existing = &ExistingInvitation{inv.ID, inv.Status}
 	}

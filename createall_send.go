@@ -22,7 +22,7 @@ type dispatcher struct {
 // send sends a batch until its outcome is known, or there is no more time for now. It
 // returns what was created, by index in the batch, and the state of the requests.
 func (d *dispatcher) send(ctx context.Context, b batch, mayRetry func() bool) (map[int]Invitation, decide.History, error) {
-	c, created := d.call.anew(), map[int]Invitation{}
+	c := d.call.anew()
 	defer d.call.count(c)
 	sendOne, sendAll := reconcile[*Invitation], reconcile[[]Invitation]
 	if b.Items[0].IsAmbiguous() {
@@ -32,22 +32,22 @@ func (d *dispatcher) send(ctx context.Context, b batch, mayRetry func() bool) (m
 	if b.Single {
 		it, count := &b.Items[0].Value, d.pace.CountSingle()
 		inv, err := sendOne(ctx, c, counted(creation(&it.request, it.body), count, mayRetry))
-		if err == nil {
-			created[0] = *inv
-		}
 		count.Done(err)
-		return created, c.sent, err
+		if err != nil {
+			return nil, c.sent, err
+		}
+		return map[int]Invitation{0: *inv}, c.sent, nil
 	}
-	parts, count := &bulk{created: created}, d.pace.CountBulk()
+	parts, count := emptyBulk(), d.pace.CountBulk()
 	for _, it := range b.Items {
-		parts.reqs, parts.bodies = append(parts.reqs, it.Value.request), append(parts.bodies, it.Value.body)
+		parts.add(it.Value.request, it.Value.body)
 	}
 	invs, err := sendAll(ctx, c, counted(parts.creation(), count, mayRetry))
 	count.Done(err)
 	invs, err = parts.inspected(ctx, c, invs, err)
-	if err == nil {
-		created = parts.matched(invs)
-	}
 	d.call.last = c.last
-	return created, c.sent, err
+	if err != nil {
+		return parts.Found, c.sent, err
+	}
+	return parts.Assign(invs), c.sent, nil
 }

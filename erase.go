@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
@@ -58,7 +59,7 @@ func (c *call) listAddress(ctx context.Context, address string) (invs []Invitati
 			if err != nil {
 				return nil, err
 			}
-			if sameAddress(inv.EmailAddress, address) {
+			if addresses.Same(inv.EmailAddress, address) {
 				invs = append(invs, inv)
 			}
 		}

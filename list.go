@@ -5,6 +5,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/check"
 )
 
@@ -62,7 +63,7 @@ func (s *InvitationsService) FindPending(ctx context.Context, emailAddress strin
 	return runCall(s.config(), m, opts, func(c *call) (*Invitation, error) {
 		pending := ListInvitationsRequest{Query: strings.TrimSpace(emailAddress), Status: InvitationStatusPending, OrderBy: OrderByCreatedAtDesc}
 		return c.first(ctx, pending, func(inv Invitation) bool {
-			return inv.Status == InvitationStatusPending && sameAddress(inv.EmailAddress, emailAddress) && !c.hasLapsed(inv)
+			return inv.Status == InvitationStatusPending && addresses.Same(inv.EmailAddress, emailAddress) && !c.hasLapsed(inv)
 		})
 	})
 }

@@ -155,7 +155,7 @@ func (l *lookup) created(ctx context.Context, address, older string) (*Invitatio
 			return nil, found, err
 		}
 		for _, inv := range invs {
-			if !sameAddress(inv.EmailAddress, address) || inv.ID == older {
+			if !addresses.Same(inv.EmailAddress, address) || inv.ID == older {
 				continue
 			}
 			whose := l.whose(inv.CreatedAt)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/check"
@@ -316,14 +315,3 @@ type DeletedObject struct {
 func checkID(id string) error { return inputError("invitation_id", check.PathSegment(id)) }
 
 func checkAddress(address string) error { return inputError("email_address", check.Address(address)) }
-
-// sameAddress reports whether two addresses are equal without regard to case.
-func sameAddress(a, b string) bool {
-	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
-}
-
-// isOther reports whether a created invitation is for another address than the requested
-// one. What is not an address Clerk may change.
-func isOther(created, requested string) bool {
-	return created != "" && strings.Contains(requested, "@") && !sameAddress(created, requested)
-}

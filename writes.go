@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
@@ -19,7 +20,7 @@ func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 			if err != nil {
 				return nil, err
 			}
-			if isOther(inv.EmailAddress, address) && !c.hasCreated(inv) {
+			if addresses.IsOther(inv.EmailAddress, address) && !c.hasCreated(inv) {
 				return nil, c.otherAddress()
 			}
 			c.measureSkew(inv.CreatedAt)

@@ -1,5 +1,5 @@
-// Package addresses remembers a state, an ID and a status for each of millions of email
-// addresses, in less than 96 bytes per address.
+// Package addresses compares email addresses, and remembers a state, an ID and a status for
+// each of millions of them, in less than 96 bytes per address.
 package addresses
 
 import (

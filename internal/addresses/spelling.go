@@ -6,6 +6,21 @@ import (
 	"unicode/utf8"
 )
 
+// Same reports whether two addresses are equal without regard to case and white space around
+// them.
+func Same(a, b string) bool { return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) }
+
+// IsOther reports whether an object was created for another address than the requested one.
+// What is not an address the server may change.
+func IsOther(created, requested string) bool {
+	return created != "" && strings.Contains(requested, "@") && !Same(created, requested)
+}
+
+// Has reports whether list has an address.
+func Has(list []string, address string) bool {
+	return slices.ContainsFunc(list, func(other string) bool { return Same(other, address) })
+}
+
 // MayBe reports whether stored may be another spelling of a requested address: without the
 // dots or the tag (after "+") of the local part, or in another form of its characters that
 // are not ASCII, such as Punycode. Whatever its case, the same spelling is not another one.

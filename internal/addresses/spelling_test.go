@@ -8,6 +8,20 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
 )
 
+func TestSame(t *testing.T) {
+	require.True(t, addresses.Same("ada@example.com", " ADA@Example.com\n"))
+	require.False(t, addresses.Same("ada@example.com", "ada.@example.com"))
+	require.True(t, addresses.Has([]string{"grace@example.com", "Ada@example.com"}, "ada@example.com"))
+	require.False(t, addresses.Has(nil, "ada@example.com"))
+}
+
+func TestIsOther(t *testing.T) {
+	require.True(t, addresses.IsOther("grace@example.com", "ada@example.com"))
+	require.False(t, addresses.IsOther("ADA@example.com", " ada@example.com"))
+	require.False(t, addresses.IsOther("", "ada@example.com"), "the response has none")
+	require.False(t, addresses.IsOther("ada@example.com", "ada"), "the server may complete it")
+}
+
 func TestMayBe(t *testing.T) {
 	for _, test := range []struct {
 		stored, requested string

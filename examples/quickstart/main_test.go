@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/examples/internal/readme"
 )
 
 func TestRunInvitesAndRevokes(t *testing.T) {
@@ -69,3 +71,5 @@ func TestServeShowsTheInvitationsUntilTheEnd(t *testing.T) {
 	_, err = http.Get(page)
 	require.Error(t, err, "the page is no longer served")
 }
+
+func TestReadmeHasTheOutput(t *testing.T) { readme.RequireOutput(t, "quickstart", main) }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerktest"
+	"github.com/clerk-invitations/clerk-go/examples/internal/readme"
 )
 
 // invite invites an address, and returns the log and the error.
@@ -133,3 +134,5 @@ func TestRun(t *testing.T) {
 	require.Contains(t, out.String(), "done: grace@example.com, <nil>\n")
 	require.Contains(t, out.String(), "done: nobody, people: the request is invalid: clerk: CreateInvitation: email_address has no @\n")
 }
+
+func TestReadmeHasTheOutput(t *testing.T) { readme.RequireOutput(t, "wrapping", main) }

@@ -45,6 +45,7 @@ func TestLastAnswerIsKept(t *testing.T) {
 
 // TestLastAnswerIsKeptUnderCallersDeadline is the same within a caller's deadline.
 func TestLastAnswerIsKeptUnderCallersDeadline(t *testing.T) {
+	t.Parallel()
 	for op, call := range calls {
 		t.Run(string(op), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -161,6 +161,7 @@ func TestInvalidStatusIsAmbiguous(t *testing.T) {
 // TestLargeInvalidArraysAreRejectedEarly: a decoded element takes far more memory than its
 // JSON, so decoding must stop at the first invalid one, or after too many.
 func TestLargeInvalidArraysAreRejectedEarly(t *testing.T) {
+	t.Parallel()
 	for element, text := range map[string]string{
 		`0`:          "element 0",
 		`{}`:         "element 0: it has no id",

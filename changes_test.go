@@ -103,6 +103,7 @@ func rewritten(t *testing.T, fake *clerktest.Fake, req *http.Request, change fun
 
 // Others delete invitations between two pages, so that a page has skipped some.
 func TestChangesReportsNobodyAsDeletedAfterPagesShift(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		var invs []*clerk.Invitation

@@ -147,6 +147,7 @@ func stopAfter(t *testing.T, client *clerk.Client, requests func(func(clerk.Crea
 
 // The process ends while a response is under way.
 func TestRestartAfterLostResponse(t *testing.T) {
+	t.Parallel()
 	for seed := range soakSize(10, 10, 40) {
 		synctest.Test(t, func(t *testing.T) {
 			l := lifeWith(t)

@@ -184,6 +184,7 @@ func TestCreateAllSkipsExistingInvitations(t *testing.T) {
 
 // TestCreateAllPrefetchesExistingInvitations lists many invitations over a slow link.
 func TestCreateAllPrefetchesExistingInvitations(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		_, err := createAll(t, l.client, guests(10_000), clerk.WithBudget(clerk.Budget{BulkCreates: 1000}))
@@ -209,6 +210,7 @@ func TestCreateAllPrefetchesExistingInvitations(t *testing.T) {
 // TestCreateAllBuffersFewRepeats reads many requests with an address whose first request
 // has no result yet.
 func TestCreateAllBuffersFewRepeats(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
 		taken := 0

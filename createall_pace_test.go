@@ -84,6 +84,7 @@ func TestCreateAllLeavesUnbudgetedCreates(t *testing.T) {
 
 // Several runs use the same limits and do not know of each other.
 func TestCreateAllSharesLimitsBetweenRuns(t *testing.T) {
+	t.Parallel()
 	for _, sliding := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			l := limited(t, sliding)

@@ -324,6 +324,7 @@ func TestManyBadRequestsStopNobody(t *testing.T) {
 
 // The budget has only one kind of request, or few of both.
 func TestOneBadRequestUnderOtherBudgets(t *testing.T) {
+	t.Parallel()
 	for _, budget := range []clerk.Budget{{BulkCreates: 25}, {Creates: 90}, {Creates: 1, BulkCreates: 1, Window: time.Minute}} {
 		for _, name := range []string{"500", "conflict", "422, cut off", "403 of the edge"} {
 			t.Run(fmt.Sprint(budget, "/", name), func(t *testing.T) {

@@ -144,6 +144,7 @@ func TestBulkLookupAmongMany(t *testing.T) {
 // TestLooseQueryIsBounded: a query matches everything of an instance with 100,000
 // invitations.
 func TestLooseQueryIsBounded(t *testing.T) {
+	t.Parallel()
 	for _, inOrder := range []bool{true, false} {
 		for op, call := range calls {
 			if op == clerk.OperationList || op == clerk.OperationDelete {

@@ -34,6 +34,7 @@ func (panickyHandler) Enabled(context.Context, slog.Level) bool { return true }
 // A transport, a key function or a log handler panics, including in requests that are made
 // ahead.
 func TestPanicsReachTheCaller(t *testing.T) {
+	t.Parallel()
 	loops := map[string]func(context.Context, *clerk.Client){
 		"All": func(ctx context.Context, c *clerk.Client) {
 			for range c.Invitations.All(ctx, clerk.ListInvitationsRequest{Limit: 10}) {

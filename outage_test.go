@@ -174,6 +174,7 @@ func forOutages(t *testing.T, test func(t *testing.T, total, ignoreExisting bool
 // TestOutageLeavesTheHourToOthers has ten calls meet an outage of a minute, whose requests
 // count against the hour's limit, and sixty in the half hour after it.
 func TestOutageLeavesTheHourToOthers(t *testing.T) {
+	t.Parallel()
 	for _, apart := range []time.Duration{0, time.Second, 6 * time.Second} {
 		forOutages(t, func(t *testing.T, total, ignoreExisting bool) {
 			t.Helper()
@@ -192,6 +193,7 @@ func TestOutageLeavesTheHourToOthers(t *testing.T) {
 // TestOutageHoldsCallsBack has many calls meet an outage of a minute, whose requests fail
 // or hang. Most are never sent then.
 func TestOutageHoldsCallsBack(t *testing.T) {
+	t.Parallel()
 	for name, failure := range map[string]httpmock.Responder{"503": nil, "hang": hanging(30 * time.Second)} {
 		for n, apart := range map[int]time.Duration{200: 300 * time.Millisecond, 500: 0} {
 			t.Run(fmt.Sprint(name, "/", n), func(t *testing.T) {
@@ -236,6 +238,7 @@ func TestWaitingCallsSucceedSoonAfterAnOutage(t *testing.T) {
 // TestHangingCallsLearnTheirOutcome has 500 calls meet an outage of half a minute in which
 // nothing is answered.
 func TestHangingCallsLearnTheirOutcome(t *testing.T) {
+	t.Parallel()
 	forOutages(t, func(t *testing.T, total, ignoreExisting bool) {
 		t.Helper()
 		o := newOutageTest(t, &outageTest{lasts: 30 * time.Second, total: total, failure: hanging(time.Hour)})

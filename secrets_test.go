@@ -112,6 +112,7 @@ func TestNoTypeShowsSecrets(t *testing.T) {
 // TestNoErrorShowsSecrets makes every operation fail in every way, with responses and
 // transport errors that contain secrets.
 func TestNoErrorShowsSecrets(t *testing.T) {
+	t.Parallel()
 	everything := fmt.Sprintf("%s header_secret@ %s %s ada%%40example.com metadata_secret=1", testKey, ticketURL, address)
 	leaky := fmt.Sprintf(`{"errors":[{"message":%q,"long_message":%q,"code":%q,"meta":{"email_addresses":[%q],"param_name":%q}}],"clerk_trace_id":%q}`,
 		everything, everything, everything, address, everything, everything)

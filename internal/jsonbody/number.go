@@ -14,6 +14,9 @@ var errNoInteger = errors.New("it is not an integer")
 // off, and isWhole is false. Beyond 2^53, only numbers without a fraction or an exponent
 // are exact.
 func Integer(wire []byte) (n int64, isWhole bool, err error) {
+	if n, err := strconv.ParseInt(string(wire), 10, 64); err == nil {
+		return n, true, nil // the usual spelling, without an allocation
+	}
 	text := string(wire)
 	if strings.HasPrefix(text, `"`) {
 		if json.Unmarshal(wire, &text) != nil || text == "" || strings.Trim(text, "0123456789") != "" {

@@ -3,6 +3,7 @@ package clerktest
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/clerk-invitations/clerk-go"
 )
@@ -33,13 +34,13 @@ func known(code clerk.ErrorCode) *apiError {
 	}}}
 }
 
-func catalogue() map[clerk.ErrorCode]catalogueEntry {
+var catalogue = sync.OnceValue(func() map[clerk.ErrorCode]catalogueEntry {
 	all := map[clerk.ErrorCode]catalogueEntry{}
 	maps.Copy(all, requestCatalogue())
 	maps.Copy(all, paramCatalogue())
 	maps.Copy(all, accessCatalogue())
 	return all
-}
+})
 
 func requestCatalogue() map[clerk.ErrorCode]catalogueEntry {
 	same := func(status int, text string) catalogueEntry { return catalogueEntry{status, text, text, nil} }

@@ -40,7 +40,10 @@ func (l *requestLog) add(now time.Time, r *http.Request, op clerk.Operation, bod
 		Doubts: doubts(op, r.URL),
 	}
 	if a.status != 0 {
-		req.ResponseHeader, req.ResponseBody = a.header(), bytes.Clone(a.body[:min(len(a.body), maxAnswerBytes)])
+		req.ResponseHeader, req.ResponseBody = a.header(), a.body
+		if len(a.body) > maxAnswerBytes {
+			req.ResponseBody = bytes.Clone(a.body[:maxAnswerBytes])
+		}
 	}
 	l.requests = append(l.requests, req)
 	l.bytes += req.size()

@@ -121,6 +121,9 @@ func (p *program) enqueue(ctx context.Context, s *service, campaign, file string
 	if err != nil {
 		return 0, err
 	}
+	for _, note := range list.Notes {
+		fmt.Fprintln(p.stderr, "note:", note)
+	}
 	rows := func(yield func(clerkriver.Row) bool) {
 		for _, row := range list.Rows {
 			if row.Request >= 0 && !yield(clerkriver.Row{Ref: strconv.Itoa(row.Line), Request: list.Requests[row.Request]}) {

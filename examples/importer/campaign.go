@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -36,13 +35,15 @@ type campaign struct {
 
 // prepare does what can fail before anything is sent.
 func (c *campaign) prepare() (err error) {
-	input := madeUp()
-	if c.file != "" {
-		if input, err = os.ReadFile(c.file); err != nil {
-			return err
-		}
+	input, err := os.ReadFile(c.file)
+	if err != nil {
+		return err
 	}
-	if c.people, err = people.ReadColumn(input, c.column, c.columns()...); err != nil {
+	c.people, err = people.ReadColumn(input, c.column, c.columns()...)
+	if errors.Is(err, people.ErrNoAddresses) {
+		return fmt.Errorf("%w; name it with -column", err)
+	}
+	if err != nil {
 		return err
 	}
 	for i, req := range c.people.Requests {
@@ -63,7 +64,7 @@ func (c *campaign) prepare() (err error) {
 	case c.isFake():
 		kind = "fake"
 	}
-	name := strings.TrimSuffix(cmp.Or(c.file, "people.csv"), ".csv")
+	name := strings.TrimSuffix(c.file, ".csv")
 	c.reportFile, err = create(cmp.Or(c.settings.report, name+"."+kind+"-"+time.Now().Format("20060102-150405.000")+".csv"))
 	return err
 }
@@ -102,25 +103,11 @@ func (c *campaign) connect() (err error) {
 	return err
 }
 
-// madeUp returns ten thousand people, as a CSV file.
-func madeUp() []byte {
-	var b bytes.Buffer
-	b.WriteString("email_address,name,seat\n")
-	for i := range 10_000 {
-		switch i % 1000 {
-		case 500:
-			fmt.Fprintf(&b, "guest%d at example.com,No Address,%d\n", i, i)
-		case 501:
-			fmt.Fprintf(&b, "guest%d@example.com,\"Guest, Again\",%d\n", i-10, i)
-		default:
-			fmt.Fprintf(&b, "guest%d@example.com,Guest %d,%d\n", i, i, i)
-		}
-	}
-	return b.Bytes()
-}
-
 // run invites everybody, writes the report, and returns the exit code.
 func (c *campaign) run(ctx context.Context) int {
+	for _, note := range c.people.Notes {
+		c.println(c.stderr, "Note: "+note)
+	}
 	if c.status {
 		return c.showStatus(ctx)
 	}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,6 +30,42 @@ func TestMacLineEnds(t *testing.T) {
 	require.Zero(t, code)
 	require.Contains(t, printed, "2 lines: 2 invited\n")
 	require.Len(t, fake.Invitations(), 2)
+}
+
+// TestExcelOfWesternEurope imports a CSV in Windows-1252, with umlauts in two columns.
+func TestExcelOfWesternEurope(t *testing.T) {
+	input := "Name,E-Mail,Team\r\nM\xfcller,guest@example.com,K\xf6ln\r\nZo\xeb,ada@example.com,\r\n"
+	fake := clerktest.New()
+	code, printed, _ := importPeople(t.Context(), t, fake, input)
+	require.Zero(t, code)
+	require.Contains(t, printed, "2 lines: 2 invited\n")
+	require.NotContains(t, printed, "Note", "no such column is used")
+
+	fake = clerktest.New()
+	code, printed, _ = importPeople(t.Context(), t, fake, input, "-metadata", "Team")
+	require.Zero(t, code)
+	require.True(t, strings.HasPrefix(printed, "Note: the file is not in UTF-8 and was read as Windows-1252, as in \"Köln\". "+
+		"If that is wrong, save it as \"CSV UTF-8\".\n"), printed)
+	require.JSONEq(t, `{"Team":"Köln"}`, string(fake.Invitations()[0].PublicMetadata))
+}
+
+func TestUncertainFileIsRefusedAsAWhole(t *testing.T) {
+	for text, input := range map[string]string{
+		`line 3: the text is not in UTF-8, and what it is in is not certain: save the file as "CSV UTF-8"`: "Team;E-Mail\r\n;ada@example.com\r\nK\x94ln;grace@example.com\r\n", // MS-DOS
+		"the first line names no column of addresses: Team, Contact; name it with -column":                 "Team;Contact\r\n;ada@example.com\r\n",
+	} {
+		file := filepath.Join(t.TempDir(), "people.csv")
+		require.NoError(t, os.WriteFile(file, []byte(input), 0o600))
+		fake := clerktest.New()
+		set, err := parse([]string{"-metadata", "team", file}, io.Discard, key)
+		require.NoError(t, err)
+		c := campaign{settings: set, api: fake}
+		require.EqualError(t, c.prepare(), text)
+		require.Empty(t, fake.Requests())
+		files, err := os.ReadDir(filepath.Dir(file))
+		require.NoError(t, err)
+		require.Len(t, files, 1, "no report is left")
+	}
 }
 
 func TestColumnOfAddresses(t *testing.T) {

@@ -3,11 +3,13 @@
 //
 //	CLERK_SECRET_KEY=sk_... importer [flags] people.csv
 //
-// The file is CSV in UTF-8, or in UTF-16 with a byte order mark, with commas, semicolons or
-// tabs. Its first line names the columns. One of them is email_address, email, or what
+// The file is CSV in UTF-8, in UTF-16 with a byte order mark, or in Windows-1252, as Excel
+// writes it in Western Europe and the United States. Commas, semicolons or tabs separate its
+// columns, and its first line names them. One of them is email_address, email, or what
 // Outlook and Google call it. An address may have a display name, as in
 // "Ada <ada@example.com>". A file of addresses alone needs no such line. Blank lines are
-// ignored. Flags may stand before or after the file. They are
+// ignored, and so are other columns. If a column that is used may be in yet another
+// character set, nothing is sent. Flags may stand before or after the file. They are
 //
 //	-column NAME          the column of the addresses, if it has another name
 //	-metadata role,team   put these columns into the invitations' public metadata

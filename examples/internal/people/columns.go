@@ -1,81 +1,101 @@
 package people
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
 
+// ErrNoAddresses is the error of a file whose first line names no column of addresses.
+var ErrNoAddresses = errors.New("the first line names no column of addresses")
+
 // addressColumns is what the column of addresses may be called, best first. The last ones
-// are those of Outlook, Google Contacts, Google Workspace and Thunderbird.
+// are those of Outlook, Google Contacts, Google Workspace and Thunderbird, and words of
+// other languages.
 var addressColumns = []string{
-	"email_address", "email", "e-mail", "email address",
-	"e-mail address", "e-mail-adresse", "e-mail 1 - value", "email address [required]", "primary email",
+	"email_address", "email", "e-mail", "email address", "e-mail address",
+	"e-mail-adresse", "e-mail 1 - value", "email address [required]", "primary email",
+	"adresse e-mail", "courriel", "correo electrónico", "indirizzo e-mail", "e-mailadres",
 }
 
 // The columns of a file.
 type columns struct {
 	count    int
 	address  int
+	name     string         // of the column of addresses
 	metadata map[int]string // their names, by position
+	others   []string       // further columns that may have addresses
 }
 
-// newColumns finds the columns of the addresses and the metadata in the first line. A
-// column without a name is none of them.
+// newColumns finds the columns of the addresses and the metadata in the first line.
 func newColumns(header []string, address string, metadata []string) (*columns, error) {
-	positions := map[string]int{}
-	var names []string
-	for i, name := range header {
-		name = strings.TrimSpace(name)
-		if name == "" {
-			continue
+	candidates := addressPositions(header, address)
+	if len(candidates) == 0 {
+		if address != "" {
+			return nil, noColumn(header, address)
 		}
-		if _, twice := positions[strings.ToLower(name)]; twice {
-			return nil, fmt.Errorf("two columns are called %q", strings.ToLower(name))
+		return nil, fmt.Errorf("%w: %s", ErrNoAddresses, listNames(header))
+	}
+	c := &columns{count: len(header), address: candidates[0], name: strings.TrimSpace(header[candidates[0]]), metadata: map[int]string{}}
+	for _, i := range candidates[1:] {
+		if isSame(header[i], header[c.address]) {
+			return nil, twice(header[i])
 		}
-		positions[strings.ToLower(name)] = i
-		names = append(names, name)
-	}
-	find := func(name string) (int, error) {
-		i, ok := positions[strings.ToLower(strings.TrimSpace(name))]
-		if !ok {
-			return 0, fmt.Errorf("no column is called %q; the columns are %s", name, strings.Join(names, ", "))
+		if address == "" {
+			c.others = append(c.others, strings.TrimSpace(header[i]))
 		}
-		return i, nil
-	}
-	c := &columns{count: len(header), address: addressColumn(header, address), metadata: map[int]string{}}
-	if c.address < 0 && address != "" {
-		_, err := find(address)
-		return nil, err
-	}
-	if c.address < 0 {
-		return nil, fmt.Errorf("the first line must name the columns, separated by commas, semicolons or tabs, and one of them must be email_address; it is %q",
-			strings.Join(header, ","))
 	}
 	for _, name := range metadata {
-		i, err := find(name)
-		if err != nil {
-			return nil, err
+		i := slices.IndexFunc(header, func(s string) bool { return isSame(s, name) })
+		switch {
+		case i < 0:
+			return nil, noColumn(header, name)
+		case slices.ContainsFunc(header[i+1:], func(s string) bool { return isSame(s, name) }):
+			return nil, twice(name)
 		}
 		c.metadata[i] = strings.TrimSpace(header[i])
 	}
 	return c, nil
 }
 
-// addressColumn returns the position of the column of addresses: the one with the name, or
-// without one, the best; -1 if there is none.
-func addressColumn(header []string, name string) int {
+func isSame(a, b string) bool { return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) }
+
+func noColumn(header []string, name string) error {
+	return fmt.Errorf("no column is called %q; the columns are %s", name, listNames(header))
+}
+
+func twice(name string) error {
+	return fmt.Errorf("two columns are called %q", strings.ToLower(strings.TrimSpace(name)))
+}
+
+// listNames lists the columns that have names.
+func listNames(header []string) string {
+	var names []string
+	for _, name := range header {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// addressPositions returns the positions of the columns that may have the addresses, the
+// best first: those with the name or, without one, with a usual name.
+func addressPositions(header []string, name string) (positions []int) {
 	names := addressColumns
 	if name != "" {
 		names = []string{name}
 	}
 	for _, name := range names {
-		isIt := func(s string) bool { return strings.EqualFold(strings.TrimSpace(s), strings.TrimSpace(name)) }
-		if i := slices.IndexFunc(header, isIt); i >= 0 {
-			return i
+		for i := range header {
+			if isSame(header[i], name) {
+				positions = append(positions, i)
+			}
 		}
 	}
-	return -1
+	return positions
 }
 
 // findComma returns what separates the columns: what makes one of them that of the
@@ -94,13 +114,26 @@ func findComma(text []byte, address string) rune {
 		for err == nil && isBlank(header) {
 			_, header, err = f.next()
 		}
-		if err == nil && addressColumn(header, address) >= 0 {
+		if err == nil && len(addressPositions(readable(header), address)) > 0 {
 			return comma
 		}
 	}
 	return slices.MaxFunc(candidates, func(a, b rune) int {
 		return strings.Count(firstLine, string(a)) - strings.Count(firstLine, string(b))
 	})
+}
+
+// decode decodes the fields of a line that are in columns that are used.
+func (c *columns) decode(set *charset, line int, fields []string) (err error) {
+	for _, i := range append([]int{c.address}, slices.Sorted(maps.Keys(c.metadata))...) {
+		if i >= len(fields) {
+			continue
+		}
+		if fields[i], err = set.decode(fields[i]); err != nil {
+			return fmt.Errorf("line %d: %w", line, err)
+		}
+	}
+	return nil
 }
 
 func isBlank(fields []string) bool {

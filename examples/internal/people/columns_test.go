@@ -16,6 +16,7 @@ func TestAddressColumnsOfOthers(t *testing.T) {
 		"First Name,E-mail 1 - Label,E-mail 1 - Value,E-mail 2 - Value":       2, // Google Contacts
 		"First Name [Required],Last Name [Required],Email Address [Required]": 2, // Google Workspace
 		"First Name\tPrimary Email\tSecondary Email":                          1, // Thunderbird
+		"Nombre;Correo electr\xf3nico;Equipo":                                 1, // in Windows-1252
 	} {
 		fields := [...]string{"a@example.com", "b@example.com", "c@example.com"}
 		list, err := people.Read([]byte(header + "\n"))
@@ -37,4 +38,16 @@ func TestReadColumn(t *testing.T) {
 	}
 	_, err = people.ReadColumn([]byte("email,,name\n"), "work")
 	require.EqualError(t, err, `no column is called "work"; the columns are email, name`)
+}
+
+func TestFurtherColumnsOfAddressesAreNoted(t *testing.T) {
+	const input = "Email;E-Mail;Primary Email\na@example.com;b@example.com;c@example.com\n"
+	list, err := people.Read([]byte(input))
+	require.NoError(t, err)
+	require.Equal(t, "a@example.com", list.Requests[0].EmailAddress)
+	require.Equal(t, []string{`the addresses are those in "Email", not those in E-Mail, Primary Email.`}, list.Notes)
+	list, err = people.ReadColumn([]byte(input), "E-Mail")
+	require.NoError(t, err)
+	require.Equal(t, "b@example.com", list.Requests[0].EmailAddress)
+	require.Empty(t, list.Notes)
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/clerk-invitations/clerk-go"
 )
@@ -16,7 +14,8 @@ import (
 type List struct {
 	Rows     []Row
 	Requests []clerk.CreateInvitationRequest
-	Comma    rune // separates the columns of the file
+	Comma    rune     // separates the columns of the file
+	Notes    []string // how the file was read, if that should be checked
 }
 
 // A Row is a line of the file.
@@ -29,15 +28,15 @@ type Row struct {
 
 var errEmpty = errors.New("the file is empty")
 
-// Read reads a CSV file in UTF-8, or in UTF-16 with a byte order mark. Commas, semicolons
-// or tabs separate its columns, or what a line before the others says, such as "sep=|".
-// Its first line names the columns. One is email_address, email, or what Outlook and
-// Google call it; those in metadata become the invitations' public metadata. A file of
-// addresses alone needs no such line.
+// Read reads a CSV file in UTF-8, in UTF-16 with a byte order mark, or in Windows-1252.
+// Commas, semicolons or tabs separate its columns, or what a line before the others says,
+// such as "sep=|". Its first line names the columns. One is email_address, email, or what
+// Outlook and Google call it; those in metadata become the invitations' public metadata. A
+// file of addresses alone needs no such line. Other columns can have any content.
 //
 // An address may have a display name, as in "Ada <ada@example.com>". Blank lines are
-// skipped. A line that cannot be read is a row with a problem; a file that cannot be read
-// is an error.
+// skipped. A line that cannot be read is a row with a problem. A file that cannot be read,
+// or whose character set is not certain, is an error.
 func Read(input []byte, metadata ...string) (*List, error) {
 	return ReadColumn(input, "", metadata...)
 }
@@ -45,7 +44,7 @@ func Read(input []byte, metadata ...string) (*List, error) {
 // ReadColumn is like Read, with addresses in the column of that name. If it is "", it is
 // the same as Read.
 func ReadColumn(input []byte, address string, metadata ...string) (*List, error) {
-	text, err := decode(input)
+	text, set, err := decode(input)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +56,7 @@ func ReadColumn(input []byte, address string, metadata ...string) (*List, error)
 		f.comma = findComma(f.text, address)
 	}
 	p := &List{Comma: f.comma}
-	columns, err := p.readHeader(f, address, metadata)
+	columns, err := p.readHeader(f, set, address, metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -65,17 +64,21 @@ func ReadColumn(input []byte, address string, metadata ...string) (*List, error)
 		line, fields, err := f.next()
 		switch {
 		case errors.Is(err, io.EOF):
+			p.note(set, columns)
 			return p, nil
 		case err != nil:
 			p.Rows = append(p.Rows, Row{Line: line, Request: -1, Problem: err.Error()})
 		case !isBlank(fields):
+			if err := columns.decode(set, line, fields); err != nil {
+				return nil, err
+			}
 			p.add(line, fields, columns)
 		}
 	}
 }
 
 // readHeader reads the first line that is not blank. If it is an address, it adds its row.
-func (p *List) readHeader(f *file, address string, metadata []string) (*columns, error) {
+func (p *List) readHeader(f *file, set *charset, address string, metadata []string) (*columns, error) {
 	for {
 		line, fields, err := f.next()
 		if errors.Is(err, io.EOF) {
@@ -87,14 +90,32 @@ func (p *List) readHeader(f *file, address string, metadata []string) (*columns,
 		if isBlank(fields) {
 			continue
 		}
-		if len(fields) > 1 || address != "" || !strings.Contains(fields[0], "@") {
-			return newColumns(fields, address, metadata)
+		header := readable(fields)
+		isAddress := len(fields) == 1 && address == "" && strings.Contains(fields[0], "@")
+		if isAddress {
+			header = addressColumns[:1]
 		}
-		columns, err := newColumns(addressColumns[:1], "", metadata)
-		if err == nil {
+		columns, err := newColumns(header, address, metadata)
+		if err != nil {
+			return nil, err
+		}
+		if err := columns.decode(set, line, fields); err != nil {
+			return nil, err
+		}
+		if isAddress {
 			p.add(line, fields, columns)
 		}
-		return columns, err
+		return columns, nil
+	}
+}
+
+// note adds the notes about a file that was read.
+func (p *List) note(set *charset, c *columns) {
+	if set.windows != "" {
+		p.Notes = append(p.Notes, fmt.Sprintf(`the file is not in UTF-8 and was read as Windows-1252, as in %q. If that is wrong, save it as "CSV UTF-8".`, set.windows))
+	}
+	if len(c.others) > 0 {
+		p.Notes = append(p.Notes, fmt.Sprintf("the addresses are those in %q, not those in %s.", c.name, strings.Join(c.others, ", ")))
 	}
 }
 
@@ -104,15 +125,12 @@ func (p *List) add(line int, fields []string, c *columns) {
 	if c.address < len(fields) {
 		next.Address, next.Problem = parseAddress(fields[c.address])
 	}
-	isBroken := func(s string) bool { return !utf8.ValidString(s) }
 	for len(fields) > c.count && fields[len(fields)-1] == "" {
 		fields = fields[:len(fields)-1]
 	}
 	switch {
 	case len(fields) > c.count:
 		next.Problem = fmt.Sprintf("%d fields, but the first line names %d", len(fields), c.count)
-	case slices.ContainsFunc(fields, isBroken):
-		next.Problem = "not in UTF-8"
 	case next.Problem == "":
 		next.Request = len(p.Requests)
 		p.Requests = append(p.Requests, clerk.CreateInvitationRequest{

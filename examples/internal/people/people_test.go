@@ -59,31 +59,36 @@ func TestReadWithProblems(t *testing.T) {
 	require.Equal(t, []people.Row{
 		{2, "a@example.com", -1, "3 fields, but the first line names 2"},
 		{3, "", -1, "a quotation mark is missing or misplaced"},
-		{4, "c@example.com", -1, "not in UTF-8"},
-		{6, "d@example.com", 0, ""},
+		{4, "c@example.com", 0, ""}, // the other columns do not matter
+		{6, "d@example.com", 1, ""},
 		{7, "", -1, "a quotation mark is missing or misplaced"}, // it opens a quote that line 9 closes
-		{8, "f@example.com", 1, ""},
-		{9, "g@example.com", 2, ""},
+		{8, "f@example.com", 2, ""},
+		{9, "g@example.com", 3, ""},
 		{10, "", -1, "a quotation mark is missing or misplaced"}, // and one that is never closed
-		{11, "i@example.com", 3, ""},
+		{11, "i@example.com", 4, ""},
 	}, list.Rows)
-	require.Len(t, list.Requests, 4)
-	const noAddress = "the first line must name the columns, separated by commas, semicolons or tabs, and one of them must be email_address; it is "
+	require.Len(t, list.Requests, 5)
+	const noAddress = "the first line names no column of addresses: "
 	for input, text := range map[string]string{
 		"":                         "the file is empty",
 		"\ufeff \n":                "the file is empty",
 		"\"email\n":                "the first line cannot be read: a quotation mark is missing or misplaced",
-		"name,age\n":               noAddress + `"name,age"`,
-		"email,name,Name\n":        `two columns are called "name"`,
+		"name,age\n":               noAddress + "name, age",
+		"Name;;Contact\n":          noAddress + "Name, Contact",
+		"email,name,Email \n":      `two columns are called "email"`,
 		",,\n,\n":                  "the file is empty",
 		"sep=;\n":                  "the file is empty",
 		"e\x00m\x00":               `the file is not CSV in UTF-8; save it as "CSV UTF-8"`,
 		"PK\x03\x04\x14\x00":       `the file is not CSV in UTF-8; save it as "CSV UTF-8"`,
-		"ada@example.com,Ada\nb\n": noAddress + `"ada@example.com,Ada"`,
+		"ada@example.com,Ada\nb\n": noAddress + "ada@example.com, Ada",
 	} {
 		_, err := people.Read([]byte(input))
 		require.EqualError(t, err, text)
 	}
+	_, err = people.Read([]byte("email,name,Name \n"), " NAME")
+	require.EqualError(t, err, `two columns are called "name"`)
+	_, err = people.Read([]byte("email,name,Name \n"))
+	require.NoError(t, err, "neither is used")
 	_, err = people.Read([]byte("email,team\n"), "team", "role")
 	require.EqualError(t, err, `no column is called "role"; the columns are email, team`)
 }

@@ -10,23 +10,25 @@ import (
 	"unicode/utf8"
 )
 
-// decode returns the text of a file in UTF-8, or in UTF-16 with a byte order mark. Its
-// lines may end in CR, LF or both; those of the text end in LF.
-func decode(input []byte) ([]byte, error) {
+// decode returns the text of a file in UTF-8, in UTF-16 with a byte order mark, or in a
+// character set to find out. The lines of the file may end in CR, LF or both; those of the
+// text end in LF.
+func decode(input []byte) (text []byte, set *charset, err error) {
+	set = &charset{isMac: bytes.Contains(input, []byte("\r")) && !bytes.Contains(input, []byte("\n"))}
 	switch {
 	case bytes.HasPrefix(input, []byte("\xff\xfe")):
 		input = fromUTF16(input[2:], binary.LittleEndian)
 	case bytes.HasPrefix(input, []byte("\xfe\xff")):
 		input = fromUTF16(input[2:], binary.BigEndian)
 	}
-	text := bytes.TrimPrefix(input, []byte("\ufeff"))
+	text, set.isUTF8 = bytes.CutPrefix(input, []byte("\ufeff"))
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
 	firstLine, _, _ := bytes.Cut(text, []byte("\n"))
 	if bytes.IndexByte(firstLine, 0) >= 0 { // a workbook, or UTF-16 without a mark
-		return nil, errors.New(`the file is not CSV in UTF-8; save it as "CSV UTF-8"`)
+		return nil, nil, errors.New(`the file is not CSV in UTF-8; save it as "CSV UTF-8"`)
 	}
-	return text, nil
+	return text, set, nil
 }
 
 // fromUTF16 returns a text in UTF-8. Half of a character at the end becomes U+FFFD.

@@ -45,13 +45,11 @@
 // the line is invalid, and the exit code is 0. If an address has several invitations, the
 // first of these counts.
 //
-// To rehearse, run it against fakeclerk:
+// Without CLERK_SECRET_KEY, it is a rehearsal against a fake inside the process, whose hours
+// last a second, and invites nobody. A fake that keeps what was invited is fakeclerk:
 //
 //	go run github.com/clerk-invitations/clerk-go/clerktest/cmd/fakeclerk
 //	CLERK_SECRET_KEY=sk_test_clerktest importer -base-url http://127.0.0.1:8080/v1 people.csv
-//
-// Without CLERK_SECRET_KEY, it runs against a fake inside the process, whose hours last a
-// second, and invites nobody. Without a file, it makes up ten thousand people.
 //
 // SIGINT (Ctrl-C), SIGTERM and SIGHUP stop it after the request under way. A second signal
 // ends it at once, without a report. Its exit code is 0 if everybody has an invitation or
@@ -89,7 +87,7 @@ func main() {
 
 // settings are what the flags and the environment set.
 type settings struct {
-	file      string // empty for people that are made up
+	file      string
 	secretKey string // empty for a fake inside the process
 	baseURL   string // empty for Clerk
 	report    string // empty for a new file
@@ -109,6 +107,8 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer, geten
 		return 0
 	}
 	if err != nil {
+		fmt.Fprintln(stderr, "importer:", err)
+		fmt.Fprintln(stderr, usage+"; -h lists the flags")
 		return exitUsage
 	}
 	c := campaign{settings: set, stdout: stdout, stderr: stderr}
@@ -118,6 +118,8 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer, geten
 	}
 	return c.run(ctx)
 }
+
+const usage = "usage: importer [flags] PEOPLE.csv"
 
 // environment is the part of the usage that is about no flag.
 const environment = `
@@ -148,22 +150,24 @@ func (s *settings) define(flags *flag.FlagSet) {
 	flags.BoolVar(&s.status, "status", false, "report who has accepted, is pending or lapsed, and send nothing")
 	flags.StringVar(&s.report, "report", "", "write the report to this `file` (default: a new file beside the input)")
 	flags.StringVar(&s.baseURL, "base-url", "", "use the API at this `URL`, such as a fakeclerk's (default: CLERK_BASE_URL, then Clerk's)")
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), "usage: importer [flags] PEOPLE.csv\n\n")
-		flags.PrintDefaults()
-		fmt.Fprint(flags.Output(), environment)
-	}
 }
 
-// parse reads the command line. It reports errors on stderr.
+// parse reads the command line. It explains the command on stderr if that is asked for.
 func parse(args []string, stderr io.Writer, getenv func(string) string) (settings, error) {
 	set := settings{secretKey: getenv("CLERK_SECRET_KEY")}
 	flags := flag.NewFlagSet("importer", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags.SetOutput(io.Discard) // the caller reports errors
 	set.define(flags)
 	var files []string
 	for {
-		if err := flags.Parse(args); err != nil {
+		err := flags.Parse(args)
+		if errors.Is(err, flag.ErrHelp) {
+			flags.SetOutput(stderr)
+			fmt.Fprint(stderr, usage+"\n\n")
+			flags.PrintDefaults()
+			fmt.Fprint(stderr, environment)
+		}
+		if err != nil {
 			return set, err
 		}
 		if flags.NArg() == 0 {
@@ -172,30 +176,23 @@ func parse(args []string, stderr io.Writer, getenv func(string) string) (setting
 		files, args = append(files, flags.Arg(0)), flags.Args()[1:]
 	}
 	set.baseURL = cmp.Or(set.baseURL, getenv("CLERK_BASE_URL"))
-	if len(files) > 0 {
-		set.file = files[0]
-	}
 	if !set.notify {
 		set.request.Notify = new(false)
 	}
-	var problem string
 	switch {
+	case len(files) == 0:
+		return set, errors.New("no file")
 	case len(files) > 1:
-		problem = "more than one file"
+		return set, errors.New("more than one file")
 	case set.baseURL != "" && set.secretKey == "":
-		problem = "CLERK_SECRET_KEY is not set"
-	case set.file == "" && set.secretKey != "":
-		problem = "no file"
+		return set, errors.New("CLERK_SECRET_KEY is not set")
 	case set.dry && set.status:
-		problem = "-dry-run and -status exclude each other"
+		return set, errors.New("-dry-run and -status exclude each other")
 	case set.request.ExpiresInDays < 0 || set.request.ExpiresInDays > 365:
-		problem = "-expires is not from 1 to 365"
-	default:
-		return set, nil
+		return set, errors.New("-expires is not from 1 to 365")
 	}
-	fmt.Fprintln(stderr, "importer:", problem)
-	flags.Usage()
-	return set, errors.New(problem)
+	set.file = files[0]
+	return set, nil
 }
 
 // columns returns the columns that become metadata.

@@ -232,7 +232,6 @@ func TestFailures(t *testing.T) {
 	require.Equal(t, []string{"2", "ada@example.com", "not sent", "", ""}, report[0])
 
 	for text, args := range map[string][]string{
-		"not defined: -nonsense":      {"-nonsense"},
 		"more than one file":          {"a.csv", "b.csv"},
 		"no such file or directory":   {"no such file"},
 		"name it with -column":        {"main.go"},
@@ -257,6 +256,24 @@ func TestFailures(t *testing.T) {
 		require.Equal(t, exitUsage, command(t.Context(), []string{"people.csv"}, &out, &out, getenv))
 		require.Contains(t, out.String(), text)
 	}
+}
+
+// Nothing is sent, nothing written, and the message is not lost in a long usage.
+func TestWrongUsageIsTwoLines(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for problem, args := range map[string][]string{
+		"no file": nil,
+		"flag provided but not defined: -nonsense": {"-nonsense"},
+	} {
+		for _, env := range []func(string) string{key, noKey} {
+			var out bytes.Buffer
+			require.Equal(t, exitUsage, command(t.Context(), args, &out, &out, env))
+			require.Equal(t, "importer: "+problem+"\nusage: importer [flags] PEOPLE.csv; -h lists the flags\n", out.String())
+		}
+	}
+	files, err := os.ReadDir(".")
+	require.NoError(t, err)
+	require.Empty(t, files)
 }
 
 func TestHelp(t *testing.T) {

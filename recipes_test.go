@@ -288,6 +288,37 @@ func TestInvite(t *testing.T) {
 	require.Len(t, fake.Sent(), 1)
 }
 
+func TestInviteWithUnknownOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, fake := clerktest.NewClient(t)
+		service := &Service{Clerk: client}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+
+		fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+		fake.SetFaults(clerktest.FaultMix{ // all lookups fail
+			Share:      1,
+			Faults:     []clerktest.Fault{clerktest.FaultErrorBefore},
+			Operations: []clerk.Operation{clerk.OperationList},
+		})
+		require.ErrorIs(t, service.Invite(ctx, "ada@example.com"), clerk.ErrOutcomeUnknown)
+	})
+}
+
+func TestInviteWithUnknownOutcomeAtOnce(t *testing.T) {
+	noRetries := clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
+	client, fake := clerktest.NewClient(t, clerktest.WithClientOptions(noRetries))
+	fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+	require.ErrorIs(t, (&Service{Clerk: client}).Invite(t.Context(), "ada@example.com"), clerk.ErrOutcomeUnknown)
+}
+
+func TestFakeclerkIsReachedByOption(t *testing.T) {
+	client, err := clerk.NewClient("sk_test_clerktest", clerk.WithBaseURL("http://127.0.0.1:8080/v1"))
+	require.NoError(t, err)
+	require.NotNil(t, client)
+	require.Equal(t, "sk_test_clerktest", clerktest.SecretKey)
+}
+
 // Whatever Clerk does where its documentation is silent, Ada gets one email.
 func TestInviteUnderEachBehavior(t *testing.T) {
 	for name, behavior := range clerktest.Behaviors() {

@@ -21,7 +21,9 @@ const (
 	FaultRefuse Fault = "refuse"
 	// FaultDropBefore breaks the connection.
 	FaultDropBefore Fault = "drop before"
-	// FaultDropAfter breaks the connection before the response.
+	// FaultDropAfter breaks the connection before the response. A client looks up what the
+	// request did: its outcome is unknown only if [clerk.OperationList] fails, too, for
+	// example by [Fake.SetFaults], or with [clerk.RetryNone].
 	FaultDropAfter Fault = "drop after"
 	// FaultErrorBefore responds with 500 internal_clerk_error.
 	FaultErrorBefore Fault = "error before"

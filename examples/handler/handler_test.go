@@ -34,15 +34,11 @@ func answer(status int) http.RoundTripper {
 	})
 }
 
-// fail returns a fake whose next 100 requests for an operation get the fault.
+// fail returns a fake whose requests for the operations all get the fault.
 func fail(fault clerktest.Fault, operations ...clerk.Operation) *clerktest.Fake {
-	fake := clerktest.New()
-	for _, operation := range operations {
-		for range 100 {
-			fake.Fail(operation, fault)
-		}
-	}
-	return fake
+	return clerktest.New(clerktest.WithFaults(clerktest.FaultMix{
+		Share: 1, Faults: []clerktest.Fault{fault}, Operations: operations,
+	}))
 }
 
 func TestInvite(t *testing.T) {

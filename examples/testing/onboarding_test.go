@@ -75,6 +75,24 @@ func TestInviteWhenTheResponseIsLost(t *testing.T) {
 	})
 }
 
+// The connection breaks, and so does every lookup of what became of the request. It takes
+// most of the deadline, in a synctest bubble no time.
+func TestInviteWithUnknownOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service, fake := newService(t, clerktest.WithFaults(clerktest.FaultMix{
+			Share:      1,
+			Faults:     []clerktest.Fault{clerktest.FaultErrorBefore},
+			Operations: []clerk.Operation{clerk.OperationList},
+		}))
+		fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := service.Invite(ctx, "ada@example.com"); !errors.Is(err, clerk.ErrOutcomeUnknown) {
+			t.Errorf("err = %v, want an unknown outcome", err)
+		}
+	})
+}
+
 func TestInviteBeyondTheQuota(t *testing.T) {
 	service, fake := newService(t)
 	fake.Respond(clerk.OperationCreate, clerktest.Response{Code: clerk.CodeQuotaExceeded})

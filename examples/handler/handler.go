@@ -50,24 +50,38 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, http.StatusText(status), status)
 }
 
-// statusOf returns the HTTP status for an error of a call. The order matters: an error
-// can match several sentinels, and the first two say what is certain about the outcome.
+// statusOf returns the HTTP status for an error of a call. An error can match several
+// sentinels: the first one, which says that nothing is certain, goes before the others.
 func statusOf(err error) int {
 	switch {
 	case errors.Is(err, clerk.ErrOutcomeUnknown): // possibly invited: a new try then gets 409
-		return http.StatusGatewayTimeout
+		return http.StatusGatewayTimeout // or 202, if the service looks it up later
+	case errors.Is(err, clerk.ErrRateLimited): // certainly not invited
+		return http.StatusTooManyRequests
 	case errors.Is(err, clerk.ErrNotSent): // certainly not invited
 		return http.StatusServiceUnavailable
 	case errors.Is(err, clerk.ErrDuplicateInvitation), errors.Is(err, clerk.ErrUserExists):
 		return http.StatusConflict
-	case errors.Is(err, clerk.ErrInvalidRequest):
+	case errors.Is(err, clerk.ErrInvalidRequest) && field(err) == "email_address":
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, clerk.ErrRateLimited):
-		return http.StatusTooManyRequests
+	case errors.Is(err, clerk.ErrInvalidRequest): // such as a redirect URL: this service's mistake
+		return http.StatusInternalServerError
 	case errors.Is(err, clerk.ErrUnauthorized): // this service's key, not the caller's
 		return http.StatusServiceUnavailable
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return http.StatusGatewayTimeout
 	}
 	return http.StatusServiceUnavailable // Clerk is down, or not where it is expected
+}
+
+// field returns the field that an invalid request is invalid for. Either the library or
+// Clerk has found it.
+func field(err error) string {
+	if input, ok := errors.AsType[*clerk.InputError](err); ok {
+		return input.Field
+	}
+	if refused, ok := errors.AsType[*clerk.ClerkErrors](err); ok {
+		return refused.Errors[0].ParamName()
+	}
+	return ""
 }

@@ -130,10 +130,36 @@ func TestStatusOf(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, http.StatusServiceUnavailable, statusOf(err), "certainly not sent")
 	require.Equal(t, http.StatusGatewayTimeout, statusOf(context.Canceled))
-	require.Equal(t, http.StatusUnprocessableEntity, statusOf(&clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeFormParamFormatInvalid}}}))
 	wrongKey := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeClerkKeyInvalid}}}
 	require.Equal(t, http.StatusServiceUnavailable, statusOf(wrongKey))
 	require.Equal(t, http.StatusServiceUnavailable, statusOf(errors.New("another")))
+}
+
+// Only the address is the caller's mistake.
+func TestStatusOfInvalidRequests(t *testing.T) {
+	client := newClient(t, clerktest.New())
+	for name, test := range map[string]struct {
+		req    clerk.CreateInvitationRequest
+		status int
+	}{
+		"no address":               {clerk.CreateInvitationRequest{}, http.StatusUnprocessableEntity},
+		"address, says Clerk":      {clerk.CreateInvitationRequest{EmailAddress: "ada@@"}, http.StatusUnprocessableEntity},
+		"expiry, says Clerk":       {clerk.CreateInvitationRequest{EmailAddress: "ada@example.com", ExpiresInDays: 999}, http.StatusInternalServerError},
+		"metadata that is no JSON": {clerk.CreateInvitationRequest{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"x": func() {}}}, http.StatusInternalServerError},
+	} {
+		_, err := client.Invitations.Create(t.Context(), test.req)
+		require.ErrorIs(t, err, clerk.ErrInvalidRequest, name)
+		require.Equal(t, test.status, statusOf(err), name)
+	}
+	unnamed := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeMalformedRequestParameters}}}
+	require.Equal(t, http.StatusInternalServerError, statusOf(unnamed))
+}
+
+// An error can match both; certain is only that nobody was invited.
+func TestStatusOfUnsentRateLimit(t *testing.T) {
+	err := errors.Join(clerk.ErrNotSent, clerk.ErrRateLimited)
+	require.Equal(t, http.StatusTooManyRequests, statusOf(err))
+	require.Equal(t, http.StatusGatewayTimeout, statusOf(errors.Join(err, clerk.ErrOutcomeUnknown)))
 }
 
 func newClient(t *testing.T, api http.RoundTripper) *clerk.Client {

@@ -280,7 +280,7 @@ func (s *Service) Invite(ctx context.Context, address string) error {
 
 func TestInvite(t *testing.T) {
 	client, fake := clerktest.NewClient(t)
-	service := &Service{Clerk: client}
+	service := &Service{Clerk: client} // yours; its Invite calls Create
 
 	// Clerk creates the invitation, and the response is lost.
 	fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
@@ -336,7 +336,7 @@ func TestInviteUnderEachBehavior(t *testing.T) {
 }
 
 func TestInviteThousandPeople(t *testing.T) {
-	people := guests(1000)
+	people := guests(1000) // an iter.Seq of requests
 	synctest.Test(t, func(t *testing.T) { // hours take no time
 		client, _ := clerktest.NewClient(t, clerktest.WithRateLimits(clerktest.ProductionRateLimits()))
 		start := time.Now()

@@ -31,8 +31,9 @@
 // effect. After any other failure the library looks up the invitations to determine the
 // outcome, and then returns the result or retries the write. In an outage, the client
 // holds requests back; a call that was never sent fails with [ErrNotSent]. If the outcome cannot be
-// determined in time, the error is [ErrOutcomeUnknown]. docs/errors-and-retries.md in
-// the repository has the details and the remaining ambiguity window.
+// determined in time, the error is [ErrOutcomeUnknown]. docs/errors-and-retries.md and
+// docs/outages-and-lost-responses.md in the repository have the details and the remaining
+// ambiguity window.
 //
 // # Inviting many
 //

@@ -53,6 +53,29 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, "refused: form_param_value_invalid expires_in_days", describe(err))
 }
 
+// isAboutAddress reports whether err, an ErrInvalidRequest, is about the address.
+func isAboutAddress(err error) bool {
+	if input, ok := errors.AsType[*clerk.InputError](err); ok { // the library found it
+		return input.Field == "email_address"
+	}
+	refused, ok := errors.AsType[*clerk.ClerkErrors](err) // Clerk did
+	return ok && refused.Errors[0].ParamName() == "email_address"
+}
+
+func TestIsAboutAddress(t *testing.T) {
+	client, _ := clerktest.NewClient(t)
+	for isAddress, reqs := range map[bool][]clerk.CreateInvitationRequest{
+		true:  {{}, {EmailAddress: "nobody"}, {EmailAddress: "ada@@"}},
+		false: {{EmailAddress: address, ExpiresInDays: 999}, {EmailAddress: address, PublicMetadata: map[string]any{"x": func() {}}}},
+	} {
+		for _, req := range reqs {
+			_, err := client.Invitations.Create(t.Context(), req)
+			require.ErrorIs(t, err, clerk.ErrInvalidRequest)
+			require.Equal(t, isAddress, isAboutAddress(err), err)
+		}
+	}
+}
+
 func TestErrorsForTestsMatchSentinels(t *testing.T) {
 	duplicate := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeDuplicateRecord}}}
 	rateLimited := &clerk.SDKError{ResponseMeta: clerk.ResponseMeta{StatusCode: 429, RetryAfter: time.Hour}}

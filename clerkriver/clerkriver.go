@@ -84,8 +84,9 @@ func (c *Campaigns) checkClient(client *clerk.Client) error {
 // window has passed since its response, by the database's clock. If no slot is free, the
 // response is a 429 with a Retry-After and [RefusalHeader], and nothing is sent. If the
 // database fails, or does not answer within three seconds, the error is
-// [ErrLimitUnavailable] and [clerk.ErrNotSent]. Other requests pass, including those for
-// an organization's invitations, which have limits of their own.
+// [ErrLimitUnavailable] and [clerk.ErrNotSent], and also [ErrNotMigrated] if that is why.
+// Other requests pass, including those for an organization's invitations, which have
+// limits of their own.
 func (c *Campaigns) Transport(next http.RoundTripper) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport

@@ -3,8 +3,11 @@ package clerkriver
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/clerk-invitations/clerk-go"
 )
 
 // Errors that a caller acts on, for [errors.Is].
@@ -19,8 +22,10 @@ var (
 	// ErrActive means that a campaign has rows without an outcome, so it cannot be deleted.
 	ErrActive = errors.New("clerkriver: the campaign has not finished")
 	// ErrLimitUnavailable means that the database of the shared limit failed, or did not
-	// answer within three seconds. The request was not sent.
-	ErrLimitUnavailable = errors.New("clerkriver: the shared limit's database failed; nothing was sent")
+	// answer within three seconds. The request was not sent. The call retries it, unless
+	// the database says that it would fail again: a missing table, right, schema or
+	// database, or a password that is not accepted.
+	ErrLimitUnavailable = errors.New("clerkriver: the shared limit's database failed")
 	// ErrNoTransport means that the client was not made by [Campaigns.NewClient].
 	ErrNoTransport = errors.New("clerkriver: the client was not made by Campaigns.NewClient")
 	// ErrNotMigrated means that the tables do not exist, or are those of another version.
@@ -33,11 +38,52 @@ const (
 	codeUndefinedColumn = "42703"
 )
 
+// lastingCodes are PostgreSQL's codes for what a retry does not change.
+var lastingCodes = []string{
+	codeUndefinedTable, codeUndefinedColumn,
+	"42501", // insufficient privilege
+	"3F000", // invalid schema name
+	"3D000", // the database does not exist
+	"28000", // invalid authorization
+	"28P01", // invalid password
+}
+
 // explain adds ErrNotMigrated to an error that a missing migration explains.
 func explain(err error) error {
-	failure, ok := errors.AsType[*pgconn.PgError](err)
-	if ok && (failure.Code == codeUndefinedTable || failure.Code == codeUndefinedColumn) {
+	if hasCode(err, codeUndefinedTable, codeUndefinedColumn) {
 		return fmt.Errorf("%w: %w", ErrNotMigrated, err)
 	}
 	return err
+}
+
+// hasCode reports whether PostgreSQL's error has one of the codes.
+func hasCode(err error, codes ...string) bool {
+	failure, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains(codes, failure.Code)
+}
+
+// An unsent is the error of a request that was not sent. It says only why.
+type unsent struct {
+	error
+
+	limit bool // the database gave no slot
+}
+
+// Is matches [clerk.ErrNotSent], and [ErrLimitUnavailable] if that is the reason.
+func (e unsent) Is(target error) bool {
+	return target == clerk.ErrNotSent || e.limit && target == ErrLimitUnavailable
+}
+
+// Unwrap returns the reason.
+func (e unsent) Unwrap() error { return e.error }
+
+// Permanent reports whether a retry would fail in the same way, see [clerk.ErrNotSent].
+func (e unsent) Permanent() bool { return e.limit && hasCode(e.error, lastingCodes...) }
+
+// unavailable returns the error of a request that the database gave no slot.
+func unavailable(err error) error {
+	if err = explain(err); !errors.Is(err, ErrNotMigrated) {
+		err = fmt.Errorf("%w: %w", ErrLimitUnavailable, err)
+	}
+	return unsent{err, true}
 }

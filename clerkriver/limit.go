@@ -3,7 +3,6 @@ package clerkriver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -160,6 +159,3 @@ func (l *limit) makeSlots(ctx context.Context) error {
 	}
 	return err
 }
-
-// unavailable returns the error of a request that the database gave no slot.
-func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrLimitUnavailable, explain(err)) }

@@ -53,7 +53,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		under.stop(err)
 		return refuse(req, t.limit.timing.lease), closeBody(req)
 	case ctx.Err() != nil:
-		return nil, refused(req, ctx.Err())
+		return nil, refused(req, unsent{error: ctx.Err()})
 	case err != nil:
 		return nil, refused(req, unavailable(err))
 	case s.wait > 0:
@@ -98,9 +98,9 @@ func isOrganization(path string) bool {
 // refused closes the body of a request that is not sent, and returns its error.
 func refused(req *http.Request, err error) error {
 	if closing := closeBody(req); closing != nil {
-		err = fmt.Errorf("%w (and closing its body: %w)", err, closing)
+		return fmt.Errorf("%w (and closing its body: %w)", err, closing)
 	}
-	return fmt.Errorf("%w: %w", clerk.ErrNotSent, err)
+	return err
 }
 
 func closeBody(req *http.Request) error {

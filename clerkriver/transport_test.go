@@ -3,6 +3,7 @@ package clerkriver
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,51 @@ func TestFailingDatabaseIsAnErrorOfItsOwn(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrNotSent)
 	require.False(t, IsOwnRefusal(err))
 	require.Empty(t, fake.Requests())
+}
+
+// TestPermanentFailureIsNotRetried: one attempt names the cause, once.
+func TestPermanentFailureIsNotRetried(t *testing.T) {
+	t.Parallel()
+	for cause, test := range map[string]struct {
+		ruin, says string
+		config     Config
+	}{
+		"no tables":        {"DROP TABLE clerkriver_slots", ErrNotMigrated.Error() + ": ERROR: relation ", Config{}},
+		"older tables":     {"ALTER TABLE clerkriver_slots DROP COLUMN token CASCADE", ErrNotMigrated.Error() + ": ERROR: column ", Config{}},
+		"another schema":   {"", ErrNotMigrated.Error() + ": ERROR: relation ", Config{Schema: "elsewhere"}},
+		"no right to them": {"SET ROLE pg_monitor", ErrLimitUnavailable.Error() + ": ERROR: permission denied for table clerkriver_slots", Config{}},
+	} {
+		t.Run(cause, func(t *testing.T) {
+			t.Parallel()
+			fake := clerktest.New()
+			a := newApp(t, shared.database(t)+"?pool_max_conns=1", test.config, fake)
+			_, err := a.pool.Exec(t.Context(), test.ruin)
+			require.NoError(t, err)
+			for _, call := range []func() error{
+				func() error {
+					_, err := a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(0)})
+					return err
+				},
+				func() error {
+					for _, err := range a.client.Invitations.CreateAll(t.Context(), slices.Values([]clerk.CreateInvitationRequest{{EmailAddress: guest(0)}})) {
+						if err != nil {
+							return err
+						}
+					}
+					return nil
+				},
+			} {
+				err := call()
+				require.ErrorIs(t, err, clerk.ErrNotSent)
+				require.ErrorIs(t, err, ErrLimitUnavailable)
+				require.ErrorContains(t, err, "nothing sent: "+test.says)
+				meta, _ := clerk.MetaFromError(err)
+				require.LessOrEqual(t, meta.Attempts, 1)
+				require.Equal(t, 1, strings.Count(err.Error(), "sent"), err)
+			}
+			require.Empty(t, fake.Invitations())
+		})
+	}
 }
 
 // TestEndedContextIsNoFailureOfTheDatabase: the caller's own deadline is what ended.

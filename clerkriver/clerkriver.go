@@ -29,7 +29,7 @@ type Campaigns struct {
 	mu      sync.Mutex
 	clients []weak.Pointer[clerk.Client] // that NewClient made
 
-	stuck atomic.Int64 // when the last run was due that EventStuck was about
+	stuck atomic.Int64 // when the run was due that EventStuck was about; 0 if none is late anymore
 }
 
 // New returns the Campaigns of an instance. It does not connect, and creates no tables; see

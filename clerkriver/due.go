@@ -13,26 +13,49 @@ type due struct {
 	clock  time.Time     // the database's
 	now    time.Time     // River's, which is that of the transaction's begin
 	failed bool          // the last run ended early
-	late   bool          // by two Wakes
+	late   time.Time     // when it was due for rows that wait, if that was two Wakes ago; else zero
 }
 
 // due returns when the next run is due: when a campaign may begin and a slot is free, or at
 // once if no slot is needed, but not before the lease of a live runner and a pause end. If
 // paced, it is not before a Wake after the last one began, or more if that failed.
 func (c *Campaigns) due(ctx context.Context, paced bool) (d due, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timing.closing)
+	asking, cancel := context.WithTimeout(ctx, c.timing.closing)
 	defer cancel()
-	var at *time.Time
-	err = c.pool.QueryRow(ctx, c.sql(queryDue), c.config.Instance, c.config.Budget.Creates, c.syncInterval(),
-		paced, c.config.Budget.BulkCreates, c.keepFor()).Scan(&d.clock, &d.now, &at, &d.failed)
-	if err != nil || at == nil {
+	var at, rows *time.Time
+	err = c.pool.QueryRow(asking, c.sql(queryDue), c.config.Instance, c.config.Budget.Creates, c.syncInterval(),
+		paced, c.config.Budget.BulkCreates, c.keepFor()).Scan(&d.clock, &d.now, &d.failed, &at, &rows)
+	if err != nil {
 		return d, explain(err)
 	}
-	d.ok, d.at, d.wait = true, *at, at.Sub(d.clock)
-	if d.late = paced && d.wait <= -2*c.config.Wake; d.late && c.stuck.Swap(at.UnixNano()) != at.UnixNano() {
-		c.report(ctx, Event{Kind: EventStuck, Until: d.at, Reason: "no run has begun since"})
+	if at != nil {
+		d.ok, d.at, d.wait = true, *at, at.Sub(d.clock)
+	}
+	if rows != nil && d.clock.Sub(*rows) >= 2*c.config.Wake {
+		d.late = *rows
+	}
+	if paced {
+		c.reportLate(ctx, d.late)
 	}
 	return d, nil
+}
+
+// reportLate reports that a run was due at that time and has not begun, or that none is
+// late anymore. It does so once.
+func (c *Campaigns) reportLate(ctx context.Context, late time.Time) {
+	now := int64(0)
+	if !late.IsZero() {
+		now = late.UnixNano()
+	}
+	switch before := c.stuck.Swap(now); {
+	case before == now:
+	case now == 0:
+		c.report(ctx, Event{Kind: EventUnstuck})
+	default:
+		c.report(ctx, Event{
+			Kind: EventStuck, Until: late, Reason: "the run due at " + late.UTC().Format(time.RFC3339) + " has not begun",
+		})
+	}
 }
 
 func later(a, b time.Time) time.Time {

@@ -21,9 +21,14 @@ const (
 	// that Clerk accepts requests again.
 	EventResumed EventKind = "resumed"
 	// EventStuck means that rows wait, and the run that was due at Until is late by two
-	// [Config].Wake or more. It is reported by the next wake job and by
-	// [Campaigns.Status] and [Campaigns.InstanceStatus], once for each run that is late.
+	// [Config].Wake or more. Rows that may not be sent yet do not count: those of a later
+	// [EnqueueOpts].NotBefore, those that wait for Clerk's limits, and those of a pause. It
+	// is reported by the next wake job and by [Campaigns.Status], [Campaigns.List] and
+	// [Campaigns.InstanceStatus], once by each process for each run that is late.
 	EventStuck EventKind = "stuck"
+	// EventUnstuck means that no run is late anymore: one has begun, or no rows wait. A
+	// process that has reported EventStuck reports it, on the same occasions.
+	EventUnstuck EventKind = "unstuck"
 )
 
 // An Event is what [Config].OnEvent hears of.
@@ -56,7 +61,11 @@ func (e Event) attrs() []slog.Attr {
 	if e.Reason != "" {
 		attrs = append(attrs, slog.String("reason", e.Reason))
 	}
-	if !e.Until.IsZero() {
+	switch {
+	case e.Until.IsZero():
+	case e.Kind == EventStuck:
+		attrs = append(attrs, slog.Time("due", e.Until))
+	default:
 		attrs = append(attrs, slog.Time("until", e.Until))
 	}
 	return attrs

@@ -54,10 +54,14 @@ func alerting(config *clerkriver.Config, alert func(context.Context, string, str
 	config.Logger = slog.Default() // warns of pauses, late runs and runs that ended early
 	config.OnEvent = func(ctx context.Context, event clerkriver.Event) {
 		switch event.Kind {
-		case clerkriver.EventPaused, clerkriver.EventStuck:
-			alert(ctx, string(event.Kind), event.Reason)
+		case clerkriver.EventPaused:
+			alert(ctx, "paused "+event.Campaign, event.Reason)
 		case clerkriver.EventResumed:
-			resolve(ctx, event.Instance)
+			resolve(ctx, "paused "+event.Campaign)
+		case clerkriver.EventStuck:
+			alert(ctx, "stuck", event.Reason)
+		case clerkriver.EventUnstuck:
+			resolve(ctx, "stuck")
 		}
 	}
 }

@@ -113,30 +113,34 @@ const (
 		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0, next_run = 'epoch'
 		WHERE name = $1`
 
-	// When the next run is due; NULL if there is nothing to do. $2 and $5 are the budget's
+	// When the next run is due, and when it would be for rows without an outcome alone; NULL if
+	// there is nothing to do, or a person has paused the instance. $2 and $5 are the budget's
 	// creates and bulk creates, $3 is the interval of syncs, NULL if there are none, $4
-	// whether the run waits for next_run, $6 how long campaigns are kept, NULL for ever. An instance without a row has never run.
+	// whether the run waits for next_run, $6 how long campaigns are kept, NULL for ever. An
+	// instance without a row has never run.
 	queryDue = `WITH i AS (
-			SELECT coalesce(max(run), 0) AS run, max(leased_until) AS leased, max(next_run) AS next, max(paused_until) AS paused,
-				coalesce(max(failures), 0) AS failures
+			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
+				greatest(max(leased_until), max(paused_until), CASE WHEN $4::boolean THEN max(next_run) END) AS earliest
 			FROM SCHEMA.clerkriver_instances WHERE name = $1),
 		open AS (SELECT id, greatest(not_before, enqueued_at) AS begin, cancelled_at FROM SCHEMA.clerkriver_campaigns
 			WHERE instance = $1 AND finished_at IS NULL AND paused_at IS NULL),
-		earliest AS (SELECT least(
+		waiting AS (SELECT least(
 			(SELECT min(cancelled_at) FROM open),
 			(SELECT min(r.changed_at) FROM SCHEMA.clerkriver_rows r JOIN open ON open.id = r.campaign_id
 				WHERE r.run = (SELECT run FROM i) AND r.run > 0 AND r.state = 'sending'),
-			(SELECT r.tell_at FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
-				WHERE r.tell_at IS NOT NULL AND c.instance = $1 ORDER BY r.tell_at LIMIT 1),
 			(SELECT greatest(min(begin), (SELECT min(free_at) FROM SCHEMA.clerkriver_slots
 					WHERE instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $5::integer)))
-				FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0),
+				FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0)) AS at),
+		anything AS (SELECT least((SELECT at FROM waiting),
+			(SELECT r.tell_at FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+				WHERE r.tell_at IS NOT NULL AND c.instance = $1 ORDER BY r.tell_at LIMIT 1),
 			(SELECT min(tell_at) FROM SCHEMA.clerkriver_untold WHERE instance = $1), ` + revokeDue + `,
 			(SELECT min(erased_at) FROM SCHEMA.clerkriver_erasures WHERE instance = $1),
 			(SELECT min(ended_at) + $6::interval FROM SCHEMA.clerkriver_campaigns WHERE instance = $1 AND deleted_at IS NULL), ` + syncDue + `) AS at)
-		SELECT clock_timestamp(), now(), CASE WHEN at IS NULL OR paused = 'infinity' THEN NULL
-			ELSE greatest(at, leased, paused, CASE WHEN $4::boolean THEN next END) END, failures > 0
-		FROM earliest, i`
+		SELECT clock_timestamp(), now(), failures > 0,
+			CASE WHEN anything.at IS NOT NULL THEN nullif(greatest(anything.at, earliest), 'infinity') END,
+			CASE WHEN waiting.at IS NOT NULL THEN nullif(greatest(waiting.at, earliest), 'infinity') END
+		FROM anything, waiting, i`
 )
 
 // Campaigns.

@@ -36,8 +36,9 @@ type Status struct {
 	// Problem is why the last run of the instance ended early, or that the next one is
 	// late; empty if neither.
 	Problem string
-	// OverdueSince is when the next run was due, if it is late by two [Config].Wake or
-	// more: no process works on the wake jobs. Otherwise it is zero.
+	// OverdueSince is when the next run was due, if rows of the campaign could be sent and
+	// the run is late by two [Config].Wake or more: no process works on the wake jobs.
+	// Otherwise it is zero.
 	OverdueSince time.Time
 	// WaitUntil is when the next row can be sent; zero if that is now, or nothing is to be
 	// sent. Only [Campaigns.Status] sets it.
@@ -90,8 +91,8 @@ func (c *Campaigns) statuses(ctx context.Context, name string) (all []Status, ne
 		return nil, next, err
 	}
 	for i := range all {
-		if s := &all[i]; next.late && !s.Done() && s.Paused == "" {
-			s.OverdueSince, s.Problem = next.at, overdue(next.at, s.Problem)
+		if s := &all[i]; !next.late.IsZero() && !s.Done() && s.Paused == "" && !s.NotBefore.After(next.clock) {
+			s.OverdueSince, s.Problem = next.late, overdue(next.late, s.Problem)
 		}
 	}
 	return all, next, nil
@@ -313,7 +314,9 @@ type InstanceStatus struct {
 	Paused      string
 	PausedUntil time.Time
 	// NextWake is when the next run is due; zero if nothing is to be done, or a person has
-	// paused the instance. OverdueSince is as in [Status].
+	// paused the instance. OverdueSince is as in [Status], for the rows of all campaigns.
+	// If it is zero and NextWake is in the past, what is late is not the sending, but a
+	// sync, a second call of [Config].OnResult or OnChange, erasing or revoking.
 	NextWake, OverdueSince time.Time
 	// Creates and BulkCreates are the shared limits.
 	Creates, BulkCreates LimitStatus
@@ -337,10 +340,7 @@ func (c *Campaigns) InstanceStatus(ctx context.Context) (*InstanceStatus, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &InstanceStatus{Instance: c.config.Instance, NextWake: next.at}
-	if next.late {
-		s.OverdueSince = next.at
-	}
+	s := &InstanceStatus{Instance: c.config.Instance, NextWake: next.at, OverdueSince: next.late}
 	var now, pausedUntil time.Time
 	var paused bool
 	err = c.pool.QueryRow(ctx, c.sql(queryInstance), c.config.Instance).Scan(&now, &s.Run, &s.BegunAt, &s.EndedAt, &s.LeasedUntil,

@@ -271,6 +271,7 @@ func TestLateRunIsReported(t *testing.T) {
 	require.Len(t, events, 1)
 	require.Equal(t, EventStuck, events[0].Kind)
 	require.Equal(t, s.OverdueSince, events[0].Until)
+	require.Equal(t, "the run due at "+s.OverdueSince.UTC().Format(time.RFC3339)+" has not begun", events[0].Reason)
 	require.NoError(t, a.Resume(t.Context(), a.river))
 	a.start(t)
 	require.Empty(t, a.wait(t, "spring", (*Status).Done).Problem)

@@ -1,0 +1,163 @@
+package clerkriver
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// A recorder keeps the kinds of the events that OnEvent hears.
+type recorder struct {
+	mu    sync.Mutex
+	kinds []EventKind
+}
+
+func (r *recorder) hear(_ context.Context, event Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kinds = append(r.kinds, event.Kind)
+}
+
+func (r *recorder) heard() []EventKind {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]EventKind{}, r.kinds...)
+}
+
+// age moves what a campaign's next run depends on into the past.
+func age(t *testing.T, a *app) {
+	t.Helper()
+	_, err := a.pool.Exec(t.Context(), `UPDATE clerkriver_campaigns SET enqueued_at = enqueued_at - interval '9 minutes';
+		UPDATE clerkriver_instances SET synced_at = synced_at - interval '9 minutes', next_run = 'epoch', leased_until = 'epoch';
+		UPDATE clerkriver_rows SET tell_at = tell_at - interval '9 minutes'`)
+	require.NoError(t, err)
+}
+
+// TestStuckIsFollowedByUnstuck: an alert on EventStuck is resolved, whether a run begins or
+// there is nothing left to send.
+func TestStuckIsFollowedByUnstuck(t *testing.T) {
+	t.Parallel()
+	t.Run("a run begins", func(t *testing.T) {
+		t.Parallel()
+		var events recorder
+		var log strings.Builder
+		a := newApp(t, shared.database(t), Config{OnEvent: events.hear, Logger: slog.New(slog.NewTextHandler(&log, nil))}, clerktest.New())
+		a.enqueue(t, "spring", guests(5))
+		age(t, a)
+		_, err := a.List(t.Context())
+		require.NoError(t, err)
+		stop := a.start(t)
+		a.wait(t, "spring", (*Status).Done)
+		want := []EventKind{EventStuck, EventRunBegun, EventUnstuck, EventRunEnded}
+		require.Eventually(t, func() bool { return len(events.heard()) >= len(want) }, 10*time.Second, 10*time.Millisecond)
+		stop()
+		require.Equal(t, want, events.heard())
+		require.Contains(t, log.String(), `level=WARN msg="clerk invitations: stuck" instance=default reason="the run due at `)
+		require.Contains(t, log.String(), ` has not begun" due=`)
+	})
+	t.Run("without River", func(t *testing.T) {
+		t.Parallel()
+		var events recorder
+		a := newApp(t, shared.database(t), Config{OnEvent: events.hear}, clerktest.New())
+		a.enqueue(t, "spring", guests(5))
+		age(t, a)
+		_, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		a.work(t)
+		require.Equal(t, []EventKind{EventStuck, EventRunBegun, EventRunEnded, EventUnstuck}, events.heard())
+	})
+	for name, end := range map[string]func(*app) error{
+		"cancelled": func(a *app) error {
+			return pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error { return a.CancelTx(t.Context(), tx, "spring") })
+		},
+		"postponed": func(a *app) error {
+			return a.Reschedule(t.Context(), nil, "spring", EnqueueOpts{NotBefore: time.Now().Add(time.Hour)})
+		},
+		"paused": func(a *app) error { return a.PauseCampaign(t.Context(), "spring", "wrong list") },
+	} {
+		var events recorder
+		a := newApp(t, shared.database(t), Config{OnEvent: events.hear}, clerktest.New())
+		a.enqueue(t, "spring", guests(5))
+		age(t, a)
+		for range 2 {
+			_, err := a.InstanceStatus(t.Context())
+			require.NoError(t, err)
+		}
+		require.NoError(t, end(a))
+		for range 2 {
+			_, err := a.InstanceStatus(t.Context())
+			require.NoError(t, err)
+		}
+		heard := events.heard()
+		require.Equal(t, EventStuck, heard[0], name)
+		require.Equal(t, EventUnstuck, heard[len(heard)-1], name)
+		require.LessOrEqual(t, len(heard), 3, name)
+	}
+}
+
+// TestOnlyRowsThatCouldBeSentAreLate: a sync that nobody makes is no reason for an alert, and
+// neither is a row that must wait.
+func TestOnlyRowsThatCouldBeSentAreLate(t *testing.T) {
+	t.Parallel()
+	one := clerk.Budget{Creates: 1, Window: time.Hour}
+	for name, test := range map[string]struct {
+		config Config
+		opts   EnqueueOpts
+		rows   int
+		works  bool
+		isPast bool // the next run is for something else
+	}{
+		"a sync":         {Config{Sync: time.Second}, EnqueueOpts{}, 5, true, true},
+		"OnResult":       {Config{OnResult: func(context.Context, pgx.Tx, Result) error { panic("it fails") }}, EnqueueOpts{}, 5, true, true},
+		"the limit":      {Config{Limits: one}, EnqueueOpts{}, 2, true, false},
+		"a later time":   {Config{}, EnqueueOpts{NotBefore: time.Now().Add(time.Hour)}, 5, false, false},
+		"the first wake": {Config{Wake: time.Hour}, EnqueueOpts{}, 5, false, true},
+	} {
+		var events recorder
+		test.config.OnEvent = events.hear
+		a := newApp(t, shared.database(t), test.config, clerktest.New())
+		require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error {
+			_, err := a.EnqueueTx(t.Context(), nil, tx, "spring", guests(test.rows), &test.opts)
+			return err
+		}))
+		if test.works {
+			a.work(t)
+		}
+		age(t, a)
+		s, err := a.Status(t.Context(), "spring")
+		require.NoError(t, err)
+		require.Zero(t, s.OverdueSince, name)
+		require.NotContains(t, s.Problem, "no run has begun", name)
+		instance, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, instance.OverdueSince, name)
+		require.Equal(t, test.isPast, instance.NextWake.Before(time.Now()), name)
+		require.NotContains(t, events.heard(), EventStuck, name)
+	}
+}
+
+// TestCampaignOfLaterIsNotLate, although another one is.
+func TestCampaignOfLaterIsNotLate(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	a.enqueue(t, "spring", guests(5))
+	require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error {
+		_, err := a.EnqueueTx(t.Context(), a.river, tx, "summer", guests(5), &EnqueueOpts{NotBefore: time.Now().Add(time.Hour)})
+		return err
+	}))
+	age(t, a)
+	all, err := a.List(t.Context())
+	require.NoError(t, err)
+	require.NotZero(t, all[0].OverdueSince)
+	require.Zero(t, all[1].OverdueSince)
+	require.Empty(t, all[1].Problem)
+}

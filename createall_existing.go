@@ -10,29 +10,23 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/paging"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // listAhead is the number of pages of existing invitations that a run requests at a time.
 const listAhead = 8
 
-// maxShifts limits the times that a page is read again because the list has changed.
-const maxShifts = 100
-
-// isRecent is a flag of an entry's State: the invitation was created in the time of the
-// campaign, and no request of the run has had its address yet. Without WithSkipSince, that
-// time is the last recentTime.
-const (
-	isRecent   = 0x80
-	recentTime = 24 * time.Hour
-)
+// recentTime is the time of a campaign without WithSkipSince. An invitation that was created
+// in it, and whose address no request of the run has had yet, is recent.
+const recentTime = 24 * time.Hour
 
 // A roster knows which addresses have an invitation, and which the run has read.
 type roster struct {
 	call      *call
 	config    *createAllConfig
 	reporter  *reporter
-	byAddress addresses.Map // State is the Outcome of another request, or 0 while one is queued, and isRecent
+	byAddress addresses.Map // State is the Outcome of another request; 0 while one is queued
 	listedAt  time.Time     // when the existing invitations were listed; zero before
 	relisted  bool          // once more, for requests with IgnoreExisting
 	total     int           // of the first list
@@ -111,37 +105,26 @@ func (r *roster) list(ctx context.Context) error {
 	return nil
 }
 
-// listOverlapping lists all that is recent enough again. Each page begins with the last
-// invitation of the previous one. If it does not, invitations have left the list
-// meanwhile, and an earlier page is read again.
+// listOverlapping lists all that is recent enough again, on pages that overlap.
 func (r *roster) listOverlapping(ctx context.Context) error {
-	since := UnixMilli(r.config.skipSince.UnixMilli())
-	req := ListInvitationsRequest{Limit: MaxListLimit, OrderBy: OrderByCreatedAtDesc}
-	var previous map[string]bool
-	for shifts := 0; shifts <= maxShifts; {
-		c := r.call.anew()
-		got, err := listPage(ctx, c, req)
+	var c *call // of the last page
+	list := func(offset int) ([]Invitation, int, error) {
+		c = r.call.anew()
+		got, err := listPage(ctx, c, ListInvitationsRequest{Limit: MaxListLimit, Offset: offset, OrderBy: OrderByCreatedAtDesc})
 		if err != nil {
+			return nil, 0, err
+		}
+		return got.Data, got.TotalCount, nil
+	}
+	for page, err := range paging.Overlapping(MaxListLimit, idOf, list) {
+		if errors.Is(err, paging.ErrChanging) {
+			err = &SDKError{ResponseMeta: ResponseMeta{Operation: OperationList}, Message: "the list of invitations changes faster than it can be read"}
+		}
+		if err != nil || !r.recordPage(c, page, UnixMilli(r.config.skipSince.UnixMilli())) {
 			return err
 		}
-		n := len(got.Data)
-		isShifted := n == 0 && got.TotalCount > 0 ||
-			n > 0 && req.Offset > 0 && (!previous[got.Data[0].ID] || n > 1 && previous[got.Data[n-1].ID])
-		if isShifted {
-			req.Offset = max(0, req.Offset-MaxListLimit)
-			shifts++
-			continue
-		}
-		if !r.recordPage(c, got.Data, since) || n < 2 || n < MaxListLimit && req.Offset+n >= got.TotalCount {
-			return nil
-		}
-		previous = map[string]bool{}
-		for _, inv := range got.Data {
-			previous[inv.ID] = true
-		}
-		req.Offset += n - 1
 	}
-	return &SDKError{ResponseMeta: ResponseMeta{Operation: OperationList}, Message: "the list of invitations changes faster than it can be read"}
+	return nil
 }
 
 // recordPage records a page of a list, up to an invitation that is too old.
@@ -171,21 +154,10 @@ func (r *roster) recordExisting(inv Invitation) {
 	}
 	entry := addresses.Entry{State: uint8(OutcomeAlreadyInvited), ID: inv.ID, Status: string(inv.Status)}
 	if !r.config.skipSince.IsZero() || r.listedAt.Sub(inv.CreatedAt.Time()) < recentTime {
-		entry.State |= isRecent
-		if spelled, ok := addresses.SpelledKey(inv.EmailAddress); ok {
-			r.byAddress.Set(spelled, entry)
-		}
+		r.byAddress.SetRecent(inv.EmailAddress, entry)
+	} else {
+		r.byAddress.Set(key, entry)
 	}
-	r.byAddress.Set(key, entry)
-}
-
-// hasOtherSpelling reports whether the address of an item, which Clerk would invite again,
-// may have been invited in the time of the campaign, and is stored in another spelling.
-func (r *roster) hasOtherSpelling(it *item) bool {
-	return it.request.IgnoreExisting && slices.ContainsFunc(addresses.OtherKeys(it.request.EmailAddress), func(key addresses.Key) bool {
-		known, _ := r.byAddress.Get(key)
-		return known.State&isRecent != 0
-	})
 }
 
 // add records that an item is queued, unless its address is known. The result is that of
@@ -193,7 +165,7 @@ func (r *roster) hasOtherSpelling(it *item) bool {
 func (r *roster) add(it *item) (result CreateResult, isKnown bool) {
 	known, isKnown := r.byAddress.Get(it.key)
 	switch {
-	case !isKnown && r.hasOtherSpelling(it):
+	case !isKnown && it.request.IgnoreExisting && r.byAddress.HasRecent(it.request.EmailAddress): // Clerk would invite it again
 		return CreateResult{Outcome: OutcomeUnknown, Err: &SDKError{
 			ResponseMeta: ResponseMeta{Operation: OperationCreate}, class: transport.Ambiguous,
 			Message: "an invitation was created lately that may be for another spelling of the address",
@@ -202,7 +174,7 @@ func (r *roster) add(it *item) (result CreateResult, isKnown bool) {
 		r.byAddress.Set(it.key, addresses.Entry{})
 		return CreateResult{}, false
 	}
-	result.Outcome = Outcome(known.State &^ isRecent)
+	result.Outcome = Outcome(known.State)
 	if result.Outcome == OutcomeUnknown {
 		result.Err = &SDKError{
 			ResponseMeta: ResponseMeta{Operation: OperationCreate}, class: transport.Ambiguous,

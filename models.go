@@ -312,6 +312,8 @@ type DeletedObject struct {
 	Deleted bool `json:"deleted"`
 }
 
+func idOf(inv Invitation) string { return inv.ID }
+
 func checkID(id string) error { return inputError("invitation_id", check.PathSegment(id)) }
 
 func checkAddress(address string) error { return inputError("email_address", check.Address(address)) }

@@ -24,7 +24,7 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest) iter.Seq2[
 	req.Limit = cmp.Or(req.Limit, MaxListLimit)
 	req.OrderBy = cmp.Or(req.OrderBy, OrderByCreatedAt)
 	return func(yield func([]Invitation, error) bool) {
-		tracker := paging.NewTracker(req.Offset, func(inv Invitation) string { return inv.ID })
+		tracker := paging.NewTracker(req.Offset, idOf)
 		for got, err := range c.pageList(req).Pages(ctx, req.Offset, req.Limit) {
 			c.count(got.call)
 			c.last = got.call.last

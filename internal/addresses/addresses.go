@@ -21,8 +21,10 @@ func KeyOf(address string) Key {
 
 // An Entry holds what is known about an address.
 type Entry struct {
-	// State is a number that means something to the caller.
+	// State is a number below 128 that means something to the caller.
 	State uint8
+	// Recent is set by SetRecent.
+	Recent bool
 	// ID may have any length, but one of more than 31 bytes takes more memory.
 	ID string
 	// Status is one of a few texts. A Map keeps the first 255; later ones become empty.
@@ -43,10 +45,13 @@ const chunkSize = 1024
 
 // A slot is an entry, packed.
 type slot struct {
-	state  uint8
+	state  uint8    // and isRecent
 	status uint8    // index in Map.statuses
 	id     [31]byte // padded with 0
 }
+
+// isRecent is a flag of a slot's state.
+const isRecent = 0x80
 
 // Get returns the entry of an address, and whether it has one.
 func (m *Map) Get(key Key) (Entry, bool) {
@@ -59,7 +64,7 @@ func (m *Map) Get(key Key) (Entry, bool) {
 	if !isLong {
 		id = strings.TrimRight(string(packed.id[:]), "\x00")
 	}
-	return Entry{State: packed.state, ID: id, Status: m.statuses[packed.status]}, true
+	return Entry{State: packed.state &^ isRecent, Recent: packed.state&isRecent != 0, ID: id, Status: m.statuses[packed.status]}, true
 }
 
 // Set sets the entry of an address.
@@ -76,6 +81,9 @@ func (m *Map) Set(key Key, entry Entry) {
 		m.used++
 	}
 	packed := slot{state: entry.State, status: m.indexOf(entry.Status)}
+	if entry.Recent {
+		packed.state |= isRecent
+	}
 	delete(m.longIDs, i)
 	if copy(packed.id[:], entry.ID) < len(entry.ID) {
 		m.longIDs[i] = entry.ID

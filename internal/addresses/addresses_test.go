@@ -26,16 +26,17 @@ func TestMapReturnsEntries(t *testing.T) {
 	for name, entry := range map[string]Entry{
 		"nothing":        {},
 		"a state":        {State: 6},
-		"pending":        {1, clerksID, "pending"},
-		"accepted":       {2, clerksID, "accepted"},
-		"a new status":   {255, clerksID, "new"},
-		"a short id":     {1, "inv_1", "pending"},
-		"a long id":      {1, clerksID + "6", "pending"},
-		"a very long id": {1, strings.Repeat("x", 1000), "accepted"},
+		"a recent one":   {State: 127, Recent: true},
+		"pending":        {State: 1, ID: clerksID, Status: "pending"},
+		"accepted":       {State: 2, ID: clerksID, Status: "accepted"},
+		"a new status":   {State: 127, ID: clerksID, Status: "new"},
+		"a short id":     {State: 1, ID: "inv_1", Status: "pending"},
+		"a long id":      {State: 1, ID: clerksID + "6", Status: "pending"},
+		"a very long id": {State: 1, ID: strings.Repeat("x", 1000), Status: "accepted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var m Map
-			m.Set(KeyOf("other@example.com"), Entry{3, "inv_2", "pending"})
+			m.Set(KeyOf("other@example.com"), Entry{State: 3, ID: "inv_2", Status: "pending"})
 			m.Set(KeyOf("ada@example.com"), entry)
 			got, ok := m.Get(KeyOf("ADA@example.com"))
 			require.True(t, ok)
@@ -53,10 +54,10 @@ func TestMapReplacesAndRemovesEntries(t *testing.T) {
 	require.False(t, ok)
 	m.Remove(key)
 
-	m.Set(key, Entry{1, strings.Repeat("long", 10), "accepted"})
-	m.Set(key, Entry{1, "inv_1", "pending"})
+	m.Set(key, Entry{State: 1, ID: strings.Repeat("long", 10), Status: "accepted"})
+	m.Set(key, Entry{State: 1, ID: "inv_1", Status: "pending"})
 	got, _ := m.Get(key)
-	require.Equal(t, Entry{1, "inv_1", "pending"}, got)
+	require.Equal(t, Entry{State: 1, ID: "inv_1", Status: "pending"}, got)
 	m.Set(key, Entry{State: 3})
 	got, ok = m.Get(key)
 	require.True(t, ok)
@@ -76,7 +77,7 @@ func TestMapKeepsManyEntriesApart(t *testing.T) {
 	const n = 2*chunkSize + 1
 	id := func(i int) string { return fmt.Sprint("inv_", i, strings.Repeat("x", i%40)) }
 	for i := range n {
-		m.Set(KeyOf(fmt.Sprint(i, "@example.com")), Entry{1, id(i), "pending"})
+		m.Set(KeyOf(fmt.Sprint(i, "@example.com")), Entry{State: 1, ID: id(i), Status: "pending"})
 	}
 	for i := range n {
 		got, ok := m.Get(KeyOf(fmt.Sprint(i, "@example.com")))
@@ -89,7 +90,7 @@ func TestMapDropsStatusesBeyond255(t *testing.T) {
 	var m Map
 	key := func(i int) Key { return KeyOf(fmt.Sprint(i, "@example.com")) }
 	for i := range 300 {
-		m.Set(key(i), Entry{1, "inv_1", fmt.Sprint("status ", i)})
+		m.Set(key(i), Entry{State: 1, ID: "inv_1", Status: fmt.Sprint("status ", i)})
 	}
 	for i := range 300 {
 		want := ""
@@ -114,7 +115,7 @@ func TestMapTakesLessThan96BytesPerAddress(t *testing.T) {
 	before, most := heap(), int64(0)
 	var m Map
 	for i := range n {
-		m.Set(KeyOf(fmt.Sprint(i, "@example.com")), Entry{1, fmt.Sprintf("inv_%027d", i), "pending"})
+		m.Set(KeyOf(fmt.Sprint(i, "@example.com")), Entry{State: 1, ID: fmt.Sprintf("inv_%027d", i), Status: "pending"})
 		if i%(n/10) == n/10-1 {
 			most = max(most, (heap()-before)/int64(i+1))
 		}

@@ -2,13 +2,32 @@ package addresses
 
 import (
 	"regexp"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
 
-// SpelledKey returns a key that an address with characters that are not ASCII, or with
+// SetRecent sets the entry of an address so that HasRecent finds it in other spellings.
+func (m *Map) SetRecent(address string, entry Entry) {
+	entry.Recent = true
+	m.Set(KeyOf(address), entry)
+	if spelled, ok := sharedKey(address); ok {
+		m.Set(spelled, entry)
+	}
+}
+
+// HasRecent reports whether there is an entry, set by SetRecent, of an address of which the
+// given one may be another spelling.
+func (m *Map) HasRecent(address string) bool {
+	return slices.ContainsFunc(otherKeys(address), func(key Key) bool {
+		entry, _ := m.Get(key)
+		return entry.Recent
+	})
+}
+
+// sharedKey returns a key that an address with characters that are not ASCII, or with
 // Punycode, shares with its other forms. No address has it. ok is false for other addresses.
-func SpelledKey(address string) (key Key, ok bool) {
+func sharedKey(address string) (key Key, ok bool) {
 	local, domain := split(address)
 	if !isInternational(local) && !isInternational(domain) {
 		return Key{}, false
@@ -18,9 +37,9 @@ func SpelledKey(address string) (key Key, ok bool) {
 
 func spelledKey(skeleton string) Key { return KeyOf("spelled:" + skeleton) }
 
-// OtherKeys returns the keys of the other spellings that an address may be stored in, as
+// otherKeys returns the keys of the other spellings that an address may be stored in, as
 // far as they have a key: a few that MayBe would recognize are missing.
-func OtherKeys(address string) (keys []Key) {
+func otherKeys(address string) (keys []Key) {
 	local, domain := split(address)
 	for _, reduced := range reductions(local) {
 		if reduced != local {

@@ -1,7 +1,6 @@
 package addresses_test
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,7 +8,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
 )
 
-func TestOtherKeys(t *testing.T) {
+func TestHasRecentFindsOtherSpellings(t *testing.T) {
 	for _, test := range []struct {
 		stored, requested string
 		want              bool
@@ -42,21 +41,27 @@ func TestOtherKeys(t *testing.T) {
 		{"ren@example.com", "rene@example.com", false},
 		{"spelled:ren@example.com", "ren@example.com", false},
 	} {
-		stored := []addresses.Key{addresses.KeyOf(test.stored)}
-		if key, ok := addresses.SpelledKey(test.stored); ok {
-			stored = append(stored, key)
-		}
-		isKnown := slices.ContainsFunc(addresses.OtherKeys(test.requested), func(k addresses.Key) bool { return slices.Contains(stored, k) })
-		require.Equal(t, test.want, isKnown, "%q %q", test.stored, test.requested)
+		var m addresses.Map
+		m.SetRecent(test.stored, addresses.Entry{State: 1, ID: "inv_1"})
+		require.Equal(t, test.want, m.HasRecent(test.requested), "%q %q", test.stored, test.requested)
+		got, ok := m.Get(addresses.KeyOf(test.stored))
+		require.True(t, ok)
+		require.Equal(t, addresses.Entry{State: 1, Recent: true, ID: "inv_1"}, got)
 	}
-	require.Empty(t, addresses.OtherKeys("ada@example.com"))
 }
 
-// TestSpelledKeyIsNoAddresses: otherwise somebody else would count as invited.
-func TestSpelledKeyIsNoAddresses(t *testing.T) {
-	key, ok := addresses.SpelledKey("ren\u00e9@example.com")
-	require.True(t, ok)
-	require.NotEqual(t, addresses.KeyOf("ren@example.com"), key)
-	_, ok = addresses.SpelledKey("Ada+1@example.com")
+// TestSharedKeyIsNoAddresses: otherwise somebody else would count as invited.
+func TestSharedKeyIsNoAddresses(t *testing.T) {
+	var m addresses.Map
+	m.SetRecent("ren\u00e9@example.com", addresses.Entry{State: 1})
+	_, ok := m.Get(addresses.KeyOf("ren@example.com"))
 	require.False(t, ok)
+}
+
+func TestHasRecentIgnoresWhatIsNotRecent(t *testing.T) {
+	var m addresses.Map
+	m.SetRecent("ada@example.com", addresses.Entry{State: 1})
+	require.True(t, m.HasRecent("ada+1@example.com"))
+	m.Set(addresses.KeyOf("ada@example.com"), addresses.Entry{State: 1})
+	require.False(t, m.HasRecent("ada+1@example.com"))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/timing"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -200,54 +201,26 @@ func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, 
 	return value, nil
 }
 
-// attemptLimit returns the time limit of an attempt.
-func (c *call) attemptLimit(isWrite bool) time.Duration {
-	limit := cmp.Or(c.attemptTimeout, defaultAttemptTimeout)
-	if c.attemptTimeout == 0 && isWrite && c.retry.Strategy != RetryNone {
-		limit = defaultWriteTimeout
+// timing returns the timing of the call's requests.
+func (c *call) timing() timing.Timing {
+	return timing.Timing{
+		Retries: c.retry.Strategy != RetryNone, Timeout: c.attemptTimeout, Longest: c.client.http.Timeout,
+		Backoff: c.retry.Backoff.waits(), Random: c.client.random, IsLookup: c.isLookup, FailedLookups: &c.origin.lookups,
 	}
-	if c.isLookup {
-		limit = min(limit, lookupTimeout)
-	}
-	if t := c.client.http.Timeout; t > 0 {
-		limit = min(limit, t)
-	}
-	return limit
 }
 
-// policy says how the requests of the call are retried. A write that is looked up
-// afterwards uses at most two thirds of the time until the caller's deadline and, unless
-// WithAttemptTimeout is given, until MaxElapsedTime.
+// policy says how the requests of the call are retried.
 func (c *call) policy(isWrite bool) transport.Policy {
-	retry := c.retry.Strategy != RetryNone
-	return transport.Policy{
-		Retry:                 retry,
-		RetryConnectionErrors: *c.retry.RetryConnectionErrors,
-		RetryRateLimits:       !c.keepLimits,
-		LeaveTime:             retry && isWrite,
-		LeaveCallTime:         retry && isWrite && c.attemptTimeout == 0,
-		Backoff:               c,
-		AttemptTimeout:        c.attemptLimit(isWrite),
-		Deadline:              c.deadline,
-	}
+	p := c.timing().Policy(isWrite)
+	p.RetryConnectionErrors, p.RetryRateLimits = *c.retry.RetryConnectionErrors, !c.keepLimits
+	p.Backoff, p.Deadline = c, c.deadline
+	return p
 }
 
 // Backoff returns how long to wait after an attempt of a request, counted from 1. asked is
-// the wait that Clerk asked for; 0 if it did not ask. The waits of lookups continue to
-// grow from one request to the next.
+// the wait that Clerk asked for; 0 if it did not ask.
 func (c *call) Backoff(attempt int, asked time.Duration) time.Duration {
-	if c.isLookup {
-		return c.lookupBackoff(asked, c.client.random())
-	}
-	return c.retry.Backoff.wait(attempt, asked, c.client.random())
-}
-
-// lookupBackoff returns how long to wait after a failed lookup. random is from 0 to 1.
-func (c *call) lookupBackoff(asked time.Duration, random float64) time.Duration {
-	c.origin.lookups++
-	b := c.retry.Backoff
-	b.MaxInterval = min(b.MaxInterval, longestLookupWait)
-	return b.wait(c.origin.lookups, asked, random)
+	return c.timing().Wait(attempt, asked)
 }
 
 // pause waits after a lookup of what the call's write did, before the next step.
@@ -277,7 +250,7 @@ func (c *call) requestHeader(ctx context.Context, isWrite bool) (http.Header, er
 	if c.client.keyProvider != nil {
 		until := c.deadline
 		if until.IsZero() {
-			until = time.Now().Add(c.attemptLimit(false))
+			until = time.Now().Add(c.timing().AttemptLimit(false))
 		}
 		key, err := transport.Key(ctx, until, c.client.keyProvider)
 		if err != nil {

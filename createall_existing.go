@@ -11,6 +11,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/paging"
+	"github.com/clerk-invitations/clerk-go/internal/timing"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -242,21 +243,14 @@ func (r *roster) findOwn(ctx context.Context, address string, requests []decide.
 	for {
 		c.pass++
 		inv, found, err := l.created(ctx, address, "")
-		var asked time.Duration
-		if m := metaOf(err); m != nil {
-			asked = m.RetryAfter
-		}
-		wait := c.Backoff(c.pass, asked)
-		if rest := decide.Grace - time.Since(c.started); rest > 0 && asked == 0 {
-			wait = min(wait, rest) // the lookup that decides comes without delay
-		}
-		isLate := time.Since(c.started) >= decide.Grace
+		asked, rest := askedBy(err), decide.Grace-time.Since(c.started)
+		wait := timing.BeforeDecisive(c.Backoff(c.pass, asked), asked, rest)
 		switch {
 		case found == decide.FoundOwn && slices.ContainsFunc(requests, func(h decide.History) bool { return l.isOf(&h, inv) }):
 			return inv, nil
 		case found == decide.FoundOwn: // others have created it between the requests
 			return nil, nil
-		case found == decide.FoundUnclear, found == decide.FoundForeignSoFar && isLate:
+		case found == decide.FoundUnclear, found == decide.FoundForeignSoFar && rest <= 0:
 			return nil, nil
 		case isFinal(err), wait >= clock.Left(ctx):
 			return nil, err

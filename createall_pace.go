@@ -18,9 +18,8 @@ var limited = map[pace.Limit]Operation{pace.Singles: OperationCreate, pace.Bulks
 
 // backOff pauses after failures in a row, of which the last is given.
 func backOff(p *pace.Pace, failure error, failedAt time.Time, failures int) {
-	meta, _ := MetaFromError(failure)
 	p.BackOff(pace.Failure{
-		Err: failure, RateLimited: classOf(failure) == transport.RateLimited, RetryAfter: meta.RetryAfter,
+		Err: failure, RateLimited: classOf(failure) == transport.RateLimited, RetryAfter: askedBy(failure),
 		At: failedAt, InARow: failures,
 	})
 }

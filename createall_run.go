@@ -151,7 +151,7 @@ func (r *run) report(it *item, result CreateResult) error {
 
 // sendNext sends the next batch, and records the result.
 func (r *run) sendNext(ctx context.Context) error {
-	longer, cancel := clock.WithGrace(ctx, r.dispatcher.call.attemptLimit(false))
+	longer, cancel := clock.WithGrace(ctx, r.dispatcher.call.timing().AttemptLimit(false))
 	defer cancel()
 	now := time.Now()
 	creates, bulks := r.pace.Left(now)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
@@ -114,6 +115,14 @@ func metaOf(err error) *ResponseMeta {
 		return &refused.ResponseMeta
 	}
 	return nil
+}
+
+// askedBy returns the wait that the response to an error's request asked for; 0 for none.
+func askedBy(err error) time.Duration {
+	if m := metaOf(err); m != nil {
+		return m.RetryAfter
+	}
+	return 0
 }
 
 // classOf returns the class of the attempt that an error is about.

@@ -69,14 +69,8 @@ type callConfig struct {
 	keepLimits     bool          // a 429 of a write is not retried: the caller has a limiter
 }
 
-const (
-	defaultAttemptTimeout   = 15 * time.Second
-	defaultWriteTimeout     = 10500 * time.Millisecond // of a write that is looked up afterwards
-	longestWrite            = 4 * time.Second          // that a retry of a write is expected to take
-	lookupTimeout           = 3 * time.Second          // of a lookup: another one may follow
-	longestLookupWait       = 8 * time.Second          // the longest interval between lookups that failed
-	defaultMaxResponseBytes = 32 << 20
-)
+// defaultMaxResponseBytes is the default of WithMaxResponseBytes.
+const defaultMaxResponseBytes = 32 << 20
 
 type (
 	clientOption    func(*clientConfig) error

@@ -9,6 +9,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/outage"
+	"github.com/clerk-invitations/clerk-go/internal/timing"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -67,7 +68,10 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 		untilLookup, untilWrite := r.waits(err)
 		left := clock.Left(ctx)
 		s.LookupFits = untilLookup < left && !errors.Is(r.failure, errOtherAddress)
-		s.WriteFits = untilWrite < left-r.writeTime() // adding to untilWrite may overflow
+		if !r.write.idempotent {
+			left -= timing.ForWrite(r.call.last.longest) // adding to untilWrite may overflow
+		}
+		s.WriteFits = untilWrite < left
 		switch decide.Next(s) {
 		case decide.ReturnResult:
 			return result, nil
@@ -91,15 +95,6 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 		}
 	}
 	return *new(T), r.unknown(ctx, nil)
-}
-
-// writeTime returns the time that a retry needs, so that it is not cut off: the outcome
-// would be unknown again.
-func (r *reconciliation[T]) writeTime() time.Duration {
-	if r.write.idempotent {
-		return 0
-	}
-	return 2 * min(r.call.last.longest, longestWrite)
 }
 
 // failed records that a retry failed.
@@ -135,36 +130,12 @@ func (r *reconciliation[T]) lookUp(ctx context.Context) (T, decide.Situation, er
 // waits returns how long to wait before another lookup, and before a retry of the write.
 // lookupErr is the error of the previous lookup.
 func (r *reconciliation[T]) waits(lookupErr error) (untilLookup, untilWrite time.Duration) {
-	h, last := &r.call.sent, &r.call.last
-	since := time.Since(h.FailedAt)
+	c := r.call
 	var asked time.Duration // by Retry-After; that of a rate limit is about other requests
-	if last.class != transport.RateLimited {
-		asked = last.RetryAfter
+	if c.last.class != transport.RateLimited {
+		asked = c.last.RetryAfter
 	}
-	untilWrite = max(0, r.call.Backoff(h.Writes, asked)-since)
-	untilLookup = r.lookupWait(lookupErr, h.Grace()-since)
-	if asked > 0 {
-		untilLookup = max(untilLookup, r.call.Backoff(1, asked)-since)
-	}
-	return untilLookup, untilWrite
-}
-
-// lookupWait returns how long to wait after a lookup that ended with an error; nil for
-// none. rest is the rest of the grace time: the lookup that decides comes without delay.
-func (r *reconciliation[T]) lookupWait(err error, rest time.Duration) (wait time.Duration) {
-	var asked time.Duration
-	if m := metaOf(err); m != nil {
-		asked = m.RetryAfter
-	}
-	if err == nil {
-		wait = r.call.Backoff(r.call.pass, 0)
-	} else {
-		wait = r.call.lookupBackoff(asked, 1) // a shorter wait did not fit
-	}
-	if rest > 0 && asked == 0 {
-		wait = min(wait, rest)
-	}
-	return wait
+	return c.timing().Waits(&c.sent, asked, timing.Lookup{Pass: c.pass, Failed: lookupErr != nil, Asked: askedBy(lookupErr)})
 }
 
 // unknown is the error of a call that could not find out what its write did, after a

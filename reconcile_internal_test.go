@@ -32,28 +32,6 @@ func TestFailureOf(t *testing.T) {
 	}
 }
 
-// TestLookupWaitsContinueToGrow after another request of the write, and from one failed
-// lookup to the next. The lookup that decides comes at the end of the grace time.
-func TestLookupWaitsContinueToGrow(t *testing.T) {
-	c := newCall(&clientConfig{random: func() float64 { return 0.9 }}, OperationCreate)
-	require.NoError(t, c.setRetry(RetryConfig{}))
-	c.pass = 3
-	r := &reconciliation[int]{call: c}
-	r.failed(&SDKError{class: transport.Ambiguous})
-	require.Equal(t, 1, r.call.sent.Writes)
-	wait, _ := r.waits(nil)
-	require.InDelta(t, 0.9*0.5*1.5*1.5, wait.Seconds(), 1e-6)
-	c.pass = 20
-	wait, _ = r.waits(nil)
-	require.InDelta(t, decide.Grace.Seconds(), wait.Seconds(), 0.1)
-
-	r.call.sent.FailedAt = time.Now().Add(-decide.Grace)
-	for _, want := range []float64{0.5, 0.75, 1.125, 1.6875, 2.53125, 3.796875, 5.6953125, 8, 8} {
-		wait, _ = r.waits(&SDKError{})
-		require.InDelta(t, want, wait.Seconds(), 1e-6)
-	}
-}
-
 func TestIsDefinite(t *testing.T) {
 	notAllowed := &ClerkErrors{Errors: []ClerkError{{Code: CodeNotAllowedAccess}}}
 	require.True(t, isDefinite(&ClerkErrors{Errors: []ClerkError{{Code: CodeFormParamMissing}}}), "documented")

@@ -79,6 +79,7 @@ func (retry RetryConfig) withDefaults() (RetryConfig, error) {
 	return retry, nil
 }
 
-func (b *BackoffStrategy) wait(attempt int, asked time.Duration, random float64) time.Duration {
-	return clock.Backoff{Initial: b.InitialInterval, Max: b.MaxInterval, Factor: b.Exponent}.Wait(attempt, asked, random)
+// waits returns the waits that b describes.
+func (b *BackoffStrategy) waits() clock.Backoff {
+	return clock.Backoff{Initial: b.InitialInterval, Max: b.MaxInterval, Factor: b.Exponent}
 }

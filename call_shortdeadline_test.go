@@ -3,6 +3,7 @@ package clerk_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"testing"
@@ -214,4 +215,27 @@ func TestDeafKeyFunctionIsBounded(t *testing.T) {
 		}
 		close(release)
 	})
+}
+
+// TestNoWaitEndsWithTheDeadline: nothing can be done after it.
+func TestNoWaitEndsWithTheDeadline(t *testing.T) {
+	const wait = 250000001 * time.Nanosecond // after the first failure and the first lookup
+	for _, ignoreExisting := range []bool{false, true} {
+		for limit, took := range map[time.Duration]time.Duration{wait: 0, wait + 1: wait} {
+			t.Run(fmt.Sprint(ignoreExisting, "/", limit), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLife(t)
+					half := clerk.WithRandom(func() float64 { return 0.5 })
+					client, err := clientThrough(t, l.fake, failingOn(l.fake, http.MethodPost, "", reply(503, ``))).With(half)
+					require.NoError(t, err)
+					ctx, cancel := context.WithTimeout(t.Context(), limit)
+					defer cancel()
+					start := time.Now()
+					_, err = client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
+					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+					require.Equal(t, took, time.Since(start))
+				})
+			})
+		}
+	}
 }

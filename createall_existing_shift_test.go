@@ -106,3 +106,27 @@ func TestCreateAllEndsWhenExistingInvitationsCannotBeListed(t *testing.T) {
 		})
 	}
 }
+
+// TestCreateAllReadsAnEmptyListOnce after all invitations have left it, one with each list.
+func TestCreateAllReadsAnEmptyListOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		invs := []*clerk.Invitation{l.invite(t, guest(0)), l.invite(t, guest(1))}
+		lists := 0
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			resp, err := l.fake.RoundTrip(req)
+			if req.Method == http.MethodGet {
+				if lists++; lists <= len(invs) {
+					assertNoError(t, l.fake.Delete(invs[lists-1].ID))
+				}
+			}
+			return resp, err
+		}))
+		results, err := createAll(t, client, requestsFor(1, func(int) clerk.CreateInvitationRequest {
+			return clerk.CreateInvitationRequest{EmailAddress: guest(2), IgnoreExisting: true}
+		}))
+		require.NoError(t, err)
+		require.Equal(t, []clerk.Outcome{clerk.OutcomeCreated}, outcomes(results))
+		require.Equal(t, 3, lists)
+	})
+}

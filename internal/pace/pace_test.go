@@ -65,6 +65,9 @@ func TestWaitIsForItemsThatAreSentAgain(t *testing.T) {
 		requireWait(t, p, time.Hour, time.Minute, time.Minute, pace.None, nil)
 		p.CountSingle().Request(transport.Succeeded, 0)
 		requireWait(t, p, 2*time.Hour, time.Minute, time.Hour, pace.Singles, nil)
+		p.CountBulk().Request(transport.Succeeded, 0)
+		requireWait(t, p, 0, 0, time.Hour, pace.Bulks, nil)
+		requireWait(t, p, time.Hour, time.Hour, time.Hour, pace.None, nil)
 	})
 }
 

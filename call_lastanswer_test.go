@@ -25,7 +25,7 @@ func TestLastAnswerIsKept(t *testing.T) {
 		for op, call := range calls {
 			t.Run(name+"/"+string(op), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					for range 50 {
+					for range soakSize(10, 10, 50) {
 						client := newClient(t, slowly(answering(reply(429, `{"errors":[]}`, "X-Clerk-Trace-Id", "trace")), latency))
 						start := time.Now()
 						err := call(t.Context(), client)

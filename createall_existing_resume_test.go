@@ -217,7 +217,7 @@ func TestRestartsAmongFaults(t *testing.T) {
 // carried out the request, and starts it again with the same requests until it ends.
 func TestCreateAllResumesAfterAKill(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(10) {
+	for seed := range uint64(soakSize(4, 4, 20)) {
 		for _, ignoreExisting := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				random := rand.New(rand.NewPCG(seed, 0))

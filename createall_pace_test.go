@@ -32,7 +32,7 @@ func TestCreateAllTakesTheFewestHours(t *testing.T) {
 		{clerk.Budget{Creates: 100}, 1000, 9},
 		{clerk.Budget{Creates: 3, BulkCreates: 1}, 130, 9},
 	} {
-		if test.n > soakSize(1000, 5000, 10_000) {
+		if test.n > soakSize(1000, 1000, 10_000) {
 			continue
 		}
 		for _, sliding := range []bool{false, true} {

@@ -67,7 +67,7 @@ func runTestProcess() error {
 		lease: 3 * time.Second, patience: 5 * time.Second, longest: 10 * time.Second, grace: 3 * time.Second,
 		slot: 3 * time.Second, closing: time.Second,
 	}
-	client, err := c.NewClient(clerktest.SecretKey, nil, clerk.WithBaseURL(os.Getenv("TEST_PROCESS")),
+	client, err := c.NewClient(clerktest.SecretKey, roundTrip(stopSometimes), clerk.WithBaseURL(os.Getenv("TEST_PROCESS")),
 		clerk.WithAttemptTimeout(time.Second))
 	if err != nil {
 		return err
@@ -84,6 +84,20 @@ func runTestProcess() error {
 		return err
 	}
 	select {}
+}
+
+// stopSometimes stops the process, if TEST_STOPS is set, between taking a slot and sending
+// its request, for longer than the lease and the request's time together.
+func stopSometimes(req *http.Request) (*http.Response, error) {
+	if os.Getenv("TEST_STOPS") != "" && req.Method == http.MethodPost && rand.IntN(4) == 0 {
+		restart := exec.Command("sh", "-c", fmt.Sprintf("sleep 6; kill -CONT %d", os.Getpid()))
+		if err := restart.Start(); err != nil {
+			return nil, err
+		}
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		_ = restart.Wait()
+	}
+	return http.DefaultTransport.RoundTrip(req)
 }
 
 // A crew is three processes, each of which is started again when it is killed.
@@ -303,6 +317,33 @@ func TestFrozenAndCutOffProcesses(t *testing.T) {
 	s := a.wait(t, "spring", func(s *Status) bool { return s.Done() && s.Untold == 0 })
 	crew.stop()
 	team.requireUntouched(t)
+	requireInvitedOnce(t, fake, a, rows)
+	require.Equal(t, map[State]int{StateCreated: rows}, s.Counts)
+	requireHeard(t, a, rows)
+}
+
+// TestFrozenBetweenSlotAndRequest: processes are stopped there for longer than their lease
+// and the request's time, until another one has sent the rows. Clerk would invite them
+// again, as the campaign is one that resends.
+func TestFrozenBetweenSlotAndRequest(t *testing.T) {
+	t.Parallel()
+	const rows = 150
+	url := shared.database(t)
+	fake := clerktest.New(strict(hurried))
+	api := httptest.NewServer(fake)
+	t.Cleanup(api.Close)
+	a := newListener(t, url)
+	a.enqueue(t, "spring", func(yield func(Row) bool) {
+		for row := range guests(rows) {
+			row.Request.IgnoreExisting = true
+			if !yield(row) {
+				return
+			}
+		}
+	})
+	crew := startCrew(t, url, api.URL+"/v1", "TEST_STOPS=1")
+	s := a.wait(t, "spring", (*Status).Done)
+	crew.stop()
 	requireInvitedOnce(t, fake, a, rows)
 	require.Equal(t, map[State]int{StateCreated: rows}, s.Counts)
 	requireHeard(t, a, rows)

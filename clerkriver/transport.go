@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strconv"
 	"strings"
 	"time"
@@ -58,10 +59,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, refused(req, unavailable(err))
 	case s.wait > 0:
 		return refuse(req, s.wait), closeBody(req)
-	case time.Since(begun) > 2*t.limit.timing.slot: // the process was stopped: another may have the rows, and the slot
+	case isPast(begun.Add(2 * t.limit.timing.slot)): // the process was stopped: another may have the rows, and the slot
 		return nil, refused(req, unavailable(errSlotTooOld))
 	}
-	resp, err := t.next.RoundTrip(req)
+	resp, err := t.next.RoundTrip(punctual(req))
 	wasSent := resp != nil || !clerk.NotSent(ctx, err)
 	var created []string
 	if under == nil && err == nil && resp.StatusCode < http.StatusMultipleChoices {
@@ -69,6 +70,30 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	t.limit.hold(ctx, kind, s, resp, wasSent, created)
 	return resp, err
+}
+
+// punctual makes a request close its connection instead of using it after its deadline: the
+// process was stopped, and another may have sent the rows since. The context of a process
+// that continues ends a little too late for that.
+func punctual(req *http.Request) *http.Request {
+	deadline, ok := req.Context().Deadline()
+	if !ok {
+		return req
+	}
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			if isPast(deadline) {
+				_ = info.Conn.Close()
+			}
+		},
+	}))
+}
+
+// isPast reports whether a time has passed, be it by the wall clock alone: the other one
+// stands still while a machine is suspended.
+func isPast(t time.Time) bool {
+	now := time.Now()
+	return now.After(t) || now.Round(0).After(t.Round(0))
 }
 
 var errSlotTooOld = errors.New("the process was stopped after it had taken the slot")

@@ -2,12 +2,16 @@ package clerkriver
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -120,5 +124,58 @@ func TestOnlyWhatCountsTakesASlot(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 5-test.creates, s.Creates.Free, "%+v", test)
 		require.Equal(t, 5-test.bulks, s.BulkCreates.Free, "%+v", test)
+	}
+}
+
+// lateContext is the context of a process that was stopped and has just continued: its
+// deadline has passed, but no timer has run yet.
+type lateContext struct {
+	context.Context
+
+	deadline time.Time
+}
+
+func (c lateContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// TestNothingIsSentAfterTheDeadline: not even on a connection that is open already.
+func TestNothingIsSentAfterTheDeadline(t *testing.T) {
+	t.Parallel()
+	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(proto, func(t *testing.T) {
+			t.Parallel()
+			var seen atomic.Int32
+			api := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+				assert.Equal(t, proto, req.Proto)
+				seen.Add(1)
+			}))
+			api.EnableHTTP2 = proto == "HTTP/2.0"
+			api.StartTLS()
+			t.Cleanup(api.Close)
+			stops := false
+			a := newApp(t, shared.database(t), Config{}, nil)
+			through := a.Transport(roundTrip(func(req *http.Request) (*http.Response, error) {
+				if deadline, _ := req.Context().Deadline(); stops {
+					time.Sleep(time.Until(deadline))
+				}
+				return api.Client().Transport.RoundTrip(req)
+			}))
+			post := func() error {
+				ctx := lateContext{t.Context(), time.Now().Add(time.Second)}
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, api.URL+"/v1/invitations", strings.NewReader("{}"))
+				require.NoError(t, err)
+				resp, err := through.RoundTrip(req)
+				if err == nil {
+					_, _ = io.Copy(io.Discard, resp.Body)
+					err = resp.Body.Close()
+				}
+				return err
+			}
+			require.NoError(t, post())
+			stops = true
+			require.Error(t, post())
+			require.EqualValues(t, 1, seen.Load())
+			stops = false
+			require.NoError(t, post())
+		})
 	}
 }

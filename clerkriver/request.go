@@ -18,7 +18,12 @@ import (
 type Row struct {
 	// Ref is the caller's own reference, such as a user's id. Results return it.
 	Ref string
-	// Request is what is sent. Either all rows of a campaign have IgnoreExisting, or none.
+	// Request is sent as it is. Either all rows of a campaign have IgnoreExisting, or none.
+	//
+	// Clerk may lose the metadata of bulks, as an open report says. If a response shows it,
+	// the rows are StateCreated, their Problem says so, and the run sends its other rows with
+	// metadata singly. The next run begins with a bulk again. If the metadata matters, set
+	// BulkCreates of [Config].Budget to 0, and Creates to 90: nothing is sent in bulks then.
 	Request clerk.CreateInvitationRequest
 }
 

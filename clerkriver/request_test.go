@@ -25,3 +25,27 @@ func TestRequestsAreSentAsEnqueued(t *testing.T) {
 	require.Contains(t, string(requests[len(requests)-1].Body), `"public_metadata":{"id":9007199254740993,"name":"a\u0000b"}`)
 	require.Contains(t, string(requests[len(requests)-1].Body), `"expires_in_days":7`)
 }
+
+// TestLostMetadataIsAProblem: the invitations exist without it, and the run sends the
+// others singly.
+func TestLostMetadataIsAProblem(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New(clerktest.WithBehavior(clerktest.Behavior{BulkMetadata: clerktest.BulkMetadataLost}))
+	a := newApp(t, shared.database(t), Config{}, fake)
+	a.enqueue(t, "spring", func(yield func(Row) bool) {
+		for row := range guests(25) {
+			row.Request.PublicMetadata = map[string]any{"team": "research"}
+			if !yield(row) {
+				return
+			}
+		}
+	})
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 25}, a.counts(t, "spring"))
+	for _, result := range a.all(t, "spring") {
+		require.Equal(t, result.Place < 10, result.Problem != "", "%+v", result)
+	}
+	require.Contains(t, a.all(t, "spring")[0].Problem, "without the metadata that was sent")
+	require.Equal(t, 1, sent(fake, clerk.OperationBulkCreate))
+	require.Equal(t, 15, sent(fake, clerk.OperationCreate))
+}

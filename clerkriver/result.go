@@ -67,8 +67,8 @@ type Result struct {
 	State State
 	// InvitationID is the invitation that was created, or the existing one if it is known.
 	InvitationID string
-	// Problem is why the row was rejected or its outcome is unknown, in Clerk's words if
-	// Clerk gave a reason.
+	// Problem is why the row was rejected, or its outcome is unknown, in Clerk's words if
+	// Clerk gave a reason; or that its invitation was created without its metadata.
 	Problem string
 	// Untold is why [Config].OnResult failed for this result, or [Config].OnChange for a
 	// change, in its own words; empty once it has succeeded.

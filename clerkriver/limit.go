@@ -31,14 +31,14 @@ type limit struct {
 	made atomic.Bool // the slots
 }
 
-// A slot is a request that may be sent, or how long to wait for one.
+// A slot is a request that may be sent, or the time until there is one.
 type slot struct {
 	number int
 	token  int64
 	wait   time.Duration
 }
 
-// count returns how many slots of a kind a request may use.
+// count returns the number of slots of a kind that a request may use.
 func (l *limit) count(kind string, under *lease) int {
 	budget := l.total
 	if under != nil {
@@ -50,8 +50,8 @@ func (l *limit) count(kind string, under *lease) int {
 	return budget.Creates
 }
 
-// take takes a slot for a request that ends at the latest in duration, or returns how long
-// it is until one is free. Everybody takes the high numbers first, so that others use
+// take takes a slot for a request that ends at the latest in duration, or returns the
+// time until one is free. Everybody takes the high numbers first, so that others use
 // those that are not in the budget before those that are. Under a lease, it returns
 // errLeaseLost or errPaused if the run may not send.
 func (l *limit) take(ctx context.Context, kind string, under *lease, duration time.Duration) (slot, error) {
@@ -86,7 +86,7 @@ func (l *limit) takeFree(ctx context.Context, kind string, under *lease, duratio
 	return s, err
 }
 
-// untilFree returns how long it is until a slot is free. It creates slots that somebody
+// untilFree returns the time until a slot is free. It creates slots that somebody
 // has deleted.
 func (l *limit) untilFree(ctx context.Context, kind string, under *lease) (s slot, err error) {
 	if under != nil {
@@ -136,7 +136,7 @@ func (l *limit) holdFor(ctx context.Context, kind string, s slot, duration time.
 	_, _ = l.pool.Exec(ctx, l.sql(queryHoldSlot), l.instance, kind, s.number, s.token, duration, created)
 }
 
-// retryAfter returns how long Clerk asks to wait, at most the limit's window. If Clerk
+// retryAfter returns the wait that Clerk asks for, at most the limit's window. If Clerk
 // does not say, that is a sixtieth of the window.
 func (l *limit) retryAfter(header http.Header) time.Duration {
 	asked := header.Get("Retry-After")

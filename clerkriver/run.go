@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// chunk is how many rows are pulled at a time, and so how many may be left without an
-	// outcome, beside those of CreateAll, by a runner that is killed.
+	// chunk limits the rows that are pulled at a time. A runner that is killed leaves up to
+	// that number without an outcome, besides those of CreateAll.
 	chunk = clerk.MaxBulkInvitations
-	// skipSlack is how far the clocks of Clerk and the database may differ.
+	// skipSlack is the largest difference allowed between the clocks of Clerk and the database.
 	skipSlack = time.Minute
-	// maxAttempts is how often a row may be left without an outcome before it is reported
-	// as unknown.
+	// maxAttempts limits the attempts of a row. When the last one has no outcome, either, the
+	// row is reported as unknown.
 	maxAttempts = 3
 )
 

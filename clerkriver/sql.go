@@ -116,7 +116,7 @@ const (
 	// When the next run is due, and when it would be for rows without an outcome alone; NULL if
 	// there is nothing to do, or a person has paused the instance. $2 and $5 are the budget's
 	// creates and bulk creates, $3 is the interval of syncs, NULL if there are none, $4
-	// whether the run waits for next_run, $6 how long campaigns are kept, NULL for ever. An
+	// whether the run waits for next_run, $6 the time for which campaigns are kept, NULL for ever. An
 	// instance without a row has never run.
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
@@ -356,14 +356,14 @@ const (
 	isCancelled = `r.state = 'waiting' AND r.attempts = 0 AND c.cancelled_at IS NOT NULL`
 )
 
-// Slots. $2 is the kind, $3 how many of them the request may use.
+// Slots. $2 is the kind, $3 the number of slots that the request may use.
 const (
 	// $2 creates, $3 bulk creates.
 	queryMakeSlots = `INSERT INTO SCHEMA.clerkriver_slots (instance, kind, slot)
 		SELECT $1, 'create', generate_series(0, $2::integer - 1)
 		UNION ALL SELECT $1, 'bulk', generate_series(0, $3::integer - 1) ON CONFLICT DO NOTHING`
 
-	// $4 is how long the slot is held, $5 the run that needs it, 0 for somebody else.
+	// $4 is the time for which the slot is held, $5 the run that needs it, 0 for somebody else.
 	queryTakeSlot = `UPDATE SCHEMA.clerkriver_slots
 		SET token = token + 1, free_at = clock_timestamp() + $4::interval, invitations = '{}'
 		WHERE instance = $1 AND kind = $2::text AND slot = (
@@ -377,7 +377,7 @@ const (
 	queryNextSlot = `SELECT count(*), coalesce(min(free_at) - clock_timestamp(), interval '0') FROM SCHEMA.clerkriver_slots
 		WHERE instance = $1 AND kind = $2::text AND slot < $3::integer`
 
-	// $3 is the slot, $4 its token, $5 how long it is held from now on, $6 the invitations
+	// $3 is the slot, $4 its token, $5 the time for which it is held from now on, $6 the invitations
 	// that its request created.
 	queryHoldSlot = `UPDATE SCHEMA.clerkriver_slots SET free_at = clock_timestamp() + $5::interval, invitations = $6::text[]
 		WHERE instance = $1 AND kind = $2::text AND slot = $3::integer AND token = $4::bigint`

@@ -240,7 +240,7 @@ func estimate(free []freeSlot, rows int, now time.Time, window time.Duration) ti
 	return end
 }
 
-// rows returns how many rows a slot sends.
+// rows returns the number of rows that a slot sends.
 func (s freeSlot) rows() int {
 	if s.Kind == kindBulk {
 		return clerk.MaxBulkInvitations
@@ -327,8 +327,8 @@ type LimitStatus struct {
 	// Limit is the number of requests that everybody may send in a window. Budget is the part
 	// of it that campaigns may use.
 	Limit, Budget int
-	// Free is how many campaigns may send now, and FreeAt when they may send the next one;
-	// zero if that is now, or never.
+	// Free is the number of requests that campaigns may send now. FreeAt is when they may
+	// send the next one; zero if that is now, or never.
 	Free   int
 	FreeAt time.Time
 }

@@ -24,7 +24,7 @@ type listing struct {
 	complete bool                // no invitation can have been skipped
 }
 
-// clockSlack is how far the clocks of Clerk and the database may differ before a sync
+// clockSlack is the difference between the clocks of Clerk and the database at which a sync
 // stops too early.
 const clockSlack = time.Hour
 

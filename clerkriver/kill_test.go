@@ -56,7 +56,11 @@ func runTestProcess() error {
 		return err
 	}
 	own := processConfig
-	if os.Getenv("TEST_SYNC") != "" {
+	switch os.Getenv("TEST_SYNC") {
+	case "":
+	case "no faults":
+		own.Sync, own.OnChange = 8*time.Second, heardChanges
+	default:
 		own.Sync, own.OnChange = 8*time.Second, changeInProcess
 	}
 	c, err := New(pool, own)
@@ -65,7 +69,7 @@ func runTestProcess() error {
 	}
 	c.timing = timing{
 		lease: 3 * time.Second, patience: 5 * time.Second, longest: 10 * time.Second, grace: 3 * time.Second,
-		slot: 3 * time.Second, closing: time.Second,
+		slot: 3 * time.Second, closing: time.Second, listLag: time.Second,
 	}
 	client, err := c.NewClient(clerktest.SecretKey, roundTrip(stopSometimes), clerk.WithBaseURL(os.Getenv("TEST_PROCESS")),
 		clerk.WithAttemptTimeout(time.Second))

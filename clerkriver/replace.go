@@ -1,10 +1,12 @@
 package clerkriver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -81,10 +83,11 @@ func (r *run) remindable(ctx context.Context, items []item) (rest []item, err er
 	return rest, nil
 }
 
-// keepSkipped keeps the results of the reminders that are not sent.
+// keepSkipped keeps the results of the reminders that are not sent, so far.
 func (r *run) keepSkipped(ctx context.Context) {
 	r.mu.Lock()
 	skipped := r.skipped
+	r.skipped = nil
 	r.mu.Unlock()
 	for _, it := range skipped {
 		if _, err := r.keep(ctx, it, StateSkipped, it.replaces, ""); err != nil {
@@ -101,40 +104,50 @@ type replaced struct {
 	Old      string // of the row's two invitations
 }
 
-// maxReplaced limits the invitations that are revoked at a time.
-const maxReplaced = 1000
+const (
+	maxReplaced = 1000 // are revoked by one call of revokeReplaced
+	revokers    = 8    // revoke invitations at the same time
+)
 
-// revokeReplaced revokes the invitations that are to be revoked.
+// revokeReplaced revokes the invitations that are to be revoked. After some failures it
+// leaves the others to a later run.
 func (r *run) revokeReplaced(ctx context.Context) error {
 	rows, err := r.pool.Query(ctx, r.sql(queryReplaced), r.instance, maxReplaced)
 	if err != nil {
 		return err
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[replaced])
-	for _, one := range all {
-		if err != nil || ctx.Err() != nil {
-			break
-		}
-		err = r.revoke(ctx, one)
+	if err != nil {
+		return err
 	}
-	return err
+	var group sync.WaitGroup
+	failures := make([]error, revokers)
+	for n := range failures {
+		group.Go(func() {
+			for i := n; i < len(all) && ctx.Err() == nil && failures[n] == nil; i += revokers {
+				failures[n] = r.revoke(ctx, all[i])
+			}
+		})
+	}
+	group.Wait()
+	return cmp.Or(failures...)
 }
 
 // revoke revokes one invitation. If that is the old one and it was accepted, the row has
 // ended, and the new one is revoked.
 func (r *run) revoke(ctx context.Context, one replaced) error {
-	short, cancel := r.c.closing(ctx)
+	short, cancel := context.WithTimeout(ctx, r.c.timing.patience)
 	defer cancel()
 	_, failure := r.client.Invitations.Revoke(short, one.ID)
+	last, stop := r.c.closing(ctx)
+	defer stop()
 	switch {
 	case errors.Is(failure, clerk.ErrAlreadyAccepted) && one.ID == one.Old:
 		return r.endAccepted(ctx, one, failure)
 	case failure == nil, isAboutInvitation(failure):
-		_, err := r.pool.Exec(short, r.sql(queryRevoked), one.Campaign, one.Place, one.ID)
+		_, err := r.pool.Exec(last, r.sql(queryRevoked), one.Campaign, one.Place, one.ID)
 		return err
 	}
-	last, stop := r.c.closing(ctx)
-	defer stop()
 	if _, err := r.pool.Exec(last, r.sql(queryRevokeLater), one.Campaign, one.Place, one.ID, r.c.config.Wake); err != nil {
 		return err
 	}
@@ -148,7 +161,10 @@ func (r *run) endAccepted(ctx context.Context, one replaced, failure error) erro
 	if err != nil {
 		at = time.Now()
 	}
-	if err := r.record(ctx, []found{{one.Campaign, one.Place, StateAccepted, at}}); err != nil {
+	r.accepting.Lock()
+	err = r.record(ctx, []found{{one.Campaign, one.Place, StateAccepted, at}})
+	r.accepting.Unlock()
+	if err != nil {
 		return err
 	}
 	err = r.pool.QueryRow(ctx, r.sql(queryRevokeNew), one.Campaign, one.Place).Scan(&one.ID)

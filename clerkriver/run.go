@@ -45,8 +45,9 @@ type run struct {
 	asked    bool      // CreateAll has run
 	synced   bool      // the run has listed the invitations
 
-	skipped   []item // reminders that are not sent
-	unrevoked bool   // an old invitation could not be revoked
+	skipped   []item     // reminders that are not sent
+	unrevoked error      // why old invitations could not be revoked by a later run
+	accepting sync.Mutex // held while OnChange hears of a reminder
 }
 
 // isStopped reports whether the run is to end.

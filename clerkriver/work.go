@@ -77,10 +77,16 @@ func (r *run) work(ctx context.Context, begun func()) error {
 		begun()
 	}
 	v := r.classify(r.steps(sending))
+	if r.group.reminds {
+		_ = r.revokeReplaced(ctx) // what fails, the next run tries again
+	}
 	endBeats()
 	beats.Wait()
 	if v.problem == nil && len(r.unknowns) > 0 {
 		v.problem = errors.New(r.unknowns[len(r.unknowns)-1].problem)
+	}
+	if v.problem == nil {
+		v.problem = r.unrevoked
 	}
 	if err := r.end(ctx, v); err != nil {
 		return errors.Join(v.problem, explain(err))
@@ -105,9 +111,7 @@ func (r *run) steps(ctx context.Context) error {
 	if err := r.settleCancelled(ctx); err != nil {
 		return err
 	}
-	if err := r.revokeReplaced(ctx); err != nil {
-		return err
-	}
+	r.unrevoked = r.revokeReplaced(ctx) // which keeps no row from being sent
 	if err := r.sync(ctx); err != nil {
 		return err
 	}
@@ -145,9 +149,7 @@ func (r *run) send(ctx context.Context) error {
 		it := r.given[made.Index]
 		r.mu.Unlock()
 		r.settle(ctx, it, made)
-		if r.group.reminds && !r.unrevoked {
-			r.unrevoked = r.revokeReplaced(ctx) != nil // the next run tries again
-		}
+		r.keepSkipped(ctx)
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func (c *Campaigns) remind(ctx context.Context, riverClient *river.Client[pgx.Tx
 		return 0, err
 	}
 	if added == 0 {
-		return 0, ErrEmpty
+		return 0, fmt.Errorf("%w: nobody of %q can be reminded", ErrEmpty, of)
 	}
 	return added, c.wakeFor(ctx, riverClient, tx, now, begin)
 }

@@ -11,6 +11,8 @@
 //	durable work                   send what is enqueued, until SIGINT or SIGTERM
 //	durable status people          what was sent, what waits until when, when it will end
 //	durable report people          the report, as far as it is: a line for each row
+//	durable remind people          remind those who have not accepted a week after they were
+//	                               invited (-after), as the campaign people-reminder
 //	durable cancel people          keep back what has not gone out
 //	durable list                   the campaigns, and what they share: limits, runs, a pause
 //	durable resume                 continue at once after a pause
@@ -77,6 +79,7 @@ type program struct {
 	secretKey, baseURL, databaseURL string
 	campaign, instance              string
 	metadata                        []string // columns of the file
+	after                           time.Duration
 	stdout, stderr                  io.Writer
 }
 
@@ -84,7 +87,8 @@ type program struct {
 func (p *program) main(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("durable", flag.ContinueOnError)
 	flags.SetOutput(p.stderr)
-	flags.StringVar(&p.campaign, "campaign", "", "the name to enqueue a file under; by default its own")
+	flags.StringVar(&p.campaign, "campaign", "", "the name to enqueue a file or a reminder under; by default the file's, or CAMPAIGN-reminder")
+	flags.DurationVar(&p.after, "after", 7*24*time.Hour, "the time that people have to accept before they are reminded")
 	flags.Func("metadata", "columns that become public metadata, separated by commas", func(names string) error {
 		p.metadata = strings.Split(names, ",")
 		return nil
@@ -92,7 +96,7 @@ func (p *program) main(ctx context.Context, args []string) int {
 	flags.StringVar(&p.instance, "instance", "default", "a name for the instance of Clerk that the key belongs to")
 	flags.Usage = func() {
 		fmt.Fprintln(p.stderr, "usage: durable [-campaign NAME] [-instance NAME] PEOPLE.csv | enqueue PEOPLE.csv | work | "+
-			"status CAMPAIGN | report CAMPAIGN | cancel CAMPAIGN | resume | delete CAMPAIGN | list | migrate")
+			"status CAMPAIGN | report CAMPAIGN | remind CAMPAIGN | cancel CAMPAIGN | resume | delete CAMPAIGN | list | migrate")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -132,7 +136,7 @@ func parse(args []string) (name, argument string, ok bool) {
 	case len(args) == 1:
 		return args[0], "", slices.Contains([]string{"work", "list", "resume", "migrate"}, args[0])
 	case len(args) == 2:
-		return args[0], args[1], slices.Contains([]string{"enqueue", "status", "report", "cancel", "delete"}, args[0])
+		return args[0], args[1], slices.Contains([]string{"enqueue", "status", "report", "remind", "cancel", "delete"}, args[0])
 	}
 	return "", "", false
 }
@@ -174,6 +178,10 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 	case "enqueue":
 		campaign = cmp.Or(p.campaign, campaign)
 		_, err = p.enqueue(ctx, s, campaign, argument)
+	case "remind":
+		of := campaign
+		campaign = cmp.Or(p.campaign, of+"-reminder")
+		err = p.remind(ctx, s, of, campaign)
 	case "report":
 		return writeReport(ctx, s, campaign, p.stdout)
 	case "cancel":

@@ -140,6 +140,54 @@ func TestDatabaseOfAnApplication(t *testing.T) {
 	require.Zero(t, withAddress)
 }
 
+// TestRemind: the reminder is sent by "work", to those who have not accepted.
+func TestRemind(t *testing.T) {
+	newFolder(t)
+	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\nb@example.com\n"), 0o600))
+	fake := clerktest.New()
+	baseURL, stop := fake.Serve()
+	defer stop()
+	p := program{secretKey: fake.SecretKey(), baseURL: baseURL}
+	code, _, stderr := run(t, p, "people.csv")
+	require.Zero(t, code, stderr)
+	require.NoError(t, fake.Accept(fake.Invitations()[0].ID))
+	for _, test := range []struct {
+		args   string
+		code   int
+		stdout string
+		stderr string
+	}{
+		{"remind nobody", exitFailed, "", `no such campaign: "nobody"`},
+		{"-after 1h remind people", 0, "people-reminder, 2 rows: 2 waiting until ", "people-reminder: 2 rows enqueued\n"},
+		{"-after 1h remind people", 0, "people-reminder, 2 rows: 2 waiting until ", "people-reminder: 0 rows enqueued\n"},
+		{"remind people", exitFailed, "", "a campaign of that name exists with other rows or options"},
+		{"-after 0s -campaign again remind people", 0, "again, 2 rows: 2 waiting; to end about ", "again: 2 rows enqueued\n"},
+	} {
+		code, stdout, stderr := run(t, p, test.args)
+		require.Equal(t, test.code, code, "%s: %s", test.args, stderr)
+		require.True(t, strings.HasPrefix(stdout, test.stdout), "%s: %s", test.args, stdout)
+		require.Contains(t, stderr, test.stderr, test.args)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan int)
+	go func() {
+		p := p
+		p.stdout, p.stderr = io.Discard, io.Discard
+		ended <- p.main(ctx, []string{"work"})
+	}()
+	require.Eventually(t, func() bool { return fake.Invitations()[1].Status == clerk.InvitationStatusRevoked }, time.Minute, 10*time.Millisecond)
+	cancel()
+	require.Zero(t, <-ended)
+	code, stdout, stderr := run(t, p, "status again")
+	require.Zero(t, code, stderr)
+	require.Equal(t, "again, 2 rows: 1 skipped, 1 created\n", stdout)
+	code, stdout, _ = run(t, p, "status people")
+	require.Zero(t, code)
+	require.Equal(t, "people, 2 rows: 1 accepted, 1 created\n", stdout)
+	require.Len(t, fake.SentTo("b@example.com"), 2)
+	requireStopped(t)
+}
+
 func TestRefusedKey(t *testing.T) {
 	newFolder(t)
 	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\n"), 0o600))

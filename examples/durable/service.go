@@ -152,13 +152,26 @@ func (p *program) enqueue(ctx context.Context, s *service, campaign, file string
 	return unread, nil
 }
 
+// remind adds a reminder of a campaign.
+func (p *program) remind(ctx context.Context, s *service, of, campaign string) error {
+	added := 0
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		added, err = s.campaigns.RemindTx(ctx, s.river, tx, of, campaign, clerkriver.Reminder{After: p.after})
+		return err
+	})
+	if err == nil {
+		fmt.Fprintf(p.stderr, "%s: %d rows enqueued\n", campaign, added)
+	}
+	return err
+}
+
 func (s *service) cancel(ctx context.Context, campaign string) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.CancelTx(ctx, tx, campaign) })
 }
 
 var inOrder = []clerkriver.State{
 	clerkriver.StateAccepted, clerkriver.StateExpired, clerkriver.StateRevoked, clerkriver.StateDeleted, clerkriver.StateErased,
-	clerkriver.StateCreated, clerkriver.StateAlreadyInvited, clerkriver.StateRepeated, clerkriver.StateUserExists, clerkriver.StateRejected,
+	clerkriver.StateSkipped, clerkriver.StateCreated, clerkriver.StateAlreadyInvited, clerkriver.StateRepeated, clerkriver.StateUserExists, clerkriver.StateRejected,
 	clerkriver.StateUnknown, clerkriver.StateCancelled, clerkriver.StateSending, clerkriver.StateWaiting,
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -80,6 +81,11 @@ func after(pool *pgxpool.Pool) (*clerkriver.Campaigns, error) {
 	return campaigns, err
 }
 
+func remind(ctx context.Context, riverClient *river.Client[pgx.Tx], campaigns *clerkriver.Campaigns, tx pgx.Tx) (int, error) {
+	added, err := campaigns.RemindTx(ctx, riverClient, tx, "spring", "spring reminder", clerkriver.Reminder{After: 7 * 24 * time.Hour})
+	return added, err
+}
+
 func eraseEverywhere(ctx context.Context, pool *pgxpool.Pool, campaigns *clerkriver.Campaigns, client *clerk.Client, address string) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return campaigns.ErasePersonTx(ctx, tx, address) })
 	if err != nil {
@@ -115,12 +121,22 @@ func TestHostCanTest(t *testing.T) {
 	_, err = campaigns.Work(t.Context(), client)
 	require.NoError(t, err)
 	require.Equal(t, "a@example.com", fake.Invitations()[0].EmailAddress)
+
+	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		added, err := remind(t.Context(), riverClient, campaigns, tx)
+		require.Equal(t, 1, added)
+		return err
+	})
+	require.NoError(t, err)
+	status, err := campaigns.Status(t.Context(), "spring reminder")
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(7*24*time.Hour), status.WaitUntil, time.Hour)
 }
 
 // TestReadmeIsCompiled: the README shows code of this file.
 func TestReadmeIsCompiled(t *testing.T) {
 	t.Parallel()
-	_, _, _, _, _ = install, use, alerting, after, eraseEverywhere
+	_, _, _, _, _, _ = install, use, alerting, after, remind, eraseEverywhere
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	code, err := os.ReadFile("example_test.go")

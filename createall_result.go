@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go/internal/pace"
@@ -152,6 +153,20 @@ func (o Outcome) String() string {
 		return text
 	}
 	return fmt.Sprintf("Outcome(%d)", uint8(o))
+}
+
+// MarshalText returns the text of String, so that JSON has it instead of a number.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText reads the text of MarshalText.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	for n := range math.MaxUint8 + 1 {
+		if known := Outcome(n); known.String() == string(text) {
+			*o = known
+			return nil
+		}
+	}
+	return fmt.Errorf("clerk: unknown outcome %q", text)
 }
 
 // A Budget limits the requests of a run of CreateAll, to leave some of Clerk's hourly

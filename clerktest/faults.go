@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -125,6 +126,15 @@ type FaultMix struct {
 	Addresses []string
 }
 
+// listed returns names as a text.
+func listed[T ~string](names []T) string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = string(name)
+	}
+	return strings.Join(texts, ", ")
+}
+
 // Validate returns an error if m has a share that is not between 0 and 1, an unknown
 // fault or operation, or an invalid response.
 func (m FaultMix) Validate() error {
@@ -133,12 +143,12 @@ func (m FaultMix) Validate() error {
 	}
 	for _, fault := range m.Faults {
 		if !slices.Contains(AllFaults(), fault) {
-			return fmt.Errorf("clerktest: unknown fault %q", string(fault))
+			return fmt.Errorf("clerktest: unknown fault %q: the faults are %s", string(fault), listed(AllFaults()))
 		}
 	}
 	for _, op := range m.Operations {
 		if !slices.Contains(Operations(), op) {
-			return fmt.Errorf("clerktest: unknown operation %q", op)
+			return fmt.Errorf("clerktest: unknown operation %q: the operations are %s", op, listed(Operations()))
 		}
 	}
 	for _, response := range m.Responses {

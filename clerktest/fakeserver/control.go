@@ -1,6 +1,7 @@
 package fakeserver
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,34 +12,44 @@ import (
 // control returns the handler of the control API.
 func (s *server) control() http.Handler {
 	mux := http.NewServeMux()
-	get := func(path string, handle func(*http.Request) (any, error)) {
-		mux.Handle("GET "+controlPath+path, endpoint{handle, ""})
+	var patterns []string
+	handle := func(pattern string, e endpoint) {
+		patterns = append(patterns, pattern)
+		mux.Handle(pattern, e)
 	}
-	post := func(path string, handle func(*http.Request) (any, error)) {
-		mux.Handle("POST "+controlPath+path, endpoint{handle, "back"})
+	get := func(path string, do func(*http.Request) (any, error)) {
+		handle("GET "+controlPath+path, endpoint{do, ""})
 	}
+	post := func(path string, do func(*http.Request) (any, error)) {
+		handle("POST "+controlPath+path, endpoint{do, "back"})
+	}
+	mux.Handle("GET "+controlPath+"{$}", endpoint{func(*http.Request) (any, error) { return object{"paths": patterns}, nil }, ""})
 	get("healthz", func(*http.Request) (any, error) { return map[string]string{"status": "ok"}, nil })
-	get("state", s.state)
+	get("state", s.selects(func(state clerktest.State) any { return stateJSON(state) }))
 	get("emails", s.emails)
 	get("emails/{id}", s.email)
-	get("requests", s.requests)
+	get("requests", s.selects(func(state clerktest.State) any { return requestsJSON(state.Requests) }))
 	get("requests/{number}", s.request)
 	post("reset", func(*http.Request) (any, error) { return nil, s.fake.TryReset() })
+	get("invitations", s.selects(func(state clerktest.State) any { return invitationsJSON(state.Invitations) }))
 	get("invitations/{id}", s.getInvitation)
 	post("invitations", s.invite)
 	post("invitations/{id}/{change}", s.changeInvitation)
-	mux.Handle("POST "+controlPath+"sign-up", endpoint{s.signUp, clerktest.SignUpPath + "?link=signed-up"})
+	handle("POST "+controlPath+"sign-up", endpoint{s.signUp, clerktest.SignUpPath + "?link=signed-up"})
+	get("users", s.selects(func(state clerktest.State) any { return state.Users }))
 	post("users", s.addUser)
 	post("users/remove", s.removeUser)
 	get("faults", s.faults)
 	post("faults", s.planFault)
 	post("faults/share", s.setShare)
 	post("faults/clear", s.does(s.fake.ClearFaults))
+	get("latency", s.selects(func(state clerktest.State) any { return object{"latency": state.Latency.String()} }))
 	post("latency", s.setLatency)
 	get("time", s.time)
 	post("time", s.advance)
 	get("behavior", s.behavior)
 	post("behavior", s.setBehavior)
+	get("limits", s.selects(func(state clerktest.State) any { return limitsJSON(state.Limits) }))
 	post("limits", s.setLimits)
 	post("limits/reset", s.does(s.fake.ResetRateLimits))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,14 +90,34 @@ func (s *server) does(do func()) func(*http.Request) (any, error) {
 	}
 }
 
+// selects returns a function that returns a part of the state that a request selects.
+func (s *server) selects(part func(clerktest.State) any) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		selected, err := filter(r)
+		if err != nil {
+			return nil, err
+		}
+		return part(s.fake.State(selected)), nil
+	}
+}
+
 // filter returns what a request for a part of the state selects.
-func filter(r *http.Request) clerktest.Filter {
+func filter(r *http.Request) (clerktest.Filter, error) {
 	query := r.URL.Query()
+	status := statusNamed(query.Get("status"))
+	if name := query.Get("status"); status == "" && name != "" {
+		return clerktest.Filter{}, fmt.Errorf("status %q is none of pending, accepted, expired, revoked", name)
+	}
+	for _, name := range []string{"limit", "offset"} {
+		if text := query.Get(name); text != "" && number(text, -1) < 0 {
+			return clerktest.Filter{}, fmt.Errorf("%s %q is not a number from 0", name, text)
+		}
+	}
 	offset := number(query.Get("offset"), 0)
 	return clerktest.Filter{
-		Query: query.Get("query"), Status: statusNamed(query.Get("status")), Limit: number(query.Get("limit"), 50),
+		Query: query.Get("query"), Status: status, Limit: number(query.Get("limit"), 50),
 		Skip: clerktest.Skip{Invitations: offset, Emails: offset, Users: offset, Requests: offset},
-	}
+	}, nil
 }
 
 // number returns a number in a query, or a default for what is none.
@@ -97,10 +128,11 @@ func number(text string, otherwise int) int {
 	return otherwise
 }
 
-func (s *server) state(r *http.Request) (any, error) { return stateJSON(s.fake.State(filter(r))), nil }
-
 func (s *server) emails(r *http.Request) (any, error) {
-	selected := filter(r)
+	selected, err := filter(r)
+	if err != nil {
+		return nil, err
+	}
 	to := r.URL.Query().Get("to")
 	if to == "" {
 		return s.fake.State(selected).Emails, nil
@@ -117,10 +149,6 @@ func (s *server) email(r *http.Request) (any, error) {
 		return nil, notFound("no email belongs to an invitation " + r.PathValue("id"))
 	}
 	return inv.Email, nil
-}
-
-func (s *server) requests(r *http.Request) (any, error) {
-	return requestsJSON(s.fake.State(filter(r)).Requests), nil
 }
 
 func (s *server) request(r *http.Request) (any, error) {

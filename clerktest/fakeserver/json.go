@@ -12,24 +12,22 @@ import (
 type object = map[string]any
 
 func stateJSON(s clerktest.State) object {
-	invitations := make([]object, len(s.Invitations))
-	for i, inv := range s.Invitations {
-		invitations[i] = invitationJSON(inv)
-	}
 	counts := object{}
 	for _, status := range statuses {
 		counts[string(status)] = s.Counts[status]
 	}
 	return object{
-		"counts": counts, "invitations": invitations, "emails": s.Emails, "users": s.Users,
+		"counts": counts, "invitations": invitationsJSON(s.Invitations), "emails": s.Emails, "users": s.Users,
 		"requests": requestsJSON(s.Requests),
-		"limits": object{
-			"creates": usageJSON(s.Limits.Creates), "bulks": usageJSON(s.Limits.Bulks),
-			"requests": usageJSON(s.Limits.Requests),
-		},
-		"faults":  faultsJSON(s),
+		"limits":   limitsJSON(s.Limits), "faults": faultsJSON(s),
 		"latency": s.Latency.String(), "behavior": s.Behavior.String(),
 		"now": s.Now.UTC().Format(time.RFC3339Nano), "ahead": s.Ahead.String(),
+	}
+}
+
+func limitsJSON(usage clerktest.RateLimitUsage) object {
+	return object{
+		"creates": usageJSON(usage.Creates), "bulks": usageJSON(usage.Bulks), "requests": usageJSON(usage.Requests),
 	}
 }
 
@@ -52,6 +50,14 @@ func statusNamed(name string) clerk.InvitationStatus {
 		return ""
 	}
 	return status
+}
+
+func invitationsJSON(invitations []clerktest.InvitationState) []object {
+	all := make([]object, len(invitations))
+	for i, inv := range invitations {
+		all[i] = invitationJSON(inv)
+	}
+	return all
 }
 
 func invitationJSON(inv clerktest.InvitationState) object {

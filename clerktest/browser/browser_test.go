@@ -120,7 +120,7 @@ func TestFaultsLatencyAndLimitsAreSetOnThePage(t *testing.T) {
 	require.Error(t, list())
 	s.sees("#requests td", "broken")
 	s.do(chromedp.Click(chromedp.CSS(form("faults/clear") + "button")))
-	s.sees("#faults dl", "Share that fails0 %")
+	s.sees("#faults dl", "Requests that fail0 %")
 	require.NoError(t, list())
 
 	s.do(chromedp.SetValue(chromedp.CSS(form("latency")+`[name=latency]`), "100ms"),

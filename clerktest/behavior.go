@@ -6,7 +6,7 @@ import (
 
 // A Behavior chooses what a [Fake] does where Clerk's behavior is not documented, is
 // only inferred, or is documented in two ways. The zero Behavior is the one that the
-// fake assumes, as docs/clerk-api.md lists it; every field flips one rule. Give it to
+// fake assumes, as docs/clerk-api.md lists it; every field changes one rule. Give it to
 // [WithBehavior]. [ParseBehavior] reads it from a text such as
 // "list-lag=1s,bulks=until-first,no-date", whose names are those of the fields, and
 // [Behaviors] returns all alternatives for a table test.
@@ -14,7 +14,7 @@ type Behavior struct {
 	// Creating
 
 	// Bulks is the effect of a bulk that has requests to be refused.
-	Bulks Bulks `flip:"until-first,good-rows,without-duplicates"`
+	Bulks Bulks `alternatives:"until-first,good-rows,without-duplicates"`
 	// BulksReversed returns the invitations of a bulk in reversed order, instead of
 	// the order of the requests.
 	BulksReversed bool
@@ -27,18 +27,18 @@ type Behavior struct {
 	// in a single create. Clerk's document contradicts itself there.
 	BulksIgnoreUsers bool
 	// BulkMetadata is the effect of a bulk on its metadata.
-	BulkMetadata BulkMetadata `flip:"lost,lost-silently"`
+	BulkMetadata BulkMetadata `alternatives:"lost,lost-silently"`
 	// IgnoreExisting is the effect of ignore_existing on an address that has a pending
 	// invitation.
-	IgnoreExisting IgnoreExisting `flip:"returns,replaces,refused"`
+	IgnoreExisting IgnoreExisting `alternatives:"returns,replaces,refused"`
 	// Duplicates are the invitations, besides pending ones, for which a create of the
 	// same address is refused with duplicate_record.
-	Duplicates Duplicates `flip:"accepted,expired,revoked,any"`
+	Duplicates Duplicates `alternatives:"accepted,expired,revoked,any"`
 	// DuplicatesFirst refuses the address of a user that has a pending invitation with
 	// duplicate_record, instead of form_identifier_exists.
 	DuplicatesFirst bool
 	// Addresses is the spelling of an address that the fake stores and returns.
-	Addresses Addresses `flip:"lower,untagged,undotted"`
+	Addresses Addresses `alternatives:"lower,untagged,undotted"`
 	// RewriteAddress, if not nil, is used instead of Addresses. It has no text form.
 	RewriteAddress func(address string) string
 	// CaseSensitiveAddresses takes addresses that differ in case for different ones.
@@ -53,30 +53,30 @@ type Behavior struct {
 	// Listing
 
 	// ListLag is the time after which lists show a change.
-	ListLag time.Duration `flip:"1s"`
+	ListLag time.Duration `alternatives:"1s"`
 	// ListLagOf restricts ListLag to some changes.
-	ListLagOf ListLagOf `flip:"creates,revocations,deletions"`
+	ListLagOf ListLagOf `alternatives:"creates,revocations,deletions"`
 	// Query is the part of addresses and ids that the parameter query of a list matches.
-	Query Query `flip:"whole,beginnings,words,ignored"`
+	Query Query `alternatives:"whole,beginnings,words,ignored"`
 	// QueryWithoutIDs keeps query from matching ids.
 	QueryWithoutIDs bool
 	// QueryCaseSensitive makes query compare case-sensitively.
 	QueryCaseSensitive bool
 	// Statuses is the effect of several values of the parameter status in one list.
-	Statuses Statuses `flip:"first,refused"`
+	Statuses Statuses `alternatives:"first,refused"`
 	// Lapsed is the status of an invitation whose time has passed.
-	Lapsed Lapsed `flip:"pending,duplicate"`
+	Lapsed Lapsed `alternatives:"pending,duplicate"`
 	// RevokedUnlisted keeps revoked invitations out of all lists, even those with
 	// status=revoked.
 	RevokedUnlisted bool
 	// Lists is the form of a list.
-	Lists Lists `flip:"bare,envelope"`
+	Lists Lists `alternatives:"bare,envelope"`
 	// UnpagedArrays makes a bare array ignore limit and offset.
 	UnpagedArrays bool
 	// TotalOfPage makes total_count the number of invitations on the page.
 	TotalOfPage bool
 	// PageCap, if not 0, is the most invitations on a page, whatever its limit.
-	PageCap int `flip:"100"`
+	PageCap int `alternatives:"100"`
 
 	// Revoking and deleting
 
@@ -94,15 +94,15 @@ type Behavior struct {
 	// Responses
 
 	// DateSkew is added to the header Date. Times in invitations stay the fake's.
-	DateSkew time.Duration `flip:"2s,-1m0s"`
+	DateSkew time.Duration `alternatives:"2s,-1m0s"`
 	// NoDate omits the header Date.
 	NoDate bool
 	// NoTraceID omits the header X-Clerk-Trace-Id.
 	NoTraceID bool
 	// ContentType, if not empty, is that of responses in JSON.
-	ContentType string `flip:"text/plain; charset=utf-8"`
+	ContentType string `alternatives:"text/plain; charset=utf-8"`
 	// Numbers is the spelling of times and counts.
-	Numbers Numbers `flip:"decimal,exponent,string"`
+	Numbers Numbers `alternatives:"decimal,exponent,string"`
 	// NullMetadata returns null for empty public metadata, instead of {}.
 	NullMetadata bool
 	// NullExpiry returns null for expires_at if the request had no expires_in_days.
@@ -111,7 +111,7 @@ type Behavior struct {
 	AnyAPIVersion bool
 	// RefusalStatus, if not 0, is the status of all refusals that have 400, 404, 409 or
 	// 422 in Clerk's error catalogue.
-	RefusalStatus int `flip:"400,403,404,409,422"`
+	RefusalStatus int `alternatives:"400,403,404,409,422"`
 	// RefusalsGeneric replaces the codes of refused parameters by
 	// malformed_request_parameters.
 	RefusalsGeneric bool
@@ -122,7 +122,7 @@ type Behavior struct {
 
 	// Windows is the kind of the windows of rate limits. If it is empty,
 	// [RateLimits].Sliding chooses between fixed and sliding windows.
-	Windows Windows `flip:"sliding,clock,token-bucket"`
+	Windows Windows `alternatives:"sliding,clock,token-bucket"`
 	// FaultsUncounted keeps requests that meet a fault and are not performed from
 	// counting against the limits. Those that are refused with a 429, and those whose
 	// connection is refused, never count by themselves.
@@ -132,9 +132,9 @@ type Behavior struct {
 	// RateLimitedCounted counts requests beyond a limit.
 	RateLimitedCounted bool
 	// RateLimitStatus, if not 0, replaces the status 429 of too_many_requests.
-	RateLimitStatus int `flip:"400,403,422"`
+	RateLimitStatus int `alternatives:"400,403,422"`
 	// RateLimitBody is the body of a 429.
-	RateLimitBody RateLimitBody `flip:"empty-errors,text,html,none"`
+	RateLimitBody RateLimitBody `alternatives:"empty-errors,text,html,none"`
 }
 
 // Bulks is the effect of a bulk that has requests to be refused. The zero value

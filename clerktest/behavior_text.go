@@ -106,7 +106,7 @@ type rule struct {
 func rules(b *Behavior) iter.Seq[rule] {
 	return func(yield func(rule) bool) {
 		for field, value := range reflect.ValueOf(b).Elem().Fields() {
-			r := rule{hyphenated(field.Name), strings.Split(field.Tag.Get("flip"), ","), value}
+			r := rule{hyphenated(field.Name), strings.Split(field.Tag.Get("alternatives"), ","), value}
 			switch value.Kind() {
 			case reflect.Func:
 				continue

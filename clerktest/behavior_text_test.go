@@ -92,6 +92,6 @@ func TestDocsListEveryRule(t *testing.T) {
 	require.NoError(t, err)
 	for name := range clerktest.Behaviors() {
 		rule, _, _ := strings.Cut(name[strings.LastIndex(name, ",")+1:], "=")
-		require.Contains(t, string(page), "`"+rule, "a flip that docs/clerk-api.md does not list")
+		require.Contains(t, string(page), "`"+rule, "an alternative that docs/clerk-api.md does not list")
 	}
 }

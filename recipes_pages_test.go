@@ -147,6 +147,33 @@ func Example_budget() {
 	// out of time: the next run resumes
 }
 
+func inviteUntilTheDeadline(ctx context.Context, client *clerk.Client, requests []clerk.CreateInvitationRequest) (resume time.Duration, err error) {
+	for _, err := range client.Invitations.CreateAll(ctx, slices.Values(requests)) {
+		if errors.Is(err, context.DeadlineExceeded) {
+			meta, _ := clerk.MetaFromError(err)
+			return meta.RetryAfter, nil // resume then, as a scheduled job does
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+func TestDeadlineSaysWhenToResume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := clerktest.NewClient(t, clerktest.WithRateLimits(clerktest.ProductionRateLimits()))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		resume, err := inviteUntilTheDeadline(ctx, client, slices.Collect(guests(1000)))
+		require.NoError(t, err)
+		require.InDelta(t, time.Hour, resume, float64(time.Minute))
+		resume, err = inviteUntilTheDeadline(t.Context(), client, nil)
+		require.NoError(t, err)
+		require.Zero(t, resume)
+	})
+}
+
 func inviteAgain(ctx context.Context, client *clerk.Client, began time.Time) error {
 	campaign := []clerk.CreateInvitationRequest{
 		{EmailAddress: "ada@example.com", IgnoreExisting: true},

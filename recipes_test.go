@@ -336,7 +336,8 @@ func TestInviteUnderEachBehavior(t *testing.T) {
 }
 
 func TestInviteThousandPeople(t *testing.T) {
-	people := guests(1000) // an iter.Seq of requests
+	// guests is yours: it returns an iter.Seq of requests.
+	people := guests(1000)
 	synctest.Test(t, func(t *testing.T) { // hours take no time
 		client, _ := clerktest.NewClient(t, clerktest.WithRateLimits(clerktest.ProductionRateLimits()))
 		start := time.Now()

@@ -196,7 +196,7 @@ func describe(s *clerkriver.Status) string {
 		text += "; the last run ended early: " + s.Problem
 	}
 	if s.Untold > 0 {
-		text += fmt.Sprintf("; %d results untold", s.Untold)
+		text += fmt.Sprintf("; %d results not yet delivered", s.Untold)
 	}
 	return text
 }

@@ -17,10 +17,14 @@ import (
 // Several calls at once are harmless: all but one return at once.
 //
 // When ctx ends, the request under way is finished and its results are kept. The client
-// must be one of [Campaigns.NewClient]. A refused key, or another refusal of the whole
+// must be one of [Campaigns.NewClient].
+//
+// An error means that the run ended early; what it did not send stays to be sent, so call
+// Work again when it says. It has the cause, for errors.Is, such as [clerk.ErrUnauthorized],
+// [ErrNotMigrated] or [clerk.ErrNotSent]. A refused key, or another refusal of the whole
 // instance, is retried ever more rarely, and pauses its campaigns if it lasts for three
-// [Config].Wake. An error means that the run ended early; what it did not send stays to be
-// sent.
+// [Config].Wake; while they are paused, Work sends nothing and returns no error, and
+// [Status].Paused says why. A wake job does not fail for such a refusal.
 func (c *Campaigns) Work(ctx context.Context, client *clerk.Client) (time.Time, error) {
 	if err := c.checkClient(client); err != nil {
 		return time.Time{}, err
@@ -91,11 +95,18 @@ func (r *run) work(ctx context.Context, begun func()) error {
 	if err := r.end(ctx, v); err != nil {
 		return errors.Join(v.problem, explain(err))
 	}
-	if v.refused { // the rows wait; Status shows why
-		return nil
+	if v.refused {
+		return refusedRun{v.problem}
 	}
 	return v.problem
 }
+
+// A refusedRun is the error of a run all of whose requests Clerk refuses. The rows wait,
+// Status shows why, and no job fails for it.
+type refusedRun struct{ error }
+
+// Unwrap returns Clerk's refusal.
+func (e refusedRun) Unwrap() error { return e.error }
 
 // steps does what a run does.
 func (r *run) steps(ctx context.Context) error {

@@ -37,9 +37,9 @@ func TestRefusedKeyPausesAndFailsNothing(t *testing.T) {
 	time.Sleep(2 * time.Second)
 	require.Len(t, fake.Requests(), asked, "it stays paused")
 	stop()
-	var failed int
-	require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'scheduled', 'available')").Scan(&failed))
-	require.Zero(t, failed)
+	for _, job := range a.jobs(t) {
+		require.Empty(t, job.Errors)
+	}
 
 	healed := clerktest.New()
 	b := newApp(t, url, Config{}, healed)
@@ -240,10 +240,11 @@ func TestPauseTriesAgainByItself(t *testing.T) {
 		Logger:  slog.New(slog.NewTextHandler(&log, nil)),
 	}, stray(5, http.StatusUnauthorized, "application/json", unauthorized, fake))
 	a.enqueue(t, "spring", guests(3))
+	var refusal error
 	refusedFor := func(d string) *Status {
 		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_instances SET paused_until = 'epoch', refused_since = refused_since - $1::interval", d)
 		require.NoError(t, err)
-		a.work(t)
+		_, refusal = a.Work(t.Context(), a.client)
 		s, err := a.Status(t.Context(), "spring")
 		require.NoError(t, err)
 		return s
@@ -253,6 +254,7 @@ func TestPauseTriesAgainByItself(t *testing.T) {
 	first := refusedFor("1 minute")
 	require.Contains(t, first.Paused, "Clerk does not accept the secret key")
 	require.WithinDuration(t, time.Now().Add(10*a.config.Wake), first.PausedUntil, 5*time.Second)
+	require.ErrorIs(t, refusal, clerk.ErrUnauthorized)
 	due := a.work(t)
 	require.WithinDuration(t, first.PausedUntil, due, 2*time.Second)
 	require.Equal(t, first.PausedUntil, func() time.Time { s, _ := a.InstanceStatus(t.Context()); return s.PausedUntil }())
@@ -267,6 +269,7 @@ func TestPauseTriesAgainByItself(t *testing.T) {
 	require.Zero(t, s.PausedUntil)
 	require.Zero(t, a.work(t))
 	require.Equal(t, map[State]int{StateCreated: 3}, refusedFor("0").Counts)
+	require.NoError(t, refusal)
 	run := []string{"run begun", "run ended"}
 	want := slices.Concat(run, run, run, []string{"paused"}, run, []string{"paused"}, run, []string{"paused", "paused"}, run, []string{"resumed"})
 	require.Equal(t, want, events)
@@ -314,5 +317,36 @@ func TestSilentDatabaseEndsWork(t *testing.T) {
 			require.Eventually(t, func() bool { s.work(t); return len(fake.Invitations()) == 15 }, 30*time.Second, 100*time.Millisecond)
 			require.Equal(t, map[State]int{StateCreated: 15}, s.wait(t, "spring", (*Status).Done).Counts)
 		})
+	}
+}
+
+// TestWorkReturnsWhyNothingIsSent: whoever calls it from cron reads no Status.
+func TestWorkReturnsWhyNothingIsSent(t *testing.T) {
+	t.Parallel()
+	quota := `{"errors":[{"code":"quota_exceeded","message":"You have reached your limit."}]}`
+	cutOff := roundTrip(func(*http.Request) (*http.Response, error) { return nil, clerk.ErrNotSent })
+	for name, test := range map[string]struct {
+		api  http.RoundTripper
+		ruin string
+		want error
+		says string
+	}{
+		"a refused key":     {stray(-1, http.StatusUnauthorized, "application/json", unauthorized, nil), "", clerk.ErrUnauthorized, "clerk_key_invalid"},
+		"a used-up quota":   {stray(-1, http.StatusForbidden, "application/json", quota, nil), "", nil, "quota_exceeded"},
+		"a wrong base URL":  {stray(-1, http.StatusNotFound, "text/html", "<html>", nil), "", nil, "404"},
+		"no connection":     {cutOff, "", clerk.ErrNotSent, "nothing sent"},
+		"no tables":         {clerktest.New(), "DROP TABLE clerkriver_campaigns CASCADE", ErrNotMigrated, "run clerkriver.Migrate"},
+		"no right to write": {clerktest.New(), "SET ROLE pg_read_all_data", nil, "permission denied for table clerkriver_instances"},
+	} {
+		a := newApp(t, shared.database(t)+"?pool_max_conns=1", Config{}, test.api,
+			clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: time.Second}}))
+		a.enqueue(t, "spring", guests(3))
+		_, err := a.pool.Exec(t.Context(), test.ruin)
+		require.NoError(t, err)
+		_, err = a.Work(t.Context(), a.client)
+		require.ErrorContains(t, err, test.says, name)
+		if test.want != nil {
+			require.ErrorIs(t, err, test.want, name)
+		}
 	}
 }

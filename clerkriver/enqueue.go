@@ -118,7 +118,7 @@ func (c *Campaigns) wakeFor(ctx context.Context, riverClient *river.Client[pgx.T
 	}
 	wait := max(0, begin.Sub(now))
 	_, err := riverClient.InsertManyTx(ctx, tx, []river.InsertManyParams{c.wakeAt(now, wait), c.wakeAt(now, wait+c.config.Wake)})
-	return err
+	return explainRiver(err)
 }
 
 const (

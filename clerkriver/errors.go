@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/riverqueue/river"
 
 	"github.com/clerk-invitations/clerk-go"
 )
@@ -28,7 +29,8 @@ var (
 	ErrLimitUnavailable = errors.New("clerkriver: the shared limit's database failed")
 	// ErrNoTransport means that the client was not made by [Campaigns.NewClient].
 	ErrNoTransport = errors.New("clerkriver: the client was not made by Campaigns.NewClient")
-	// ErrNotMigrated means that the tables do not exist, or are those of another version.
+	// ErrNotMigrated means that this package's tables do not exist, or are those of another
+	// version. If River's own are missing, the error says so, and does not match.
 	ErrNotMigrated = errors.New("clerkriver: the tables are missing or out of date; run clerkriver.Migrate")
 )
 
@@ -50,8 +52,27 @@ var lastingCodes = []string{
 
 // explain adds ErrNotMigrated to an error that a missing migration explains.
 func explain(err error) error {
-	if hasCode(err, codeUndefinedTable, codeUndefinedColumn) {
+	if hasCode(err, codeUndefinedTable, codeUndefinedColumn) && !errors.Is(err, errRiverNotMigrated) {
 		return fmt.Errorf("%w: %w", ErrNotMigrated, err)
+	}
+	return err
+}
+
+// What to do about an error of River's client.
+var (
+	errRiverNotMigrated = errors.New("clerkriver: River's own tables are missing or out of date; run its migrations, with rivermigrate")
+	errUnknownWake      = errors.New("clerkriver: the River client has workers, but not the wake job's: " +
+		"call Campaigns.Install before river.NewClient, or set SkipUnknownJobCheck in river.Config")
+)
+
+// explainRiver adds to an error of River's client what to do about it, if that is known.
+func explainRiver(err error) error {
+	_, unknown := errors.AsType[*river.UnknownJobKindError](err)
+	switch {
+	case unknown:
+		return fmt.Errorf("%w: %w", errUnknownWake, err)
+	case hasCode(err, codeUndefinedTable, codeUndefinedColumn):
+		return fmt.Errorf("%w: %w", errRiverNotMigrated, err)
 	}
 	return err
 }

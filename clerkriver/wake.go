@@ -130,7 +130,7 @@ func (c *Campaigns) schedule(ctx context.Context, riverClient *river.Client[pgx.
 		States(rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled).
 		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(manyWakes))
 	if err != nil {
-		return err
+		return explainRiver(err)
 	}
 	var missing []river.InsertManyParams
 	for i := range 2 {
@@ -151,7 +151,7 @@ func (c *Campaigns) schedule(ctx context.Context, riverClient *river.Client[pgx.
 	if len(missing) > 0 {
 		_, err = riverClient.InsertMany(ctx, missing)
 	}
-	return err
+	return explainRiver(err)
 }
 
 // wakeAt returns a wake for a time after River's now.

@@ -75,7 +75,7 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
 		bodies = append(bodies, b.bodies[index])
 	}
 	body := slices.Concat([]byte("["), bytes.Join(bodies, []byte(",")), []byte("]"))
-	r := request{operation: OperationBulkCreate, method: http.MethodPost, path: "/invitations/bulk", body: body}
+	r := transport.Request{Operation: string(OperationBulkCreate), Method: http.MethodPost, Path: "/invitations/bulk", Body: body}
 	invs, err := do(ctx, c, r, func(body []byte) ([]Invitation, error) {
 		invs, err := decodeInvitations(body)
 		if err == nil && len(invs) != len(missing) {

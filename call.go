@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -16,25 +15,6 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/timing"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
-
-// A request is what an operation sends.
-type request struct {
-	operation Operation
-	method    string
-	path      string     // below the base URL, escaped
-	template  string     // the path with its parameters named; empty if it has none
-	query     url.Values // nil for none
-	body      []byte     // nil for none
-}
-
-func (r *request) isWrite() bool { return r.method != http.MethodGet }
-
-func (r *request) url(base string) string {
-	if len(r.query) == 0 {
-		return base + r.path
-	}
-	return base + r.path + "?" + r.query.Encode()
-}
 
 // A callMeta describes the last request of a call.
 type callMeta struct {
@@ -177,21 +157,19 @@ func (c *call) finish(err error) error {
 	return err
 }
 
-// do sends a request, retries it as the configuration says, and decodes the response.
-func do[T any](ctx context.Context, c *call, r request, decode func([]byte) (T, error)) (T, error) {
-	header, err := c.requestHeader(ctx, r.isWrite())
-	l := c.client.transport.Do(ctx, transport.Request{
-		Operation: string(r.operation), Path: cmp.Or(r.template, r.path),
-		Method: r.method, URL: r.url(c.baseURL), Header: header, Body: r.body,
-		Decode: func(body []byte) (any, error) { return decode(body) },
-		Err:    err, // the class is NotSent then
-		Policy: c.policy(r.isWrite()),
-		Gate:   c.client.gates.For(c.baseURL, c.client.random), Call: c.origin, CallID: c.id, Pass: c.pass,
-	})
+// do sends a request, retries it as the configuration says, and decodes the response. The
+// request's URL is relative to the base URL, and may be empty if it is the path.
+func do[T any](ctx context.Context, c *call, r transport.Request, decode func([]byte) (T, error)) (T, error) {
+	r.Header, r.Err = c.requestHeader(ctx, r.IsWrite()) // with an error, the class is NotSent
+	r.URL = c.baseURL + cmp.Or(r.URL, r.Path)
+	r.Decode = func(body []byte) (any, error) { return decode(body) }
+	r.Policy, r.Gate = c.policy(r.IsWrite()), c.client.gates.For(c.baseURL, c.client.random)
+	r.Call, r.CallID, r.Pass = c.origin, c.id, c.pass
+	l := c.client.transport.Do(ctx, r)
 	c.last = callMeta{ResponseMeta: ResponseMeta{
-		Operation: r.operation, StatusCode: l.Status, Header: l.Header, TraceID: l.TraceID,
+		Operation: Operation(r.Operation), StatusCode: l.Status, Header: l.Header, TraceID: l.TraceID,
 		Attempts: l.Attempts, RetryAfter: l.RetryAfter, Duration: time.Since(c.started),
-	}, class: l.Class, sent: l.Began, longest: l.Longest, isDevelopment: strings.HasPrefix(header.Get("Authorization"), "Bearer sk_test_")}
+	}, class: l.Class, sent: l.Began, longest: l.Longest, isDevelopment: strings.HasPrefix(r.Header.Get("Authorization"), "Bearer sk_test_")}
 	c.attempts += l.Attempts
 	c.answered = c.answered || l.Status > 0 && l.Status < 500
 	if l.Class != transport.Succeeded {

@@ -133,7 +133,8 @@ func listPage(ctx context.Context, c *call, req ListInvitationsRequest) (*Invita
 	if err := req.check(); err != nil {
 		return nil, err
 	}
-	r := request{operation: OperationList, method: http.MethodGet, path: "/invitations", query: req.values()}
+	r := transport.Request{Operation: string(OperationList), Method: http.MethodGet, Path: "/invitations"}
+	r.URL = r.Path + "?" + req.values().Encode()
 	list, err := do(ctx, c, r, decodeList)
 	if err == nil {
 		c.last.total = list.TotalCount

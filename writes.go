@@ -8,6 +8,7 @@ import (
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
 // creation is the write that creates one invitation; body is the request's JSON.
@@ -15,7 +16,7 @@ func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 	address := req.EmailAddress
 	return write[*Invitation]{
 		send: func(ctx context.Context, c *call) (*Invitation, error) {
-			r := request{operation: OperationCreate, method: http.MethodPost, path: "/invitations", body: body}
+			r := transport.Request{Operation: string(OperationCreate), Method: http.MethodPost, Path: "/invitations", Body: body}
 			inv, err := do(ctx, c, r, decodeInvitation)
 			if err != nil {
 				return nil, err
@@ -35,7 +36,7 @@ func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 }
 
 func revocation(id string) write[*Invitation] {
-	r := request{operation: OperationRevoke, method: http.MethodPost, path: "/revoke"}
+	r := transport.Request{Operation: string(OperationRevoke), Method: http.MethodPost, Path: "/revoke"}
 	send := sendByID(id, r, decodeInvitation, func(inv *Invitation) string { return inv.ID })
 	return write[*Invitation]{
 		send: func(ctx context.Context, c *call) (*Invitation, error) {
@@ -53,7 +54,7 @@ func revocation(id string) write[*Invitation] {
 }
 
 func deletion(id string) write[*DeletedObject] {
-	r := request{operation: OperationDelete, method: http.MethodDelete}
+	r := transport.Request{Operation: string(OperationDelete), Method: http.MethodDelete}
 	return write[*DeletedObject]{
 		send: sendByID(id, r, decodeDeleted, func(deleted *DeletedObject) string { return deleted.ID }),
 		find: func(ctx context.Context, l *lookup) (*DeletedObject, decide.Finding, error) {
@@ -66,9 +67,9 @@ func deletion(id string) write[*DeletedObject] {
 
 // sendByID returns the send of a write to one invitation. The path of r is below that of
 // the invitation, and the response has to be about it.
-func sendByID[T any](id string, r request, decode func([]byte) (T, error), idOf func(T) string) sender[T] {
-	r.template = "/invitations/{invitation_id}" + r.path
-	r.path = "/invitations/" + url.PathEscape(id) + r.path
+func sendByID[T any](id string, r transport.Request, decode func([]byte) (T, error), idOf func(T) string) sender[T] {
+	r.URL = "/invitations/" + url.PathEscape(id) + r.Path
+	r.Path = "/invitations/{invitation_id}" + r.Path
 	return func(ctx context.Context, c *call) (T, error) {
 		return do(ctx, c, r, func(body []byte) (T, error) {
 			result, err := decode(body)

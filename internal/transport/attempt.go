@@ -83,7 +83,7 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	} else {
 		a.Err = ownError(ctx, err)
 	}
-	a.Class = a.classify(l.request.isWrite(), sent)
+	a.Class = a.classify(l.request.IsWrite(), sent)
 	if a.Class != NotSent && errors.Is(a.Err, ErrNotSent) { // which is not true
 		a.Err = errors.New(a.Err.Error())
 	}
@@ -112,7 +112,7 @@ func (l *Loop) send(conn *connection, req *http.Request) (*http.Response, error)
 		req.Header = req.Header.Clone()
 		maps.Copy(req.Header, cookies)
 	}
-	if l.request.isWrite() { // or net/http would retry it over HTTP/2 by itself
+	if l.request.IsWrite() { // or net/http would retry it over HTTP/2 by itself
 		req.GetBody = nil
 	}
 	conn.entered = true

@@ -30,7 +30,7 @@ func (l *Loop) enter(ctx context.Context) (outage.Ticket, error) {
 		return outage.Ticket{}, nil
 	}
 	ticket := r.Gate.Enter(outage.Request{
-		Operation: r.Operation, IsRead: !r.isWrite(), Call: r.Call,
+		Operation: r.Operation, IsRead: !r.IsWrite(), Call: r.Call,
 		IsRepeat: r.Pass > 0 || l.Attempts > 0, NeverWaits: !r.Policy.Retry,
 	})
 	if logger := l.client.Logger; ticket.Outage != "" && logger != nil {
@@ -38,7 +38,7 @@ func (l *Loop) enter(ctx context.Context) (outage.Ticket, error) {
 		logger.LogAttrs(ctx, slog.LevelWarn, "clerk request held back", attrs...)
 	}
 	until, rest := l.end(ctx), restForRead
-	if r.isWrite() {
+	if r.IsWrite() {
 		rest = restForWrite
 	}
 	if !until.IsZero() {

@@ -10,8 +10,6 @@ import (
 	"time"
 )
 
-func (r *Request) isWrite() bool { return r.Method != http.MethodGet }
-
 // plan decides whether to make another attempt, and how long to wait before it.
 func (l *Loop) plan(ctx context.Context) bool {
 	l.again, l.wait = false, 0
@@ -47,7 +45,7 @@ func (l *Loop) fits(ctx context.Context, wait time.Duration) bool {
 	if end.IsZero() {
 		return true
 	}
-	if l.request.isWrite() {
+	if l.request.IsWrite() {
 		wait = max(wait, wait+2*l.Longest) // unless it overflows
 	}
 	return wait < time.Until(end)
@@ -73,7 +71,7 @@ func (l *Loop) retries() bool {
 	case !p.Retry:
 		return false
 	case l.Class == RateLimited:
-		return !l.request.isWrite() || p.RetryRateLimits
+		return !l.request.IsWrite() || p.RetryRateLimits
 	case l.Class == NotSent, l.Class == Failed && l.Status < 300:
 		return p.RetryConnectionErrors && !l.unusable && !IsPermanent(l.Err)
 	case l.Class == Failed:

@@ -95,6 +95,9 @@ type Request struct {
 	Pass int
 }
 
+// IsWrite reports whether the request may change something.
+func (r *Request) IsWrite() bool { return r.Method != http.MethodGet }
+
 // Route returns the method and the path, such as "POST /invitations".
 func (r *Request) Route() string { return r.Method + " " + r.Path }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/pace"
 	"github.com/clerk-invitations/clerk-go/internal/paging"
 	"github.com/clerk-invitations/clerk-go/internal/timing"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
@@ -53,7 +54,7 @@ func (r *roster) load(ctx context.Context, ignoreExisting bool) error {
 		return nil
 	}
 	complete := r.listedAt.Add(decide.Grace)
-	if err := r.reporter.announce(ctx, complete, "", nil); err != nil {
+	if err := r.reporter.announce(ctx, complete, pace.None, nil); err != nil {
 		return err
 	}
 	if err := clock.Sleep(ctx, time.Until(complete)); err != nil {
@@ -138,7 +139,7 @@ func (r *roster) recordPage(c *call, page []Invitation, since UnixMilli) (more b
 			r.recordExisting(inv)
 		}
 	}
-	r.reporter.report(time.Time{}, "", nil)
+	r.reporter.report(time.Time{}, pace.None, nil)
 	return true
 }
 

@@ -41,7 +41,7 @@ func (r *reporter) take(req CreateInvitationRequest) item {
 func (r *reporter) result(it *item, result CreateResult) error {
 	result.Index, result.Request = it.index, it.request
 	*r.progress.counter(result.Outcome)++
-	r.report(time.Time{}, "", nil)
+	r.report(time.Time{}, pace.None, nil)
 	if !r.yield(result, nil) {
 		return errStopped
 	}
@@ -50,7 +50,7 @@ func (r *reporter) result(it *item, result CreateResult) error {
 
 // announce reports a wait, unless it has been reported. It fails if the wait would outlast
 // ctx's deadline.
-func (r *reporter) announce(ctx context.Context, until time.Time, limit Operation, cause error) error {
+func (r *reporter) announce(ctx context.Context, until time.Time, limit pace.Limit, cause error) error {
 	wait := time.Until(until)
 	if deadline, ok := ctx.Deadline(); ok && !until.Before(deadline) {
 		return &SDKError{
@@ -65,8 +65,8 @@ func (r *reporter) announce(ctx context.Context, until time.Time, limit Operatio
 }
 
 // report reports the progress, and the wait that has begun.
-func (r *reporter) report(waitUntil time.Time, waitFor Operation, cause error) {
-	r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = waitUntil, waitFor, cause
+func (r *reporter) report(waitUntil time.Time, limit pace.Limit, cause error) {
+	r.progress.WaitUntil, r.progress.WaitFor, r.progress.Cause = waitUntil, limited[limit], cause
 	if len(r.reports) == 0 {
 		return
 	}

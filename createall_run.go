@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"time"
 
@@ -13,19 +12,17 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/gather"
 	"github.com/clerk-invitations/clerk-go/internal/pace"
 	"github.com/clerk-invitations/clerk-go/internal/queue"
 	"github.com/clerk-invitations/clerk-go/internal/redact"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// batchLinger limits the wait for the iterator to fill a bulk.
-const batchLinger = time.Second
-
 // A run is one loop over CreateAll. It works in the loop's goroutine: it pulls requests
 // into a queue, sends what the pace allows, and reports the results.
 type run struct {
-	puller     *async.Puller[CreateInvitationRequest]
+	gatherer   gather.Gatherer[CreateInvitationRequest, item]
 	queue      *queue.Queue[item]
 	pace       *pace.Pace
 	reporter   *reporter
@@ -38,21 +35,24 @@ func newRun(
 ) *run {
 	p := newPace(c, cfg.budget)
 	reports := &reporter{yield: yield, reports: cfg.progress, pace: p}
-	return &run{
-		puller:     async.NewPuller(requests),
+	r := &run{
 		queue:      queue.New[item](MaxBulkInvitations),
 		pace:       p,
 		reporter:   reports,
 		roster:     &roster{call: c, config: &cfg, reporter: reports},
 		dispatcher: &dispatcher{call: c, pace: p},
 	}
+	r.gatherer = gather.Gatherer[CreateInvitationRequest, item]{
+		Values: async.NewPuller(requests), Queue: r.queue, Pace: p, Take: r.take, Announce: reports.announce,
+	}
+	return r
 }
 
 // loop gathers and sends until all requests have a result.
 func (r *run) loop(ctx context.Context) error {
-	defer r.puller.Close()
+	defer r.gatherer.Values.Close()
 	for {
-		if err := r.gather(ctx); err != nil {
+		if err := r.gatherer.Gather(ctx); err != nil {
 			return err
 		}
 		if r.queue.IsEmpty() {
@@ -64,52 +64,10 @@ func (r *run) loop(ctx context.Context) error {
 	}
 }
 
-// gather pulls requests until there is a batch to send, or the iterator has no more, or
-// none for a while, and a limiter permits sending. If the queue is empty then, the run
-// has ended.
-func (r *run) gather(ctx context.Context) error {
-	var linger time.Time // until when it waits for the iterator to fill a bulk
-	for {
-		now := time.Now()
-		untilItems, untilSingle := r.queue.Wait(now)
-		wait, limit, cause := r.pace.Wait(now, untilItems, untilSingle)
-		enough, isEmpty := r.puller.Ended() || r.queue.HasBatch(now), r.queue.IsEmpty()
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case enough && (isEmpty || wait == 0):
-			return nil
-		case isEmpty: // wait is the longest Duration: only the iterator can help
-		case wait > 0:
-			if err := r.reporter.announce(ctx, now.Add(wait), limited[limit], cause); err != nil {
-				return err
-			}
-		case linger.IsZero():
-			linger, wait = now.Add(batchLinger), batchLinger
-		default:
-			if wait = linger.Sub(now); wait <= 0 {
-				return nil
-			}
-		}
-		if enough {
-			_ = clock.Sleep(ctx, wait) // an end of ctx ends the loop
-		} else if err := r.pull(ctx, wait); err != nil {
-			return err
-		}
-	}
-}
-
-// pull waits up to wait for the next request. It reports a request that need not be sent,
-// and queues any other.
-func (r *run) pull(ctx context.Context, wait time.Duration) error {
-	req, ok, err := r.puller.Next(ctx, wait)
+// take reports a request that need not be sent, and queues any other.
+func (r *run) take(ctx context.Context, req CreateInvitationRequest) error {
+	err := r.roster.load(ctx, req.IgnoreExisting)
 	if err != nil {
-		return fmt.Errorf("the iterator of the requests: %w", err)
-	}
-	if !ok {
-		return nil
-	}
-	if err := r.roster.load(ctx, req.IgnoreExisting); err != nil {
 		return err
 	}
 	next := r.reporter.take(req)

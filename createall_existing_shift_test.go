@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
 // An invitation leaves the list while the run reads it, so later ones move to pages that
@@ -73,9 +74,11 @@ func TestCreateAllSkipsWhoMovesInTheListMeanwhile(t *testing.T) {
 	}
 }
 
-// The server has 1,200 invitations and always returns the first page, or only that.
+// The server has 240 invitations, and returns 100 at a time: always the first ones, or only
+// those.
 func TestCreateAllEndsWhenExistingInvitationsCannotBeListed(t *testing.T) {
 	t.Parallel()
+	const n = 240
 	for name, second := range map[string]func(*http.Request){
 		"the first page again": func(req *http.Request) {
 			query := req.URL.Query()
@@ -90,7 +93,7 @@ func TestCreateAllEndsWhenExistingInvitationsCannotBeListed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := filledNow(t, 1200)
+				l := filledNow(t, n, clerktest.WithBehavior(clerktest.Behavior{PageCap: 100}))
 				client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
 					if offset := req.URL.Query().Get("offset"); offset != "" && offset != "0" && req.Method == http.MethodGet {
 						req = req.Clone(req.Context())
@@ -98,10 +101,10 @@ func TestCreateAllEndsWhenExistingInvitationsCannotBeListed(t *testing.T) {
 					}
 					return l.fake.RoundTrip(req)
 				}))
-				results, err := createAll(t, client, guests(1200))
+				results, err := createAll(t, client, guests(n))
 				require.Error(t, err)
 				require.Empty(t, results)
-				require.Len(t, l.fake.Invitations(), 1200)
+				require.Len(t, l.fake.Invitations(), n)
 			})
 		})
 	}

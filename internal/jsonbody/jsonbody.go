@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // maxElements limits the elements of a list. As many invitations take about as much as the
@@ -115,6 +116,9 @@ func (r *reader[T]) elements() ([]T, error) {
 		i := len(elements)
 		if i == maxElements {
 			return nil, fmt.Errorf("it has more than %d elements", maxElements)
+		}
+		if i == cap(elements) {
+			elements = slices.Grow(elements, i) // append would copy long lists more often
 		}
 		elements = append(elements, *new(T))
 		err := r.Decode(&elements[i])

@@ -1,0 +1,168 @@
+package clerkriver
+
+import (
+	"errors"
+	"net/http"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// TestReminderFindsWhatAKilledRunSent: nobody is reminded twice, whatever became of the new
+// invitation.
+func TestReminderFindsWhatAKilledRunSent(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		act    func(fake *clerktest.Fake, id string) error
+		cancel bool
+		want   statuses
+		counts map[State]int
+	}{
+		"open":      {nil, false, statuses{revoked, pending}, map[State]int{StateCreated: 12}},
+		"accepted":  {(*clerktest.Fake).Accept, false, statuses{revoked, accepted}, map[State]int{StateCreated: 11, StateAccepted: 1}},
+		"revoked":   {(*clerktest.Fake).Revoke, false, statuses{revoked, revoked}, map[State]int{StateCreated: 11, StateRevoked: 1}},
+		"cancelled": {nil, true, statuses{revoked, pending}, map[State]int{StateCreated: 1, StateCancelled: 11}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, fake := invited(t, 12, Config{})
+			a.mustRemind(t, "spring", "reminder", 12)
+			interrupted(t, a)
+			require.Equal(t, statuses{pending, pending}, links(fake, guest(0)))
+			if test.act != nil {
+				require.NoError(t, test.act(fake, fake.Invitations()[12].ID))
+			}
+			if test.cancel {
+				cancel(t, a, "reminder")
+			}
+			expire(t, a)
+			a.work(t)
+			a.work(t)
+			require.Equal(t, test.counts, a.counts(t, "reminder"))
+			require.Equal(t, test.want, links(fake, guest(0)))
+			if !test.cancel {
+				require.Len(t, fake.Sent(), 24)
+			}
+		})
+	}
+}
+
+// through makes the app send through a function.
+func (a *app) through(t *testing.T, api roundTrip) {
+	t.Helper()
+	var err error
+	a.client, err = a.NewClient(clerktest.SecretKey, api, clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone}))
+	require.NoError(t, err)
+}
+
+func isRevocation(req *http.Request) bool { return strings.HasSuffix(req.URL.Path, "/revoke") }
+
+// TestOldInvitationIsRevokedLater: after a failure both links work until a later run, and
+// one that cannot be revoked stops nobody else.
+func TestOldInvitationIsRevokedLater(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 5, Config{})
+	a.mustRemind(t, "spring", "reminder", 5)
+	failing := map[string]bool{}
+	for _, inv := range fake.Invitations() {
+		failing[inv.ID] = true
+	}
+	a.through(t, func(req *http.Request) (*http.Response, error) {
+		if isRevocation(req) && failing[path.Base(path.Dir(req.URL.Path))] {
+			return nil, errors.New("the network is down")
+		}
+		return fake.RoundTrip(req)
+	})
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 5}, a.counts(t, "reminder"))
+	require.Equal(t, statuses{pending, pending}, links(fake, guest(4)))
+	first := fake.Invitations()[0].ID
+	clear(failing)
+	failing[first] = true
+	for range 3 {
+		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke_at = now() WHERE revoke_at IS NOT NULL AND revoke <> $1", first)
+		require.NoError(t, err)
+		_, _ = a.Work(t.Context(), a.client)
+	}
+	require.Equal(t, statuses{pending, pending}, links(fake, guest(0)))
+	for place := 1; place < 5; place++ {
+		require.Equal(t, statuses{revoked, pending}, links(fake, guest(place)))
+	}
+	clear(failing)
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke_at = now() WHERE revoke_at IS NOT NULL")
+	require.NoError(t, err)
+	require.Zero(t, a.work(t))
+	require.Equal(t, statuses{revoked, pending}, links(fake, guest(0)))
+}
+
+// TestOldInvitationAcceptedMeanwhile: then the row has ended, and the new one goes, even if
+// the run is killed in between.
+func TestOldInvitationAcceptedMeanwhile(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 2, Config{OnChange: heardChanges})
+	newChangesTable(t, a)
+	a.mustRemind(t, "spring", "reminder", 2)
+	old := a.invitationOf(t, "spring", 0)
+	revocations := 0
+	a.through(t, func(req *http.Request) (*http.Response, error) {
+		if isRevocation(req) && revocations == 0 {
+			require.NoError(t, fake.Accept(old))
+		}
+		if isRevocation(req) {
+			revocations++
+			if !strings.Contains(req.URL.Path, old) && revocations == 2 {
+				return nil, errors.New("the network is down")
+			}
+		}
+		return fake.RoundTrip(req)
+	})
+	_, _ = a.Work(t.Context(), a.client)
+	require.Equal(t, statuses{accepted, pending}, links(fake, guest(0)))
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke_at = now() WHERE revoke_at IS NOT NULL")
+	require.NoError(t, err)
+	a.work(t)
+	require.Equal(t, statuses{accepted, revoked}, links(fake, guest(0)))
+	require.Equal(t, statuses{revoked, pending}, links(fake, guest(1)))
+	require.Equal(t, map[State]int{StateCreated: 1, StateAccepted: 1}, a.counts(t, "reminder"))
+	a.timing.listLag = 0
+	a.config.Sync = time.Minute
+	a.syncNow(t)
+	require.Equal(t, map[State]int{StateRevoked: 1, StateAccepted: 1}, a.counts(t, "spring"))
+	require.Equal(t, map[State]int{StateCreated: 1, StateAccepted: 1}, a.counts(t, "reminder"))
+	require.Equal(t, map[int][]State{0: {StateAccepted}}, a.changes(t, "reminder"))
+	require.WithinDuration(t, time.Now(), a.all(t, "reminder")[0].BecameAt, time.Minute)
+}
+
+// TestReminderWhateverIgnoreExistingDoes: Clerk documents that it creates another invitation.
+// Nobody is left without a link otherwise.
+func TestReminderWhateverIgnoreExistingDoes(t *testing.T) {
+	t.Parallel()
+	for effect, want := range map[clerktest.IgnoreExisting]statuses{
+		clerktest.IgnoreExistingReturns:  {pending},
+		clerktest.IgnoreExistingReplaces: {revoked, pending},
+		clerktest.IgnoreExistingRefused:  {pending},
+	} {
+		t.Run(string(effect), func(t *testing.T) {
+			t.Parallel()
+			a, fake := invited(t, 12, Config{}, clerktest.WithBehavior(clerktest.Behavior{IgnoreExisting: effect}))
+			a.mustRemind(t, "spring", "reminder", 12)
+			for range 2 {
+				a.work(t)
+			}
+			state := StateAlreadyInvited
+			if effect == clerktest.IgnoreExistingReplaces {
+				state = StateCreated
+			}
+			require.Equal(t, map[State]int{state: 12}, a.counts(t, "reminder"))
+			for place := range 12 {
+				require.Equal(t, want, links(fake, guest(place)))
+			}
+		})
+	}
+}

@@ -47,7 +47,14 @@ CREATE TABLE SCHEMA.clerkriver_untold ( -- changes that OnChange has not accepte
 );
 CREATE INDEX clerkriver_untold_next ON SCHEMA.clerkriver_untold (instance, tell_at);`
 
+// What became of invitations is forgotten: they count as created.
 const downV2 = `
+INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows)
+	SELECT campaign_id, 'untold', -txid_current(), -count(*) FROM SCHEMA.clerkriver_untold GROUP BY campaign_id;
+INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows)
+	SELECT campaign_id, CASE WHEN state IN ('erased', 'skipped') THEN 'cancelled' ELSE 'created' END, source, sum(rows)
+	FROM SCHEMA.clerkriver_counts WHERE state IN ('accepted', 'expired', 'revoked', 'deleted', 'erased', 'skipped') GROUP BY 1, 2, 3
+	ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + excluded.rows;
 DROP TABLE SCHEMA.clerkriver_untold;
 DROP TABLE SCHEMA.clerkriver_erasures;
 DROP TABLE SCHEMA.clerkriver_excluded;

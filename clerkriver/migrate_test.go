@@ -1,6 +1,8 @@
 package clerkriver
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -162,4 +164,40 @@ func TestMissingMigrationIsExplained(t *testing.T) {
 			require.ErrorContains(t, err, "run clerkriver.Migrate", name)
 		}
 	}
+}
+
+// TestOldVersionOfTheTables: after Migrate back, invitations of whatever state count as
+// created, rows that were not sent as cancelled, and reminders are not sent.
+func TestOldVersionOfTheTables(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 6, Config{Sync: time.Minute, OnChange: func(context.Context, pgx.Tx, Change) error { return errors.New("no") }})
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 0)))
+	require.NoError(t, fake.Expire(a.invitationOf(t, "spring", 1)))
+	a.mustRemind(t, "spring", "reminder", 6)
+	a.erasePerson(t, guest(5))
+	a.work(t)
+	require.Equal(t, map[State]int{StateSkipped: 1, StateErased: 1, StateCreated: 4}, a.counts(t, "reminder"))
+	a.mustRemind(t, "reminder", "second", 4)
+	migrated(t, a.pool, "", 1)
+	counts := func(campaign string) map[string]int {
+		rows, err := a.pool.Query(t.Context(), `SELECT state, sum(n.rows) FROM clerkriver_counts n JOIN clerkriver_campaigns c ON c.id = n.campaign_id
+			WHERE c.name = $1 GROUP BY state HAVING sum(n.rows) <> 0`, campaign)
+		require.NoError(t, err)
+		counts := map[string]int{}
+		var state string
+		var n int
+		_, err = pgx.ForEachRow(rows, []any{&state, &n}, func() error {
+			counts[state] = n
+			return nil
+		})
+		require.NoError(t, err)
+		return counts
+	}
+	require.Equal(t, map[string]int{"created": 6}, counts("spring"))
+	require.Equal(t, map[string]int{"created": 4, "cancelled": 2}, counts("reminder"))
+	migrated(t, a.pool, "", -1)
+	s, err := a.Status(t.Context(), "second")
+	require.NoError(t, err)
+	require.Equal(t, map[State]int{StateCancelled: 4}, s.Counts)
+	require.Equal(t, map[State]int{StateCreated: 6}, a.counts(t, "spring"))
 }

@@ -54,7 +54,7 @@ var (
 	// that may create a second invitation. Check later with FindPending or Get.
 	ErrOutcomeUnknown = errors.New("clerk: the outcome of the write is unknown")
 	// ErrOldNotRevoked: Resend has created the new invitation, but could not revoke the
-	// old one: until it is revoked or expires, both links work. Test for it first:
+	// old one: until it is revoked or expires, both links work. Check it first:
 	// ErrNotSent, ErrOutcomeUnknown and others that match, too, are about the revocation.
 	ErrOldNotRevoked = errors.New("clerk: the old invitation was not revoked")
 	// ErrMetadataLost: a bulk has created the invitations, which are returned with the error,

@@ -1,7 +1,14 @@
 package fakeserver_test
 
 import (
+	"encoding/json"
+	"os"
+	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
 func TestControlReadsAndResets(t *testing.T) {
@@ -41,4 +48,19 @@ func TestControlReadsAndResets(t *testing.T) {
 		"known faults":           {"GET /_fake/faults", "", 200, `"text": "performs the request, then breaks the connection"`, changedNothing},
 		"a method it hasn't":     {"DELETE /_fake/state", "", 405, "", changedNothing},
 	})
+}
+
+func TestDocsShowEveryPath(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/testing.md")
+	require.NoError(t, err)
+	_, body := call(t, clerktest.New(), "GET /_fake/", "")
+	var index struct{ Paths []string }
+	require.NoError(t, json.Unmarshal([]byte(body), &index))
+	require.NotEmpty(t, index.Paths)
+	for _, pattern := range index.Paths {
+		_, path, ok := strings.Cut(pattern, " /_fake/")
+		require.True(t, ok, pattern)
+		path = strings.NewReplacer("{id}", "inv_...", "{number}", "7", "{change}", "accept").Replace(path)
+		require.Contains(t, string(docs), "$F/"+path, pattern)
+	}
 }

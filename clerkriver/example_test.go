@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,36 +20,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// install is the README's first snippet.
-func install(pool *pgxpool.Pool, riverConfig *river.Config, secretKey string) (*river.Client[pgx.Tx], *clerkriver.Campaigns, error) {
-	campaigns, err := clerkriver.New(pool, clerkriver.Config{})
-	if err != nil {
-		return nil, nil, err
-	}
-	client, err := campaigns.NewClient(secretKey, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := campaigns.Install(riverConfig, client); err != nil {
-		return nil, nil, err
-	}
-	riverClient, err := river.NewClient(riverpgxv5.New(pool), riverConfig)
-	return riverClient, campaigns, err
-}
-
-// use is the README's second snippet.
-func use(ctx context.Context, pool *pgxpool.Pool, riverClient *river.Client[pgx.Tx], campaigns *clerkriver.Campaigns) error {
-	rows := slices.Values([]clerkriver.Row{
-		{Ref: "user_1", Request: clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"}},
-	})
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		_, err := campaigns.EnqueueTx(ctx, riverClient, tx, "spring", rows, nil)
-		return err
-	})
-	return err
-}
-
-// alerting is the README's third snippet.
+// alerting is the README's snippet.
 func alerting(config *clerkriver.Config, alert func(context.Context, string, string), resolve func(context.Context, string)) {
 	config.Logger = slog.Default() // warns of pauses, late runs and runs that ended early
 	config.OnEvent = func(ctx context.Context, event clerkriver.Event) {
@@ -94,58 +64,93 @@ func eraseEverywhere(ctx context.Context, pool *pgxpool.Pool, campaigns *clerkri
 	return client.Invitations.Erase(ctx, address)
 }
 
-// TestHostCanTest is how a service tests what it enqueues: by its jobs, and by what the fake
-// of Clerk gets when the campaign is sent.
-func TestHostCanTest(t *testing.T) {
-	t.Parallel()
-	pool := clerkriver.NewTestPool(t)
-	campaigns, err := clerkriver.New(pool, clerkriver.Config{})
+// databaseURL returns the URL of an empty database, but for the application's own table.
+func databaseURL(t *testing.T) string {
+	t.Helper()
+	url := clerkriver.NewTestDatabase(t)
+	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
-	riverClient, err := river.NewClient(riverpgxv5.New(pool), &river.Config{})
+	_, err = conn.Exec(t.Context(), "CREATE TABLE members (id text PRIMARY KEY, invitation text); INSERT INTO members VALUES ('member_1'), ('member_2')")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
+	return url
+}
+
+// TestHostCanTest is the README's test of a service, by its jobs, and by what a fake of Clerk
+// gets when the campaign is sent.
+func TestHostCanTest(t *testing.T) {
+	ctx := t.Context()
+	pool, err := pgxpool.New(ctx, databaseURL(t)) // of an empty database
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	require.NoError(t, migrate(ctx, pool))
+	campaigns, err := newCampaigns(pool)
+	require.NoError(t, err)
+	riverClient, err := river.NewClient(riverpgxv5.New(pool), &river.Config{}) // inserts jobs, and runs none
 	require.NoError(t, err)
 
-	tx, err := pool.Begin(t.Context())
-	require.NoError(t, err)
-	rows := slices.Values([]clerkriver.Row{{Request: clerk.CreateInvitationRequest{EmailAddress: "a@example.com"}}})
-	_, err = campaigns.EnqueueTx(t.Context(), riverClient, tx, "spring", rows, nil)
-	require.NoError(t, err)
-	jobs := rivertest.RequireManyInsertedTx[*riverpgxv5.Driver](t.Context(), t, tx, []rivertest.ExpectedJob{
-		{Args: clerkriver.WakeArgs{}, Opts: &rivertest.RequireInsertedOpts{Queue: clerkriver.DefaultQueue}}, {Args: clerkriver.WakeArgs{}},
-	})
-	require.JSONEq(t, `{"instance":"default"}`, string(jobs[0].EncodedArgs))
-	require.NoError(t, tx.Commit(t.Context()))
+	require.NoError(t, invite(ctx, pool, riverClient, campaigns))
+	wake := rivertest.ExpectedJob{Args: clerkriver.WakeArgs{}}
+	rivertest.RequireManyInserted(ctx, t, riverpgxv5.New(pool), []rivertest.ExpectedJob{wake, wake})
 
 	fake := clerktest.New()
 	client, err := campaigns.NewClient(fake.SecretKey(), fake)
 	require.NoError(t, err)
-	_, err = campaigns.Work(t.Context(), client)
+	_, err = campaigns.Work(ctx, client) // all that a job does
 	require.NoError(t, err)
-	require.Equal(t, "a@example.com", fake.Invitations()[0].EmailAddress)
+	require.Len(t, fake.Invitations(), 2)
+}
 
-	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-		added, err := remind(t.Context(), riverClient, campaigns, tx)
-		require.Equal(t, 1, added)
+// TestReadmeIsComplete: its functions are all that an application needs.
+func TestReadmeIsComplete(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	pool, err := pgxpool.New(ctx, databaseURL(t))
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	require.NoError(t, migrate(ctx, pool))
+	require.NoError(t, migrate(ctx, pool), "when it starts the second time")
+	campaigns, err := newCampaigns(pool)
+	require.NoError(t, err)
+	fake := clerktest.New()
+	baseURL, stop := fake.Serve()
+	defer stop()
+	riverClient, err := startRiver(ctx, pool, campaigns, fake.SecretKey(), clerk.WithBaseURL(baseURL))
+	require.NoError(t, err)
+	require.NoError(t, invite(ctx, pool, riverClient, campaigns))
+	require.Eventually(t, func() bool {
+		var created int
+		require.NoError(t, pool.QueryRow(ctx, "SELECT count(*) FROM members WHERE invitation = 'created'").Scan(&created))
+		return created == 2
+	}, time.Minute, 50*time.Millisecond)
+	require.NoError(t, riverClient.StopAndCancel(ctx))
+
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		added, err := remind(ctx, riverClient, campaigns, tx)
+		require.Equal(t, 2, added)
 		return err
 	})
 	require.NoError(t, err)
-	status, err := campaigns.Status(t.Context(), "spring reminder")
+	status, err := campaigns.Status(ctx, "spring reminder")
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(7*24*time.Hour), status.WaitUntil, time.Hour)
 }
 
-// TestReadmeIsCompiled: the README shows code of this file.
+// TestReadmeIsCompiled: the README shows code of this file and of readme_test.go.
 func TestReadmeIsCompiled(t *testing.T) {
 	t.Parallel()
-	_, _, _, _, _, _ = install, use, alerting, after, remind, eraseEverywhere
+	_, _, _ = alerting, after, eraseEverywhere
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	code, err := os.ReadFile("example_test.go")
+	example, err := os.ReadFile("example_test.go")
+	require.NoError(t, err)
+	whole, err := os.ReadFile("readme_test.go")
 	require.NoError(t, err)
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	blocks := strings.Split(string(readme), "```go\n")[1:]
 	require.Len(t, blocks, 3)
 	for _, block := range blocks {
 		snippet, _, _ := strings.Cut(block, "```")
-		require.Contains(t, squeeze(string(code)), squeeze(snippet))
+		require.Contains(t, squeeze(string(example)+string(whole)), squeeze(snippet))
 	}
 }

@@ -138,9 +138,22 @@ func (s *server) url(database string) string {
 
 var databases atomic.Int32
 
-// database makes a database with all tables, and returns its URL. Without PostgreSQL the
-// test is skipped, but fails in CI.
+// database makes a database with all tables, and returns its URL.
 func (s *server) database(tb testing.TB) string {
+	tb.Helper()
+	url := s.empty(tb)
+	pool := connect(tb, url)
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	require.NoError(tb, err)
+	_, err = migrator.Migrate(tb.Context(), rivermigrate.DirectionUp, nil)
+	require.NoError(tb, err)
+	migrated(tb, pool, "", -1)
+	return url
+}
+
+// empty makes a database without tables, and returns its URL. Without PostgreSQL the test
+// is skipped, but fails in CI.
+func (s *server) empty(tb testing.TB) string {
 	tb.Helper()
 	s.once.Do(func() { s.err = s.start() })
 	if s.err != nil && os.Getenv("CI") != "true" {
@@ -153,12 +166,6 @@ func (s *server) database(tb testing.TB) string {
 	_, err = conn.Exec(tb.Context(), "CREATE DATABASE "+name)
 	require.NoError(tb, err)
 	require.NoError(tb, conn.Close(tb.Context()))
-	pool := connect(tb, s.url(name))
-	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
-	require.NoError(tb, err)
-	_, err = migrator.Migrate(tb.Context(), rivermigrate.DirectionUp, nil)
-	require.NoError(tb, err)
-	migrated(tb, pool, "", -1)
 	return s.url(name)
 }
 

@@ -1,0 +1,70 @@
+package clerkriver_test
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerkriver"
+)
+
+// migrate creates River's tables, which you may have already, and those of clerkriver.
+func migrate(ctx context.Context, pool *pgxpool.Pool) error {
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	if err != nil {
+		return err
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return err
+	}
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		_, err := clerkriver.Migrate(ctx, tx, "", -1)
+		return err
+	})
+}
+
+// newCampaigns configures campaigns. OnResult writes to a table of yours, in the transaction
+// that keeps the result.
+func newCampaigns(pool *pgxpool.Pool) (*clerkriver.Campaigns, error) {
+	return clerkriver.New(pool, clerkriver.Config{
+		OnResult: func(ctx context.Context, tx pgx.Tx, result clerkriver.Result) error {
+			_, err := tx.Exec(ctx, "UPDATE members SET invitation = $1 WHERE id = $2", string(result.State), result.Ref)
+			return err
+		},
+	})
+}
+
+// startRiver starts your River client, which also sends campaigns.
+func startRiver(ctx context.Context, pool *pgxpool.Pool, campaigns *clerkriver.Campaigns, secretKey string, opts ...clerk.Option) (*river.Client[pgx.Tx], error) {
+	client, err := campaigns.NewClient(secretKey, nil, opts...) // nil: through http.DefaultTransport
+	if err != nil {
+		return nil, err
+	}
+	config := &river.Config{} // yours, with your queues and workers
+	if err := campaigns.Install(config, client); err != nil {
+		return nil, err
+	}
+	riverClient, err := river.NewClient(riverpgxv5.New(pool), config)
+	if err != nil {
+		return nil, err
+	}
+	return riverClient, riverClient.Start(ctx)
+}
+
+// invite enqueues a campaign. Each Ref comes back with its row's result.
+func invite(ctx context.Context, pool *pgxpool.Pool, riverClient *river.Client[pgx.Tx], campaigns *clerkriver.Campaigns) error {
+	rows := slices.Values([]clerkriver.Row{ // or any iter.Seq[clerkriver.Row]
+		{Ref: "member_1", Request: clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"}},
+		{Ref: "member_2", Request: clerk.CreateInvitationRequest{EmailAddress: "grace@example.com"}},
+	})
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		_, err := campaigns.EnqueueTx(ctx, riverClient, tx, "spring", rows, nil)
+		return err
+	})
+}

@@ -2,12 +2,10 @@ package clerk
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"iter"
 	"log/slog"
-	"slices"
 
 	"github.com/clerk-invitations/clerk-go/internal/check"
 	"github.com/clerk-invitations/clerk-go/internal/snapshot"
@@ -33,83 +31,57 @@ func (s *InvitationsService) Changes(ctx context.Context, snapshot *Snapshot, op
 }
 
 func (c *call) changes(ctx context.Context, s *Snapshot) iter.Seq2[Change, error] {
+	source := snapshot.Source[Invitation]{Began: c.listBegan, Item: itemOf}
+	for _, status := range allStatuses { // an invitation that is revoked meanwhile is in the second list
+		source.Lists = append(source.Lists, c.invitations(ctx, ListInvitationsRequest{Status: status}))
+	}
 	return func(yield func(Change, error) bool) {
-		listing := s.known.List()
-		for _, status := range allStatuses { // an invitation that is revoked meanwhile is in the second list
-			for change, err := range c.changesIn(ctx, listing, status) {
-				if !yield(change, err) || err != nil {
-					return
-				}
-			}
-		}
-		gone := listing.End()
-		slices.Sort(gone)
-		now, _ := c.date()
-		for _, id := range gone {
-			s.known.Remove(id)
-			if !yield(Change{ChangeDeleted, Invitation{ID: id}, now}, nil) {
+		for change, err := range snapshot.Compare(&s.known, source) {
+			if !yield(c.changeOf(change), err) {
 				return
 			}
 		}
 	}
 }
 
-// changesIn returns the changes that one list shows.
-func (c *call) changesIn(ctx context.Context, listing *snapshot.Listing, status InvitationStatus) iter.Seq2[Change, error] {
-	return func(yield func(Change, error) bool) {
-		var now UnixMilli // by Clerk's clock, when the list began
-		begin := func() error {
-			date, ok := c.date()
-			if !ok {
-				return &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "the response has no valid Date header", Err: errNoDate}
-			}
-			now = date
-			listing.Begin(int64(now), c.last.total)
-			return nil
-		}
-		for inv, err := range c.invitations(ctx, ListInvitationsRequest{Status: status}) {
-			if err == nil && now == 0 {
-				err = begin()
-			}
-			if err != nil {
-				yield(Change{}, err)
-				return
-			}
-			for _, change := range record(listing, inv, now) {
-				if !yield(change, nil) {
-					return
-				}
-			}
-		}
-		if now == 0 { // an empty list has no page
-			if err := begin(); err != nil {
-				yield(Change{}, err)
-			}
-		}
+// listBegan returns the time of the last response and the total of its list.
+func (c *call) listBegan() (now int64, total int, err error) {
+	date, ok := c.date()
+	if !ok {
+		err = &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "the response has no valid Date header", Err: errNoDate}
 	}
+	return int64(date), c.last.total, err
 }
 
-// record records an invitation and returns its changes, at most two.
-func record(listing *snapshot.Listing, inv Invitation, now UnixMilli) (changes []Change) {
+// itemOf returns what a snapshot records of an invitation at a time by Clerk's clock.
+func itemOf(inv Invitation, now int64) snapshot.Item {
 	item := snapshot.Item{ID: inv.ID, Created: int64(inv.CreatedAt), Updated: int64(inv.UpdatedAt)}
-	reached := Change{Invitation: inv, At: inv.UpdatedAt}
 	switch {
 	case inv.Status == InvitationStatusAccepted:
-		item.State, reached.Kind = snapshot.Accepted, ChangeAccepted
+		item.State = snapshot.Accepted
 	case inv.Status == InvitationStatusRevoked:
-		item.State, reached.Kind = snapshot.Revoked, ChangeRevoked
-	case inv.Status == InvitationStatusExpired, inv.isExpired(now):
-		item.State, reached.Kind, reached.At = snapshot.Expired, ChangeExpired, inv.ExpiresAt
-		item.Updated = int64(inv.ExpiresAt)
+		item.State = snapshot.Revoked
+	case inv.Status == InvitationStatusExpired, inv.isExpired(UnixMilli(now)):
+		item.State, item.Updated = snapshot.Expired, int64(inv.ExpiresAt)
 	}
-	isNew, changed := listing.Record(item)
-	if isNew {
-		changes = append(changes, Change{ChangeNew, inv, inv.CreatedAt})
+	return item
+}
+
+var reached = map[snapshot.State]ChangeKind{
+	snapshot.Accepted: ChangeAccepted, snapshot.Revoked: ChangeRevoked, snapshot.Expired: ChangeExpired,
+}
+
+func (c *call) changeOf(change snapshot.Change[Invitation]) Change {
+	switch inv := change.Value; change.Kind {
+	case snapshot.New:
+		return Change{ChangeNew, inv, inv.CreatedAt}
+	case snapshot.Reached:
+		return Change{reached[change.Item.State], inv, UnixMilli(change.Item.Updated)}
+	case snapshot.Gone:
+		now, _ := c.date()
+		return Change{ChangeDeleted, Invitation{ID: change.Item.ID}, now}
 	}
-	if changed {
-		changes = append(changes, reached)
-	}
-	return changes
+	return Change{}
 }
 
 // A Change is a change of one invitation. Formatted by package fmt or logged by log/slog,
@@ -162,24 +134,10 @@ type Snapshot struct {
 func (s Snapshot) MarshalBinary() ([]byte, error) { return s.known.MarshalBinary() }
 
 // UnmarshalBinary reads what MarshalBinary has returned. After an error, s is unchanged.
-func (s *Snapshot) UnmarshalBinary(data []byte) error {
-	if err := s.known.UnmarshalBinary(data); err != nil {
-		return fmt.Errorf("clerk: snapshot: %w", err)
-	}
-	return nil
-}
+func (s *Snapshot) UnmarshalBinary(data []byte) error { return s.known.UnmarshalBinary(data) }
 
 // MarshalText returns the snapshot as text.
-func (s Snapshot) MarshalText() ([]byte, error) {
-	data, err := s.known.MarshalBinary()
-	return base64.StdEncoding.AppendEncode(nil, data), err
-}
+func (s Snapshot) MarshalText() ([]byte, error) { return s.known.MarshalText() }
 
 // UnmarshalText reads what MarshalText has returned. After an error, s is unchanged.
-func (s *Snapshot) UnmarshalText(text []byte) error {
-	data, err := base64.StdEncoding.AppendDecode(nil, text)
-	if err != nil {
-		return fmt.Errorf("clerk: snapshot: %w", err)
-	}
-	return s.UnmarshalBinary(data)
-}
+func (s *Snapshot) UnmarshalText(text []byte) error { return s.known.UnmarshalText(text) }

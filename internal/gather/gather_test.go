@@ -101,8 +101,10 @@ func TestGatherEndsWithAnError(t *testing.T) {
 		change func(*gatherer)
 		want   string
 	}{
-		"of Take":       {func(g *gatherer) { g.Take = func(context.Context, int) error { return failure } }, "the disk is full"},
-		"of Announce":   {func(g *gatherer) { g.Announce = func(context.Context, time.Time, pace.Limit, error) error { return failure } }, "the disk is full"},
+		"of Take": {func(g *gatherer) { g.Take = func(context.Context, int) error { return failure } }, "the disk is full"},
+		"of Announce": {func(g *gatherer) {
+			g.Announce = func(context.Context, time.Time, pace.Limit, error) error { return failure }
+		}, "the disk is full"},
 		"of the values": {func(g *gatherer) { g.Values = async.NewPuller(func(func(int) bool) { runtime.Goexit() }) }, "the iterator of the requests: "},
 	} {
 		t.Run(name, func(t *testing.T) {

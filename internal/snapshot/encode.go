@@ -1,8 +1,10 @@
 package snapshot
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -15,7 +17,7 @@ const (
 	hasNoPrefix = 1 << 3
 )
 
-var errFormat = errors.New("not a snapshot, or one of a newer version")
+var errFormat = errors.New("clerk: snapshot: not a snapshot, or one of a newer version")
 
 // MarshalBinary returns the snapshot in about 30 bytes an item.
 func (s Snapshot) MarshalBinary() ([]byte, error) {
@@ -61,6 +63,21 @@ func (s *Snapshot) UnmarshalBinary(data []byte) error {
 	}
 	*s = read
 	return nil
+}
+
+// MarshalText returns what MarshalBinary does, in base64.
+func (s Snapshot) MarshalText() ([]byte, error) {
+	data, err := s.MarshalBinary()
+	return base64.StdEncoding.AppendEncode(nil, data), err
+}
+
+// UnmarshalText reads what MarshalText has returned. After an error, s is unchanged.
+func (s *Snapshot) UnmarshalText(text []byte) error {
+	data, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err != nil {
+		return fmt.Errorf("clerk: snapshot: %w", err)
+	}
+	return s.UnmarshalBinary(data)
 }
 
 // A reader reads values from data until one does not fit.

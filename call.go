@@ -138,15 +138,10 @@ func (c *call) finish(err error) error {
 	if err != nil && metaOf(err) == nil { // an InputError
 		err = invalid(c.operation, err)
 	}
-	if sdk, ok := errors.AsType[*SDKError](err); ok {
-		sdk.method = c.method
-	} else if refused, ok := errors.AsType[*ClerkErrors](err); ok {
-		refused.method = c.method
-	}
 	m := &c.last.ResponseMeta
 	m.Operation, m.Attempts, m.Duration = c.operation, c.attempts, time.Since(c.started)
 	if own := metaOf(err); own != nil {
-		own.Operation, own.Attempts, own.Duration = m.Operation, m.Attempts, m.Duration
+		own.Operation, own.Attempts, own.Duration, own.method = m.Operation, m.Attempts, m.Duration, c.method
 		if own.StatusCode != 0 { // otherwise the last response found nothing, and was no failure
 			m = own
 		}

@@ -150,8 +150,7 @@ type ClerkErrors struct {
 	// Body is the response's body, at most 64 KiB. It may contain addresses.
 	Body []byte
 
-	class  transport.Class // of the attempt
-	method string          // that was called, if it is no operation of Clerk's
+	class transport.Class // of the attempt
 }
 
 // A ClerkError is one error in a response.
@@ -206,7 +205,7 @@ func (e *ClerkErrors) Error() string {
 	if e == nil {
 		return "<nil>"
 	}
-	return e.line(e.method, "", e.summary())
+	return e.line("", e.summary())
 }
 
 // maxSummary limits the errors that a text lists.
@@ -258,7 +257,6 @@ type SDKError struct {
 	Body []byte
 
 	class     transport.Class // of the last attempt, or of the call
-	method    string          // that was called, if it is no operation of Clerk's
 	lookupErr error           // why the lookup failed; not part of the error's chain
 }
 
@@ -269,9 +267,9 @@ func (e *SDKError) Error() string {
 	case e == nil:
 		return "<nil>"
 	case errors.Is(e, ErrOutcomeUnknown):
-		return e.line(e.method, "outcome unknown: ", e.Message)
+		return e.line("outcome unknown: ", e.Message)
 	}
-	return e.line(e.method, "", e.Message)
+	return e.line("", e.Message)
 }
 
 // Unwrap returns Err.
@@ -286,10 +284,10 @@ func (e *SDKError) Unwrap() error {
 // [ErrUnauthorized]. Err matches the rest.
 func (e *SDKError) Is(target error) bool { return e != nil && e.is(target, e.class) }
 
-// line formats the one line of an error of a method; of the operation if it is empty.
-func (m *ResponseMeta) line(method, outcome, message string) string {
+// line formats the one line of an error.
+func (m *ResponseMeta) line(outcome, message string) string {
 	return transport.Line{
-		Method: cmp.Or(method, string(m.Operation)), Outcome: outcome, Message: message,
+		Method: cmp.Or(m.method, string(m.Operation)), Outcome: outcome, Message: message,
 		Status: m.StatusCode, RetryAfter: m.RetryAfter, Attempts: m.Attempts, TraceID: m.TraceID,
 	}.String()
 }

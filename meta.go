@@ -27,6 +27,8 @@ type ResponseMeta struct {
 	RetryAfter time.Duration
 	// Duration is the time that the call took, including its waits.
 	Duration time.Duration
+
+	method string // that was called, if it is no operation of Clerk's
 }
 
 // Format writes m without its headers for every verb.

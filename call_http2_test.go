@@ -186,7 +186,8 @@ func (c blackHole) Close() error {
 }
 
 // The peer of the library's own connection vanishes. Noticing it takes ten seconds, so only
-// the long runs of CI include this test.
+// the long runs of CI include this test. Three writes fail then, as in an outage, so that the
+// first retry comes up to 3.5 seconds later.
 func TestDeadHTTP2Connection(t *testing.T) {
 	if testing.Short() || soakSize(0, 0, 1) == 0 {
 		t.Skip("takes ten seconds")
@@ -242,7 +243,7 @@ func TestDeadHTTP2Connection(t *testing.T) {
 	}
 	group.Wait()
 	t.Log(time.Since(start))
-	require.Less(t, time.Since(start), 13*time.Second)
+	require.Less(t, time.Since(start), 15*time.Second)
 	require.Len(t, fake.Invitations(), 4)
 	for _, req := range fake.Requests() {
 		require.NotEmpty(t, req.Operation)

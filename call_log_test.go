@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -128,5 +129,24 @@ func TestLogTiesTheRecordsOfARunTogether(t *testing.T) {
 			require.Contains(t, line, " call=1 ")
 		}
 		require.NotContains(t, lines[len(lines)-1], "pass=")
+	})
+}
+
+// TestLogCountsTheLookupsForARefusedRow: the run looks for its own invitation until the grace
+// time is over.
+func TestLogCountsTheLookupsForARefusedRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logBuffer
+		l := newLife(t)
+		bulks := partial(l.fake, func(int, []string) (int, httpmock.Responder) { return 0, refusals["422"] })
+		create := failingOn(bulks, http.MethodPost, "/v1/invitations", reply(400, duplicateJSON))
+		results, err := createAll(t, log.client(t, create, l.fake), guests(2))
+		require.NoError(t, err)
+		require.Equal(t, []clerk.Outcome{clerk.OutcomeAlreadyInvited, clerk.OutcomeAlreadyInvited}, outcomes(results))
+		_, afterRefusal, _ := strings.Cut(strings.Join(log.lines(), "\n"), `route="POST /invitations" call=1 attempt=1 status=400`)
+		for _, pass := range []string{"pass=1", "pass=2", "pass=3"} {
+			require.Contains(t, afterRefusal, `route="GET /invitations" call=1 `+pass+" attempt=1 status=200")
+			require.Contains(t, afterRefusal, "call=1 "+pass+" next=lookup wait=")
+		}
 	})
 }

@@ -51,7 +51,6 @@ func newApp(tb testing.TB, url string, config Config, api http.RoundTripper, opt
 	var err error
 	a.Campaigns, err = New(a.pool, config)
 	require.NoError(tb, err)
-	a.timing.lease = 3 * time.Second
 	a.client, err = a.NewClient(clerktest.SecretKey, api, opts...)
 	require.NoError(tb, err)
 	a.river, err = river.NewClient(riverpgxv5.New(a.pool), &river.Config{})

@@ -93,12 +93,16 @@ func TestOneRunnerAtATime(t *testing.T) {
 		}
 		return fake.RoundTrip(req)
 	}))
-	a.timing.lease = time.Second
+	a.timing.lease = 3 * time.Second
 	a.enqueue(t, "spring", guests(30))
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() { _, err := a.Work(t.Context(), a.client); done <- err }()
-	<-begun
-	time.Sleep(1500 * time.Millisecond) // the lease is extended
+	select {
+	case <-begun:
+	case err := <-done:
+		require.FailNow(t, "it has sent nothing", "%v", err)
+	}
+	time.Sleep(4 * time.Second) // the lease is extended
 	b := newApp(t, url, Config{}, fake)
 	b.work(t)
 	require.Empty(t, fake.Invitations())

@@ -93,7 +93,7 @@ func TestOneRunnerAtATime(t *testing.T) {
 		}
 		return fake.RoundTrip(req)
 	}))
-	a.timing.lease = 3 * time.Second
+	a.timing.lease = 9 * time.Second
 	a.enqueue(t, "spring", guests(30))
 	done := make(chan error, 1)
 	go func() { _, err := a.Work(t.Context(), a.client); done <- err }()
@@ -102,7 +102,13 @@ func TestOneRunnerAtATime(t *testing.T) {
 	case err := <-done:
 		require.FailNow(t, "it has sent nothing", "%v", err)
 	}
-	time.Sleep(4 * time.Second) // the lease is extended
+	leasedUntil := func() time.Time {
+		s, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		return s.LeasedUntil
+	}
+	first := leasedUntil()
+	require.Eventually(t, func() bool { return leasedUntil().After(first) }, time.Minute, 100*time.Millisecond, "the lease is extended")
 	b := newApp(t, url, Config{}, fake)
 	b.work(t)
 	require.Empty(t, fake.Invitations())

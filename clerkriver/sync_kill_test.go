@@ -55,7 +55,7 @@ func TestChangesAreToldOnceWhateverDies(t *testing.T) {
 		if i < 10 {
 			crew.kill()
 		}
-		require.Less(t, i, 120, "%v", a.counts(t, "spring"))
+		require.Less(t, i, 300, "%v", a.counts(t, "spring"))
 	}
 	endSome(t, fake, ended)
 	states := map[string]State{}

@@ -3,6 +3,7 @@ package clerkriver
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -30,6 +31,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "process:", runTestProcess())
 		os.Exit(1)
 	}
+	_ = flag.Set("test.parallel", "4") // tests wait most of the time, so there may be more of them than cores
 	code := m.Run()
 	shared.stop()
 	os.Exit(code)

@@ -41,6 +41,7 @@ func TestRead(t *testing.T) {
 		"commas in names":         {"\nname, first or last, or both;seat;email\n;;grace@example.com\n", nil, []clerk.CreateInvitationRequest{grace}},
 		"a guarded cell":          {"email\n'+ada@example.com\n", nil, []clerk.CreateInvitationRequest{{EmailAddress: "+ada@example.com"}}},
 		"blank lines":             {"email,name\n\n  \n,\n ,\nada@example.com,Ada\n,,\n", nil, []clerk.CreateInvitationRequest{ada}},
+		"quotation marks inside":  {"name,email,team\nAda \"Countess\" L,ada@example.com,\"a, b\"\n,grace@example.com,5\" 6\"\n", []string{"name"}, []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"name": `Ada "Countess" L`}}, grace}},
 		"a line end inside":       {"name,email\n\"Ada\nLovelace\",ada@example.com\n", []string{"name"}, []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com", PublicMetadata: map[string]any{"name": "Ada\nLovelace"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,6 +92,16 @@ func TestReadWithProblems(t *testing.T) {
 	require.NoError(t, err, "neither is used")
 	_, err = people.Read([]byte("email,team\n"), "team", "role")
 	require.EqualError(t, err, `no column is called "role"; the columns are email, team`)
+}
+
+// A mark that nothing closes may have been the beginning of a quote.
+func TestSingleMarkInsideIsAProblem(t *testing.T) {
+	list, err := people.Read([]byte("email,size\nada@example.com,5\"\ngrace@example.com,6\n"))
+	require.NoError(t, err)
+	require.Equal(t, []people.Row{
+		{2, "", -1, "a quotation mark is missing or misplaced"},
+		{3, "grace@example.com", 0, ""},
+	}, list.Rows)
 }
 
 func TestReadCountsLines(t *testing.T) {

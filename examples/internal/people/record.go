@@ -21,16 +21,22 @@ var errQuote = errors.New("a quotation mark is missing or misplaced")
 // next reads a record, and returns the line in which it begins.
 func (f *file) next() (line int, fields []string, err error) {
 	if f.csv == nil {
-		f.csv = csv.NewReader(bytes.NewReader(f.text))
-		f.csv.Comma, f.csv.FieldsPerRecord = f.comma, -1
-		f.csv.TrimLeadingSpace = f.comma != '\t' // it would take empty fields for space
+		f.csv = f.reader(f.text)
 	}
 	fields, err = f.csv.Read()
 	if broken, ok := errors.AsType[*csv.ParseError](err); ok {
+		var first []byte
 		for range broken.StartLine {
-			_, f.text, _ = bytes.Cut(f.text, []byte("\n"))
+			first, f.text, _ = bytes.Cut(f.text, []byte("\n"))
 		}
 		f.line, f.csv = f.line+broken.StartLine, nil
+		isInside := errors.Is(broken.Err, csv.ErrBareQuote) && broken.Line == broken.StartLine
+		if isInside && bytes.Count(first, []byte(`"`))%2 == 0 { // a nickname, as in: Bob "Bobby" Smith
+			lazy := f.reader(first)
+			lazy.LazyQuotes = true
+			fields, err = lazy.Read()
+			return f.line, fields, err
+		}
 		return f.line, nil, errQuote
 	}
 	if err != nil {
@@ -38,4 +44,12 @@ func (f *file) next() (line int, fields []string, err error) {
 	}
 	line, _ = f.csv.FieldPos(0)
 	return f.line + line, fields, nil
+}
+
+// reader returns a reader of records.
+func (f *file) reader(text []byte) *csv.Reader {
+	r := csv.NewReader(bytes.NewReader(text))
+	r.Comma, r.FieldsPerRecord = f.comma, -1
+	r.TrimLeadingSpace = f.comma != '\t' // it would take empty fields for space
+	return r
 }

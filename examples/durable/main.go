@@ -200,7 +200,7 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(p.stdout, describe(st)+forecast(st))
+	_, err = fmt.Fprintln(p.stdout, describe(st))
 	return err
 }
 
@@ -283,8 +283,10 @@ func (p *program) watch(ctx context.Context, s *service, campaign string) (*cler
 		if err != nil {
 			return nil, err
 		}
-		if text := describe(st); text != last {
-			fmt.Fprintln(p.stderr, text+forecast(st))
+		now := *st
+		now.EstimatedEnd = time.Time{} // which moves with the clock
+		if text := describe(&now); text != last {
+			fmt.Fprintln(p.stderr, describe(st))
 			last = text
 		}
 		if st.Done() || st.Paused != "" {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -169,83 +168,28 @@ func (s *service) cancel(ctx context.Context, campaign string) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.CancelTx(ctx, tx, campaign) })
 }
 
-var inOrder = []clerkriver.State{
-	clerkriver.StateAccepted, clerkriver.StateExpired, clerkriver.StateRevoked, clerkriver.StateDeleted, clerkriver.StateErased,
-	clerkriver.StateSkipped, clerkriver.StateCreated, clerkriver.StateAlreadyInvited, clerkriver.StateRepeated, clerkriver.StateUserExists, clerkriver.StateRejected,
-	clerkriver.StateUnknown, clerkriver.StateCancelled, clerkriver.StateSending, clerkriver.StateWaiting,
-}
-
-// describe is a status in one line.
+// describe returns a status in one line, with what to do about it.
 func describe(s *clerkriver.Status) string {
-	var counts []string
-	for _, state := range inOrder {
-		if n := s.Counts[state]; n > 0 {
-			counts = append(counts, fmt.Sprint(n, " ", strings.ReplaceAll(string(state), "_", " ")))
-		}
-	}
-	text := fmt.Sprintf("%s, %d rows: %s", s.Name, s.Rows, strings.Join(counts, ", "))
 	switch {
 	case s.Done():
-		return text
+		return s.String()
 	case s.Paused != "":
-		return text + "; paused" + until(s.PausedUntil) + ": " + s.Paused
-	case !s.WaitUntil.IsZero() && s.Counts[clerkriver.StateWaiting] > 0:
-		text += " until " + clock(s.WaitUntil)
+		return s.String() + toResume
+	case !s.OverdueSince.IsZero():
+		return s.String() + `; run "durable work"`
 	}
-	if s.Problem != "" && s.OverdueSince.IsZero() {
-		text += "; the last run ended early: " + s.Problem
-	}
-	if s.Untold > 0 {
-		text += fmt.Sprintf("; %d results not yet delivered", s.Untold)
-	}
-	return text
+	return s.String()
 }
 
-// until says when a pause ends.
-func until(t time.Time) string {
-	if t.IsZero() {
-		return `, until "durable resume"`
-	}
-	return ` until ` + clock(t) + `, or "durable resume"`
-}
-
-// describeInstance is what the campaigns share, in one line.
+// describeInstance returns what the campaigns share in one line.
 func describeInstance(s *clerkriver.InstanceStatus) string {
-	text := fmt.Sprintf("instance %s: %d of %d creates and %d of %d bulk creates free for campaigns, run %d",
-		s.Instance, s.Creates.Free, s.Creates.Budget, s.BulkCreates.Free, s.BulkCreates.Budget, s.Run)
-	switch {
-	case s.Paused != "":
-		return text + "; paused" + until(s.PausedUntil) + ": " + s.Paused
-	case !s.NextWake.IsZero():
-		text += ", the next one about " + clock(s.NextWake)
+	if s.Paused != "" {
+		return s.String() + toResume
 	}
-	if s.Problem != "" {
-		text += "; the last one ended early: " + s.Problem
-	}
-	return text
+	return s.String()
 }
 
-// forecast is when the campaign will have ended, which moves with the clock when nothing
-// else does.
-func forecast(s *clerkriver.Status) string {
-	if s.EstimatedEnd.IsZero() {
-		return ""
-	}
-	text := "; to end about " + clock(s.EstimatedEnd)
-	if !s.OverdueSince.IsZero() {
-		text += `, but nothing has worked on it since ` + clock(s.OverdueSince) + `: run "durable work"`
-	}
-	return text
-}
-
-// clock is a time of day, with its date if that is another day.
-func clock(t time.Time) string {
-	t = t.Local().Truncate(time.Second)
-	if t.Format(time.DateOnly) == time.Now().Format(time.DateOnly) {
-		return t.Format(time.TimeOnly)
-	}
-	return t.Format(time.DateTime)
-}
+const toResume = `; "durable resume" continues at once`
 
 // writeReport writes a line for each row, as CSV.
 func writeReport(ctx context.Context, s *service, campaign string, w io.Writer) error {

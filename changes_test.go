@@ -134,6 +134,28 @@ func TestChangesReportsNobodyAsDeletedAfterPagesShift(t *testing.T) {
 	})
 }
 
+// A loop that ends between the two changes of an invitation hears of the second one later,
+// even if it keeps the snapshot inside its body.
+func TestChangesReportsBothChangesOfANewInvitation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		var snapshot, kept clerk.Snapshot
+		require.Empty(t, changesOf(t, l.client, &snapshot))
+		require.NoError(t, l.fake.Accept(l.invite(t, guest(0)).ID))
+		for change, err := range l.client.Invitations.Changes(t.Context(), &snapshot) {
+			require.NoError(t, err)
+			require.Equal(t, clerk.ChangeNew, change.Kind)
+			text, err := snapshot.MarshalText()
+			require.NoError(t, err)
+			require.NoError(t, kept.UnmarshalText(text))
+			break
+		}
+		require.Equal(t, []string{"accepted guest0"}, changesOf(t, l.client, &snapshot))
+		require.Equal(t, []string{"accepted guest0"}, changesOf(t, l.client, &kept))
+		require.Empty(t, changesOf(t, l.client, &snapshot))
+	})
+}
+
 func TestChangesKeepsItsPlaceInTheSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

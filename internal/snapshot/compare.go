@@ -34,7 +34,7 @@ type Source[T any] struct {
 }
 
 // Compare reads the lists and returns an iterator over the changes since the snapshot. Each
-// is recorded before it is yielded. An error ends it, and is yielded with no change.
+// is recorded before it is yielded, and not before the previous one was. An error ends it, and is yielded with no change.
 func Compare[T any](s *Snapshot, source Source[T]) iter.Seq2[Change[T], error] {
 	return func(yield func(Change[T], error) bool) {
 		listing := s.List()
@@ -75,7 +75,13 @@ func (source *Source[T]) compareList(listing *Listing, list iter.Seq2[T, error],
 		}
 		item := source.Item(value, now)
 		isNew, reached := listing.Record(item)
-		if isNew && !yield(Change[T]{New, item, value}, nil) || reached && !yield(Change[T]{Reached, item, value}, nil) {
+		if isNew && !yield(Change[T]{New, item, value}, nil) {
+			return false
+		}
+		if isNew && reached {
+			listing.Reach(item)
+		}
+		if reached && !yield(Change[T]{Reached, item, value}, nil) {
 			return false
 		}
 	}

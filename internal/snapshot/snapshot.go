@@ -77,6 +77,7 @@ func (l *Listing) endList() { l.complete = l.complete && l.older == l.total }
 
 // Record records an item of the current list, and reports what changed: whether the item
 // is new, and whether it has reached another state. In the first listing nothing changes.
+// A new item is recorded as open until [Listing.Reach] is called.
 func (l *Listing) Record(item Item) (isNew, changed bool) {
 	s := l.snapshot
 	l.seen[item.ID] = true
@@ -97,8 +98,12 @@ func (l *Listing) Record(item Item) (isNew, changed bool) {
 	case item.Created < s.since-lag: // the first listing has skipped it
 		return false, state != Open && item.Updated >= s.since
 	}
+	s.known[item.ID] = record{state: Open}
 	return true, state != Open
 }
+
+// Reach records the state of a new item, once that it is new has been reported.
+func (l *Listing) Reach(item Item) { l.snapshot.known[item.ID] = record{state: item.State} }
 
 // End ends the listing. It returns the items that are missing from it and from the last
 // one, if nothing can have been skipped in either. They stay in the snapshot until

@@ -136,6 +136,30 @@ func TestReadmeIsComplete(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(7*24*time.Hour), status.WaitUntil, time.Hour)
 }
 
+// TestAlertsOfTheReadmeAreResolved: each by the event that ends it, and by no other.
+func TestAlertsOfTheReadmeAreResolved(t *testing.T) {
+	t.Parallel()
+	var config clerkriver.Config
+	open := map[string]string{}
+	alerting(&config, func(_ context.Context, name, reason string) { open[name] = reason }, func(_ context.Context, name string) { delete(open, name) })
+	for _, test := range []struct {
+		event clerkriver.Event
+		open  int
+	}{
+		{clerkriver.Event{Kind: clerkriver.EventStuck}, 1},
+		{clerkriver.Event{Kind: clerkriver.EventRunBegun}, 1},
+		{clerkriver.Event{Kind: clerkriver.EventPaused}, 2},
+		{clerkriver.Event{Kind: clerkriver.EventPaused, Campaign: "spring"}, 3},
+		{clerkriver.Event{Kind: clerkriver.EventUnstuck}, 2},
+		{clerkriver.Event{Kind: clerkriver.EventRunEnded}, 2},
+		{clerkriver.Event{Kind: clerkriver.EventResumed}, 1},
+		{clerkriver.Event{Kind: clerkriver.EventResumed, Campaign: "spring"}, 0},
+	} {
+		config.OnEvent(t.Context(), test.event)
+		require.Len(t, open, test.open, test.event)
+	}
+}
+
 // TestReadmeIsCompiled: the README shows code of this file and of readme_test.go.
 func TestReadmeIsCompiled(t *testing.T) {
 	t.Parallel()

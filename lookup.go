@@ -117,7 +117,7 @@ func (l *lookup) list(ctx context.Context, query string, status InvitationStatus
 		}
 		invs = append(invs, page...)
 		oldest := page[len(page)-1].CreatedAt
-		isPast = l.period.IsPast(int64(oldest)) && slices.IsSortedFunc(page, newestFirst) // as asked
+		isPast = l.period.IsPast(int64(oldest)) && isNewestFirst(invs)
 		if pages++; isPast && onlyNew || pages == maxLookupPages {
 			break
 		}
@@ -128,7 +128,12 @@ func (l *lookup) list(ctx context.Context, query string, status InvitationStatus
 	return invs, l.setPeriod() // an empty list has no page
 }
 
-func newestFirst(a, b Invitation) int { return cmp.Compare(b.CreatedAt, a.CreatedAt) }
+// isNewestFirst reports whether the server has sorted invitations as asked. Those of one
+// time do not show it.
+func isNewestFirst(invs []Invitation) bool {
+	newest, oldest := invs[0].CreatedAt, invs[len(invs)-1].CreatedAt
+	return newest > oldest && slices.IsSortedFunc(invs, func(a, b Invitation) int { return cmp.Compare(b.CreatedAt, a.CreatedAt) })
+}
 
 // setPeriod converts the times of the write to Clerk's clock.
 func (l *lookup) setPeriod() error {

@@ -65,6 +65,27 @@ func TestLookupReadsEveryPage(t *testing.T) {
 	}
 }
 
+// TestLookupReadsBeyondOneTime: a list ignores the order, and its first page is of one
+// time, which says nothing about the order.
+func TestLookupReadsBeyondOneTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		l.fill(t, clerk.MaxListLimit+1, func(i int) string { return fmt.Sprintf("x%dada@example.com", i) })
+		time.Sleep(time.Hour)
+		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet {
+				req = req.Clone(req.Context())
+				setQuery(req, "order_by", "created_at")
+			}
+			return l.fake.RoundTrip(req)
+		}))
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultErrorAfter)
+		inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true})
+		require.NoError(t, err)
+		requireTrue(t, invitationsByAddress(l.fake)[address], inv, err)
+	})
+}
+
 // TestLookupReadsShortPages: the server sends bare arrays of 10. Others create 25
 // invitations after the call's own, whose response is lost.
 func TestLookupReadsShortPages(t *testing.T) {

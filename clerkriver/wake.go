@@ -89,7 +89,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[WakeArgs]) error {
 	}
 	failure := c.work(ctx, w.client, true, func() { _ = c.schedule(ctx, riverClient) }) // it is done again
 	err = c.mustSchedule(ctx, riverClient)
-	if _, refused := errors.AsType[refusedRun](failure); failure != nil && !refused {
+	if _, refused := errors.AsType[refusalError](failure); failure != nil && !refused {
 		return failure
 	}
 	return err

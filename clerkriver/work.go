@@ -96,17 +96,17 @@ func (r *run) work(ctx context.Context, begun func()) error {
 		return errors.Join(v.problem, explain(err))
 	}
 	if v.refused {
-		return refusedRun{v.problem}
+		return refusalError{v.problem}
 	}
 	return v.problem
 }
 
-// A refusedRun is the error of a run all of whose requests Clerk refuses. The rows wait,
+// A refusalError is the error of a run all of whose requests Clerk refuses. The rows wait,
 // Status shows why, and no job fails for it.
-type refusedRun struct{ error }
+type refusalError struct{ error }
 
 // Unwrap returns Clerk's refusal.
-func (e refusedRun) Unwrap() error { return e.error }
+func (e refusalError) Unwrap() error { return e.error }
 
 // steps does what a run does.
 func (r *run) steps(ctx context.Context) error {

@@ -194,6 +194,35 @@ func TestNobodyIsRemindedTwiceOfACampaign(t *testing.T) {
 	require.ErrorIs(t, err, ErrEmpty)
 }
 
+func TestWhoAcceptedAnotherInvitationIsNotReminded(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 2, Config{})
+	for _, inv := range fake.Invitations() {
+		require.NoError(t, fake.Expire(inv.ID))
+	}
+	a.enqueue(t, "summer", to("Guest0@example.com"))
+	a.work(t)
+	require.NoError(t, fake.Accept(a.invitationOf(t, "summer", 0)))
+	a.mustRemind(t, "spring", "reminder", 2)
+	a.work(t)
+	require.Equal(t, map[State]int{StateSkipped: 1, StateCreated: 1}, a.counts(t, "reminder"))
+	require.Equal(t, StateSkipped, a.all(t, "reminder")[0].State)
+}
+
+// TestReminderOfLapsedInvitations: none is open, so that nothing else is listed.
+func TestReminderOfLapsedInvitations(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 2, Config{Sync: time.Minute})
+	for _, inv := range fake.Invitations() {
+		require.NoError(t, fake.Expire(inv.ID))
+	}
+	a.syncNow(t)
+	require.Equal(t, map[State]int{StateExpired: 2}, a.counts(t, "spring"))
+	a.mustRemind(t, "spring", "reminder", 2)
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 2}, a.counts(t, "reminder"))
+}
+
 func TestExcludedPersonIsNotReminded(t *testing.T) {
 	t.Parallel()
 	a, fake := invited(t, 4, Config{})

@@ -3,9 +3,14 @@ package clerkriver
 // Reminders. $1 is the instance, unless a comment says otherwise.
 const (
 	// Adds a row to the reminder $2 for each row of the campaign $3 that can be reminded. It
-	// begins when the youngest of them was sent $4 ago.
-	queryAddReminders = `WITH old AS MATERIALIZED (
-			SELECT o.* FROM SCHEMA.clerkriver_rows o WHERE o.campaign_id = $3::bigint AND ` + isRemindable + `),
+	// begins when the youngest of them was sent $4 ago. The persons that cannot be are read
+	// once, as statistics on new rows may be missing, and an index be overlooked.
+	queryAddReminders = `WITH barred AS MATERIALIZED (
+			SELECT p.person FROM SCHEMA.clerkriver_rows p JOIN SCHEMA.clerkriver_campaigns pc ON pc.id = p.campaign_id
+			WHERE pc.instance = $1 AND (p.state = 'accepted' OR pc.reminds = $3::bigint AND ` + isSent + `)),
+		old AS MATERIALIZED (
+			SELECT o.* FROM SCHEMA.clerkriver_rows o WHERE o.campaign_id = $3::bigint AND ` + isOpenTo + `
+				AND NOT EXISTS (SELECT FROM barred WHERE barred.person = o.person)),
 		added AS (
 			INSERT INTO SCHEMA.clerkriver_rows (campaign_id, place, ref, request, person, replaces)
 			SELECT $2::bigint, row_number() OVER (ORDER BY place) - 1, ref, request, person, invitation_id FROM old)
@@ -13,22 +18,24 @@ const (
 			not_before = greatest(not_before, (SELECT max(changed_at) FROM old WHERE state = 'created') + $4::interval)
 		WHERE id = $2 RETURNING total, not_before, clock_timestamp()`
 
-	// Which of the rows $3 of the reminder $2 can be sent.
+	// Which of the rows $3 of the reminder $2 can be sent. CreateAll finds two rows of a
+	// person that are sent at a time.
 	queryRemindable = `SELECT r.place FROM unnest($3::integer[]) AS t (place)
 		JOIN SCHEMA.clerkriver_rows r ON r.campaign_id = $2::bigint AND r.place = t.place
 		JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 		JOIN SCHEMA.clerkriver_rows o ON o.campaign_id = c.reminds AND o.invitation_id = r.replaces
-		WHERE ` + isRemindable
+		CROSS JOIN LATERAL (SELECT count(*) AS n
+			FROM (SELECT * FROM SCHEMA.clerkriver_rows WHERE person = o.person OFFSET 0) p -- by the index, whatever the statistics
+			JOIN SCHEMA.clerkriver_campaigns pc ON pc.id = p.campaign_id WHERE pc.instance = $1 AND (p.state = 'accepted' OR pc.reminds = c.reminds AND (` + isSent + `
+				OR pc.id <> $2 AND (p.state = 'sending' OR p.state = 'waiting' AND p.attempts > 0)))) barred
+		WHERE barred.n = 0 AND ` + isOpenTo
 
-	// Whether the person of the row o can be reminded by the campaign $2: the invitation is
-	// open or has expired, and the person was not excluded, has accepted none, and was not
-	// reminded of the same campaign. CreateAll finds two rows that are sent at a time.
-	isRemindable = `o.state IN ('created', 'expired') AND o.person IS NOT NULL
-		AND NOT EXISTS (SELECT FROM SCHEMA.clerkriver_excluded x WHERE x.instance = $1 AND x.person = o.person)
-		AND NOT EXISTS (SELECT FROM SCHEMA.clerkriver_rows p JOIN SCHEMA.clerkriver_campaigns pc ON pc.id = p.campaign_id
-			WHERE p.person = o.person AND pc.instance = $1 AND (p.state = 'accepted' OR pc.reminds = o.campaign_id AND (
-				p.state IN ('created', 'expired', 'revoked', 'deleted', 'unknown')
-				OR pc.id <> $2 AND (p.state = 'sending' OR p.state = 'waiting' AND p.attempts > 0))))`
+	// Of a row o: its invitation is open or has expired, and its person was not excluded.
+	isOpenTo = `o.state IN ('created', 'expired') AND o.person IS NOT NULL
+		AND NOT EXISTS (SELECT FROM SCHEMA.clerkriver_excluded x WHERE x.instance = $1 AND x.person = o.person)`
+
+	// Of a row p: a reminder was sent, or may have been.
+	isSent = `p.state IN ('created', 'expired', 'revoked', 'deleted', 'unknown')`
 
 	// Of a campaign c: people are yet to be reminded of it.
 	isReminded = `EXISTS (SELECT FROM SCHEMA.clerkriver_campaigns m

@@ -69,7 +69,9 @@ func TestClaimContinuesWithWhatIsMissing(t *testing.T) {
 func TestPossibleIsNotWhatWasFoundForAnother(t *testing.T) {
 	isSameDomain := func(object, address string) bool {
 		_, its := identify(object)
-		return its[strings.Index(its, "@"):] == address[strings.Index(address, "@"):]
+		_, itsDomain, _ := strings.Cut(its, "@")
+		_, domain, _ := strings.Cut(address, "@")
+		return itsDomain == domain
 	}
 	w := wanted("a@x", "b@x", "c@y")
 	w.Claim([]string{"1:a@x"}, whose)

@@ -13,11 +13,11 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// A permanentError is a transport's error that a retry would return again.
-type permanentError struct{}
+// A lastingError is a transport's error that a retry would return again.
+type lastingError struct{}
 
-func (permanentError) Error() string   { return "the breaker is open" }
-func (permanentError) Permanent() bool { return true }
+func (lastingError) Error() string   { return "the breaker is open" }
+func (lastingError) Permanent() bool { return true }
 
 // The table has a row for each kind of failure that a run may meet.
 func TestEffectOf(t *testing.T) {
@@ -57,7 +57,7 @@ func TestEffectOf(t *testing.T) {
 		"a failed connection":                    {wrapped(transport.NotSent, 0, &net.OpError{Op: "dial", Err: errors.New("refused")}), mayPass, 0},
 		"an untrusted certificate":               {wrapped(transport.NotSent, 0, &tls.CertificateVerificationError{}), endsRun, 0},
 		"a transport that sends nothing":         {wrapped(transport.NotSent, 0, transport.ErrNotSent), mayPass, 0},
-		"and for good":                           {wrapped(transport.NotSent, 0, fmt.Errorf("%w: %w", transport.ErrNotSent, permanentError{})), endsRun, 0},
+		"and for good":                           {wrapped(transport.NotSent, 0, fmt.Errorf("%w: %w", transport.ErrNotSent, lastingError{})), endsRun, 0},
 		"an unusable key":                        {wrapped(transport.NotSent, 0, transport.ErrUnusableKey), endsRun, 0},
 		"an ambiguous failure":                   {wrapped(transport.Ambiguous, 502, nil), mayPass, 0},
 		"an ambiguous failure, no response":      {wrapped(transport.Ambiguous, 0, errors.New("reset")), mayPass, 0},

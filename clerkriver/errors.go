@@ -83,28 +83,28 @@ func hasCode(err error, codes ...string) bool {
 	return ok && slices.Contains(codes, failure.Code)
 }
 
-// An unsent is the error of a request that was not sent. It says only why.
-type unsent struct {
+// An unsentError is the error of a request that was not sent. It says only why.
+type unsentError struct {
 	error
 
 	limit bool // the database gave no slot
 }
 
 // Is matches [clerk.ErrNotSent], and [ErrLimitUnavailable] if that is the reason.
-func (e unsent) Is(target error) bool {
+func (e unsentError) Is(target error) bool {
 	return target == clerk.ErrNotSent || e.limit && target == ErrLimitUnavailable
 }
 
 // Unwrap returns the reason.
-func (e unsent) Unwrap() error { return e.error }
+func (e unsentError) Unwrap() error { return e.error }
 
 // Permanent reports whether a retry would fail in the same way, see [clerk.ErrNotSent].
-func (e unsent) Permanent() bool { return e.limit && hasCode(e.error, lastingCodes...) }
+func (e unsentError) Permanent() bool { return e.limit && hasCode(e.error, lastingCodes...) }
 
 // unavailable returns the error of a request that the database gave no slot.
 func unavailable(err error) error {
 	if err = explain(err); !errors.Is(err, ErrNotMigrated) {
 		err = fmt.Errorf("%w: %w", ErrLimitUnavailable, err)
 	}
-	return unsent{err, true}
+	return unsentError{err, true}
 }

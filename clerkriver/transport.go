@@ -54,7 +54,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		under.stop(err)
 		return refuse(req, t.limit.timing.lease), closeBody(req)
 	case ctx.Err() != nil:
-		return nil, refused(req, unsent{error: ctx.Err()})
+		return nil, refused(req, unsentError{error: ctx.Err()})
 	case err != nil:
 		return nil, refused(req, unavailable(err))
 	case s.wait > 0:

@@ -125,16 +125,16 @@ func TestOwnErrorHidesTheURLAndTheCauseOfTheContext(t *testing.T) {
 	require.Equal(t, io.EOF, ownError(ctx, io.EOF))
 }
 
-// A lasting is a transport's error that says whether a retry would fail in the same way.
-type lasting bool
+// A lastingError is a transport's error that says whether a retry would fail in the same way.
+type lastingError bool
 
-func (lasting) Error() string     { return "the breaker is open" }
-func (l lasting) Permanent() bool { return bool(l) }
+func (lastingError) Error() string     { return "the breaker is open" }
+func (l lastingError) Permanent() bool { return bool(l) }
 
 func TestIsPermanent(t *testing.T) {
 	require.True(t, IsPermanent(fmt.Errorf("TLS: %w", &tls.CertificateVerificationError{Err: io.EOF})))
-	require.True(t, IsPermanent(fmt.Errorf("%w: %w", ErrNotSent, lasting(true))))
-	require.False(t, IsPermanent(fmt.Errorf("%w: %w", ErrNotSent, lasting(false))))
+	require.True(t, IsPermanent(fmt.Errorf("%w: %w", ErrNotSent, lastingError(true))))
+	require.False(t, IsPermanent(fmt.Errorf("%w: %w", ErrNotSent, lastingError(false))))
 	require.False(t, IsPermanent(io.EOF))
 	require.False(t, IsPermanent(nil))
 }

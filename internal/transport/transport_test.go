@@ -82,8 +82,8 @@ func TestDoRetriesWhatMayBeRetried(t *testing.T) {
 		"a status of 400":                  {status(400), 0, 0, Refused},
 		"a refused connection":             {failing(dial), time.Second, time.Second, NoClass},
 		"a broken connection":              {failing(io.ErrUnexpectedEOF), time.Second, 0, Ambiguous},
-		"a transport that does not send":   {failing(fmt.Errorf("%w: %w", ErrNotSent, lasting(false))), time.Second, time.Second, NoClass},
-		"and for good":                     {failing(fmt.Errorf("%w: %w", ErrNotSent, lasting(true))), 0, 0, NotSent},
+		"a transport that does not send":   {failing(fmt.Errorf("%w: %w", ErrNotSent, lastingError(false))), time.Second, time.Second, NoClass},
+		"and for good":                     {failing(fmt.Errorf("%w: %w", ErrNotSent, lastingError(true))), 0, 0, NotSent},
 	} {
 		for method, want := range map[string]time.Duration{http.MethodGet: test.read, http.MethodPost: test.write} {
 			t.Run(name+"/"+method, func(t *testing.T) {

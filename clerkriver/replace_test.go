@@ -85,11 +85,16 @@ func TestOldInvitationIsRevokedLater(t *testing.T) {
 	first := fake.Invitations()[0].ID
 	clear(failing)
 	failing[first] = true
+	var pause time.Duration
+	require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT min(revoke_at) - now() FROM clerkriver_rows").Scan(&pause))
+	require.Positive(t, pause)
+	a.enqueue(t, "summer", to("other@example.com"))
 	for range 3 {
-		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke_at = now() WHERE revoke_at IS NOT NULL AND revoke <> $1", first)
+		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke_at = now() WHERE revoke_at IS NOT NULL")
 		require.NoError(t, err)
 		_, _ = a.Work(t.Context(), a.client)
 	}
+	require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "summer"))
 	require.Equal(t, statuses{pending, pending}, links(fake, guest(0)))
 	for place := 1; place < 5; place++ {
 		require.Equal(t, statuses{revoked, pending}, links(fake, guest(place)))

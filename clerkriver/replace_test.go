@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,17 +115,17 @@ func TestOldInvitationAcceptedMeanwhile(t *testing.T) {
 	a, fake := invited(t, 2, Config{OnChange: heardChanges})
 	newChangesTable(t, a)
 	a.mustRemind(t, "spring", "reminder", 2)
-	old := a.invitationOf(t, "spring", 0)
-	revocations := 0
+	old, other := a.invitationOf(t, "spring", 0), a.invitationOf(t, "spring", 1)
+	var accepts sync.Once
+	var fails atomic.Bool // to revoke the new one, once
+	fails.Store(true)
 	a.through(t, func(req *http.Request) (*http.Response, error) {
-		if isRevocation(req) && revocations == 0 {
-			require.NoError(t, fake.Accept(old))
-		}
-		if isRevocation(req) {
-			revocations++
-			if !strings.Contains(req.URL.Path, old) && revocations == 2 {
-				return nil, errors.New("the network is down")
-			}
+		switch id := path.Base(path.Dir(req.URL.Path)); {
+		case !isRevocation(req):
+		case id == old:
+			accepts.Do(func() { require.NoError(t, fake.Accept(old)) })
+		case id != other && fails.Swap(false):
+			return nil, errors.New("the network is down")
 		}
 		return fake.RoundTrip(req)
 	})

@@ -239,3 +239,23 @@ func TestNoWaitEndsWithTheDeadline(t *testing.T) {
 		}
 	}
 }
+
+// TestInspectionDoesNotOutlastTheDeadline: the second list after a refusal comes a second
+// later, so that it is not waited for without the time.
+func TestInspectionDoesNotOutlastTheDeadline(t *testing.T) {
+	for limit, took := range map[time.Duration]time.Duration{time.Second: 0, time.Second + 1: time.Second} {
+		t.Run(limit.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				client := clientThrough(t, l.fake, failingOn(l.fake, http.MethodPost, "", refusals["422"]))
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				start := time.Now()
+				_, err := client.Invitations.BulkCreate(ctx, []clerk.CreateInvitationRequest{{EmailAddress: guest(0)}, {EmailAddress: guest(1)}})
+				require.Equal(t, took == 0, errors.Is(err, clerk.ErrOutcomeUnknown))
+				require.ErrorContains(t, err, "422 form_param_format_invalid")
+				require.Equal(t, took, time.Since(start))
+			})
+		})
+	}
+}

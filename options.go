@@ -65,7 +65,7 @@ type callConfig struct {
 	attemptTimeout time.Duration // 0 for the default
 	response       *ResponseMeta // nil if the caller does not ask
 	prefetch       int           // pages that All requests ahead
-	allowHTTP      bool          // also to a host that is not loopback
+	allowHTTP      bool          // even to a host that is not loopback
 	keepLimits     bool          // a 429 of a write is not retried: the caller has a limiter
 }
 
@@ -114,7 +114,7 @@ func setting[C any](option, problem string, set func(*C)) func(*C) error {
 	}
 }
 
-// WithRetry sets how calls are retried. A zero field means the library's default, also
+// WithRetry sets how calls are retried. A zero field means the library's default, even
 // if the client has another setting; see [RetryConfig].
 func WithRetry(retry RetryConfig) SharedOption {
 	return sharedOption(func(c *callConfig) error { return c.setRetry(retry) })

@@ -17,8 +17,8 @@ import (
 // errPagesMissing is the cause of the error of a list that ends before its total.
 var errPagesMissing = errors.New("clerk: pages are missing")
 
-// pages returns the pages of a list, each without the invitations that the previous page
-// also has. If they end before the total that Clerk states, the last one is an error.
+// pages returns the pages of a list, each without the invitations that are on the previous
+// page, too. If they end before the total that Clerk states, the last one is an error.
 func (c *call) pages(ctx context.Context, req ListInvitationsRequest) iter.Seq2[[]Invitation, error] {
 	req.Paginated = nil
 	req.Limit = cmp.Or(req.Limit, MaxListLimit)

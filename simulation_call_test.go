@@ -60,7 +60,7 @@ type simCall struct {
 	err          error
 }
 
-// maxSimRequests is how many requests one call makes at most.
+// maxSimRequests is the most requests that one call makes.
 const maxSimRequests = 100
 
 // call makes a call, with a deadline if limit is not zero, and checks its time and its

@@ -86,7 +86,7 @@ func (l *simLife) age() {
 	time.Sleep(time.Hour)
 }
 
-// simAddresses is how many addresses the calls of a life share.
+// simAddresses is the number of addresses that the calls of a life share.
 const simAddresses = 3
 
 // others schedules what others do with some of the first addresses soon.

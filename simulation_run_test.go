@@ -111,7 +111,7 @@ func (c *simCampaign) check() error {
 	return nil
 }
 
-// maxSimUncounted is how many requests an hour a run makes beyond its budget at most, if
+// maxSimUncounted is the most requests an hour that a run makes beyond its budget, if
 // it takes them for not counted.
 const maxSimUncounted = 10
 

@@ -12,8 +12,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// simGrace is how long after a failed request its work may still be missing from lists,
-// and simGraceAfterTimeout is the same after one that timed out.
+// simGrace is the longest time after a failed request that its work may be missing from
+// lists, and simGraceAfterTimeout is the same after one that timed out.
 const (
 	simGrace             = 5 * time.Second
 	simGraceAfterTimeout = 10 * time.Second

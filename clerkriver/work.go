@@ -122,7 +122,9 @@ func (r *run) steps(ctx context.Context) error {
 	if err := r.settleCancelled(ctx); err != nil {
 		return err
 	}
-	r.unrevoked = r.revokeReplaced(ctx) // which keeps no row from being sent
+	if err := r.revokeReplaced(ctx); !r.isStopped() { // else it failed because the run ends
+		r.unrevoked = err // which keeps no row from being sent
+	}
 	if err := r.sync(ctx); err != nil {
 		return err
 	}

@@ -190,7 +190,8 @@ func (l *changesLife) check() error {
 		if len(told) > 0 {
 			last = told[len(told)-1]
 		}
-		if last != want && !(last == "" && l.known[inv.ID]) || !l.known[inv.ID] && !slices.Contains(told, clerk.ChangeNew) {
+		isKnown := l.known[inv.ID]
+		if last != want && (last != "" || !isKnown) || !isKnown && !slices.Contains(told, clerk.ChangeNew) {
 			return fmt.Errorf("%s is %s, and was told %v", inv.ID, inv.Status, told)
 		}
 	}

@@ -186,7 +186,11 @@ func TestCreateAllSkipsExistingInvitations(t *testing.T) {
 func TestCreateAllPrefetchesExistingInvitations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := filledNow(t, 10_000)
+		l := newLife(t)
+		for hundred := range 100 {
+			l.fill(t, 100, func(i int) string { return guest(100*hundred + i) })
+			time.Sleep(time.Second)
+		}
 		time.Sleep(time.Hour)
 		began := time.Now()
 		client, over := l.through(t, time.Second)

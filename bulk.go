@@ -15,6 +15,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/jsonbody"
 	"github.com/clerk-invitations/clerk-go/internal/match"
+	"github.com/clerk-invitations/clerk-go/internal/search"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -121,17 +122,17 @@ func (b *bulk) findCreated(ctx context.Context, l *lookup) (decide.Finding, erro
 		if !l.ambiguous && addresses.Has(about, address) {
 			return decide.FoundForeign
 		}
-		return l.whose(inv.CreatedAt)
+		return l.Whose(int64(inv.CreatedAt))
 	}
-	for _, status := range l.statuses {
-		invs, err := l.list(ctx, "", status, true)
+	for _, status := range l.Statuses {
+		invs, err := l.List(ctx, "", status, true)
 		if err != nil {
 			return decide.FoundNothing, err
 		}
 		unclear := b.Claim(invs, whose)
-		possible := b.Possible(invs, func(inv Invitation, address string) bool { return l.isSpelled(&inv, address) })
+		possible := b.Possible(invs, l.MayBe)
 		if len(possible) > 0 && len(possible) == len(b.Missing()) {
-			return decide.FoundNothing, errSpelled
+			return decide.FoundNothing, search.ErrSpelled
 		} else if unclear || len(possible) > 0 {
 			return decide.FoundUnclear, nil
 		}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/clerk-invitations/clerk-go/internal/check"
+	"github.com/clerk-invitations/clerk-go/internal/search"
 	"github.com/clerk-invitations/clerk-go/internal/snapshot"
 )
 
@@ -48,7 +49,7 @@ func (c *call) changes(ctx context.Context, s *Snapshot) iter.Seq2[Change, error
 func (c *call) listBegan() (now int64, total int, err error) {
 	date, ok := c.date()
 	if !ok {
-		err = &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "the response has no valid Date header", Err: errNoDate}
+		err = &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "the response has no valid Date header", Err: search.ErrNoDate}
 	}
 	return int64(date), c.last.total, err
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
+	"github.com/clerk-invitations/clerk-go/internal/search"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -34,7 +35,7 @@ func effectOf(failure error) (effect, Outcome) {
 	switch {
 	case errors.Is(failure, ErrUnauthorized), lookupEnds(failure) != nil, hasCode(failure, instanceCodes...):
 		return endsRun, 0
-	case errors.Is(failure, errOtherAddress), sdk != nil && errors.Is(sdk.lookupErr, errOtherAddress):
+	case errors.Is(failure, errOtherAddress), sdk != nil && errors.Is(sdk.lookupErr, search.ErrSpelled):
 		return rejectsItems, OutcomeUnknown
 	case passes:
 		return mayPass, 0
@@ -59,7 +60,7 @@ func effectOf(failure error) (effect, Outcome) {
 // lookupEnds returns the failure of a lookup if it would fail again; nil otherwise.
 func lookupEnds(failure error) error {
 	sdk, ok := errors.AsType[*SDKError](failure)
-	if ok && (errors.Is(sdk.lookupErr, ErrUnauthorized) || errors.Is(sdk.lookupErr, errNoDate)) {
+	if ok && (errors.Is(sdk.lookupErr, ErrUnauthorized) || errors.Is(sdk.lookupErr, search.ErrNoDate)) {
 		return sdk.lookupErr
 	}
 	return nil

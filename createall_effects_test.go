@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go/internal/addresses"
+	"github.com/clerk-invitations/clerk-go/internal/search"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -70,7 +71,7 @@ func TestEffectOf(t *testing.T) {
 		"ambiguous, and then 403":                {wrapped(transport.Ambiguous, 403, nil), endsRun, 0},
 		"ambiguous, and then 422":                {wrapped(transport.Ambiguous, 422, nil), endsRun, 0},
 		"a lookup with an invalid key":           {&SDKError{class: transport.Ambiguous, lookupErr: wrapped(transport.Refused, 401, nil)}, endsRun, 0},
-		"lookups without a date":                 {&SDKError{class: transport.Ambiguous, lookupErr: errNoDate}, endsRun, 0},
+		"lookups without a date":                 {&SDKError{class: transport.Ambiguous, lookupErr: search.ErrNoDate}, endsRun, 0},
 		"a lookup that failed for the moment":    {&SDKError{class: transport.Ambiguous, lookupErr: wrapped(transport.Failed, 503, nil)}, mayPass, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

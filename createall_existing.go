@@ -239,15 +239,20 @@ func (r *roster) findOwn(ctx context.Context, address string, requests []decide.
 	c.isLookup, c.deadline = true, c.started.Add(2*decide.Grace)
 	ctx, cancel := c.withDeadline(ctx)
 	defer cancel()
-	l := &lookup{call: c, statuses: allStatuses}
-	l.between(&requests[0], &requests[len(requests)-1])
+	l := c.lookUp()
+	l.Statuses = listed
+	l.Between(&requests[0], &requests[len(requests)-1])
 	for {
 		c.pass++
 		inv, found, err := l.created(ctx, address, "")
 		asked, rest := askedBy(err), decide.Grace-time.Since(c.started)
 		wait := timing.BeforeDecisive(c.Backoff(c.pass, asked), asked, rest)
+		isOwn := func(h decide.History) bool {
+			l.Between(&h, &h)
+			return l.IsOwn(*inv)
+		}
 		switch {
-		case found == decide.FoundOwn && slices.ContainsFunc(requests, func(h decide.History) bool { return l.isOf(&h, inv) }):
+		case found == decide.FoundOwn && slices.ContainsFunc(requests, isOwn):
 			return inv, nil
 		case found == decide.FoundOwn: // others have created it between the requests
 			return nil, nil

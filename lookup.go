@@ -1,73 +1,75 @@
 package clerk
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"slices"
+	"iter"
 	"time"
 
-	"github.com/clerk-invitations/clerk-go/internal/addresses"
+	"github.com/clerk-invitations/clerk-go/internal/clock"
 	"github.com/clerk-invitations/clerk-go/internal/decide"
+	"github.com/clerk-invitations/clerk-go/internal/search"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-var (
-	errNoDate  = errors.New("clerk: the response has no valid Date header")
-	errTooMany = errors.New("clerk: there are too many invitations to look through")
-	errSpelled = fmt.Errorf("%w: an invitation was created meanwhile that may be for another spelling of it", errOtherAddress)
-)
-
-// maxLookupPages limits what a lookup may cost.
-const maxLookupPages = 20
-
 // A lookup lists invitations to find out what a write's requests have done.
 type lookup struct {
-	call            *call              // for its requests
-	since           time.Time          // when the write was first sent, by our clock
-	until           time.Time          // when its work was done at the latest
-	failure         error              // of the write's last request
-	last            decide.Failure     // what that means for the write
-	ambiguous       bool               // one of the requests was
-	settled         bool               // lists must show the write's work by now
-	retryDuplicates bool               // Clerk would carry out a retry a second time
-	statuses        []InvitationStatus // to list for created invitations
-	period          decide.Period      // of the write's work by Clerk's clock; set by each list
+	search.Search[Invitation]
+
+	call      *call          // for its requests
+	failure   error          // of the write's last request
+	last      decide.Failure // what that means for the write
+	ambiguous bool           // one of the requests was
+	settled   bool           // lists must show the write's work by now
+}
+
+// listed is allStatuses for a search.
+var listed = []string{"", string(InvitationStatusRevoked)}
+
+// lookUp returns a lookup whose requests are those of the call.
+func (c *call) lookUp() *lookup {
+	l := &lookup{call: c}
+	l.Source = search.Source[Invitation]{
+		Describe: func(inv Invitation) search.Object {
+			return search.Object{
+				ID: inv.ID, Address: inv.EmailAddress, Created: int64(inv.CreatedAt), IsRevoked: inv.Status == InvitationStatusRevoked,
+			}
+		},
+		Pages: func(ctx context.Context, q search.Query) iter.Seq2[[]Invitation, error] {
+			req := ListInvitationsRequest{Query: q.Text, Status: InvitationStatus(q.Status)}
+			if q.NewestFirst {
+				req.OrderBy = OrderByCreatedAtDesc
+			}
+			return c.pages(ctx, req)
+		},
+		Total: func() int { return c.last.total },
+		Convert: func(at time.Time) (clock.Instant, bool) {
+			return c.client.skew.Convert(c.last.Header, at, c.last.longest)
+		},
+	}
+	return l
 }
 
 // newLookup returns a lookup of what the call's write did, after a failure.
 func (c *call) newLookup(failure, ownRefusal error, retryDuplicates bool) *lookup {
 	h := &c.sent
-	l := &lookup{
-		call: c.part(), failure: failure, last: failureOf(failure, ownRefusal),
-		ambiguous: h.Ambiguous != nil, settled: h.IsSettled(), retryDuplicates: retryDuplicates, statuses: allStatuses[:1],
-	}
-	l.between(h, h)
+	l := c.part().lookUp()
+	l.failure, l.last, l.ambiguous, l.settled = failure, failureOf(failure, ownRefusal), h.Ambiguous != nil, h.IsSettled()
+	l.Refused, l.RetryDuplicates, l.Statuses = l.last >= decide.Refused && !l.ambiguous, retryDuplicates, listed[:1]
+	l.Between(h, h)
 	l.call.isLookup = true
 	if l.ambiguous && (l.settled || !retryDuplicates) { // a retry may be next
-		l.statuses = allStatuses // including what somebody else has revoked already
+		l.Statuses = listed // including what somebody else has revoked already
 	}
 	return l
-}
-
-// between makes the lookup find the work of requests, of which the first and the last are
-// given.
-func (l *lookup) between(first, last *decide.History) {
-	l.since, l.until = first.FirstSent, last.DoneBy()
-}
-
-// isOf reports whether an invitation that the lookup found is the work of requests.
-func (l *lookup) isOf(h *decide.History, inv *Invitation) bool {
-	l.between(h, h)
-	return l.setPeriod() == nil && l.whose(inv.CreatedAt) == decide.FoundOwn
 }
 
 // hasCreated reports whether an invitation in a response is pending, and was created while
 // its request was under way.
 func (c *call) hasCreated(inv *Invitation) bool {
-	l := &lookup{call: c, since: c.last.sent, until: time.Now(), last: decide.Refused} // it is no older, most likely
-	return inv.Status == InvitationStatusPending && l.setPeriod() == nil && l.whose(inv.CreatedAt) == decide.FoundOwn
+	l := c.lookUp()
+	l.Since, l.Until, l.Refused = c.last.sent, time.Now(), true // it is no older, most likely
+	return inv.Status == InvitationStatusPending && l.IsOwn(*inv)
 }
 
 // otherAddress is the failure of a write whose response is about another address. What the
@@ -95,108 +97,21 @@ func failureOf(failure, own error) decide.Failure {
 
 // isFinal reports whether a lookup's error would be the same again.
 func isFinal(err error) bool {
-	return errors.Is(err, ErrUnauthorized) || errors.Is(err, errNoDate) || errors.Is(err, errTooMany) || errors.Is(err, errSpelled)
-}
-
-// whose says whether what was created, or updated, at a time is this call's work.
-func (l *lookup) whose(at UnixMilli) decide.Finding { return l.period.Whose(int64(at)) }
-
-// list returns the invitations that match a query, newest first. With onlyNew it stops at
-// those that are older than the call. As it is not documented how query matches, a list
-// may be long: at most maxLookupPages are read.
-func (l *lookup) list(ctx context.Context, query string, status InvitationStatus, onlyNew bool) ([]Invitation, error) {
-	var invs []Invitation
-	pages, isPast := 0, false // the page has older ones
-	req := ListInvitationsRequest{Query: query, Status: status, OrderBy: OrderByCreatedAtDesc}
-	for page, err := range l.call.pages(ctx, req) {
-		if err == nil {
-			err = l.setPeriod()
-		}
-		if err != nil {
-			return nil, err
-		}
-		invs = append(invs, page...)
-		oldest := page[len(page)-1].CreatedAt
-		isPast = l.period.IsPast(int64(oldest)) && isNewestFirst(invs)
-		if pages++; isPast && onlyNew || pages == maxLookupPages {
-			break
-		}
-	}
-	if !isPast && len(invs) < l.call.last.total {
-		return nil, errTooMany
-	}
-	return invs, l.setPeriod() // an empty list has no page
-}
-
-// isNewestFirst reports whether the server has sorted invitations as asked. Those of one
-// time do not show it.
-func isNewestFirst(invs []Invitation) bool {
-	newest, oldest := invs[0].CreatedAt, invs[len(invs)-1].CreatedAt
-	return newest > oldest && slices.IsSortedFunc(invs, func(a, b Invitation) int { return cmp.Compare(b.CreatedAt, a.CreatedAt) })
-}
-
-// setPeriod converts the times of the write to Clerk's clock.
-func (l *lookup) setPeriod() error {
-	skew, last := l.call.client.skew, &l.call.last
-	start, ok := skew.Convert(last.Header, l.since, last.longest)
-	if !ok {
-		return errNoDate
-	}
-	end, _ := skew.Convert(last.Header, l.until, last.longest)
-	l.period = decide.NewPeriod(start, end)
-	if l.last >= decide.Refused && !l.ambiguous {
-		l.period.Sharpen(start, l.retryDuplicates)
-	}
-	return nil
+	return errors.Is(err, ErrUnauthorized) || errors.Is(err, search.ErrNoDate) || errors.Is(err, search.ErrTooMany) || errors.Is(err, search.ErrSpelled)
 }
 
 // created finds the invitation that a Create may have created for an address, other
 // than one that is known to be older.
 func (l *lookup) created(ctx context.Context, address, older string) (*Invitation, decide.Finding, error) {
-	found := decide.FoundNothing
-	for _, status := range l.statuses {
-		invs, err := l.list(ctx, address, status, l.last != decide.RefusedAsDone)
-		if err != nil {
-			return nil, found, err
-		}
-		for _, inv := range invs {
-			if !addresses.Same(inv.EmailAddress, address) || inv.ID == older {
-				continue
-			}
-			whose := l.whose(inv.CreatedAt)
-			switch {
-			case whose == decide.FoundOwn:
-				return &inv, whose, nil
-			case whose == decide.FoundForeign && inv.Status == InvitationStatusRevoked:
-				whose = decide.FoundNothing // no reason for a refusal
-			case whose == decide.FoundForeign: // even a pending one may be revoked by now
-				whose = decide.FoundForeignSoFar
-			}
-			found = max(found, whose)
-		}
-	}
-	if found != decide.FoundNothing || !addresses.HasOther(address) {
-		return nil, found, nil
-	}
-	invs, err := l.list(ctx, "", "", true)
-	if err == nil && slices.ContainsFunc(invs, func(inv Invitation) bool { return inv.ID != older && l.isSpelled(&inv, address) }) {
-		err = errSpelled
-	}
-	return nil, found, err
-}
-
-// isSpelled reports whether an invitation may be the call's work for an address, which
-// Clerk has stored in another spelling.
-func (l *lookup) isSpelled(inv *Invitation, address string) bool {
-	return addresses.MayBe(inv.EmailAddress, address) && l.whose(inv.CreatedAt) != decide.FoundForeign
+	return l.Created(ctx, address, older, l.last != decide.RefusedAsDone)
 }
 
 // revoked finds out whether a Revoke was carried out.
 func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, decide.Finding, error) {
-	invs, err := l.list(ctx, id, InvitationStatusRevoked, false)
+	invs, err := l.List(ctx, id, string(InvitationStatusRevoked), false)
 	for _, inv := range invs {
 		if inv.ID == id {
-			return &inv, l.whose(inv.UpdatedAt), nil
+			return &inv, l.Whose(int64(inv.UpdatedAt)), nil
 		}
 	}
 	return nil, decide.FoundNothing, err
@@ -215,29 +130,14 @@ func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, decide
 	if err == nil || !errors.Is(err, ErrNotFound) {
 		return nil, decide.FoundNothing, err
 	}
-	if time.Since(l.since) < decide.Grace {
+	if time.Since(l.Since) < decide.Grace {
 		return nil, decide.FoundNothing, nil
 	}
-	for _, status := range allStatuses {
-		isAbsent, err := l.isAbsent(ctx, id, status)
+	for _, status := range listed {
+		isAbsent, err := l.IsAbsent(ctx, id, status)
 		if err != nil || !isAbsent {
 			return nil, decide.FoundNothing, err
 		}
 	}
 	return gone, decide.FoundOwn, nil
-}
-
-// isAbsent reports whether an invitation is certainly not in the list of a status.
-func (l *lookup) isAbsent(ctx context.Context, id string, status InvitationStatus) (bool, error) {
-	pages, seen, total := 0, 0, 0
-	for page, err := range l.call.pages(ctx, ListInvitationsRequest{Status: status}) {
-		if pages++; err == nil && pages > maxLookupPages {
-			err = errTooMany
-		}
-		if err != nil || slices.ContainsFunc(page, func(inv Invitation) bool { return inv.ID == id }) {
-			return false, err
-		}
-		seen, total = seen+len(page), max(total, l.call.last.total)
-	}
-	return seen >= total, nil // otherwise some have moved to pages already read
 }

@@ -3,7 +3,6 @@ package clerk
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -176,16 +175,9 @@ func (b *bulk) explain(ctx context.Context, l *lookup) ([]Invitation, decide.Fin
 	return nil, explained, nil
 }
 
-// Clerk does not document bulks as atomic, so a refused one may have been carried out in
-// part. It is never retried, but inspected: twice or, with IgnoreExisting, until the grace
-// time is over. Without IgnoreExisting, Clerk would refuse a retry of what shows up later.
-var (
-	inspections     = []time.Duration{0, time.Second} // since the refusal
-	lateInspections = []time.Duration{0, time.Second, decide.Grace}
-)
-
-// inspected returns the result of the bulk's requests. If they were refused, it lists what
-// was created of them first.
+// inspected returns the result of the bulk's requests. Clerk does not document bulks as
+// atomic, so one that was refused may have been carried out in part. It is never retried:
+// inspected lists what was created of it.
 func (b *bulk) inspected(ctx context.Context, c *call, invs []Invitation, err error) ([]Invitation, error) {
 	if len(b.reqs) == 1 || classOf(err) != transport.Refused || c.retry.Strategy == RetryNone {
 		return invs, err
@@ -208,11 +200,7 @@ func (b *bulk) inspected(ctx context.Context, c *call, invs []Invitation, err er
 func (b *bulk) inspect(ctx context.Context, c *call, refusal error) (found decide.Finding, err error) {
 	ctx, cancel := context.WithDeadline(ctx, c.sent.FailedAt.Add(2*decide.Grace))
 	defer cancel()
-	times := inspections
-	if b.ignoresExisting() {
-		times = lateInspections
-	}
-	for _, at := range times {
+	for _, at := range decide.Inspections(b.ignoresExisting()) {
 		wait := time.Until(c.sent.FailedAt.Add(at))
 		if wait >= clock.Left(ctx) || c.pause(ctx, "lookup", wait) != nil {
 			return decide.FoundUnclear, err
@@ -255,10 +243,7 @@ func (b *bulk) metadataError(m *ResponseMeta, invs []Invitation) error {
 // hasLostMetadata reports whether an invitation has other metadata than its request, whose
 // JSON is body.
 func hasLostMetadata(req *CreateInvitationRequest, body []byte, inv *Invitation) bool {
-	var sent struct {
-		PublicMetadata json.RawMessage `json:"public_metadata"`
-	}
-	return len(req.PublicMetadata) > 0 && json.Unmarshal(body, &sent) == nil && !jsonbody.Equal(sent.PublicMetadata, inv.PublicMetadata)
+	return len(req.PublicMetadata) > 0 && !jsonbody.Has(body, "public_metadata", inv.PublicMetadata)
 }
 
 func errLostMetadata(m *ResponseMeta, lost int) error {

@@ -18,6 +18,16 @@ const (
 	graceAfterTimeout = 2 * Grace
 )
 
+// Inspections returns the times after the refusal of a write at which lists are read, to find
+// what was done of it all the same. If a retry would create duplicates, they last for the grace
+// time. Otherwise, the API would refuse a retry of what shows up later.
+func Inspections(retryDuplicates bool) []time.Duration {
+	if retryDuplicates {
+		return []time.Duration{0, time.Second, Grace}
+	}
+	return []time.Duration{0, time.Second}
+}
+
 // A History is what is known of a write's requests so far.
 type History struct {
 	FirstSent time.Time

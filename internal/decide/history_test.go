@@ -26,6 +26,11 @@ func TestGraceIsLongerAfterATimeout(t *testing.T) {
 	require.Equal(t, 2*decide.Grace, (&decide.History{Ambiguous: errTimedOut}).Grace())
 }
 
+func TestInspectionsLastIfARetryWouldCreateDuplicates(t *testing.T) {
+	require.Equal(t, []time.Duration{0, time.Second}, decide.Inspections(false))
+	require.Equal(t, []time.Duration{0, time.Second, decide.Grace}, decide.Inspections(true))
+}
+
 // The first request of a write fails after 1 s, and its retry, if there is one, after 4 s.
 func TestHistoryBoundsTheWriteInTime(t *testing.T) {
 	refused := errors.New("refused")

@@ -17,6 +17,12 @@ func Equal(a, b []byte) bool {
 	return err == nil && reflect.DeepEqual(left, right)
 }
 
+// Has reports whether a JSON object has a field with a value, compared as by Equal.
+func Has(object []byte, name string, value []byte) bool {
+	var fields map[string]json.RawMessage
+	return json.Unmarshal(object, &fields) == nil && Equal(fields[name], value)
+}
+
 // valueOf decodes a JSON text. Its numbers are int64 if they fit, float64 otherwise, or
 // Number beyond that.
 func valueOf(text []byte) (value any, err error) {

@@ -14,7 +14,6 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/jsonbody"
 	"github.com/clerk-invitations/clerk-go/internal/match"
-	"github.com/clerk-invitations/clerk-go/internal/search"
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
@@ -103,43 +102,22 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
 func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Finding, error) {
 	found, err := b.findCreated(ctx, l)
 	switch {
-	case err != nil || found == decide.FoundUnclear:
-		return nil, found, err
-	case found == decide.FoundOwn:
+	case err == nil && found == decide.FoundOwn:
 		return b.Objects(), found, nil
-	case l.last == decide.RefusedAsDone:
-		return b.explain(ctx, l)
+	case err == nil && found == decide.FoundNothing && l.last == decide.RefusedAsDone:
+		found, err = b.Explain(ctx, &l.Search, duplicateAddresses(l.failure))
 	}
-	return nil, found, nil
+	return nil, found, err
 }
 
 // findCreated records what the lists of a lookup show as created. If no earlier request was
 // ambiguous, the addresses that a refusal is about are the work of others.
 func (b *bulk) findCreated(ctx context.Context, l *lookup) (decide.Finding, error) {
-	about := duplicateAddresses(l.failure)
-	whose := func(inv Invitation, address string) decide.Finding {
-		if !l.ambiguous && addresses.Has(about, address) {
-			return decide.FoundForeign
-		}
-		return l.Whose(int64(inv.CreatedAt))
+	var foreign []string
+	if !l.ambiguous {
+		foreign = duplicateAddresses(l.failure)
 	}
-	for _, status := range l.Statuses {
-		invs, err := l.List(ctx, "", status, true)
-		if err != nil {
-			return decide.FoundNothing, err
-		}
-		unclear := b.Claim(invs, whose)
-		possible := b.Possible(invs, l.MayBe)
-		if len(possible) > 0 && len(possible) == len(b.Missing()) {
-			return decide.FoundNothing, search.ErrSpelled
-		} else if unclear || len(possible) > 0 {
-			return decide.FoundUnclear, nil
-		}
-		if len(b.Found) == len(b.reqs) {
-			return decide.FoundOwn, nil
-		}
-	}
-	return decide.FoundNothing, nil // or a part
+	return b.Find(ctx, &l.Search, foreign)
 }
 
 // duplicateAddresses returns the addresses that a refusal says have an invitation already.
@@ -152,27 +130,6 @@ func duplicateAddresses(failure error) (about []string) {
 		}
 	}
 	return about
-}
-
-// explain looks for the invitations that a refusal is about, address by address, as they
-// may be old. If the refusal names none, it may be about any that is missing.
-func (b *bulk) explain(ctx context.Context, l *lookup) ([]Invitation, decide.Finding, error) {
-	about, isMissing, explained := duplicateAddresses(l.failure), false, decide.FoundNothing
-	for _, index := range b.Missing() {
-		address := b.Addresses[index]
-		if about != nil && !addresses.Has(about, address) {
-			continue
-		}
-		_, found, err := l.created(ctx, address, "")
-		if err != nil || found == decide.FoundOwn { // it was not listed a moment ago: look again
-			return nil, decide.FoundNothing, err
-		}
-		isMissing, explained = true, max(explained, found)
-	}
-	if !isMissing {
-		explained = decide.FoundOwnPart
-	}
-	return nil, explained, nil
 }
 
 // inspected returns the result of the bulk's requests. Clerk does not document bulks as

@@ -1,5 +1,5 @@
 // Package match matches the email addresses that objects are wanted for with the objects
-// that a server has created. It does no I/O.
+// that a server has created, and finds them in its lists.
 package match
 
 import (

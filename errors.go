@@ -208,19 +208,7 @@ func (e *ClerkErrors) Error() string {
 	return e.line("", e.summary())
 }
 
-// maxSummary limits the errors that a text lists.
-const maxSummary = 5
-
-func (e *ClerkErrors) summary() string {
-	var texts []string
-	for _, one := range e.Errors[:min(len(e.Errors), maxSummary)] {
-		texts = append(texts, one.String())
-	}
-	if more := len(e.Errors) - maxSummary; more > 0 {
-		texts = append(texts, fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(texts, "; ")
-}
+func (e *ClerkErrors) summary() string { return redact.List(e.Errors) }
 
 // Is matches the sentinels of this package by code, by status 401, and as [ErrRateLimited]
 // says.

@@ -51,19 +51,7 @@ func (c *call) pages(ctx context.Context, req ListInvitationsRequest) iter.Seq2[
 
 // invitations returns the invitations on the pages of a list.
 func (c *call) invitations(ctx context.Context, req ListInvitationsRequest) iter.Seq2[Invitation, error] {
-	return func(yield func(Invitation, error) bool) {
-		for page, err := range c.pages(ctx, req) {
-			if err != nil {
-				yield(Invitation{}, err)
-				return
-			}
-			for _, inv := range page {
-				if !yield(inv, nil) {
-					return
-				}
-			}
-		}
-	}
+	return paging.Elements(c.pages(ctx, req))
 }
 
 // sequence returns what list yields for a call with the caller's options and, for each page,

@@ -91,16 +91,11 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 			if at := r.call.last.sent; s.Settled && !at.IsZero() { // nothing that was sent before had an effect
 				r.call.sent.FirstSent = at
 			}
-			r.failed(err)
+			r.call.sent.Failed(err, classOf(err))
+			r.failure = err
 		}
 	}
 	return *new(T), r.unknown(ctx, nil)
-}
-
-// failed records that a retry failed.
-func (r *reconciliation[T]) failed(err error) {
-	r.call.sent.Failed(err, classOf(err))
-	r.failure = err
 }
 
 // lookUp looks up what the requests have done. It returns what is known then, but for the

@@ -85,3 +85,20 @@ func (l List[P]) start(ctx context.Context, offset int, wait time.Duration) func
 	})
 	return func() (P, error) { return (<-done).Get() }
 }
+
+// Elements returns an iterator over the elements on pages. It ends with the first error.
+func Elements[E any](pages iter.Seq2[[]E, error]) iter.Seq2[E, error] {
+	return func(yield func(E, error) bool) {
+		for page, err := range pages {
+			if err != nil {
+				yield(*new(E), err)
+				return
+			}
+			for _, e := range page {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}

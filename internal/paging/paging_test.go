@@ -273,3 +273,32 @@ func TestPagesPanicsInTheLoopWhenARequestAheadPanics(t *testing.T) {
 	}
 	require.EqualError(t, last, "a function called runtime.Goexit")
 }
+
+func TestElementsEndsWithAnErrorOrTheLoop(t *testing.T) {
+	failure, read := errors.New("failed"), 0
+	pages := func(yield func([]int, error) bool) {
+		for _, page := range [][]int{{1, 2}, {}, {3}} {
+			if read++; !yield(page, nil) {
+				return
+			}
+		}
+		if yield([]int{4}, failure) {
+			yield([]int{5}, nil)
+		}
+	}
+	var got []int
+	var errs []error
+	for e, err := range paging.Elements(pages) {
+		got, errs = append(got, e), append(errs, err)
+	}
+	require.Equal(t, []int{1, 2, 3, 0}, got)
+	require.Equal(t, []error{nil, nil, nil, failure}, errs)
+
+	read = 0
+	for e := range paging.Elements(pages) {
+		if e == 2 {
+			break
+		}
+	}
+	require.Equal(t, 1, read)
+}

@@ -3,6 +3,7 @@
 package redact
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
@@ -10,6 +11,9 @@ import (
 
 // maxLine is the longest line, in bytes, without the ellipsis.
 const maxLine = 300
+
+// maxList is the most values in the text of a list.
+const maxList = 5
 
 var (
 	// quotedAddress matches an email address with a quoted local part, which may have
@@ -48,6 +52,19 @@ func Line(text string) string {
 		line = strings.ToValidUTF8(line[:maxLine], "") + "..."
 	}
 	return line
+}
+
+// List returns the texts of up to five values, which are on one line each, and how many more
+// there are.
+func List[S fmt.Stringer](values []S) string {
+	var texts []string
+	for _, value := range values[:min(len(values), maxList)] {
+		texts = append(texts, value.String())
+	}
+	if more := len(values) - maxList; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, "; ")
 }
 
 // Error returns an error that wraps cause, but shows text in place of cause's text.

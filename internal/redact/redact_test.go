@@ -2,6 +2,7 @@ package redact_test
 
 import (
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,4 +36,16 @@ func TestErrorHidesTheTextOfItsCause(t *testing.T) {
 	err := redact.Error("unreadable", io.EOF)
 	require.EqualError(t, err, "unreadable")
 	require.ErrorIs(t, err, io.EOF)
+}
+
+type number int
+
+func (n number) String() string { return "no. " + strconv.Itoa(int(n)) }
+
+func TestListIsShortened(t *testing.T) {
+	numbers := []number{1, 2, 3, 4, 5, 6, 7}
+	require.Empty(t, redact.List(numbers[:0]))
+	require.Equal(t, "no. 1", redact.List(numbers[:1]))
+	require.Equal(t, "no. 1; no. 2; no. 3; no. 4; no. 5", redact.List(numbers[:5]))
+	require.Equal(t, "no. 1; no. 2; no. 3; no. 4; no. 5; and 2 more", redact.List(numbers))
 }

@@ -118,6 +118,7 @@ func TestWakesGoOnAfterAnError(t *testing.T) {
 func TestNothingToDoEndsTheWakes(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	a.timing.lease = 3 * time.Second // wakes wait for its end, in case that the run dies
 	a.enqueue(t, "spring", guests(5))
 	a.start(t)
 	a.wait(t, "spring", (*Status).Done)

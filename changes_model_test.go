@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +26,10 @@ import (
 // A changesLife is a caller of Changes, and what happens meanwhile: people accept, and others
 // invite, revoke and delete, even between two pages; lists lag, and clocks differ.
 type changesLife struct {
+	seed     uint64
 	random   *rand.Rand
+	calls    int        // so far
+	mu       sync.Mutex // what happens during a request
 	fake     *clerktest.Fake
 	client   *clerk.Client
 	snapshot clerk.Snapshot
@@ -32,12 +37,13 @@ type changesLife struct {
 	known    map[string]bool               // by the first call
 	told     map[string][]clerk.ChangeKind // by id
 	deleted  map[string]bool
+	tracing  sync.Mutex
 	trace    *strings.Builder
 }
 
 func playChanges(seed int, trace *strings.Builder) error {
 	l := &changesLife{
-		random: rand.New(rand.NewPCG(uint64(seed), 0)), known: map[string]bool{}, told: map[string][]clerk.ChangeKind{},
+		seed: uint64(seed), random: rand.New(rand.NewPCG(uint64(seed), 0)), known: map[string]bool{}, told: map[string][]clerk.ChangeKind{},
 		deleted: map[string]bool{}, trace: trace,
 	}
 	behavior := clerktest.Behavior{
@@ -52,7 +58,7 @@ func playChanges(seed int, trace *strings.Builder) error {
 		return err
 	}
 	for range l.random.IntN(20) {
-		l.act()
+		l.act(l.random)
 	}
 	l.note("%+v", behavior)
 	for {
@@ -67,7 +73,7 @@ func playChanges(seed int, trace *strings.Builder) error {
 	l.told = map[string][]clerk.ChangeKind{}
 	for range 1 + l.random.IntN(8) {
 		for range l.random.IntN(6) {
-			l.act()
+			l.act(l.random)
 		}
 		_ = l.call()
 		time.Sleep(time.Duration(l.random.IntN(10_000)) * time.Millisecond)
@@ -83,18 +89,29 @@ func playChanges(seed int, trace *strings.Builder) error {
 }
 
 func (l *changesLife) note(format string, args ...any) {
+	l.tracing.Lock()
+	defer l.tracing.Unlock()
 	if l.trace != nil {
 		fmt.Fprintf(l.trace, "%s "+format+"\n", append([]any{time.Now().Format("04:05.000")}, args...)...)
 	}
 }
 
-// RoundTrip lets things happen before and after a page, and loses some of them.
+// RoundTrip lets things happen between pages, and loses some of them. What happens to a
+// request depends on the request and not on the order in which those ahead are made.
 func (l *changesLife) RoundTrip(req *http.Request) (*http.Response, error) {
-	for !l.quiet && l.random.IntN(3) == 0 {
-		l.act()
+	hash := fnv.New64()
+	_, _ = fmt.Fprint(hash, l.calls, req.URL.RawQuery)
+	random := rand.New(rand.NewPCG(l.seed, hash.Sum64()))
+	time.Sleep(time.Duration(random.IntN(300_000_000)))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := req.Context().Err(); err != nil {
+		return nil, err
 	}
-	time.Sleep(time.Duration(l.random.IntN(300)) * time.Millisecond)
-	if !l.quiet && l.random.IntN(20) == 0 {
+	for !l.quiet && random.IntN(3) == 0 {
+		l.act(random)
+	}
+	if !l.quiet && random.IntN(20) == 0 {
 		l.note("lost %s", req.URL.RawQuery)
 		return nil, errors.New("connection reset")
 	}
@@ -102,10 +119,10 @@ func (l *changesLife) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // act changes one invitation, or creates one.
-func (l *changesLife) act() {
+func (l *changesLife) act(random *rand.Rand) {
 	all := l.fake.Invitations()
-	if len(all) == 0 || l.random.IntN(3) == 0 {
-		body := fmt.Sprintf(`{"email_address":"guest%d@example.com"}`, l.random.Int())
+	if len(all) == 0 || random.IntN(3) == 0 {
+		body := fmt.Sprintf(`{"email_address":"guest%d@example.com"}`, random.Int())
 		req, _ := http.NewRequest(http.MethodPost, "https://api.clerk.com/v1/invitations", strings.NewReader(body))
 		req.Header = http.Header{"Authorization": {"Bearer " + l.fake.SecretKey()}, "Content-Type": {"application/json"}}
 		if resp, err := l.fake.RoundTrip(req); err == nil {
@@ -114,9 +131,9 @@ func (l *changesLife) act() {
 		}
 		return
 	}
-	id := pick(l.random, all...).ID
+	id := pick(random, all...).ID
 	var err error
-	switch l.random.IntN(4) {
+	switch random.IntN(4) {
 	case 0:
 		err = l.fake.Accept(id)
 		l.note("accept %s: %v", id, err)
@@ -136,6 +153,9 @@ func (l *changesLife) act() {
 
 // call calls Changes, and keeps the snapshot as a caller does. Some calls end early.
 func (l *changesLife) call() error {
+	l.calls++
+	defer synctest.Wait()
+	defer time.Sleep(time.Second) // requests ahead end
 	var opts []clerk.AllOption
 	if l.random.IntN(2) == 0 {
 		opts = append(opts, clerk.WithPrefetch(1+l.random.IntN(3)))

@@ -247,12 +247,8 @@ func (r *roster) findOwn(ctx context.Context, address string, requests []decide.
 		inv, found, err := l.created(ctx, address, "")
 		asked, rest := askedBy(err), decide.Grace-time.Since(c.started)
 		wait := timing.BeforeDecisive(c.Backoff(c.pass, asked), asked, rest)
-		isOwn := func(h decide.History) bool {
-			l.Between(&h, &h)
-			return l.IsOwn(*inv)
-		}
 		switch {
-		case found == decide.FoundOwn && slices.ContainsFunc(requests, isOwn):
+		case found == decide.FoundOwn && l.IsOf(requests, *inv):
 			return inv, nil
 		case found == decide.FoundOwn: // others have created it between the requests
 			return nil, nil

@@ -79,6 +79,14 @@ func (s *Search[T]) IsOwn(object T) bool {
 	return s.setPeriod() == nil && s.Whose(s.Describe(object).Created) == decide.FoundOwn
 }
 
+// IsOf reports whether an object in the last response was created by one of several writes.
+func (s *Search[T]) IsOf(writes []decide.History, object T) bool {
+	return slices.ContainsFunc(writes, func(h decide.History) bool {
+		s.Between(&h, &h)
+		return s.IsOwn(object)
+	})
+}
+
 // MayBe reports whether an object may be the write's work for an address, which the server
 // has stored in another spelling.
 func (s *Search[T]) MayBe(object T, address string) bool {

@@ -102,6 +102,22 @@ func TestSearchTellsWhoseWorkItIs(t *testing.T) {
 	}
 }
 
+// Of three writes, each was sent a minute after the one before, and may have taken effect
+// until 5 s later.
+func TestIsOfTellsWhetherAWriteCreatedAnObject(t *testing.T) {
+	var writes []decide.History
+	for i := range 3 {
+		at := sent.Add(time.Duration(i) * time.Minute)
+		writes = append(writes, decide.History{FirstSent: at, FailedAt: at})
+	}
+	for after, want := range map[time.Duration]bool{
+		-time.Minute: false, time.Second: true, 30 * time.Second: false,
+		61 * time.Second: true, 90 * time.Second: false, 121 * time.Second: true, 3 * time.Minute: false,
+	} {
+		require.Equal(t, want, new(server).search().IsOf(writes, created(after)[0]), after)
+	}
+}
+
 func TestRefusedWriteHasCreatedNothingBefore(t *testing.T) {
 	s := new(server).search()
 	before := created(-900 * time.Millisecond)[0]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ import (
 var sent = time.UnixMilli(1_800_000_000_000)
 
 // searchOf returns a search of lists of objects, by status. It lists objects for a query as
-// a server does that takes it for a part of the address. After them, it fails with err.
+// a server does that takes it for a part of the address, one on a page, and fails with err.
 func searchOf(lists map[string][]string, err error) *search.Search[string] {
 	total := 0
 	return &search.Search[string]{
@@ -44,14 +45,15 @@ func searchOf(lists map[string][]string, err error) *search.Search[string] {
 			},
 			Pages: func(_ context.Context, q search.Query) iter.Seq2[[]string, error] {
 				return func(yield func([]string, error) bool) {
-					var page []string
-					for _, object := range lists[q.Status] {
-						if strings.Contains(object, q.Text) {
-							page = append(page, object)
+					isOther := func(object string) bool { return !strings.Contains(object, q.Text) }
+					objects := slices.DeleteFunc(slices.Clone(lists[q.Status]), isOther)
+					total = len(objects)
+					for page := range slices.Chunk(objects, 1) {
+						if !yield(page, nil) {
+							return
 						}
 					}
-					total = len(page)
-					if (len(page) == 0 || yield(page, nil)) && err != nil {
+					if err != nil {
 						yield(nil, err)
 					}
 				}
@@ -97,6 +99,8 @@ func TestExplainTellsWhatARefusalIsAbout(t *testing.T) {
 	}{
 		"nothing is there":           {[]string{"a@x", "b@x"}, nil, nil, decide.FoundNothing},
 		"an old one of any":          {[]string{"a@x", "b@x"}, []string{"foreign:b@x"}, nil, decide.FoundForeignSoFar},
+		"an old one of the first":    {[]string{"a@x", "b@x"}, []string{"foreign:a@x"}, nil, decide.FoundForeignSoFar},
+		"after what is new":          {[]string{"a@x"}, []string{"1:aa@x", "foreign:aa@x", "foreign:a@x"}, nil, decide.FoundForeignSoFar},
 		"an old one that it names":   {[]string{"a@x", "b@x"}, []string{"foreign:b@x"}, []string{"b@x"}, decide.FoundForeignSoFar},
 		"an old one of another":      {[]string{"a@x", "b@x"}, []string{"foreign:b@x"}, []string{"a@x"}, decide.FoundNothing},
 		"an old one that is revoked": {[]string{"a@x"}, []string{"foreign revoked:a@x"}, nil, decide.FoundNothing},

@@ -181,10 +181,11 @@ func TestListIsBounded(t *testing.T) {
 }
 
 func TestListNeedsATime(t *testing.T) {
-	for _, pages := range [][][]search.Object{nil, {created(0)}} {
+	for _, pages := range [][][]search.Object{nil, {created(0), created(0)}} {
 		server := server{lists: map[string][][]search.Object{"": pages}, noDate: true}
 		_, err := server.search().List(t.Context(), "", "", true)
 		require.ErrorIs(t, err, search.ErrNoDate)
+		require.Equal(t, min(1, len(pages)), server.read)
 		require.False(t, server.search().IsOwn(created(0)[0]))
 	}
 }
@@ -245,7 +246,7 @@ func TestCreatedTellsWhoseObjectAnAddressHas(t *testing.T) {
 }
 
 func TestCreatedIsUnclearWhenClocksDiffer(t *testing.T) {
-	server := server{lists: map[string][][]search.Object{"": {created(0)}}}
+	server := server{lists: map[string][][]search.Object{"": {created(0, -time.Hour)}}}
 	s := server.search()
 	s.Convert = func(t time.Time) (clock.Instant, bool) {
 		return clock.Instant{Earliest: t.Add(-time.Minute), Latest: t.Add(time.Minute)}, true
@@ -269,12 +270,37 @@ func TestCreatedKnowsThatAnAddressMayBeSpelledInAnotherWay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := server{lists: map[string][][]search.Object{"": {{test.object}}}}
-			got, found, err := server.search().Created(t.Context(), address, "older", true)
+			got, _, err := server.search().Created(t.Context(), address, "older", true)
 			require.ErrorIs(t, err, test.want)
-			require.Equal(t, decide.FoundNothing, found)
 			require.Nil(t, got)
 		})
 	}
+
+	server := server{lists: map[string][][]search.Object{"": {{
+		{ID: "1", Address: spelled, Created: at(0)}, {ID: "2", Address: address, Created: at(-time.Hour)},
+	}}}}
+	got, found, err := server.search().Created(t.Context(), address, "", false)
+	require.NoError(t, err, "one has the address")
+	require.Equal(t, decide.FoundForeignSoFar, found)
+	require.Nil(t, got)
+}
+
+// A list that has what may be spelled so is as long as there are invitations.
+func TestCreatedReadsOnlyWhatIsNewForAnotherSpelling(t *testing.T) {
+	server := server{lists: map[string][][]search.Object{"": {created(0, -time.Minute), created(-time.Hour)}}}
+	_, _, err := server.search().Created(t.Context(), "first.last@gmail.com", "", false)
+	require.NoError(t, err)
+	require.Equal(t, 2+1, server.read, "a list for the address, and a page of the other")
+}
+
+// An object is deleted while the list is read, so another one moves to a page already read.
+func TestIsAbsentTrustsTheLargestTotal(t *testing.T) {
+	server := server{lists: map[string][][]search.Object{"": {{{ID: "1"}}, {{ID: "2"}}}}}
+	s := server.search()
+	s.Total = func() int { return 4 - server.read }
+	isAbsent, err := s.IsAbsent(t.Context(), "it", "")
+	require.NoError(t, err)
+	require.False(t, isAbsent)
 }
 
 func TestIsAbsentTrustsOnlyCompleteLists(t *testing.T) {

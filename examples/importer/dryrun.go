@@ -30,17 +30,17 @@ func (d *dryRun) RoundTrip(req *http.Request) (*http.Response, error) {
 	var invited any
 	switch {
 	case strings.HasSuffix(req.URL.Path, "/invitations/bulk"):
-		var requests []clerk.CreateInvitationRequest
-		err = json.Unmarshal(body, &requests)
-		all := make([]clerk.Invitation, len(requests))
-		for i, request := range requests {
-			all[i] = d.invite(request)
+		var all []clerk.Invitation // a request has some of its fields
+		err = json.Unmarshal(body, &all)
+		for i := range all {
+			d.invite(&all[i])
 		}
 		invited = all
 	case strings.HasSuffix(req.URL.Path, "/invitations"):
-		var request clerk.CreateInvitationRequest
-		err = json.Unmarshal(body, &request)
-		invited = d.invite(request)
+		var one clerk.Invitation
+		err = json.Unmarshal(body, &one)
+		d.invite(&one)
+		invited = one
 	default:
 		err = errors.New("a dry run makes no such request")
 	}
@@ -57,10 +57,8 @@ func (d *dryRun) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-func (d *dryRun) invite(request clerk.CreateInvitationRequest) clerk.Invitation {
+// invite gives a request what Clerk adds to it.
+func (d *dryRun) invite(inv *clerk.Invitation) {
 	d.made++
-	return clerk.Invitation{
-		Object: "invitation", ID: fmt.Sprintf("inv_dry_run_%d", d.made),
-		EmailAddress: request.EmailAddress, Status: clerk.InvitationStatusPending,
-	}
+	inv.Object, inv.ID, inv.Status = "invitation", fmt.Sprintf("inv_dry_run_%d", d.made), clerk.InvitationStatusPending
 }

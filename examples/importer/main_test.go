@@ -154,6 +154,22 @@ func TestDryRun(t *testing.T) {
 	})
 }
 
+// TestDryRunKeepsMetadata: a dry run returns the metadata that it was sent, so that no line
+// is reported as one that lost it.
+func TestDryRunKeepsMetadata(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		input := "email_address,team\nada@example.com,engines\nalan@example.com,logic\n"
+		for _, flags := range [][]string{{"-metadata=team"}, {"-metadata=team", "-one-by-one"}} {
+			code, _, report := importPeople(t.Context(), t, clerktest.New(), input, append(flags, "-dry-run")...)
+			require.Zero(t, code)
+			require.Len(t, report, 2)
+			for _, line := range report {
+				require.Equal(t, []string{"would be invited", "", ""}, line[2:])
+			}
+		}
+	})
+}
+
 // TestWaitIsReported has a run wait for the hourly limit.
 func TestWaitIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -80,7 +80,7 @@ func databaseURL(t *testing.T) string {
 // gets when the campaign is sent.
 func TestHostCanTest(t *testing.T) {
 	ctx := t.Context()
-	pool, err := pgxpool.New(ctx, databaseURL(t)) // of an empty database
+	pool, err := pgxpool.New(ctx, databaseURL(t)) // of a database with your tables
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	require.NoError(t, migrate(ctx, pool))
@@ -99,6 +99,9 @@ func TestHostCanTest(t *testing.T) {
 	_, err = campaigns.Work(ctx, client) // all that a job does
 	require.NoError(t, err)
 	require.Len(t, fake.Invitations(), 2)
+	status, err := campaigns.Status(ctx, "spring")
+	require.NoError(t, err)
+	require.Zero(t, status.Untold, "OnResult has succeeded for every row")
 }
 
 // TestReadmeIsComplete: its functions are all that an application needs.
@@ -115,7 +118,9 @@ func TestReadmeIsComplete(t *testing.T) {
 	fake := clerktest.New()
 	baseURL, stop := fake.Serve()
 	defer stop()
-	riverClient, err := startRiver(ctx, pool, campaigns, fake.SecretKey(), clerk.WithBaseURL(baseURL))
+	client, err := campaigns.NewClient(fake.SecretKey(), nil, clerk.WithBaseURL(baseURL))
+	require.NoError(t, err)
+	riverClient, err := startRiver(ctx, pool, campaigns, client)
 	require.NoError(t, err)
 	require.NoError(t, invite(ctx, pool, riverClient, campaigns))
 	require.Eventually(t, func() bool {

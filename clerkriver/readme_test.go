@@ -24,7 +24,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 		return err
 	}
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		_, err := clerkriver.Migrate(ctx, tx, "", -1)
+		_, err := clerkriver.Migrate(ctx, tx, "", -1) // in the schema of the connection, to the newest version
 		return err
 	})
 }
@@ -40,12 +40,9 @@ func newCampaigns(pool *pgxpool.Pool) (*clerkriver.Campaigns, error) {
 	})
 }
 
-// startRiver starts your River client, which also sends campaigns.
-func startRiver(ctx context.Context, pool *pgxpool.Pool, campaigns *clerkriver.Campaigns, secretKey string, opts ...clerk.Option) (*river.Client[pgx.Tx], error) {
-	client, err := campaigns.NewClient(secretKey, nil, opts...) // nil: through http.DefaultTransport
-	if err != nil {
-		return nil, err
-	}
+// startRiver starts your River client, which also sends campaigns. Create client once, by
+// campaigns.NewClient(secretKey, nil), and use it in your request handlers, too.
+func startRiver(ctx context.Context, pool *pgxpool.Pool, campaigns *clerkriver.Campaigns, client *clerk.Client) (*river.Client[pgx.Tx], error) {
 	config := &river.Config{} // yours, with your queues and workers
 	if err := campaigns.Install(config, client); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@
 //
 // The fake records the emails that Clerk would have sent. [Fake.Sent] returns them.
 // Their links lead to the fake, and [Fake.SignUp] signs up with a link's ticket.
+// Most tests need no more than these and [Fake.Advance], which moves its clock.
 //
 // A [Fake] is an [http.RoundTripper] that responds in process, even inside a
 // testing/synctest bubble, and an [http.Handler] that [Fake.Serve] serves on

@@ -37,7 +37,8 @@ const (
 	// FaultSlowAfter delays the response by 20 seconds, longer than a client waits by
 	// default, or by what [WithSlowDelay] sets.
 	FaultSlowAfter Fault = "slow after"
-	// FaultRateLimit responds with 429 and a Retry-After of one second.
+	// FaultRateLimit responds with 429 and a Retry-After of one second, so that a client whose
+	// deadline permits tries again. For an error, use [Fake.Respond] with a longer one.
 	FaultRateLimit Fault = "rate limit"
 	// FaultHideAfter breaks the connection before the response, and for two seconds
 	// lists what the request changed as it was before.

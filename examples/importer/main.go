@@ -138,8 +138,8 @@ Exit codes:
 
 // define defines the flags.
 func (s *settings) define(flags *flag.FlagSet) {
-	flags.StringVar(&s.column, "column", "", "the `name` of the column of the addresses (default: email_address, email, or what Outlook and Google call it)")
-	flags.StringVar(&s.metadata, "metadata", "", "put these `columns`, separated by commas, into the public metadata")
+	flags.StringVar(&s.column, "column", "", "the `name` of the column of the addresses (default: email_address, email, or what Outlook and Google call it, such as E-Mail-Adresse)")
+	flags.StringVar(&s.metadata, "metadata", "", "put these `columns`, separated by commas, into the public metadata, under the names in the file")
 	flags.StringVar(&s.request.RedirectURL, "redirect-url", "", "let the link in the email lead to this `URL`")
 	flags.IntVar(&s.request.ExpiresInDays, "expires", 0, "let the invitations expire after this many `days`, 1 to 365 (default: Clerk's, 30)")
 	flags.BoolVar(&s.notify, "notify", true, "send emails")

@@ -34,6 +34,7 @@ func TestJobsWaitForTheLimit(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New(strict(clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}))
 	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}}, fake)
+	a.timing.lease = 3 * time.Second // wakes wait for its end, in case that the run dies
 	a.enqueue(t, "spring", guests(5000))
 	a.start(t)
 	a.wait(t, "spring", func(s *Status) bool { return s.Counts[StateCreated] == 340 })

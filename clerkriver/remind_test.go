@@ -2,6 +2,7 @@ package clerkriver
 
 import (
 	"iter"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -274,6 +275,32 @@ func TestReminderNeedsAFreshSync(t *testing.T) {
 	a.workWhenDue(t)
 	require.Equal(t, lists+4, sent(fake, clerk.OperationList))
 	require.Equal(t, map[State]int{StateAccepted: 20, StateSkipped: 10}, a.counts(t, "reminder"))
+}
+
+// TestReminderReadsAShiftedListingAgain: an invitation is revoked between two pages, so that
+// one that was accepted moves to a page already read.
+func TestReminderReadsAShiftedListingAgain(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New(clerktest.WithBehavior(clerktest.Behavior{PageCap: 3}))
+	var a *app
+	reminds := false
+	a = newApp(t, shared.database(t), Config{}, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if reminds && req.URL.Query().Get("offset") == "3" {
+			reminds = false
+			require.NoError(t, fake.Revoke(a.invitationOf(t, "spring", 5)))
+		}
+		return fake.RoundTrip(req)
+	}))
+	a.timing.listLag = 10 * time.Millisecond
+	a.enqueue(t, "spring", guests(6))
+	a.work(t)
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 2)))
+	a.mustRemind(t, "spring", "reminder", 6)
+	reminds = true
+	a.workWhenDue(t)
+	require.False(t, reminds)
+	require.Equal(t, statuses{accepted}, links(fake, guest(2)))
+	require.Equal(t, map[State]int{StateCreated: 4, StateSkipped: 2}, a.counts(t, "reminder"))
 }
 
 // workWhenDue makes the next run.

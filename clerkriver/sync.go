@@ -28,6 +28,10 @@ type listing struct {
 // stops too early.
 const clockSlack = time.Hour
 
+// maxListings limits the listings before reminders are sent, if each may have skipped
+// somebody who has accepted.
+const maxListings = 3
+
 // sync lists the instance's invitations, and records what became of the campaigns', if that
 // is due and no rows are left of a lost run, which come first. Once reminders are chosen,
 // it is due unless there was one some minutes ago.
@@ -38,7 +42,7 @@ func (r *run) sync(ctx context.Context) error {
 	} else if slices.ContainsFunc(r.left, func(it item) bool { return it.sending && !it.cancelled && !it.held }) {
 		return nil
 	}
-	l := &listing{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, complete: true}
+	l := &listing{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
 	err := r.pool.QueryRow(ctx, r.sql(queryBeginSync), r.instance, r.run, r.c.syncInterval(), reminder).Scan(&l.number, &l.since)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
@@ -48,10 +52,12 @@ func (r *run) sync(ctx context.Context) error {
 	}
 	r.asked, r.synced = true, true
 	l.since = l.since.Add(-clockSlack)
-	// One that is revoked meanwhile is in the second list.
-	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} {
-		if err := r.list(ctx, l, status); err != nil {
+	for range maxListings {
+		if err := r.listAll(ctx, l); err != nil {
 			return err
+		}
+		if l.complete || reminder == 0 {
+			break
 		}
 	}
 	if l.complete {
@@ -61,6 +67,17 @@ func (r *run) sync(ctx context.Context) error {
 	}
 	_, err = r.pool.Exec(ctx, r.sql(queryEndSync), r.instance, r.run)
 	return err
+}
+
+// listAll reads both lists. One that is revoked meanwhile is in the second one.
+func (r *run) listAll(ctx context.Context, l *listing) error {
+	l.complete = true
+	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} {
+		if err := r.list(ctx, l, status); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // list reads a list, newest first, until the invitations are older than all open rows.

@@ -3,6 +3,7 @@ package clerk
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -200,7 +201,10 @@ func (b *bulk) metadataError(m *ResponseMeta, invs []Invitation) error {
 // hasLostMetadata reports whether an invitation has other metadata than its request, whose
 // JSON is body.
 func hasLostMetadata(req *CreateInvitationRequest, body []byte, inv *Invitation) bool {
-	return len(req.PublicMetadata) > 0 && !jsonbody.Has(body, "public_metadata", inv.PublicMetadata)
+	var sent struct {
+		PublicMetadata json.RawMessage `json:"public_metadata"`
+	}
+	return len(req.PublicMetadata) > 0 && json.Unmarshal(body, &sent) == nil && !jsonbody.Equal(sent.PublicMetadata, inv.PublicMetadata)
 }
 
 func errLostMetadata(m *ResponseMeta, lost int) error {

@@ -9,18 +9,15 @@ import (
 // Equal reports whether two texts are the same JSON value, in any spelling and order of
 // names. Integers of up to 64 bits are compared exactly, and other numbers as float64.
 func Equal(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return json.Valid(a)
+	}
 	left, err := valueOf(a)
 	if err != nil {
 		return false
 	}
 	right, err := valueOf(b)
 	return err == nil && reflect.DeepEqual(left, right)
-}
-
-// Has reports whether a JSON object has a field with a value, compared as by Equal.
-func Has(object []byte, name string, value []byte) bool {
-	var fields map[string]json.RawMessage
-	return json.Unmarshal(object, &fields) == nil && Equal(fields[name], value)
 }
 
 // valueOf decodes a JSON text. Its numbers are int64 if they fit, float64 otherwise, or

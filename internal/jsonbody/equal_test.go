@@ -31,22 +31,3 @@ func TestEqual(t *testing.T) {
 		require.Equal(t, test.want, jsonbody.Equal([]byte(test.a), []byte(test.b)), "%s and %s", test.a, test.b)
 	}
 }
-
-func TestHas(t *testing.T) {
-	const object = `{"a": {"b": [1, 2.0]}, "c": null}`
-	for _, test := range []struct {
-		name, value string
-		want        bool
-	}{
-		{"a", `{"b":[1,2]}`, true},
-		{"a", `{"b":[1]}`, false},
-		{"a", `null`, false},
-		{"b", `[1,2]`, false},
-		{"c", `null`, true},
-		{"d", `null`, false},
-		{"d", ``, false},
-	} {
-		require.Equal(t, test.want, jsonbody.Has([]byte(object), test.name, []byte(test.value)), "%s: %s", test.name, test.value)
-	}
-	require.False(t, jsonbody.Has([]byte(`[1]`), "a", []byte(`1`)), "it is no object")
-}

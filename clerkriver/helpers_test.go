@@ -204,11 +204,15 @@ func expire(t *testing.T, a *app) {
 
 // strict is limits as a server counts them strictly, over a window that slides.
 func strict(limits clerk.Budget) clerktest.Option {
-	return clerktest.WithRateLimits(clerktest.RateLimits{
+	return clerktest.WithRateLimits(slidingLimits(limits))
+}
+
+func slidingLimits(limits clerk.Budget) clerktest.RateLimits {
+	return clerktest.RateLimits{
 		Creates: clerktest.Limit{Requests: limits.Creates, Per: limits.Window},
 		Bulks:   clerktest.Limit{Requests: limits.BulkCreates, Per: limits.Window},
 		Sliding: true,
-	})
+	}
 }
 
 // slowly adds a time on the way there and back.

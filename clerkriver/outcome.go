@@ -125,7 +125,7 @@ func (r *run) find(ctx context.Context, it item) (*clerk.Invitation, error) {
 func (r *run) findSent(ctx context.Context, it item) (id string, err error) {
 	ctx, cancel := r.c.closing(ctx)
 	defer cancel()
-	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} {
+	for _, status := range allStatuses {
 		for inv, err := range r.client.Invitations.All(ctx, clerk.ListInvitationsRequest{Status: status, Query: it.request.EmailAddress}) {
 			if err != nil {
 				return "", err

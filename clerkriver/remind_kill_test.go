@@ -90,10 +90,7 @@ func TestRemindersAreSentOnceWhateverDies(t *testing.T) {
 	}
 	_, err := first.pool.Exec(t.Context(), "DELETE FROM clerkriver_slots")
 	require.NoError(t, err)
-	fake.SetRateLimits(clerktest.RateLimits{
-		Creates: clerktest.Limit{Requests: hurried.Creates, Per: hurried.Window},
-		Bulks:   clerktest.Limit{Requests: hurried.BulkCreates, Per: hurried.Window}, Sliding: true,
-	})
+	fake.SetRateLimits(slidingLimits(hurried))
 	fake.SetFaults(clerktest.FaultMix{Share: 0.1, Seed: seed})
 
 	a := newListener(t, url)

@@ -23,6 +23,9 @@ const (
 	maxAttempts = 3
 )
 
+// allStatuses are those of the two lists that together have all invitations.
+var allStatuses = []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked}
+
 // A run is one stretch of sending, under a lease.
 type run struct {
 	lease

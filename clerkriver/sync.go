@@ -72,7 +72,7 @@ func (r *run) sync(ctx context.Context) error {
 // listAll reads both lists. One that is revoked meanwhile is in the second one.
 func (r *run) listAll(ctx context.Context, l *listing) error {
 	l.complete = true
-	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} {
+	for _, status := range allStatuses {
 		if err := r.list(ctx, l, status); err != nil {
 			return err
 		}

@@ -177,7 +177,10 @@ func (l *changesLife) call() error {
 	}
 	text, err := json.Marshal(l.snapshot)
 	l.snapshot = clerk.Snapshot{}
-	return cmp.Or(err, json.Unmarshal(text, &l.snapshot))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, &l.snapshot)
 }
 
 // changesOrder is the order in which changes of one invitation can be told.

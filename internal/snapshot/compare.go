@@ -34,7 +34,8 @@ type Source[T any] struct {
 }
 
 // Compare reads the lists and returns an iterator over the changes since the snapshot. Each
-// is recorded before it is yielded, and not before the previous one was. An error ends it, and is yielded with no change.
+// is recorded before it is yielded, and not before the previous one was. An error ends it,
+// and is yielded with no change.
 func Compare[T any](s *Snapshot, source Source[T]) iter.Seq2[Change[T], error] {
 	return func(yield func(Change[T], error) bool) {
 		listing := s.List()

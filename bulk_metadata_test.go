@@ -56,10 +56,18 @@ func TestBulkComparesMetadataAsValues(t *testing.T) {
 		`{"name": "\u003c\u00e9>", "vip":1.0, "seat":0e0}`:          nil,
 		`{"name": "\u003c\u00e9>", "vip":1, "seat":1}`:              clerk.ErrMetadataLost,
 		`{"name": "\u003c\u00e9>", "vip":1, "seat":0, "more":null}`: clerk.ErrMetadataLost,
-		`null`: clerk.ErrMetadataLost,
+		`{"name":"\u003cé\u003e","seat":0,"vip":1}`:                 nil, // as it was sent
+		`{"name":"\u003cé\u003e"}`:                                  clerk.ErrMetadataLost,
+		`{}`:                                                        clerk.ErrMetadataLost,
+		`null`:                                                      clerk.ErrMetadataLost,
+		``:                                                          clerk.ErrMetadataLost, // no public_metadata at all
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLife(t)
+			member := `"public_metadata":` + spelling
+			if spelling == "" {
+				member = `"no_metadata":true`
+			}
 			respelled := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 				resp, err := l.fake.RoundTrip(req)
 				if err != nil {
@@ -67,7 +75,7 @@ func TestBulkComparesMetadataAsValues(t *testing.T) {
 				}
 				body, err := io.ReadAll(resp.Body)
 				assertNoError(t, err)
-				body = bytes.ReplaceAll(body, []byte(`{"name":"\u003cé\u003e","seat":0,"vip":1}`), []byte(spelling))
+				body = bytes.ReplaceAll(body, []byte(`"public_metadata":{"name":"\u003cé\u003e","seat":0,"vip":1}`), []byte(member))
 				resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 				return resp, nil
 			})

@@ -2,6 +2,8 @@ package clerk
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 	"github.com/clerk-invitations/clerk-go/internal/pace"
@@ -38,7 +40,7 @@ func (d *dispatcher) send(ctx context.Context, b batch, mayRetry func() bool) (m
 		}
 		return map[int]Invitation{0: *inv}, c.sent, nil
 	}
-	parts, count := emptyBulk(), d.pace.CountBulk()
+	parts, count := emptyBulk(len(b.Items)), d.pace.CountBulk()
 	for _, it := range b.Items {
 		parts.add(it.Value.request, it.Value.body)
 	}
@@ -49,5 +51,5 @@ func (d *dispatcher) send(ctx context.Context, b batch, mayRetry func() bool) (m
 	if err != nil {
 		return parts.Found, c.sent, err
 	}
-	return parts.Assign(invs), c.sent, nil
+	return maps.Collect(slices.All(parts.Assign(invs))), c.sent, nil
 }

@@ -20,7 +20,8 @@ type Wanted[T any] struct {
 }
 
 // Missing returns the indices of the addresses without an object.
-func (w *Wanted[T]) Missing() (missing []int) {
+func (w *Wanted[T]) Missing() []int {
+	missing := make([]int, 0, len(w.Addresses)-len(w.Found))
 	for i := range w.Addresses {
 		if _, ok := w.Found[i]; !ok {
 			missing = append(missing, i)
@@ -87,25 +88,26 @@ func (w *Wanted[T]) claimed() map[string]bool {
 	return ids
 }
 
-// Assign returns the object of each address, by index, if there are as many objects as
-// addresses: the one that has the address or, if the server has changed it, the one at
-// its position among the rest.
-func (w *Wanted[T]) Assign(objects []T) map[int]T {
-	assigned, rest := map[int]T{}, slices.Clone(objects)
+// Assign returns the object of each address if there are as many objects as addresses: the
+// one that has the address or, if the server has changed it, the one at its position among
+// the rest.
+func (w *Wanted[T]) Assign(objects []T) []T {
+	assigned, rest := make([]T, len(w.Addresses)), slices.Clone(objects)
+	var without []int
 	for i, address := range w.Addresses {
 		at := slices.IndexFunc(rest, func(object T) bool {
 			_, its := w.Identify(object)
 			return addresses.Same(its, address)
 		})
-		if at >= 0 {
-			assigned[i] = rest[at]
-			rest = slices.Delete(rest, at, at+1)
+		if at < 0 {
+			without = append(without, i)
+			continue
 		}
+		assigned[i] = rest[at]
+		rest = slices.Delete(rest, at, at+1)
 	}
-	for i := range w.Addresses {
-		if _, ok := assigned[i]; !ok {
-			assigned[i], rest = rest[0], rest[1:]
-		}
+	for n, i := range without {
+		assigned[i] = rest[n]
 	}
 	return assigned
 }

@@ -155,12 +155,17 @@ func (c *call) finish(err error) error {
 // do sends a request, retries it as the configuration says, and decodes the response. The
 // request's URL is relative to the base URL, and may be empty if it is the path.
 func do[T any](ctx context.Context, c *call, r transport.Request, decode func([]byte) (T, error)) (T, error) {
-	r.Header, r.Err = c.requestHeader(ctx, r.IsWrite()) // with an error, the class is NotSent
 	r.URL = c.baseURL + cmp.Or(r.URL, r.Path)
 	r.Decode = func(body []byte) (any, error) { return decode(body) }
 	r.Policy, r.Gate = c.policy(r.IsWrite()), c.client.gates.For(c.baseURL, c.client.random)
 	r.Call, r.CallID, r.Pass = c.origin, c.id, c.pass
-	l := c.client.transport.Do(ctx, r)
+	var l *transport.Loop
+	var err error
+	if r.Header, err = c.requestHeader(ctx, r.IsWrite()); err != nil {
+		l = transport.Unsent(r, err)
+	} else {
+		l = c.client.transport.Do(ctx, r)
+	}
 	c.last = callMeta{ResponseMeta: ResponseMeta{
 		Operation: Operation(r.Operation), StatusCode: l.Status, Header: l.Header, TraceID: l.TraceID,
 		Attempts: l.Attempts, RetryAfter: l.RetryAfter, Duration: time.Since(c.started),

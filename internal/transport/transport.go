@@ -81,8 +81,6 @@ type Request struct {
 	Body        []byte
 	// Decode decodes the body of a successful response. It must not retain the bytes.
 	Decode func(body []byte) (any, error)
-	// Err is the reason that the request cannot be sent. If it is not nil, Do does not try.
-	Err error
 	// Policy limits the attempts.
 	Policy Policy
 	// Gate holds back attempts in an outage; nil for none.
@@ -159,6 +157,11 @@ func loopFrom(ctx context.Context) *Loop {
 	return l
 }
 
+// Unsent returns the Loop of a request that cannot be sent because of err.
+func Unsent(r Request, err error) *Loop {
+	return &Loop{request: r, Attempt: Attempt{Err: err, Class: NotSent}}
+}
+
 // FromContext returns the request that is being sent with ctx, and the number of its
 // current attempt, from 1. It returns nil for a context that is not from this package.
 func FromContext(ctx context.Context) (r *Request, attempt int) {
@@ -200,7 +203,7 @@ func (c *Client) Do(ctx context.Context, r Request) *Loop {
 }
 
 func (l *Loop) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
-	if err := cmp.Or(l.request.Err, ctx.Err()); err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var body any // a nil []byte would count as a body

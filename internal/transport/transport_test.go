@@ -197,17 +197,17 @@ func TestDoReturnsTheLastReasonWhenALaterAttemptTimesOut(t *testing.T) {
 	}
 }
 
-func TestDoSendsNothingAfterTheContextEndedOrWithAnError(t *testing.T) {
+func TestDoSendsNothingAfterTheContextEnded(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	l := newTestClient().Do(ended, newTestRequest(http.MethodPost))
 	require.Equal(t, NotSent, l.Class)
 	require.ErrorIs(t, l.Err, context.Canceled)
 	require.Zero(t, l.Attempts)
+}
 
-	r := newTestRequest(http.MethodPost)
-	r.Err = errors.New("no key")
-	l = newTestClient().Do(t.Context(), r)
+func TestUnsentSaysWhyNothingWasSent(t *testing.T) {
+	l := Unsent(newTestRequest(http.MethodPost), errors.New("no key"))
 	require.Equal(t, NotSent, l.Class)
 	require.Equal(t, "nothing sent: no key", l.Describe("", 0))
 	require.Zero(t, l.Attempts)

@@ -213,10 +213,8 @@ func hasLostMetadata(req *CreateInvitationRequest, body []byte, inv *Invitation)
 	if bytes.HasPrefix(inv.PublicMetadata, []byte("{")) && bytes.HasPrefix(text, inv.PublicMetadata) {
 		return false
 	}
-	var sent struct {
-		PublicMetadata json.RawMessage `json:"public_metadata"`
-	}
-	return json.Unmarshal(body, &sent) == nil && !jsonbody.Equal(sent.PublicMetadata, inv.PublicMetadata)
+	var sent json.RawMessage
+	return json.NewDecoder(bytes.NewReader(text)).Decode(&sent) == nil && !jsonbody.Equal(sent, inv.PublicMetadata)
 }
 
 func errLostMetadata(m *ResponseMeta, lost int) error {

@@ -34,7 +34,7 @@ func (s *InvitationsService) Changes(ctx context.Context, snapshot *Snapshot, op
 func (c *call) changes(ctx context.Context, s *Snapshot) iter.Seq2[Change, error] {
 	source := snapshot.Source[Invitation]{Began: c.listBegan, Item: itemOf}
 	for _, status := range allStatuses { // an invitation that is revoked meanwhile is in the second list
-		source.Lists = append(source.Lists, c.invitations(ctx, ListInvitationsRequest{Status: status}))
+		source.Lists = append(source.Lists, c.invitations(ctx, ListInvitationsRequest{Status: InvitationStatus(status)}))
 	}
 	return func(yield func(Change, error) bool) {
 		for change, err := range snapshot.Compare(&s.known, source) {

@@ -240,7 +240,7 @@ func (r *roster) findOwn(ctx context.Context, address string, requests []decide.
 	ctx, cancel := c.withDeadline(ctx)
 	defer cancel()
 	l := c.lookUp()
-	l.Statuses = listed
+	l.Statuses = allStatuses
 	l.Between(&requests[0], &requests[len(requests)-1])
 	for {
 		c.pass++

@@ -55,7 +55,7 @@ func (c *call) erase(ctx context.Context, address string) error {
 // listAddress returns the invitations of an address in every status.
 func (c *call) listAddress(ctx context.Context, address string) (invs []Invitation, err error) {
 	for _, status := range allStatuses {
-		for inv, err := range c.invitations(ctx, ListInvitationsRequest{Query: address, Status: status}) {
+		for inv, err := range c.invitations(ctx, ListInvitationsRequest{Query: address, Status: InvitationStatus(status)}) {
 			if err != nil {
 				return nil, err
 			}

@@ -23,9 +23,6 @@ type lookup struct {
 	settled   bool           // lists must show the write's work by now
 }
 
-// listed is allStatuses for a search.
-var listed = []string{"", string(InvitationStatusRevoked)}
-
 // lookUp returns a lookup whose requests are those of the call.
 func (c *call) lookUp() *lookup {
 	l := &lookup{call: c}
@@ -55,11 +52,11 @@ func (c *call) newLookup(failure, ownRefusal error, retryDuplicates bool) *looku
 	h := &c.sent
 	l := c.part().lookUp()
 	l.failure, l.last, l.ambiguous, l.settled = failure, failureOf(failure, ownRefusal), h.Ambiguous != nil, h.IsSettled()
-	l.Refused, l.RetryDuplicates, l.Statuses = l.last >= decide.Refused && !l.ambiguous, retryDuplicates, listed[:1]
+	l.Refused, l.RetryDuplicates, l.Statuses = l.last >= decide.Refused && !l.ambiguous, retryDuplicates, allStatuses[:1]
 	l.Between(h, h)
 	l.call.isLookup = true
 	if l.ambiguous && (l.settled || !retryDuplicates) { // a retry may be next
-		l.Statuses = listed // including what somebody else has revoked already
+		l.Statuses = allStatuses // including what somebody else has revoked already
 	}
 	return l
 }
@@ -133,7 +130,7 @@ func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, decide
 	if time.Since(l.Since) < decide.Grace {
 		return nil, decide.FoundNothing, nil
 	}
-	for _, status := range listed {
+	for _, status := range allStatuses {
 		isAbsent, err := l.IsAbsent(ctx, id, status)
 		if err != nil || !isAbsent {
 			return nil, decide.FoundNothing, err

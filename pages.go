@@ -159,7 +159,7 @@ func (c *call) hasLapsed(inv Invitation) bool {
 // get returns the invitation with an id.
 func (c *call) get(ctx context.Context, id string) (inv *Invitation, err error) {
 	for _, status := range allStatuses {
-		inv, err = c.first(ctx, ListInvitationsRequest{Query: id, Status: status}, func(inv Invitation) bool { return inv.ID == id })
+		inv, err = c.first(ctx, ListInvitationsRequest{Query: id, Status: InvitationStatus(status)}, func(inv Invitation) bool { return inv.ID == id })
 		if !errors.Is(err, ErrNotFound) {
 			break
 		}
@@ -168,4 +168,4 @@ func (c *call) get(ctx context.Context, id string) (inv *Invitation, err error) 
 }
 
 // allStatuses lists everything: a list has the revoked invitations only if asked.
-var allStatuses = []InvitationStatus{"", InvitationStatusRevoked}
+var allStatuses = []string{"", string(InvitationStatusRevoked)}

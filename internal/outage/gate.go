@@ -33,14 +33,6 @@ const (
 	Failed                 // it may be down
 )
 
-// A Failure describes a request that Failed.
-type Failure struct {
-	// Cause says in a few words why.
-	Cause string
-	// RetryAfter is the wait that the server asked for; 0 if it did not ask.
-	RetryAfter time.Duration
-}
-
 // A Gate is passed by the requests to one server. It is safe for concurrent use.
 type Gate struct {
 	random func() float64

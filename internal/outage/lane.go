@@ -22,6 +22,14 @@ const (
 	maxWindow   = 100
 )
 
+// A Failure describes a request that Failed.
+type Failure struct {
+	// Cause says in a few words why.
+	Cause string
+	// RetryAfter is the wait that the server asked for; 0 if it did not ask.
+	RetryAfter time.Duration
+}
+
 // A lane holds what is known about the requests of one operation.
 type lane struct {
 	isRead bool

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -26,33 +25,7 @@ var (
 	errNotJSON    = errors.New("the response is not JSON")
 	errNoStatus   = errors.New("the response has no valid status")
 	errNoResponse = errors.New("the transport returned no response")
-	errNoReason   = errors.New("the transport failed without a reason")
 )
-
-// An Attempt is the result of one HTTP request.
-type Attempt struct {
-	// Class says what the result means for the operation.
-	Class    Class
-	unusable bool // a complete response arrived, and a retry would get the same one
-
-	// Status and Header are those of the response; 0 and nil without one.
-	Status int
-	Header http.Header
-	// Body is the beginning of a body that was not decoded, at most 64 KiB.
-	Body []byte
-	// Refusal is the error that Config.Refusal found in Body; nil if there is none.
-	Refusal error
-	// TraceID identifies the request to Clerk's support. It comes from the header
-	// x-clerk-trace-id, from Body or from the header cf-ray, and may be empty.
-	TraceID string
-	// RetryAfter is the wait that an error response asked for; 0 if it did not ask.
-	RetryAfter time.Duration
-	// Err is the reason that there is no complete, usable response; nil if there is one.
-	Err error
-
-	began time.Time
-	size  int // of the body as read, in bytes
-}
 
 // attempts is the http.RoundTripper below go-retryablehttp. It makes one attempt of the
 // Loop in the request's context, stores the result there, and returns a response without
@@ -185,11 +158,6 @@ func (a *Attempt) read(ctx context.Context, resp *http.Response, l *Loop) (value
 func (a *Attempt) claimsJSON() bool {
 	t := a.contentType()
 	return t == "" || t == "application/json" || strings.HasSuffix(t, "+json")
-}
-
-func (a *Attempt) contentType() string {
-	mediaType, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
-	return mediaType
 }
 
 // attemptDeadline returns the deadline of an attempt that begins now. ctx may end

@@ -16,6 +16,8 @@ import (
 // returns an error that matches it.
 var ErrNotSent = errors.New("clerk: the request was not sent")
 
+var errNoReason = errors.New("the transport failed without a reason")
+
 // A connection is the context of an attempt. It counts how often the attempt asked for a
 // connection, and got one.
 type connection struct {

@@ -4,40 +4,13 @@
 package transport
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"log/slog"
 	"math"
 	"net/http"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
-
-	"github.com/clerk-invitations/clerk-go/internal/outage"
 )
-
-// A Config configures a Client. Only Logger is optional.
-type Config struct {
-	// HTTP provides the Transport and the cookie jar. Its other fields are ignored.
-	HTTP *http.Client
-	// MaxBytes is the largest response body that is accepted, in bytes.
-	MaxBytes int64
-	// Refusal reads the body of a response whose status is 400 or higher. It returns the
-	// error in the body, nil if there is none, and a trace ID, which may be empty.
-	Refusal func(body []byte) (traceID string, refusal error)
-	// IsDocumented reports whether the API documents a status for an operation.
-	IsDocumented func(operation string, status int) bool
-	// Logger gets a record of each attempt; nil turns logging off.
-	Logger *slog.Logger
-}
-
-// A Client sends requests. It is immutable and safe for concurrent use.
-type Client struct {
-	Config
-
-	retrying *retryablehttp.Client
-}
 
 // New returns a Client.
 func New(config Config) *Client {
@@ -66,109 +39,6 @@ func New(config Config) *Client {
 		}
 	}
 	return c
-}
-
-// A Request says what to send, and how to read the response.
-type Request struct {
-	// Operation names the request in log records.
-	Operation string
-	// Path is the path below the base URL, with its parameters named, not filled in.
-	Path string
-	// Method, URL, Header and Body are sent, with the cookies from the jar. Any method
-	// other than GET is a write. Header is not modified.
-	Method, URL string
-	Header      http.Header
-	Body        []byte
-	// Decode decodes the body of a successful response. It must not retain the bytes.
-	Decode func(body []byte) (any, error)
-	// Policy limits the attempts.
-	Policy Policy
-	// Gate holds back attempts in an outage; nil for none.
-	Gate *outage.Gate
-	// Call identifies the call that makes the request. It must be comparable. CallID does so
-	// in log records.
-	Call   any
-	CallID uint64
-	// Pass counts the lookups of what the call's write did. It is 0 before the first failure.
-	Pass int
-}
-
-// IsWrite reports whether the request may change something.
-func (r *Request) IsWrite() bool { return r.Method != http.MethodGet }
-
-// Route returns the method and the path, such as "POST /invitations".
-func (r *Request) Route() string { return r.Method + " " + r.Path }
-
-// A Policy says how long the attempts of a request may take, and when to retry.
-type Policy struct {
-	// Retry turns retries on. Without it, there is one attempt.
-	Retry bool
-	// RetryConnectionErrors allows a retry after an attempt without a complete response.
-	RetryConnectionErrors bool
-	// RetryRateLimits allows a retry of a write after status 429. Reads are retried
-	// anyway.
-	RetryRateLimits bool
-	// LeaveTime limits an attempt to two thirds of the time until the context's deadline,
-	// and LeaveCallTime to two thirds of the time until Deadline. The rest is left for
-	// looking up what a write did.
-	LeaveTime, LeaveCallTime bool
-	// Backoff says how long to wait after an attempt.
-	Backoff Backoff
-	// AttemptTimeout limits each attempt.
-	AttemptTimeout time.Duration
-	// Deadline limits all attempts together; zero means no limit.
-	Deadline time.Time
-}
-
-// A Backoff returns how long to wait after an attempt, counted from 1. asked is the wait
-// that the response asks for; 0 if it does not.
-type Backoff interface {
-	Backoff(attempt int, asked time.Duration) time.Duration
-}
-
-// A Loop makes the attempts of one request. When it has ended, the embedded Attempt is
-// the last one or, if that only timed out and is not ambiguous, the last that did not.
-type Loop struct {
-	Attempt
-	// Value is the result of Decode.
-	Value any
-	// Attempts is the number of attempts made.
-	Attempts int
-	// Began is the start of the first attempt; zero if there was none.
-	Began time.Time
-	// Longest is the duration of the longest attempt.
-	Longest time.Duration
-	// Stopped is the error of the context or the deadline that prevented another attempt;
-	// nil otherwise.
-	Stopped error
-
-	client  *Client
-	request Request
-	earlier *Attempt      // the latest earlier attempt that did not only time out; nil if there is none
-	wait    time.Duration // before the next attempt
-	again   bool          // another attempt is planned
-	held    error         // why the last attempt was not made: an *outage.Error
-}
-
-type loopKey struct{}
-
-func loopFrom(ctx context.Context) *Loop {
-	l, _ := ctx.Value(loopKey{}).(*Loop)
-	return l
-}
-
-// Unsent returns the Loop of a request that cannot be sent because of err.
-func Unsent(r Request, err error) *Loop {
-	return &Loop{request: r, Attempt: Attempt{Err: err, Class: NotSent}}
-}
-
-// FromContext returns the request that is being sent with ctx, and the number of its
-// current attempt, from 1. It returns nil for a context that is not from this package.
-func FromContext(ctx context.Context) (r *Request, attempt int) {
-	if l := loopFrom(ctx); l != nil {
-		return &l.request, l.Attempts
-	}
-	return nil, 0
 }
 
 // Do sends the request, and retries it as its policy allows.
@@ -224,33 +94,6 @@ func (l *Loop) resetHeader(req *http.Request) {
 	clear(req.Header)
 	if own := l.request.Header.Get("Cookie"); own != "" {
 		req.Header.Set("Cookie", own)
-	}
-}
-
-// keep makes a the latest attempt.
-func (l *Loop) keep(a Attempt) {
-	l.Longest, l.again = max(l.Longest, time.Since(a.began)), false
-	if !l.began.IsZero() && !l.timedOut() {
-		l.earlier = new(l.Attempt)
-	}
-	l.Attempt = a
-}
-
-// timedOut reports whether the attempt ended without a response because time was up.
-func (a *Attempt) timedOut() bool {
-	return a.Status == 0 && (errors.Is(a.Err, context.DeadlineExceeded) || errors.Is(a.Err, context.Canceled))
-}
-
-// recall restores the latest attempt that did not only time out if the last one did, as it
-// says more about the failure. Whether the last one was sent still counts.
-func (l *Loop) recall() {
-	if !l.timedOut() || l.Class == Ambiguous || l.earlier == nil {
-		return
-	}
-	stopped, class := cmp.Or(l.Stopped, l.Err), l.Class
-	l.Attempt, l.Stopped = *l.earlier, stopped
-	if l.Class == NotSent {
-		l.Class = class
 	}
 }
 

@@ -92,7 +92,7 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
 		if !slices.ContainsFunc(missing, isSame) && c.last.Header.Get("Date") != "" && !c.hasCreated(&inv) {
 			return nil, c.otherAddress()
 		}
-		c.measureSkew(inv.CreatedAt)
+		c.measureSkew(inv.CreatedAt, !b.ignoresExisting())
 	}
 	if err != nil || len(missing) == len(b.reqs) {
 		return invs, err

@@ -240,10 +240,10 @@ func (c *call) requestHeader(ctx context.Context, isWrite bool) (http.Header, er
 }
 
 // measureSkew learns from a write that has just succeeded, and which Clerk's clock says was
-// carried out at a time.
-func (c *call) measureSkew(at UnixMilli) {
+// carried out at a time. isNew means that the invitation cannot be older than the request.
+func (c *call) measureSkew(at UnixMilli, isNew bool) {
 	if at != 0 {
-		c.client.skew.Measure(c.last.Header, at.Time(), c.last.longest)
+		c.client.skew.Measure(c.last.Header, at.Time(), c.last.longest, isNew)
 	}
 }
 

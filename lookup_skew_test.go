@@ -1,9 +1,14 @@
 package clerk_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,6 +162,64 @@ func TestEverySuccessfulWriteMeasuresTheClockSkew(t *testing.T) {
 						require.NoError(t, err)
 						require.Equal(t, inv.ID, invitationsByAddress(l.fake)[address][0].ID)
 						require.Len(t, invitationsByAddress(l.fake)[address], 1)
+					})
+				})
+			}
+		}
+	}
+}
+
+var objectTimes = regexp.MustCompile(`(_at":)(\d+)`)
+
+// timed is a transport whose objects have times that are off.
+func timed(next http.RoundTripper, by time.Duration) http.RoundTripper {
+	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if err != nil {
+			return resp, err
+		}
+		body, err := io.ReadAll(resp.Body)
+		body = objectTimes.ReplaceAllFunc(body, func(text []byte) []byte {
+			at, _ := strconv.ParseInt(string(text[5:]), 10, 64)
+			return strconv.AppendInt(text[:5:5], at+by.Milliseconds(), 10)
+		})
+		resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		return resp, err
+	})
+}
+
+// TestClockOfObjectsIsMeasured: the clock of created_at differs from that of Date headers and
+// from the local one.
+func TestClockOfObjectsIsMeasured(t *testing.T) {
+	for _, by := range []time.Duration{-time.Minute, -3 * time.Second, 3 * time.Second, time.Minute} {
+		for _, inBulk := range []bool{false, true} {
+			for _, ignoreExisting := range []bool{false, true} {
+				t.Run(fmt.Sprint(by, inBulk, ignoreExisting), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						l := newLife(t)
+						client := clientThrough(t, l.fake, timed(l.fake, by))
+						var err error
+						if inBulk {
+							_, err = client.Invitations.BulkCreate(t.Context(), slices.Collect(guests(2)))
+						} else {
+							_, err = client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(1)})
+						}
+						require.NoError(t, err)
+
+						l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+						inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
+						require.NoError(t, err)
+						require.Len(t, invitationsByAddress(l.fake)[address], 1)
+
+						time.Sleep(by.Abs())
+						l.fake.Fail(clerk.OperationCreate, clerktest.FaultErrorBefore)
+						again, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: ignoreExisting})
+						if !ignoreExisting {
+							require.ErrorIs(t, err, clerk.ErrDuplicateInvitation)
+							return
+						}
+						require.NoError(t, err)
+						require.NotEqual(t, inv.ID, again.ID, "the older invitation")
 					})
 				})
 			}

@@ -24,7 +24,7 @@ func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 			if addresses.IsOther(inv.EmailAddress, address) && !c.hasCreated(inv) {
 				return nil, c.otherAddress()
 			}
-			c.measureSkew(inv.CreatedAt)
+			c.measureSkew(inv.CreatedAt, !req.IgnoreExisting)
 			return inv, nil
 		},
 		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {
@@ -42,7 +42,7 @@ func revocation(id string) write[*Invitation] {
 		send: func(ctx context.Context, c *call) (*Invitation, error) {
 			inv, err := send(ctx, c)
 			if err == nil {
-				c.measureSkew(inv.UpdatedAt)
+				c.measureSkew(inv.UpdatedAt, false)
 			}
 			return inv, err
 		},

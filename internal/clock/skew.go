@@ -58,8 +58,8 @@ func dateSpan(header http.Header, now time.Time, took time.Duration) (s span, ok
 
 // Measure learns from a response that has just arrived to a request that took at most took,
 // and set the time of an object. A slow one tells too little to be of use. Neither does one
-// whose time is that of neither the local clock nor the Date: the object may be older.
-func (s *Skew) Measure(header http.Header, set time.Time, took time.Duration) {
+// whose time is before that of the local clock and the Date, unless the object is new.
+func (s *Skew) Measure(header http.Header, set time.Time, took time.Duration, isNew bool) {
 	if took > tolerance {
 		return
 	}
@@ -68,11 +68,12 @@ func (s *Skew) Measure(header http.Header, set time.Time, took time.Duration) {
 	ahead := set.Sub(now)
 	objects := span{ahead, ahead + took}
 	dates, hasDate := dateSpan(header, now, took)
-	if !objects.isNear(span{}) && (!hasDate || !objects.isNear(dates)) {
-		return
-	}
 	if !hasDate {
 		dates = objects
+	}
+	latest := objects.most + tolerance
+	if !isNew && latest < 0 && (!hasDate || latest < dates.least) {
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

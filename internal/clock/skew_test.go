@@ -54,7 +54,7 @@ func TestConvertNeedsAMeasurementOrADate(t *testing.T) {
 			_, ok := skew.Convert(header, time.Now(), 0)
 			require.False(t, ok)
 		}
-		skew.Measure(nil, time.Now(), 0)
+		skew.Measure(nil, time.Now(), 0, true)
 		requireInstant(t, skew, nil, time.Now(), -time.Second, time.Second, true)
 	})
 }
@@ -63,18 +63,22 @@ func TestMeasureLearnsTheClockOfObjects(t *testing.T) {
 	for name, test := range map[string]struct {
 		date, set        time.Duration // ahead of the local clock
 		took             time.Duration
+		isNew            bool
 		earliest, latest time.Duration
 	}{
-		"the same":                       {0, 0, 0, -time.Second, time.Second},
-		"the Date is ahead":              {3 * time.Second, 0, 0, -time.Second, time.Second},
-		"the Date is behind":             {-time.Minute, 0, 0, -time.Second, time.Second},
-		"the local clock is behind":      {time.Hour, time.Hour, 0, time.Hour - time.Second, time.Hour + time.Second},
-		"the request took half a second": {0, -time.Second / 2, time.Second / 2, -1500 * time.Millisecond, time.Second},
+		"the same":                       {0, 0, 0, false, -time.Second, time.Second},
+		"the Date is ahead":              {3 * time.Second, 0, 0, false, -time.Second, time.Second},
+		"the Date is behind":             {-time.Minute, 0, 0, false, -time.Second, time.Second},
+		"the local clock is behind":      {time.Hour, time.Hour, 0, false, time.Hour - time.Second, time.Hour + time.Second},
+		"the request took half a second": {0, -time.Second / 2, time.Second / 2, false, -1500 * time.Millisecond, time.Second},
+		"it is ahead of both":            {0, 3 * time.Second, 0, false, 2 * time.Second, 4 * time.Second},
+		"it is between them":             {-time.Hour, -time.Minute, 0, false, -61 * time.Second, -59 * time.Second},
+		"it is behind both":              {0, -time.Minute, 0, true, -61 * time.Second, -59 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				skew := new(clock.Skew)
-				skew.Measure(dated(test.date), time.Now().Add(test.set), test.took)
+				skew.Measure(dated(test.date), time.Now().Add(test.set), test.took, test.isNew)
 				time.Sleep(time.Hour)
 				requireInstant(t, skew, dated(test.date), time.Now(), test.earliest, test.latest, true)
 			})
@@ -85,12 +89,12 @@ func TestMeasureLearnsTheClockOfObjects(t *testing.T) {
 func TestMeasureIgnoresWhatTellsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		skew := new(clock.Skew)
-		learn := func() { skew.Measure(dated(3*time.Second), time.Now(), 0) }
+		learn := func() { skew.Measure(dated(3*time.Second), time.Now(), 0, true) }
 		for range 5 {
 			learn()
 		}
-		skew.Measure(dated(0), time.Now().Add(-20*time.Second), 30*time.Second)
-		skew.Measure(dated(0), time.Now().Add(-time.Hour), 0)
+		skew.Measure(dated(0), time.Now().Add(-20*time.Second), 30*time.Second, true)
+		skew.Measure(dated(0), time.Now().Add(-time.Hour), 0, false) // it may be older
 		requireInstant(t, skew, dated(3*time.Second), time.Now(), -time.Second, time.Second, true)
 	})
 }
@@ -99,14 +103,14 @@ func TestMeasureIgnoresWhatTellsNothing(t *testing.T) {
 func TestMeasureKeepsTheLatestMeasurements(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		skew, header := new(clock.Skew), dated(0)
-		skew.Measure(header, time.Now(), 0)
-		skew.Measure(header, time.Now().Add(time.Second/2), 0)
+		skew.Measure(header, time.Now(), 0, true)
+		skew.Measure(header, time.Now().Add(time.Second/2), 0, true)
 		requireInstant(t, skew, header, time.Now(), -time.Second, 1500*time.Millisecond, true)
 		for range 4 {
-			skew.Measure(header, time.Now().Add(2*time.Second), 0)
+			skew.Measure(header, time.Now().Add(2*time.Second), 0, true)
 		}
 		requireInstant(t, skew, header, time.Now(), time.Second, 3*time.Second, true)
-		skew.Measure(header, time.Now().Add(-time.Second), 0)
+		skew.Measure(header, time.Now().Add(-time.Second), 0, true)
 		requireInstant(t, skew, header, time.Now(), -2*time.Second, 3*time.Second, false)
 	})
 }
@@ -133,7 +137,7 @@ func TestJumpsMakeTimesUnclear(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				skew := &clock.Skew{Jumped: func(time.Time) time.Duration { return test.jump }}
 				if test.isMeasured {
-					skew.Measure(dated(0), time.Now(), 0)
+					skew.Measure(dated(0), time.Now(), 0, true)
 				}
 				header := dated(test.date)
 				if test.hasNoDate {

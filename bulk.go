@@ -160,10 +160,10 @@ func (b *bulk) inspected(ctx context.Context, c *call, invs []Invitation, err er
 // inspect lists what was created of a bulk that was refused. If the time is too short, it
 // is unclear. Lists that fail are given up soon: most likely, nothing was created.
 func (b *bulk) inspect(ctx context.Context, c *call, refusal error) (found decide.Finding, err error) {
-	ctx, cancel := context.WithDeadline(ctx, c.sent.FailedAt.Add(2*decide.Grace))
+	ctx, cancel := context.WithTimeout(ctx, 2*decide.Grace)
 	defer cancel()
 	for _, at := range decide.Inspections(b.ignoresExisting()) {
-		wait := time.Until(c.sent.FailedAt.Add(at))
+		wait := max(0, time.Until(c.sent.FailedAt.Add(at)))
 		if wait >= clock.Left(ctx) || c.pause(ctx, "lookup", wait) != nil {
 			return decide.FoundUnclear, err
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +49,34 @@ func TestPartOfARefusedBulkThatShowsLate(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRefusedRetryOfABulkIsExplainedLate: the retry of a bulk is refused because of an older
+// invitation, which lists show only much later, as they fail until then.
+func TestRefusedRetryOfABulkIsExplainedLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logBuffer
+		l := newLife(t)
+		_, err := l.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: guest(1)})
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultErrorBefore)
+		var refused time.Time
+		client := log.client(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet && !refused.IsZero() && time.Since(refused) < 15*time.Second {
+				return reply(503, ``)(req)
+			}
+			resp, err := l.fake.RoundTrip(req)
+			if err == nil && resp.StatusCode == http.StatusBadRequest {
+				refused = time.Now()
+			}
+			return resp, err
+		}), l.fake)
+		_, err = client.Invitations.BulkCreate(t.Context(), slices.Collect(guests(2)))
+		require.ErrorIs(t, err, clerk.ErrDuplicateInvitation)
+		require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.NotContains(t, strings.Join(log.lines(), "\n"), "wait=-")
+	})
 }
 
 // TestRateLimitedAfterAmbiguousFailure: the retry of a write that may have been carried out

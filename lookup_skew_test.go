@@ -289,6 +289,24 @@ func TestLaterInvitationsOfOthersAreNotClaimed(t *testing.T) {
 	}
 }
 
+// TestRateLimitedBulkClaimsNothing: a bulk fails without effect, its retry is rate limited,
+// and others then create its invitations.
+func TestRateLimitedBulkClaimsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultErrorBefore)
+		l.fake.Respond(clerk.OperationBulkCreate, clerktest.Response{Code: clerk.CodeTooManyRequests, RetryAfter: time.Hour})
+		time.AfterFunc(7*time.Second, func() {
+			_, err := l.client.Invitations.BulkCreate(t.Context(), slices.Collect(guests(2)))
+			require.NoError(t, err)
+		})
+		requests := slices.Collect(guests(2))
+		requests[0].IgnoreExisting = true
+		_, err := clientThrough(t, l.fake, l.fake).Invitations.BulkCreate(t.Context(), requests)
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+	})
+}
+
 // requireTrue checks the outcome of a create against what exists.
 func requireTrue(t *testing.T, invs []clerk.Invitation, inv *clerk.Invitation, err error) {
 	t.Helper()

@@ -36,7 +36,7 @@ type History struct {
 	Writes    int       // requests so far
 	InParts   bool      // a refused request may have been carried out in part
 
-	ambiguousAt time.Time // when it failed so; zero for never
+	effectAt time.Time // when the last one failed that may have had an effect; zero for none
 }
 
 // Failed records that a request of the write has just failed.
@@ -46,16 +46,20 @@ func (h *History) Failed(failure error, class transport.Class) {
 		h.FailedAt = time.Now()
 	}
 	if class == transport.Ambiguous {
-		h.Ambiguous, h.ambiguousAt = failure, h.FailedAt
+		h.Ambiguous = failure
+	}
+	if class == transport.Ambiguous || class == transport.Refused && h.InParts {
+		h.effectAt = h.FailedAt
 	}
 }
 
-// DoneBy returns when the write's work was done at the latest. A refused retry has none.
+// DoneBy returns when the write's work was done at the latest. A retry that was refused,
+// unless in part, or rate limited has none.
 func (h *History) DoneBy() time.Time {
-	if h.InParts || h.ambiguousAt.IsZero() {
+	if h.effectAt.IsZero() {
 		return h.FailedAt.Add(h.Grace())
 	}
-	return h.ambiguousAt.Add(h.Grace())
+	return h.effectAt.Add(h.Grace())
 }
 
 // Grace returns the longest time after the failure in which lists may miss the write's work.

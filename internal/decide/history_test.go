@@ -49,6 +49,7 @@ func TestHistoryBoundsTheWriteInTime(t *testing.T) {
 		"a retry that was not sent":       {transport.Ambiguous, transport.NotSent, false, time.Second, 6 * time.Second, errReset},
 		"neither was sent":                {transport.NotSent, transport.NotSent, false, 4 * time.Second, 9 * time.Second, nil},
 		"a request after one not sent":    {transport.NotSent, transport.Ambiguous, false, 4 * time.Second, 9 * time.Second, refused},
+		"a rate limit after one in parts": {transport.Ambiguous, transport.RateLimited, true, 4 * time.Second, 6 * time.Second, errReset},
 		"a rate limit after an ambiguous": {transport.Ambiguous, transport.RateLimited, false, 4 * time.Second, 6 * time.Second, errReset},
 	} {
 		t.Run(name, func(t *testing.T) {

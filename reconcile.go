@@ -65,7 +65,7 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 	defer func() { r.call.pass = 0 }()
 	for clock.Err(ctx) == nil {
 		result, s, err := r.lookUp(ctx)
-		untilLookup, untilWrite := r.waits(err)
+		untilLookup, untilWrite := r.waits(s, err)
 		left := clock.Left(ctx)
 		s.LookupFits = untilLookup < left && !errors.Is(r.failure, errOtherAddress)
 		if !r.write.idempotent {
@@ -122,15 +122,17 @@ func (r *reconciliation[T]) lookUp(ctx context.Context) (T, decide.Situation, er
 	}, err
 }
 
-// waits returns how long to wait before another lookup, and before a retry of the write.
-// lookupErr is the error of the previous lookup.
-func (r *reconciliation[T]) waits(lookupErr error) (untilLookup, untilWrite time.Duration) {
+// waits returns how long to wait before another lookup, and before a retry of the write, in
+// the situation after a lookup with an error.
+func (r *reconciliation[T]) waits(s decide.Situation, lookupErr error) (untilLookup, untilWrite time.Duration) {
 	c := r.call
 	var asked time.Duration // by Retry-After; that of a rate limit is about other requests
 	if c.last.class != transport.RateLimited {
 		asked = c.last.RetryAfter
 	}
-	return c.timing().Waits(&c.sent, asked, timing.Lookup{Pass: c.pass, Failed: lookupErr != nil, Asked: askedBy(lookupErr)})
+	return c.timing().Waits(&c.sent, asked, timing.Lookup{
+		Pass: c.pass, Failed: lookupErr != nil, Early: !s.Settled, Asked: askedBy(lookupErr),
+	})
 }
 
 // unknown is the error of a call that could not find out what its write did, after a

@@ -86,6 +86,7 @@ func (t Timing) lookupBackoff(asked time.Duration, random float64) time.Duration
 type Lookup struct {
 	Pass   int // counted from 1
 	Failed bool
+	Early  bool          // it began before lists must show the write's work
 	Asked  time.Duration // by its Retry-After; 0 for none
 }
 
@@ -94,9 +95,10 @@ type Lookup struct {
 func (t Timing) Waits(h *decide.History, asked time.Duration, last Lookup) (untilLookup, untilWrite time.Duration) {
 	since := time.Since(h.FailedAt)
 	untilWrite = max(0, t.Wait(h.Writes, asked)-since)
-	if last.Failed {
+	switch {
+	case last.Failed:
 		untilLookup = t.lookupBackoff(last.Asked, 1) // a shorter wait did not fit
-	} else {
+	case !last.Early || !h.IsSettled(): // otherwise, another lookup decides
 		untilLookup = t.Wait(last.Pass, 0)
 	}
 	untilLookup = BeforeDecisive(untilLookup, last.Asked, h.Grace()-since)

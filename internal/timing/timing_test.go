@@ -80,8 +80,14 @@ func TestWaitsContinueToGrow(t *testing.T) {
 		untilLookup, untilWrite = tm.Waits(h, 0, timing.Lookup{Pass: 20})
 		requireWait(t, 4, untilLookup)
 		require.Zero(t, untilWrite)
+		untilLookup, _ = tm.Waits(h, 0, timing.Lookup{Pass: 3, Early: true})
+		requireWait(t, 1.0125, untilLookup)
 
 		time.Sleep(decide.Grace)
+		untilLookup, _ = tm.Waits(h, 0, timing.Lookup{Pass: 3})
+		requireWait(t, 1.0125, untilLookup)
+		untilLookup, _ = tm.Waits(h, 0, timing.Lookup{Pass: 3, Early: true})
+		require.Zero(t, untilLookup, "another one decides")
 		for _, want := range []float64{0.5, 0.75, 1.125, 1.6875, 2.53125, 3.796875, 5.6953125, 8, 8} {
 			untilLookup, _ = tm.Waits(h, 0, timing.Lookup{Failed: true})
 			requireWait(t, want, untilLookup)

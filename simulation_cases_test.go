@@ -72,6 +72,14 @@ var simCases = []simCase{
 		time.Sleep(55 * time.Second)
 		l.fail(simErrorBefore).create(0, simRequest(8, false))
 	}},
+	{"Date is behind, a list is slow, and somebody has invited 3.5 s before", simNature{clock: -3 * time.Second, ahead: 3 * time.Second, latency: 3 * time.Second}, func(l *simLife) {
+		for i := range 20 {
+			l.world.create(time.Now(), nil, simAddress(i), "")
+			time.Sleep(3500 * time.Millisecond)
+			l.fail(simErrorBefore, simOK).create(0, simRequest(i, true))
+			time.Sleep(time.Hour)
+		}
+	}},
 	{"the machine is suspended during a create", simNature{latency: 100 * time.Millisecond, suspend: 1}, func(l *simLife) {
 		l.fail(simDropAfter).create(0, simRequest(0, false))
 		l.fail(simDropAfter).create(0, simRequest(1, true))

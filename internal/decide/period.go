@@ -6,8 +6,13 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/clock"
 )
 
-// sharpness bounds the error in the start of a refused request by the server's clock.
-const sharpness = 100 * time.Millisecond
+const (
+	// sharpness bounds the error in the start of a refused request by the server's clock.
+	sharpness = 100 * time.Millisecond
+	// roughness is the same for clocks that agree: a second each for the clocks and for the
+	// Date, which has whole seconds.
+	roughness = 2 * time.Second
+)
 
 // A Period says when the work of a write's requests was done, in milliseconds since 1970 by
 // the server's clock. What is from ownFrom to ownTo is the write's work, and what is before
@@ -24,7 +29,7 @@ func NewPeriod(start, end clock.Instant) Period {
 		ownTo: end.Earliest.UnixMilli(), to: end.Latest.UnixMilli(),
 	}
 	if start.IsSharp {
-		p.ownFrom = p.from
+		p.ownFrom = max(p.from, start.Likely.Add(-roughness).UnixMilli())
 	}
 	if end.IsSharp {
 		p.ownTo = end.Likely.Add(time.Second).UnixMilli()

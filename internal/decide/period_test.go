@@ -61,3 +61,15 @@ func TestPeriodTellsWhoseWorkItIs(t *testing.T) {
 		})
 	}
 }
+
+// A list was slow, so its Date leaves open whether the clocks agree.
+func TestPeriodClaimsLittleBeforeTheStart(t *testing.T) {
+	start := instant(sent, true, false)
+	start.Earliest = sent.Add(-5 * time.Second)
+	p := decide.NewPeriod(start, instant(sent.Add(10*time.Second), true, false))
+	for at, want := range map[int64]decide.Finding{
+		-5001: decide.FoundForeign, -5000: decide.FoundUnclear, -1901: decide.FoundUnclear, -1900: decide.FoundOwn,
+	} {
+		require.Equal(t, want, p.Whose(sent.UnixMilli()+at), at)
+	}
+}

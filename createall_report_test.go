@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
 func TestCreateAllReportsProgress(t *testing.T) {
@@ -76,6 +77,23 @@ func TestWithProgressCallsEachReport(t *testing.T) {
 		clerk.WithProgress(func(clerk.Progress) { calls[1]++ }))
 	require.NoError(t, err)
 	require.Equal(t, [2]int{10, 10}, calls)
+}
+
+// TestEstimateEndIsSteady: the requests of a window take a while, so those of the next one
+// become available one by one.
+func TestEstimateEndIsSteady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limited(t, false, clerktest.WithLatency(200*time.Millisecond))
+		start := time.Now()
+		const n = 1000
+		results, err := createAll(t, l.client, guests(n), clerk.WithProgress(func(p clerk.Progress) {
+			if p.Taken > 0 {
+				require.WithinDuration(t, start.Add(2*time.Hour), p.EstimateEnd(n), time.Minute, p)
+			}
+		}))
+		require.NoError(t, err)
+		require.Len(t, results, n)
+	})
 }
 
 // TestEstimateEndAgreesWithTheWaitForOthers: others have used up the limits a while ago.

@@ -3,6 +3,7 @@ package limiter
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -47,22 +48,34 @@ func (l *Limiter) Wait(now time.Time) time.Duration {
 	return max(0, wait)
 }
 
-// Renewal returns the time until more requests may be made than now: until the oldest
-// request leaves the window or the wait after a refusal ends. It is a whole window if no
-// request is in it, and the longest Duration if the limit is 0.
-func (l *Limiter) Renewal(now time.Time) time.Duration {
-	switch {
-	case l.limit == 0:
-		return never
-	case now.Before(l.until) && len(l.times) < l.limit:
-		return l.until.Sub(now)
+// A Slot is a time at which N requests may be made.
+type Slot struct {
+	At time.Time
+	N  int
+}
+
+// Slots returns when the requests of one window may be made if they are made as early as the
+// limit allows, earliest first. The next window's follow a window later.
+func (l *Limiter) Slots(now time.Time) []Slot {
+	earliest := now
+	if l.until.After(now) {
+		earliest = l.until
 	}
+	slots := []Slot{{earliest, l.limit}}
 	for _, t := range l.times {
-		if since := now.Sub(t); since < l.window {
-			return max(l.window-since, l.until.Sub(now))
+		if again := t.Add(l.window); again.After(earliest) {
+			slots[0].N--
+			slots = append(slots, Slot{again, 1})
 		}
 	}
-	return max(l.window, l.until.Sub(now))
+	return slots
+}
+
+// Clone returns a copy that l's requests do not change.
+func (l *Limiter) Clone() *Limiter {
+	c := *l
+	c.times = slices.Clip(l.times)
+	return &c
 }
 
 // Count records a request. It resets the growth of Penalize's waits.

@@ -22,19 +22,18 @@ func TestLimiterCountsRequestsInTheWindow(t *testing.T) {
 		minutes []int // of the requests, before now
 		left    int
 		wait    time.Duration
-		renewal time.Duration
 	}{
-		"no requests":            {3, nil, 3, 0, time.Hour},
-		"one":                    {3, []int{10}, 2, 0, 50 * time.Minute},
-		"all":                    {3, []int{30, 20, 10}, 0, 30 * time.Minute, 30 * time.Minute},
-		"all at once":            {3, []int{0, 0, 0}, 0, time.Hour, time.Hour},
-		"one is a window ago":    {3, []int{60, 20, 10}, 1, 0, 40 * time.Minute},
-		"one nearly is":          {3, []int{59, 20, 10}, 0, time.Minute, time.Minute},
-		"all are a window ago":   {3, []int{90, 80, 70}, 3, 0, time.Hour},
-		"more than the limit":    {3, []int{70, 65, 50, 40, 30}, 0, 10 * time.Minute, 10 * time.Minute},
-		"a limit of 0":           {0, nil, 0, never, never},
-		"a limit of 0, exceeded": {0, []int{10}, 0, never, never},
-		"a limit of 1":           {1, []int{10}, 0, 50 * time.Minute, 50 * time.Minute},
+		"no requests":            {3, nil, 3, 0},
+		"one":                    {3, []int{10}, 2, 0},
+		"all":                    {3, []int{30, 20, 10}, 0, 30 * time.Minute},
+		"all at once":            {3, []int{0, 0, 0}, 0, time.Hour},
+		"one is a window ago":    {3, []int{60, 20, 10}, 1, 0},
+		"one nearly is":          {3, []int{59, 20, 10}, 0, time.Minute},
+		"all are a window ago":   {3, []int{90, 80, 70}, 3, 0},
+		"more than the limit":    {3, []int{70, 65, 50, 40, 30}, 0, 10 * time.Minute},
+		"a limit of 0":           {0, nil, 0, never},
+		"a limit of 0, exceeded": {0, []int{10}, 0, never},
+		"a limit of 1":           {1, []int{10}, 0, 50 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := Limiter{limit: test.limit, window: time.Hour}
@@ -43,9 +42,24 @@ func TestLimiterCountsRequestsInTheWindow(t *testing.T) {
 			}
 			require.Equal(t, test.left, l.Left(now))
 			require.Equal(t, test.wait, l.Wait(now))
-			require.Equal(t, test.renewal, l.Renewal(now))
 		})
 	}
+}
+
+func TestSlotsAreWhenTheRequestsOfAWindowMayBeMade(t *testing.T) {
+	at := func(minutes int) time.Time { return now.Add(time.Duration(minutes) * time.Minute) }
+	l := New(4, time.Hour)
+	require.Equal(t, []Slot{{now, 4}}, l.Slots(now))
+	l.Count(at(-60))
+	l.Count(at(-50))
+	l.Count(at(-20))
+	require.Equal(t, []Slot{{now, 2}, {at(10), 1}, {at(40), 1}}, l.Slots(now))
+	clone := l.Clone()
+	l.Penalize(now, 30*time.Minute)
+	l.Count(now)
+	require.Equal(t, []Slot{{at(30), 2}, {at(40), 1}, {at(60), 1}}, l.Slots(now))
+	require.Equal(t, []Slot{{now, 2}, {at(10), 1}, {at(40), 1}}, clone.Slots(now))
+	require.Equal(t, []Slot{{now, 0}}, New(0, time.Hour).Slots(now))
 }
 
 // The requests are made as soon as the limiter allows.
@@ -87,7 +101,6 @@ func TestLimiterPenalize(t *testing.T) {
 			for i, asked := range test.asked {
 				l.Penalize(now, asked)
 				require.Equal(t, test.waits[i], l.Wait(now), i)
-				require.Equal(t, test.waits[i], l.Renewal(now), i)
 				require.Zero(t, l.Left(now))
 				require.Equal(t, 3, l.Left(now.Add(test.waits[i])))
 			}
@@ -103,9 +116,7 @@ func TestLimiterWaitsForTheLongerOfLimitAndPenalty(t *testing.T) {
 	l.Count(now)
 	l.Penalize(now, time.Minute)
 	require.Equal(t, time.Hour, l.Wait(now))
-	require.Equal(t, time.Hour, l.Renewal(now))
 	l.Penalize(now, 90*time.Minute)
 	require.Equal(t, 90*time.Minute, l.Wait(now))
-	require.Equal(t, 90*time.Minute, l.Renewal(now))
 	require.Zero(t, l.Wait(now.Add(2*time.Hour)))
 }

@@ -1,32 +1,41 @@
 package pace
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/clerk-invitations/clerk-go/internal/limiter"
+)
 
 // A Forecast says what the limits permit if no request fails and nobody else uses them.
 // The zero Forecast permits nothing.
 type Forecast struct {
-	now       time.Time
-	available int           // items that can be sent now
-	renewed   time.Time     // when there are more
-	each      int           // items in a window
-	window    time.Duration // of the limits
+	now            time.Time
+	budget         Budget
+	singles, bulks *limiter.Limiter
 }
 
 // Forecast returns what the limits permit now.
 func (p *Pace) Forecast(now time.Time) Forecast {
-	return Forecast{
-		now: now, available: p.bulks.Left(now)*p.budget.BulkSize + p.singles.Left(now),
-		renewed: now.Add(min(p.singles.Renewal(now), p.bulks.Renewal(now))),
-		each:    p.budget.Bulks*p.budget.BulkSize + p.budget.Singles, window: p.budget.Window,
-	}
+	return Forecast{now, p.budget, p.singles.Clone(), p.bulks.Clone()}
 }
 
 // End returns when that many items will have been sent.
 func (f Forecast) End(items int) time.Time {
-	rest := items - f.available
-	if rest <= 0 || f.each == 0 {
+	each := f.budget.Bulks*f.budget.BulkSize + f.budget.Singles // in a window
+	if items <= 0 || each == 0 {
 		return f.now
 	}
-	windows := (rest + f.each - 1) / f.each
-	return f.renewed.Add(time.Duration(windows-1) * f.window)
+	slots := f.bulks.Slots(f.now)
+	for i := range slots {
+		slots[i].N *= f.budget.BulkSize
+	}
+	slots = append(slots, f.singles.Slots(f.now)...)
+	slices.SortFunc(slots, func(a, b limiter.Slot) int { return a.At.Compare(b.At) })
+	last := (items - 1) % each // in its window
+	i := slices.IndexFunc(slots, func(s limiter.Slot) bool {
+		last -= s.N
+		return last < 0
+	})
+	return slots[i].At.Add(time.Duration((items-1)/each) * f.budget.Window)
 }

@@ -19,8 +19,9 @@ func TestForecastEnd(t *testing.T) {
 		time.Sleep(time.Minute)
 		p.CountSingle().Request(transport.Succeeded, 0)
 		f := p.Forecast(time.Now())
+		const minute = time.Minute
 		for items, want := range map[int]time.Duration{
-			0: time.Minute, 89 + 240: time.Minute, 89 + 240 + 1: time.Hour, 89 + 240 + 340: time.Hour, 89 + 240 + 341: 2 * time.Hour,
+			0: minute, 89 + 240: minute, 330: 60 * minute, 339: 60 * minute, 340: 61 * minute, 669: 61 * minute, 670: 120 * minute,
 		} {
 			require.Equal(t, want, f.End(items).Sub(start), items)
 		}

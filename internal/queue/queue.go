@@ -42,9 +42,10 @@ type Item[T any] struct {
 	// time, which were sent in the same request.
 	AmbiguousSince time.Time
 
-	failures      int // without requests that were not sent
-	alone         int // failures as the only item of a batch
-	limited       int // of these, by a rate limit
+	failures      int  // without requests that were not sent
+	alone         int  // failures as the only item of a batch
+	limited       int  // of these, by a rate limit
+	batchNext     bool // it is sent as a batch next, as single requests are limited
 	firstFailed   time.Time
 	settledBefore int // Queue.settled when it first failed
 	settledAtLast int // Queue.settled when it last failed
@@ -126,7 +127,7 @@ func (q *Queue[T]) SendSingly(isSingle func(T) bool) {
 func (q *Queue[T]) makeReady(items []*Item[T], first bool) {
 	var ready, singly []*Item[T]
 	for _, it := range items {
-		if q.isSingle != nil && !it.IsAmbiguous() && q.isSingle(it.Value) {
+		if q.isSentSingly(it) && !it.IsAmbiguous() {
 			singly = append(singly, it)
 		} else {
 			ready = append(ready, it)
@@ -138,6 +139,8 @@ func (q *Queue[T]) makeReady(items []*Item[T], first bool) {
 		q.ready, q.singly = append(q.ready, ready...), append(q.singly, singly...)
 	}
 }
+
+func (q *Queue[T]) isSentSingly(it *Item[T]) bool { return q.isSingle != nil && q.isSingle(it.Value) }
 
 // Hold keeps a value that must wait for the results of others. Release returns it.
 func (q *Queue[T]) Hold(value T) { q.held = append(q.held, value) }
@@ -191,9 +194,9 @@ func (q *Queue[T]) Wait(now time.Time) (untilBatch, untilSingle time.Duration) {
 
 // Next takes the next batch from the queue, which must not be empty. singles and batches
 // are the numbers of requests for a single item and for a batch that may be made now. It
-// prefers batches, as they carry more, except for the rest of an ambiguous one. Of items
-// under bisection, it takes one if there are at least as many singles as batches, and half
-// of them otherwise.
+// prefers batches, as they carry more, except for an only item, unless the limit of singles
+// has just refused it, and for the rest of an ambiguous batch. Of items under bisection, it
+// takes one if there are at least as many singles as batches, and half of them otherwise.
 func (q *Queue[T]) Next(now time.Time, singles, batches int) Batch[T] {
 	b, items := Batch[T]{}, &q.ready
 	parked := q.nextParked(now)
@@ -213,7 +216,8 @@ func (q *Queue[T]) Next(now time.Time, singles, batches int) Batch[T] {
 		n = q.together(*items)
 		// The rest of an earlier batch, which cannot be filled up, wastes no batch.
 		isRest := b.from == fromReady && (*items)[0].IsAmbiguous() && n < min(q.max, len(*items)) && singles >= n
-		b.Single = batches == 0 || singles > 0 && (n == 1 || isRest)
+		isAlone := n == 1 && (!(*items)[0].batchNext || q.isSentSingly((*items)[0]))
+		b.Single = batches == 0 || singles > 0 && (isAlone || isRest)
 		q.parkedNext = b.from == fromReady
 	}
 	if b.Single {
@@ -325,7 +329,7 @@ func (q *Queue[T]) Failed(b Batch[T], rest []*Item[T], why Reason, now time.Time
 	case why == NotSent:
 		q.putBack(b, rest, true)
 	case isAlone:
-		return q.failedAlone(rest[0], why, now)
+		return q.failedAlone(b, rest[0], why, now)
 	case rest[0].failures < failuresTogether:
 		q.putBack(b, rest, why != RateLimited)
 	default:
@@ -351,8 +355,9 @@ func (it *Item[T]) fail(settled int, rateLimited bool, now time.Time) {
 
 // failedAlone records that an item failed as the only one of its batch. It is sent again,
 // parked or given up.
-func (q *Queue[T]) failedAlone(it *Item[T], why Reason, now time.Time) (givenUp []*Item[T]) {
+func (q *Queue[T]) failedAlone(b Batch[T], it *Item[T], why Reason, now time.Time) (givenUp []*Item[T]) {
 	it.alone++
+	it.batchNext = b.Single && why == RateLimited
 	if why == RateLimited {
 		it.limited++
 	}

@@ -74,6 +74,23 @@ func TestQueueAlternatesReadyAndParkedItems(t *testing.T) {
 	require.Equal(t, "adbec", order)
 }
 
+// Single requests and batches have limits of their own, and only one of them may be used up.
+func TestQueueAlternatesAfterRateLimits(t *testing.T) {
+	q := queue{max: maxBatch, ready: newItems("A")}
+	for i, wantSingle := range []bool{true, false, true, false, true} {
+		at := now.Add(time.Duration(i) * time.Hour)
+		b := q.Next(at, 90, 25)
+		require.Equal(t, wantSingle, b.Single)
+		require.Empty(t, q.Failed(b, b.Items, RateLimited, at))
+	}
+	q.SendSingly(func(name rune) bool { return name < 'a' })
+	b := q.Next(now.Add(5*time.Hour), 90, 25)
+	require.True(t, b.Single)
+	require.Empty(t, q.Failed(b, b.Items, OtherReason, later))
+	q.SendSingly(func(rune) bool { return false })
+	require.True(t, q.Next(now.Add(6*time.Hour), 90, 25).Single)
+}
+
 func TestQueueHasBatch(t *testing.T) {
 	many := newItems(strings.Repeat("a", maxParked))
 	for name, test := range map[string]struct {

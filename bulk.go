@@ -18,7 +18,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// A bulk is a BulkCreate, of which parts may have been found to be created.
+// A bulk is a BulkCreate. A lookup may have found that a part of it was created.
 type bulk struct {
 	match.Wanted[Invitation]
 
@@ -125,7 +125,7 @@ func (b *bulk) findCreated(ctx context.Context, l *lookup) (decide.Finding, erro
 	return b.Find(ctx, &l.Search, foreign)
 }
 
-// duplicateAddresses returns the addresses that a refusal says have an invitation already.
+// duplicateAddresses returns the addresses that already have an invitation, as a refusal says.
 func duplicateAddresses(failure error) (about []string) {
 	if refused, ok := errors.AsType[*ClerkErrors](failure); ok {
 		for _, one := range refused.Errors {
@@ -138,8 +138,8 @@ func duplicateAddresses(failure error) (about []string) {
 }
 
 // inspected returns the result of the bulk's requests. Clerk does not document bulks as
-// atomic, so one that was refused may have been carried out in part. It is never retried:
-// inspected lists what was created of it.
+// atomic, so a refused bulk may have been carried out in part. It is never retried; inspected
+// lists what was created instead.
 func (b *bulk) inspected(ctx context.Context, c *call, invs []Invitation, err error) ([]Invitation, error) {
 	if len(b.reqs) == 1 || classOf(err) != transport.Refused || c.retry.Strategy == RetryNone {
 		return invs, err
@@ -157,8 +157,8 @@ func (b *bulk) inspected(ctx context.Context, c *call, invs []Invitation, err er
 	return nil, c.sent.Ambiguous
 }
 
-// inspect lists what was created of a bulk that was refused. If the time is too short, it
-// is unclear. Lists that fail are given up soon: most likely, nothing was created.
+// inspect lists what a refused bulk has created. The finding is unclear if the time is too
+// short. inspect soon gives up on lists that fail, as most likely nothing was created.
 func (b *bulk) inspect(ctx context.Context, c *call, refusal error) (found decide.Finding, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*decide.Grace)
 	defer cancel()
@@ -208,7 +208,7 @@ func hasLostMetadata(req *CreateInvitationRequest, body []byte, inv *Invitation)
 	if len(req.PublicMetadata) == 0 {
 		return false
 	}
-	// Most often, the text is the same. An object's text does not begin another one's.
+	// The text is usually the same. No object's text is a prefix of another object's.
 	_, text, _ := bytes.Cut(body, []byte(`"public_metadata":`))
 	if bytes.HasPrefix(inv.PublicMetadata, []byte("{")) && bytes.HasPrefix(text, inv.PublicMetadata) {
 		return false

@@ -79,9 +79,8 @@ func TestRefusedRetryOfABulkIsExplainedLate(t *testing.T) {
 	})
 }
 
-// TestRateLimitedAfterAmbiguousFailure: the retry of a write that may have been carried out
-// is refused with 429. What the write created shows in lists late, or later than the call
-// waits.
+// TestRateLimitedAfterAmbiguousFailure: a write may have been carried out, and its retry is
+// refused with 429. Lists show its work late, or later than the call waits.
 func TestRateLimitedAfterAmbiguousFailure(t *testing.T) {
 	for name, limited := range map[string]httpmock.Responder{"429": reply(429, ``), "429 for an hour": reply(429, ``, "Retry-After", "3600")} {
 		for i := range 4 {

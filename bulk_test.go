@@ -18,8 +18,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// odd is a server whose bulks are not all or nothing: the first one creates its first
-// invitation and fails, later ones get refusal.
+// odd returns a server whose bulks are not atomic: the first one creates its first invitation
+// and fails, and later ones get refusal.
 func (l life) odd(refusal httpmock.Responder, bulks *int) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		if req.Method == http.MethodGet {
@@ -88,8 +88,8 @@ func TestBulkCreatesOnlyWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestBulkWithAnAddressTwiceReturnsBothInvitations loses the response: the lookup must
-// find an invitation for each of the two requests.
+// TestBulkWithAnAddressTwiceReturnsBothInvitations: the response is lost. The lookup must find
+// an invitation for each of the two requests.
 func TestBulkWithAnAddressTwiceReturnsBothInvitations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -127,7 +127,7 @@ func TestBulkIsNotDuplicatedWhenClocksDiffer(t *testing.T) {
 }
 
 // TestRefusedBulkIsUnknownWhenClocksDiffer: a bulk is refused after a part was carried out.
-// The clocks of Clerk's servers are so far apart that nobody can tell.
+// The clocks of Clerk's servers are so far apart that nobody can know that.
 func TestRefusedBulkIsUnknownWhenClocksDiffer(t *testing.T) {
 	for _, by := range []time.Duration{5 * time.Second, time.Minute, time.Hour} {
 		for _, ignoreExisting := range []bool{false, true} {
@@ -195,7 +195,7 @@ func TestPartOfARefusedBulkIsReported(t *testing.T) {
 	}
 }
 
-// TestCutOffRefusalsDuplicateNobody: in a run of 600 with IgnoreExisting, 422s break off.
+// TestCutOffRefusalsDuplicateNobody: in a run of 600 with IgnoreExisting, 422s are cut off.
 // Their bulks were carried out in whole or in part.
 func TestCutOffRefusalsDuplicateNobody(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ type callMeta struct {
 	class         transport.Class // of the last attempt
 	sent          time.Time       // when the first attempt began; zero if there was none
 	longest       time.Duration   // of an attempt
-	isDevelopment bool            // the key is one of a development instance
+	isDevelopment bool            // the key belongs to a development instance
 	total         int             // of a list; -1 if it is not known
 }
 
@@ -37,7 +37,7 @@ type call struct {
 	method    string // in its errors, instead of the operation; empty for none
 	started   time.Time
 	deadline  time.Time // by MaxElapsedTime; zero for none
-	perPage   bool      // each page of a list has all of the call's time
+	perPage   bool      // each page of a list may take all of the call's time
 	isLookup  bool      // its requests look up what a write did
 	id        uint64    // in log records; 0 without a logger
 	pass      int       // lookups of what its write did, so far
@@ -71,7 +71,7 @@ func (c *call) part() *call {
 	}
 }
 
-// anew returns a call like c that has made no request and has all of c's time.
+// anew returns a call like c that has made no request and may take all of c's time.
 func (c *call) anew() *call {
 	next := c.part()
 	next.origin, next.pass = next, 0
@@ -104,10 +104,10 @@ func configure[O comparable](c *call, opts []O, apply func(O, *callConfig) error
 	return c.configured(err)
 }
 
-// A method is a method that is called.
+// A method describes a public method that is called.
 type method struct {
 	operation Operation
-	name      string // in errors, if it is no operation of Clerk's
+	name      string // in errors, if it is not one of Clerk's operations
 	input     error  // what is wrong with its arguments; nil for nothing
 }
 
@@ -124,7 +124,7 @@ func runCall[T any](client *clientConfig, m method, opts []CallOption, f func(*c
 	return result, c.finish(err)
 }
 
-// configured is called when options have changed the call's configuration, or failed to.
+// configured finishes the configuration after options have changed it, or failed to.
 func (c *call) configured(err error) error {
 	c.restart()
 	return cmp.Or(err, c.checkBaseURL())
@@ -239,15 +239,15 @@ func (c *call) requestHeader(ctx context.Context, isWrite bool) (http.Header, er
 	return header, nil
 }
 
-// measureSkew learns from a write that has just succeeded, and which Clerk's clock says was
-// carried out at a time. isNew means that the invitation cannot be older than the request.
+// measureSkew measures the clock skew with a write that has just succeeded. Clerk carried it
+// out at the given time by its own clock. isNew means that the invitation cannot be older than the request.
 func (c *call) measureSkew(at UnixMilli, isNew bool) {
 	if at != 0 {
 		c.client.skew.Measure(c.last.Header, at.Time(), c.last.longest, isNew)
 	}
 }
 
-// failure is the error of a request that did not succeed.
+// failure returns the error of a request that did not succeed.
 func (c *call) failure(l *transport.Loop) error {
 	refused, isRefusal := errors.AsType[*ClerkErrors](l.Refusal)
 	err, summary := l.Err, ""

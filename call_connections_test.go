@@ -32,7 +32,7 @@ func TestFailureBeforeSendingIsNotAmbiguous(t *testing.T) {
 	require.NoError(t, listener.Close())
 
 	server := httptest.NewTLSServer(http.NotFoundHandler())
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // it complains of the handshake
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // it logs the failed handshake
 	defer server.Close()
 
 	t.Run("nobody listens", func(t *testing.T) {
@@ -143,15 +143,15 @@ func TestFailureBeforeSendingIsNotAmbiguous(t *testing.T) {
 	})
 }
 
-// TestNetHTTPDoesNotRetryWrites: net/http resends a request that it takes for idempotent
-// when a reused connection turns out to be closed.
+// TestNetHTTPDoesNotRetryWrites: when a reused connection turns out to be closed, net/http
+// resends requests that it considers idempotent.
 func TestNetHTTPDoesNotRetryWrites(t *testing.T) {
 	var got atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			t.Error(err)
 		}
-		if got.Add(1)%2 == 0 { // every second request is carried out and not answered
+		if got.Add(1)%2 == 0 { // every second request is carried out but not answered
 			panic(http.ErrAbortHandler)
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -249,7 +249,7 @@ func TestCallsLeakNoConnectionOrGoroutine(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 20 {
 		for _, call := range calls {
-			_ = call(t.Context(), client) // whatever comes of it
+			_ = call(t.Context(), client) // whatever the result
 		}
 	}
 	require.EqualValues(t, 20*len(calls), n.Load())
@@ -288,7 +288,7 @@ func TestResponseBodiesAreClosed(t *testing.T) {
 						return resp, err
 					})
 					client := newClient(t, counting, clerk.WithMaxResponseBytes(100_000))
-					_ = call(t.Context(), client) // whatever comes of it
+					_ = call(t.Context(), client) // whatever the result
 					require.Positive(t, opened.Load())
 					require.Equal(t, opened.Load(), closed.Load())
 				})

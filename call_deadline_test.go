@@ -34,7 +34,7 @@ func TestAttemptTimeoutEndsAnAttempt(t *testing.T) {
 func TestAttemptTimeoutCoversTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		// As net/http's transport does, this body ends with the request's context.
+		// This body ends with the request's context, as a body of net/http's transport does.
 		drips := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			body, w := io.Pipe()
 			context.AfterFunc(req.Context(), func() { w.CloseWithError(req.Context().Err()) })
@@ -142,7 +142,7 @@ func TestCancelledWaitKeepsTheLastResponse(t *testing.T) {
 }
 
 // TestCancellationCauseIsNotTheCallsError: net/http returns the cause in place of the
-// context's error. The cause is the caller's, and says nothing about this call.
+// context's error. The cause belongs to the caller and says nothing about this call.
 func TestCancellationCauseIsNotTheCallsError(t *testing.T) {
 	for name, cause := range map[string]error{
 		"another call's refusal": &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeDuplicateRecord}}},

@@ -98,9 +98,8 @@ func serveHTTP2Conn(conn net.Conn, act func(stream uint32) []byte) {
 
 // TestHTTP2RetriesOnlyUnprocessedWrites ends streams in the ways after which net/http
 // resends a request. Only if HTTP/2 says that the request was not processed may a write be
-// retried, and then by the library. net/http resends a Revoke and a Delete all the same,
-// as they have no body: then a refusal may be about the first delivery, and the outcome is
-// unknown.
+// retried, and then by the library. net/http still resends a Revoke and a Delete, as they have
+// no body. A refusal may then be due to the first delivery, so the outcome is unknown.
 func TestHTTP2RetriesOnlyUnprocessedWrites(t *testing.T) {
 	badRequest := func(stream uint32) []byte { return frame(frameHeaders, 5, stream, []byte{0x8c}) } // :status 400
 	for name, test := range map[string]struct {
@@ -137,7 +136,7 @@ func TestHTTP2RetriesOnlyUnprocessedWrites(t *testing.T) {
 				}
 				err := call(t.Context(), client)
 				sdk := asSDKError(t, err)
-				if (op == clerk.OperationRevoke || op == clerk.OperationDelete) && int(requests.Load()) > sdk.Attempts { // which Go does that depends on its release
+				if (op == clerk.OperationRevoke || op == clerk.OperationDelete) && int(requests.Load()) > sdk.Attempts { // which of the two Go resends depends on its release
 					require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
 					return
 				}
@@ -154,8 +153,8 @@ func TestHTTP2RetriesOnlyUnprocessedWrites(t *testing.T) {
 	}
 }
 
-// A blackHole is a connection whose peer can vanish without a word: then what is
-// written gets lost, and nothing comes back.
+// A blackHole is a connection whose peer can vanish silently: writes are then lost, and
+// nothing comes back.
 type blackHole struct {
 	net.Conn
 

@@ -57,7 +57,7 @@ func (b *logBuffer) client(t *testing.T, transport http.RoundTripper, fake *cler
 	return client
 }
 
-// TestLogCountsTheLookupsOfAWrite, and says how long the call waits after each.
+// TestLogCountsTheLookupsOfAWrite: the log also says how long the call waits after each.
 func TestLogCountsTheLookupsOfAWrite(t *testing.T) {
 	const create, list, bulk = `operation=CreateInvitation route="POST /invitations" `, `operation=ListInvitations route="GET /invitations" `,
 		`operation=CreateBulkInvitations route="POST /invitations/bulk" `

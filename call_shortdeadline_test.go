@@ -76,8 +76,8 @@ func TestShortDeadlineOfResend(t *testing.T) {
 	}
 }
 
-// askingToWait is a transport that answers the first request for each URL with a 503
-// that asks to wait, and lets the next one through.
+// askingToWait returns a transport that answers the first request for each URL with a 503 that
+// asks to wait, and lets the next one through.
 func askingToWait(next http.RoundTripper, seconds string) http.RoundTripper {
 	asked := map[string]bool{}
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -90,7 +90,7 @@ func askingToWait(next http.RoundTripper, seconds string) http.RoundTripper {
 	})
 }
 
-// alwaysAskingToWait answers every second request so.
+// alwaysAskingToWait answers every second request with a 503 that asks to wait.
 func alwaysAskingToWait(next http.RoundTripper, seconds string) http.RoundTripper {
 	n := 0
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -155,7 +155,7 @@ func TestMaxElapsedTimeBoundsTheCall(t *testing.T) {
 	}
 }
 
-// manyPages is a transport whose lists for an address that nobody has never end.
+// manyPages returns a transport whose lists for an unknown address never end.
 func manyPages(next http.RoundTripper) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		query := req.URL.Query()
@@ -241,7 +241,7 @@ func TestNoWaitEndsWithTheDeadline(t *testing.T) {
 }
 
 // TestInspectionDoesNotOutlastTheDeadline: the second list after a refusal comes a second
-// later, so that it is not waited for without the time.
+// later. The call does not wait for it if the deadline is earlier.
 func TestInspectionDoesNotOutlastTheDeadline(t *testing.T) {
 	for limit, took := range map[time.Duration]time.Duration{time.Second: 0, time.Second + 1: time.Second} {
 		t.Run(limit.String(), func(t *testing.T) {

@@ -93,7 +93,7 @@ func TestAcceptedResponses(t *testing.T) {
 		"with a character set":      {200, []string{"application/json; charset=utf-8"}},
 		"another kind of JSON":      {200, []string{"application/vnd.api+json"}},
 		"of no type":                {200, nil},
-		"of another type":           {200, []string{"text/plain; charset=utf-8"}}, // as Go's own server says
+		"of another type":           {200, []string{"text/plain; charset=utf-8"}}, // as Go's own server sends it
 		"of a malformed type":       {200, []string{";"}},
 		"a success of another sort": {201, []string{"application/json"}},
 	} {
@@ -221,7 +221,7 @@ func TestRedirectsAreRefused(t *testing.T) {
 					w.Header().Set("Location", location)
 					w.WriteHeader(status)
 				})
-				if op == clerk.OperationList { // for writes it would be looked up
+				if op == clerk.OperationList { // after a write, the library would look it up
 					client, _ = client.With(clerk.WithRetry(clerk.RetryConfig{}))
 				}
 				err := call(t.Context(), client)
@@ -299,7 +299,7 @@ func TestEndlessResponseIsReadUpToTheLimit(t *testing.T) {
 	}
 }
 
-// An endlessBody counts what is read from it.
+// An endlessBody never ends, and counts what is read from it.
 type endlessBody struct{ read int64 }
 
 func (b *endlessBody) Read(p []byte) (int, error) {

@@ -18,10 +18,10 @@ import (
 // all invitations and yields nothing.
 //
 // It makes one listing of the revoked invitations and one of the others: with 2,000
-// invitations usually 5 requests. An invitation that has expired by Clerk's clock is
-// reported as expired even if Clerk still lists it as pending. One that is missing is
-// reported as deleted by the next call that does not find it either. A listing during
-// which invitations left the list, and others may have been skipped, proves no absence.
+// invitations usually 5 requests. An invitation that has expired by Clerk's clock is reported
+// as expired even if Clerk still lists it as pending. A missing invitation is reported as
+// deleted by the next call that does not find it either. A listing proves no absence if
+// invitations left the list meanwhile, as others may have been skipped.
 //
 // Each page is requested when the loop reaches it, or earlier with [WithPrefetch]. An
 // error is yielded once, with a zero Change, and ends the sequence; MaxElapsedTime applies
@@ -90,10 +90,10 @@ func (c *call) changeOf(change snapshot.Change[Invitation]) Change {
 type Change struct {
 	// Kind says what has changed.
 	Kind ChangeKind
-	// Invitation is the invitation as listed. Of a deleted one, only ID is known.
+	// Invitation is the invitation as listed. If it was deleted, only ID is set.
 	Invitation Invitation
-	// At is when it changed, by Clerk's clock: CreatedAt of a new invitation, ExpiresAt of
-	// an expired one, UpdatedAt of an accepted or revoked one (inferred), and the time of
+	// At is the time of the change, by Clerk's clock: CreatedAt of a new invitation, ExpiresAt
+	// of an expired one, UpdatedAt of an accepted or revoked one (inferred), and the time of
 	// the listing for a deleted one.
 	At UnixMilli
 }
@@ -124,9 +124,9 @@ func (c Change) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("kind", string(c.Kind)), slog.Time("at", c.At.Time()), slog.Any("invitation", c.Invitation))
 }
 
-// A Snapshot is what [InvitationsService.Changes] knows of an instance's invitations: their
-// ids and states, but no address. The zero Snapshot knows nothing. It is marshaled as
-// bytes, text or JSON, in 30 to 40 bytes an invitation; the format is not specified.
+// A Snapshot holds what [InvitationsService.Changes] knows of an instance's invitations: their
+// ids and states, but no addresses. The zero Snapshot is empty. It is marshaled as bytes, text
+// or JSON, in 30 to 40 bytes an invitation; the format is not specified.
 type Snapshot struct {
 	known snapshot.Snapshot
 }

@@ -34,7 +34,7 @@ type changesLife struct {
 	client   *clerk.Client
 	snapshot clerk.Snapshot
 	quiet    bool
-	known    map[string]bool               // by the first call
+	known    map[string]bool               // recorded by the first call
 	told     map[string][]clerk.ChangeKind // by id
 	deleted  map[string]bool
 	tracing  sync.Mutex
@@ -97,7 +97,7 @@ func (l *changesLife) note(format string, args ...any) {
 }
 
 // RoundTrip lets things happen between pages, and loses some of them. What happens to a
-// request depends on the request and not on the order in which those ahead are made.
+// request depends only on the request, not on the order in which requests ahead are made.
 func (l *changesLife) RoundTrip(req *http.Request) (*http.Response, error) {
 	hash := fnv.New64()
 	_, _ = fmt.Fprint(hash, l.calls, req.URL.RawQuery)
@@ -155,7 +155,7 @@ func (l *changesLife) act(random *rand.Rand) {
 func (l *changesLife) call() error {
 	l.calls++
 	defer synctest.Wait()
-	defer time.Sleep(time.Second) // requests ahead end
+	defer time.Sleep(time.Second) // until requests ahead have ended
 	var opts []clerk.AllOption
 	if l.random.IntN(2) == 0 {
 		opts = append(opts, clerk.WithPrefetch(1+l.random.IntN(3)))
@@ -183,11 +183,11 @@ func (l *changesLife) call() error {
 	return json.Unmarshal(text, &l.snapshot)
 }
 
-// changesOrder is the order in which changes of one invitation can be told.
+// changesOrder is the order in which the changes of one invitation can be reported.
 var changesOrder = []clerk.ChangeKind{clerk.ChangeNew, clerk.ChangeExpired, clerk.ChangeAccepted, clerk.ChangeRevoked, clerk.ChangeDeleted}
 
-// check checks that each change was told once and in order, and that what was told last is
-// how the invitation is.
+// check checks that each change was reported once and in order, and that the last one matches
+// the invitation's state.
 func (l *changesLife) check() error {
 	for _, id := range slices.Sorted(maps.Keys(l.told)) {
 		told := l.told[id]
@@ -221,8 +221,9 @@ func (l *changesLife) check() error {
 	return nil
 }
 
-// TestChangesLives plays random lives, each from a seed: each change is told once, nobody is
-// deleted who is not, and nothing is missed. -simulate.seed plays one life, and logs it.
+// TestChangesLives plays random lives, each from a seed: each change is reported once, no
+// existing invitation is reported as deleted, and nothing is missed. -simulate.seed plays one
+// life, and logs it.
 func TestChangesLives(t *testing.T) {
 	t.Parallel()
 	if *simSeed >= 0 {

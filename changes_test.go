@@ -134,8 +134,8 @@ func TestChangesReportsNobodyAsDeletedAfterPagesShift(t *testing.T) {
 	})
 }
 
-// A loop that ends between the two changes of an invitation hears of the second one later,
-// even if it keeps the snapshot inside its body.
+// A loop that ends between the two changes of an invitation gets the second one later, even if
+// it keeps the snapshot inside its body.
 func TestChangesReportsBothChangesOfANewInvitation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

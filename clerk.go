@@ -44,8 +44,8 @@
 // # Secrets
 //
 // No error, log record or formatted value of this package shows the secret key, an
-// invitation's ticket URL or an email address. The models' fields and their JSON
-// contain them. SECURITY.md in the repository lists what cannot be prevented.
+// invitation's ticket URL or an email address. The models' fields and their JSON do contain
+// ticket URLs and addresses. SECURITY.md in the repository lists what cannot be prevented.
 //
 // # Testing
 //
@@ -81,7 +81,7 @@ const (
 // A Client calls the API of one Clerk instance. Create it with [NewClient]. It is
 // immutable and safe for concurrent use.
 type Client struct {
-	// Invitations has the operations on invitations.
+	// Invitations provides the operations on invitations.
 	Invitations *InvitationsService
 
 	// config is a function because packages fmt and spew print every field that they
@@ -117,15 +117,15 @@ func NewClient(secretKey string, opts ...Option) (*Client, error) {
 	return newClient(cfg, opts)
 }
 
-// With returns a client that differs from c by the given options. c does not change. The
-// two share their connections, unless WithHTTPClient is given.
+// With returns a copy of c with the given options applied. c does not change. The two clients
+// share their connections, unless WithHTTPClient is given.
 func (c *Client) With(opts ...Option) (*Client, error) {
 	return newClient(*c.config(), opts)
 }
 
-// CloseIdleConnections closes the connections of the client's transport that no request
-// uses. A program that makes many clients calls it when it is done with one. Clients that
-// share the transport, such as those from With, go on and connect again.
+// CloseIdleConnections closes the connections of the client's transport that no request uses.
+// A program that creates many clients should call it when it no longer needs one. Clients that
+// share the transport, such as those from With, still work: they connect again.
 func (c *Client) CloseIdleConnections() { c.config().http.CloseIdleConnections() }
 
 func newClient(cfg clientConfig, opts []Option) (*Client, error) {
@@ -154,7 +154,7 @@ func formatClient(s fmt.State, name string, config func() *clientConfig) {
 	_, _ = fmt.Fprintf(s, "clerk.%s{%s}", name, baseURL)
 }
 
-// InvitationsService has the operations on invitations. It is the Invitations field of a
+// InvitationsService provides the operations on invitations. It is the Invitations field of a
 // [Client].
 type InvitationsService struct {
 	config func() *clientConfig

@@ -95,7 +95,7 @@ func TestWithDoesNotChangeTheClient(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrInvalidRequest)
 }
 
-// TestClientCopiesItsOptions changes the values that options were made of.
+// TestClientCopiesItsOptions changes the values that options were created from.
 func TestClientCopiesItsOptions(t *testing.T) {
 	retry := clerk.RetryConfig{RetryConnectionErrors: new(false)}
 	mock := answering(failing(errDial), reply(200, pendingJSON))

@@ -4,8 +4,7 @@ package clerk
 // name can appear.
 type ErrorCode string
 
-// The codes of Clerk's public error catalogue that the operations on invitations
-// can meet.
+// The codes of Clerk's public error catalogue that operations on invitations can return.
 const (
 	CodeActionBlocked                    ErrorCode = "action_blocked"
 	CodeAPIVersionInvalid                ErrorCode = "api_version_invalid"

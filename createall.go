@@ -17,28 +17,28 @@ import (
 // order of the requests. If the run ends early, it yields an error last.
 //
 // Before it sends anything, it lists the existing invitations and skips addresses that
-// have a pending or accepted one. So an interrupted run is resumed by calling CreateAll
-// again with the same requests; see [WithSkipSince] for requests with IgnoreExisting.
-// Two runs at the same time with the same addresses are not safe with IgnoreExisting.
+// have a pending or accepted one. So to resume an interrupted run, call CreateAll again with
+// the same requests; see [WithSkipSince] for requests with IgnoreExisting. With
+// IgnoreExisting, do not run the same addresses twice at the same time.
 //
 // It reads requests as needed, in another goroutine, a few ahead of their results. Do not
 // modify a request after it was yielded.
 //
-// When ctx ends, no further request is started. The one under way gets the attempt
-// timeout to finish, and its results are yielded before the error: to stop without
-// losing results, cancel ctx and let the loop finish. break discards them. The error
-// matches [ErrOutcomeUnknown] if the outcome of a request is unknown. A wait that would
-// outlast ctx's deadline is not started.
+// When ctx ends, no further request is started. The request under way may take up to the
+// attempt timeout, and its results are yielded before the error. To stop without losing
+// results, cancel ctx and let the loop finish; break discards them. The error matches
+// [ErrOutcomeUnknown] if the outcome of a request is unknown. A wait that would outlast ctx's
+// deadline is not started.
 //
 // A request that keeps failing while others succeed does not hold them up; it ends with
-// [OutcomeRejected] or [OutcomeUnknown]. An outage is waited out, for up to a day, unless
-// it lasts from the start; single creates test when it is over. The run ends when Clerk
-// does not accept the secret key, refuses everything (such as quota_exceeded), or reading
-// the requests fails; see [WithSourceError]. RetryNone and RetryConnectionErrors do not
-// apply.
+// [OutcomeRejected] or [OutcomeUnknown]. An outage is waited out for up to a day; single
+// creates test whether it is over. If Clerk is unavailable from the start, the run ends. It
+// also ends if Clerk does not accept the secret key or refuses everything (as with
+// quota_exceeded), or if reading the requests fails; see [WithSourceError]. RetryNone and
+// RetryConnectionErrors do not apply.
 //
-// If a bulk loses metadata, as an open report says, the results of its requests have an
-// [ErrMetadataLost], and the run sends requests with metadata singly from then on.
+// An open report says that bulks can lose metadata. If one does, the results of its requests
+// have an [ErrMetadataLost], and from then on the run sends requests with metadata singly.
 //
 // docs/inviting-many.md in the repository explains batching, limits and deployment.
 func (s *InvitationsService) CreateAll(ctx context.Context, requests iter.Seq[CreateInvitationRequest], opts ...CreateAllOption) iter.Seq2[CreateResult, error] {
@@ -100,16 +100,16 @@ func WithSkipNone() CreateAllOption {
 	return createAllOption(setting("WithSkipNone", "", func(c *createAllConfig) { c.skipNone = true }))
 }
 
-// WithSourceError reports read errors: when the requests have ended, the run calls
-// failure, for example the Err method of a bufio.Scanner or an sql.Rows. An error ends
-// the run after the results of all requests.
+// WithSourceError reports read errors: when the requests have ended, the run calls failure,
+// for example the Err method of a bufio.Scanner or an sql.Rows. If it returns an error, the
+// run yields the results of all requests and then that error.
 func WithSourceError(failure func() error) CreateAllOption {
 	return createAllOption(setting("WithSourceError", check.NotNil(failure != nil), func(c *createAllConfig) { c.sourceError = failure }))
 }
 
 // WithProgress calls report before each result, when a wait begins, and after each page
-// of existing invitations. It is called in the loop's goroutine and should return soon.
-// Given several times, each report is called.
+// of existing invitations. It is called in the loop's goroutine and should return soon. If the
+// option is given several times, each report is called.
 func WithProgress(report func(Progress)) CreateAllOption {
 	return createAllOption(setting("WithProgress", check.NotNil(report != nil), func(c *createAllConfig) {
 		c.progress = append(c.progress, report)

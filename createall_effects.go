@@ -14,7 +14,7 @@ import (
 type effect uint8
 
 const (
-	rejectsItems effect = iota // those that it names, the only one or, with OutcomeUnknown, all
+	rejectsItems effect = iota // the items it names, the only one or, with OutcomeUnknown, all
 	mayPass                    // the items are sent again later
 	unexplained                // the same, unless it happens again and again, as with a wrong base URL
 	endsRun                    // every request would fail

@@ -14,7 +14,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// A lastingError is a transport's error that a retry would return again.
+// A lastingError is an error of a transport that a retry would meet again.
 type lastingError struct{}
 
 func (lastingError) Error() string   { return "the breaker is open" }
@@ -25,7 +25,8 @@ func TestEffectOf(t *testing.T) {
 	code := func(c ErrorCode) *ClerkErrors {
 		return &ClerkErrors{Errors: []ClerkError{{Code: c}}, class: transport.Refused}
 	}
-	// wrapped is an error that is not Clerk's documented one, about a response with a status.
+	// wrapped returns an error other than a documented refusal, about a response with a
+	// status.
 	wrapped := func(c transport.Class, status int, err error) error {
 		return &SDKError{ResponseMeta: ResponseMeta{StatusCode: status}, class: c, Err: err}
 	}

@@ -19,8 +19,8 @@ import (
 // listAhead is the number of pages of existing invitations that a run requests at a time.
 const listAhead = 8
 
-// recentTime is the time of a campaign without WithSkipSince. An invitation that was created
-// in it, and whose address no request of the run has had yet, is recent.
+// recentTime is how long a campaign without WithSkipSince is assumed to take. An invitation is
+// recent if it was created within that time and no request of the run has had its address yet.
 const recentTime = 24 * time.Hour
 
 // A roster knows which addresses have an invitation, and which the run has read.
@@ -35,10 +35,10 @@ type roster struct {
 	moved     bool          // invitations may have moved in the lists meanwhile
 }
 
-// load lists the existing invitations before the first request. Before the first one with
-// IgnoreExisting it lists the newest ones again, after the time that new invitations may
-// take to show: those of an earlier run would be duplicated. If there are more or fewer
-// then, some may have moved to pages that were read already, and all are listed again.
+// load lists the existing invitations before the first request. Before the first request with
+// IgnoreExisting it lists the newest ones again, once lists must show new invitations.
+// Otherwise the run would duplicate those of an earlier run. If there are more or fewer by
+// then, some may have moved to pages already read, so all are listed again.
 func (r *roster) load(ctx context.Context, ignoreExisting bool) error {
 	if r.config.skipNone {
 		return nil
@@ -107,7 +107,7 @@ func (r *roster) list(ctx context.Context) error {
 	return nil
 }
 
-// listOverlapping lists all that is recent enough again, on pages that overlap.
+// listOverlapping lists all recent enough invitations again, on overlapping pages.
 func (r *roster) listOverlapping(ctx context.Context) error {
 	var c *call // of the last page
 	list := func(offset int) ([]Invitation, int, error) {
@@ -149,7 +149,7 @@ func (r *roster) recordExisting(inv Invitation) {
 	}
 	key := addresses.KeyOf(inv.EmailAddress)
 	if _, ok := r.byAddress.Get(key); ok && (r.relisted || !r.config.skipSince.IsZero()) {
-		return // it is of this run, or newer
+		return // it was created by this run, or later
 	}
 	if inv.Status != InvitationStatusPending && inv.Status != InvitationStatusAccepted {
 		return
@@ -162,8 +162,8 @@ func (r *roster) recordExisting(inv Invitation) {
 	}
 }
 
-// add records that an item is queued, unless its address is known. The result is that of
-// an item with a known address; it has no outcome while another one is queued.
+// add records that an item is queued, unless its address is known. In that case it returns the
+// item's result, which has no outcome while another item with the address is queued.
 func (r *roster) add(it *item) (result CreateResult, isKnown bool) {
 	known, isKnown := r.byAddress.Get(it.key)
 	switch {
@@ -189,7 +189,7 @@ func (r *roster) add(it *item) (result CreateResult, isKnown bool) {
 	return result, true
 }
 
-// record keeps the result of an item for later ones with its address.
+// record keeps the result of an item for later items with its address.
 func (r *roster) record(it *item, result CreateResult) {
 	known := addresses.Entry{State: uint8(result.Outcome)}
 	if inv := result.existing(); inv != nil {
@@ -224,7 +224,7 @@ func (r *roster) explain(ctx context.Context, it *item, refusal error) CreateRes
 	}
 	result := CreateResult{Outcome: OutcomeAlreadyInvited} // even if it is unclear whose it is
 	address := it.request.EmailAddress
-	newest := ListInvitationsRequest{Query: address, OrderBy: OrderByCreatedAtDesc} // not the revoked ones
+	newest := ListInvitationsRequest{Query: address, OrderBy: OrderByCreatedAtDesc} // without revoked ones
 	isSame := func(inv Invitation) bool { return addresses.Same(inv.EmailAddress, address) }
 	if inv, err := r.call.anew().first(ctx, newest, isSame); err == nil {
 		result.Existing = &ExistingInvitation{inv.ID, inv.Status}
@@ -232,8 +232,8 @@ func (r *roster) explain(ctx context.Context, it *item, refusal error) CreateRes
 	return result
 }
 
-// findOwn returns the invitation for an address that one of the run's requests created;
-// nil if the existing one is not the run's, or cannot be found before long.
+// findOwn returns the invitation for an address that one of the run's requests created. It
+// returns nil if the existing one is not the run's, or cannot be found soon enough.
 func (r *roster) findOwn(ctx context.Context, address string, requests []decide.History) (*Invitation, error) {
 	c := r.call.anew()
 	c.isLookup, c.deadline = true, c.started.Add(2*decide.Grace)
@@ -250,7 +250,7 @@ func (r *roster) findOwn(ctx context.Context, address string, requests []decide.
 		switch {
 		case found == decide.FoundOwn && l.IsOf(requests, *inv):
 			return inv, nil
-		case found == decide.FoundOwn: // others have created it between the requests
+		case found == decide.FoundOwn: // others created it between the requests
 			return nil, nil
 		case found == decide.FoundUnclear, found == decide.FoundForeignSoFar && rest <= 0:
 			return nil, nil

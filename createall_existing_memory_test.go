@@ -19,13 +19,13 @@ import (
 // heap returns how many bytes are in use.
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // what has a finalizer is freed by the second
+	runtime.GC() // the second run frees what has a finalizer
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)
 }
 
-// TestCreateAllMemoryPerAddress measures what a run keeps for each address.
+// TestCreateAllMemoryPerAddress measures how much memory a run keeps for each address.
 func TestCreateAllMemoryPerAddress(t *testing.T) {
 	var created atomic.Int64
 	endless := roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -63,7 +63,7 @@ func TestCreateAllMemoryPerAddress(t *testing.T) {
 // TestCreateAllMemoryOfExisting lists many existing invitations, whose ids are as long as
 // Clerk's.
 func TestCreateAllMemoryOfExisting(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // or the limit of lists takes time
+	synctest.Test(t, func(t *testing.T) { // in real time, the limit of lists would make it wait
 		n := soakSize(25_000, 25_000, 100_000)
 		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			offset, err := strconv.Atoi(cmp.Or(req.URL.Query().Get("offset"), "0"))

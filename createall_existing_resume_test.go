@@ -17,8 +17,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestStoppedRunTellsUnknown cancels runs among faults at many times: if an invitation
-// exists that no result has, the error says that an outcome is unknown.
+// TestStoppedRunTellsUnknown cancels runs among faults at many times. If an invitation exists
+// that no result has, the error matches ErrOutcomeUnknown.
 func TestStoppedRunTellsUnknown(t *testing.T) {
 	t.Parallel()
 	for _, ignoreExisting := range []bool{false, true} {
@@ -228,7 +228,7 @@ func TestCreateAllResumesAfterAKill(t *testing.T) {
 				})
 				opts := []clerk.CreateAllOption{}
 				if ignoreExisting {
-					old := l.invite(t, guest(3)) // of an older campaign, and not to be skipped
+					old := l.invite(t, guest(3)) // of an older campaign; it must not be skipped
 					require.NotEmpty(t, old)
 					opts = append(opts, clerk.WithSkipSince(time.Now()))
 				}
@@ -269,7 +269,8 @@ func TestCreateAllResumesAfterAKill(t *testing.T) {
 
 // TestRunFindsItsOwnInvitationBesideAnOlderOne: a bulk is refused after it was carried out,
 // lists do not show that yet, and the address of the next request has an expired invitation.
-// That explains the refusal as a duplicate only if none of the run shows up in the grace time.
+// The expired one explains the refusal as a duplicate only if none of the run's own shows up
+// in the grace time.
 func TestRunFindsItsOwnInvitationBesideAnOlderOne(t *testing.T) {
 	for created, want := range map[int]clerk.Outcome{0: clerk.OutcomeAlreadyInvited, 1: clerk.OutcomeCreated} {
 		t.Run(want.String(), func(t *testing.T) {

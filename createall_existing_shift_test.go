@@ -74,8 +74,8 @@ func TestCreateAllSkipsWhoMovesInTheListMeanwhile(t *testing.T) {
 	}
 }
 
-// The server has 240 invitations, and returns 100 at a time: always the first ones, or only
-// those.
+// The server has 240 invitations and returns 100 at a time: always the first ones, or those
+// and then none.
 func TestCreateAllEndsWhenExistingInvitationsCannotBeListed(t *testing.T) {
 	t.Parallel()
 	const n = 240

@@ -200,7 +200,7 @@ func TestCreateAllPrefetchesExistingInvitations(t *testing.T) {
 		require.Equal(t, 20, over.sent)
 		require.Equal(t, 4*time.Second, time.Since(began), "one page, and 19 by eights")
 
-		// One page has those created since then.
+		// The invitations created since then fit on one page.
 		over.sent = 0
 		results, err = createAll(t, client, guests(3), clerk.WithSkipSince(began))
 		require.NoError(t, err)
@@ -277,7 +277,7 @@ func TestCreateAllSearchesADuplicateForTenSeconds(t *testing.T) {
 				client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
 					if req.URL.Query().Get("query") == guest(0) {
 						if lists++; lists > 50 {
-							return reply(401, ``)(req) // ends an endless search
+							return reply(401, ``)(req) // ends a search that would not end
 						}
 						resp, err := test.list(req)
 						if err == nil {

@@ -60,8 +60,8 @@ func TestCreateAllTakesTheFewestHours(t *testing.T) {
 	}
 }
 
-// TestCreateAllLeavesUnbudgetedCreates makes the creates that are not in the budget during
-// a run: none is refused.
+// TestCreateAllLeavesUnbudgetedCreates makes the creates outside the budget during a run. None
+// of them is refused.
 func TestCreateAllLeavesUnbudgetedCreates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limited(t, true)
@@ -152,7 +152,7 @@ func TestCreateAllUsesCreatesWhileBulksAreLimited(t *testing.T) {
 	})
 }
 
-// TestCreateAllBacksOffWithoutRetryAfter gets 429s that do not say how long to wait.
+// TestCreateAllBacksOffWithoutRetryAfter: the 429s do not say how long to wait.
 func TestCreateAllBacksOffWithoutRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

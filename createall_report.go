@@ -10,7 +10,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/pace"
 )
 
-// errStopped ends a run whose loop was left.
+// errStopped ends a run when the caller leaves the loop.
 var errStopped = errors.New("clerk: the loop was left")
 
 // An item is a request that has no result yet.
@@ -20,7 +20,7 @@ type item struct {
 	body    []byte // its JSON
 	key     addresses.Key
 	last    decide.History   // of its last request
-	earlier []decide.History // of those before that may have created it
+	earlier []decide.History // of earlier requests that may have created it
 }
 
 // A reporter yields the results of a run, and calls the caller's progress functions.

@@ -69,8 +69,7 @@ func TestCreateAllReportsProgress(t *testing.T) {
 	})
 }
 
-// TestWithProgressCallsEachReport: a package that wraps this one may have a report of its
-// own.
+// TestWithProgressCallsEachReport: a package that wraps this one may add its own report.
 func TestWithProgressCallsEachReport(t *testing.T) {
 	calls := [2]int{}
 	_, err := createAll(t, newLife(t).client, guests(10), clerk.WithProgress(func(clerk.Progress) { calls[0]++ }),
@@ -96,7 +95,7 @@ func TestEstimateEndIsSteady(t *testing.T) {
 	})
 }
 
-// TestEstimateEndAgreesWithTheWaitForOthers: others have used up the limits a while ago.
+// TestEstimateEndAgreesWithTheWaitForOthers: others used up the limits a while ago.
 func TestEstimateEndAgreesWithTheWaitForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limited(t, false)
@@ -121,7 +120,7 @@ func TestEstimateEndAgreesWithTheWaitForOthers(t *testing.T) {
 	})
 }
 
-// One request always fails. In the end, the run waits only to send that one again.
+// One request always fails. At last, the run waits only to send that one again.
 func TestCreateAllTellsWhyItWaitsForOneRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		waits := 0

@@ -22,10 +22,10 @@ type Progress struct {
 	Created, AlreadyInvited, UserExists, Rejected, Repeated, Unknown int
 	// WaitUntil is the end of the wait that has begun; zero if there is none.
 	WaitUntil time.Time
-	// WaitFor is the operation whose limit is waited for, OperationCreate or
+	// WaitFor is the operation whose limit the run waits for, OperationCreate or
 	// OperationBulkCreate, whichever is available first. It is empty for other waits.
 	WaitFor Operation
-	// Cause is the failure after which the run waits; nil for other waits.
+	// Cause is the failure that caused the wait; nil for other waits.
 	Cause error
 
 	forecast pace.Forecast
@@ -45,8 +45,8 @@ func (p Progress) Done() int {
 }
 
 // EstimateEnd estimates when a run of total requests ends. It assumes that no more of them
-// are skipped, none fails, and nobody else uses the limits. For a resumed run the estimate
-// is too late until the addresses that were invited before have passed.
+// are skipped, none fails, and nobody else uses the limits. For a resumed run, the estimate is
+// too late until the run has skipped the addresses that were invited before.
 func (p Progress) EstimateEnd(total int) time.Time { return p.forecast.End(total - p.Done()) }
 
 // Format writes the counts and the wait for every verb.
@@ -74,12 +74,12 @@ type CreateResult struct {
 	// Invitation is the invitation that the run created; nil unless Outcome is
 	// OutcomeCreated.
 	Invitation *Invitation
-	// Existing is the invitation that the address has already, for OutcomeAlreadyInvited
-	// and OutcomeRepeated; nil if it is not known.
+	// Existing is the existing invitation of the address, for OutcomeAlreadyInvited and
+	// OutcomeRepeated; nil if it is not known.
 	Existing *ExistingInvitation
-	// Err is the reason for OutcomeRejected and OutcomeUnknown, the error of the operation
-	// that was called. With OutcomeCreated it is an [ErrMetadataLost], or nil. It is nil for
-	// the others.
+	// Err is the reason for OutcomeRejected and OutcomeUnknown: the error of the operation
+	// that was called. With OutcomeCreated it is an [ErrMetadataLost] or nil. For other
+	// outcomes it is nil.
 	Err error
 }
 
@@ -92,7 +92,7 @@ type ExistingInvitation struct {
 	Status InvitationStatus
 }
 
-// existing returns the invitation that the address has now; nil if it is not known.
+// existing returns the invitation that the address has now, or nil if it is not known.
 func (r CreateResult) existing() *ExistingInvitation {
 	if r.Invitation != nil {
 		return &ExistingInvitation{r.Invitation.ID, r.Invitation.Status}
@@ -100,7 +100,7 @@ func (r CreateResult) existing() *ExistingInvitation {
 	return r.Existing
 }
 
-// String returns what LogValue does, so without the address.
+// String returns the same as LogValue, so without the address.
 func (r CreateResult) String() string { return "clerk.CreateResult" + r.LogValue().String() }
 
 // Format writes String for every verb.
@@ -125,15 +125,15 @@ type Outcome uint8
 const (
 	// OutcomeCreated means that this run created the invitation.
 	OutcomeCreated Outcome = iota + 1
-	// OutcomeAlreadyInvited means that the address had an invitation before, usually a
-	// pending or an accepted one: see Existing.
+	// OutcomeAlreadyInvited means that the address already had an invitation, usually a
+	// pending or accepted one; see Existing.
 	OutcomeAlreadyInvited
 	// OutcomeUserExists means that the address belongs to a user.
 	OutcomeUserExists
 	// OutcomeRejected means that the request is invalid, or Clerk refused it; see Err. A
 	// rate limit never has this outcome.
 	OutcomeRejected
-	// OutcomeRepeated means that an earlier request of the same run has the address, and
+	// OutcomeRepeated means that an earlier request of the same run has the same address, and
 	// its invitation was created.
 	OutcomeRepeated
 	// OutcomeUnknown means that the invitation may have been created. Its request kept
@@ -155,7 +155,7 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("Outcome(%d)", uint8(o))
 }
 
-// MarshalText returns the text of String, so that JSON has it instead of a number.
+// MarshalText returns the text of String, so that JSON contains it instead of a number.
 func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
 // UnmarshalText reads the text of MarshalText.
@@ -169,19 +169,19 @@ func (o *Outcome) UnmarshalText(text []byte) error {
 	return fmt.Errorf("clerk: unknown outcome %q", text)
 }
 
-// A Budget limits the requests of a run of CreateAll, to leave some of Clerk's hourly
-// requests to others.
+// A Budget limits the requests of a run of CreateAll, to leave some of Clerk's hourly requests
+// for others.
 //
 // Clerk allows 100 creates and 25 bulk creates an hour for an instance (its "Rate
-// limits" page), so 350 invitations. The default is 90 creates and 25 bulk creates, so
-// 340 invitations; the rest is left to others, such as a request handler. The budget
-// holds in any period of length Window, as Clerk does not document whether its hours are
-// fixed or sliding. If others have used up the limit, Clerk returns status 429, and the
-// run waits as long as Retry-After says.
+// limits" page), so 350 invitations. The default is 90 creates and 25 bulk creates, so 340
+// invitations. It leaves the rest for others, such as a request handler. The budget applies to
+// any period of length Window, as Clerk does not document whether its hours are fixed or
+// sliding. If others have used up the limit, Clerk returns status 429, and the run waits as
+// long as Retry-After says.
 //
 // Whether Clerk counts requests that failed, for example with status 503, is not
 // documented. A run does not count the first ten of them in each Window that seem to have
-// had no effect. So if Clerk counts them, it may use ten requests more than its budget.
+// had no effect. So if Clerk counts them, a run may use ten requests more than its budget.
 type Budget struct {
 	// Creates and BulkCreates are the requests in each Window. If one of them is 0, the
 	// run makes no such requests.

@@ -64,7 +64,7 @@ func (r *run) loop(ctx context.Context) error {
 	}
 }
 
-// take reports a request that need not be sent, and queues any other.
+// take queues a request, or reports it if it need not be sent.
 func (r *run) take(ctx context.Context, req CreateInvitationRequest) error {
 	err := r.roster.load(ctx, req.IgnoreExisting)
 	if err != nil {
@@ -78,9 +78,9 @@ func (r *run) take(ctx context.Context, req CreateInvitationRequest) error {
 	return r.enqueue(next)
 }
 
-// encodeItem returns the request's JSON. It is stricter than Create, as an invalid
-// request may cost a bulk, but Clerk decides what an address is. The limits of
-// expires_in_days are from Clerk's OpenAPI document.
+// encodeItem returns the request's JSON. It is stricter than Create, as an invalid request may
+// cost a bulk, but it leaves it to Clerk what an address is. The limits of expires_in_days are
+// from Clerk's OpenAPI document.
 func encodeItem(req CreateInvitationRequest) ([]byte, error) {
 	body, err := req.encode()
 	return body, cmp.Or(err, inputError("email_address", check.LikelyAddress(req.EmailAddress)),
@@ -147,15 +147,15 @@ func (r *run) sendNext(ctx context.Context) error {
 	return nil
 }
 
-// sendSingly makes the run send the rest of the requests with metadata singly, unless the
-// budget has no creates.
+// sendSingly makes the run send all further requests with metadata singly, unless the budget
+// has no creates.
 func (r *run) sendSingly() {
 	if r.roster.config.budget.Creates > 0 {
 		r.queue.SendSingly(func(it item) bool { return len(it.request.PublicMetadata) > 0 })
 	}
 }
 
-// handleFailure records the failure of a batch, of which the rest was not created.
+// handleFailure records the failure of a batch. Its items in rest were not created.
 func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last decide.History, failure error) error {
 	reason := queue.OtherReason
 	switch classOf(failure) {
@@ -164,7 +164,7 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last d
 	case transport.RateLimited:
 		reason = queue.RateLimited
 	}
-	if reason != queue.OtherReason { // it cannot have created anything
+	if reason != queue.OtherReason { // the batch cannot have created anything
 		last = decide.History{FailedAt: last.FailedAt}
 	}
 	var ambiguousSince time.Time
@@ -202,7 +202,8 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last d
 	return nil
 }
 
-// reject reports the items that a refusal names, or the only one, and sends the rest again.
+// reject reports the items that a refusal names, or the only item, and queues the others
+// again.
 func (r *run) reject(ctx context.Context, b batch, rest []*queued, ofOnly Outcome, refusal error) error {
 	about := named(refusal)
 	if len(b.Items) == 1 || ofOnly == OutcomeUnknown {
@@ -232,11 +233,11 @@ func (r *run) reject(ctx context.Context, b batch, rest []*queued, ofOnly Outcom
 	return nil
 }
 
-// ended is the error of a run that ended early. It says whether the outcome of a request
+// ended returns the error of a run that ended early. It says whether the outcome of a request
 // is unknown.
 func (r *run) ended(err error) error {
 	e := wrap(err, "", lookupEnds(err))
-	if e.Message == "" { // the error is not of this package
+	if e.Message == "" { // the error is not from this package
 		e.Message = "the run was stopped: " + redact.Line(err.Error())
 	}
 	if r.queue.HasAmbiguous() || errors.Is(err, ErrOutcomeUnknown) {

@@ -71,8 +71,7 @@ func TestCreateAllStopsWithinTheAttemptTimeout(t *testing.T) {
 	})
 }
 
-// TestCreateAllStartsNoRequestAfterCancellation: an ambiguous write is not retried,
-// either.
+// TestCreateAllStartsNoRequestAfterCancellation: nor does it retry an ambiguous write.
 func TestCreateAllStartsNoRequestAfterCancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -187,8 +186,8 @@ func TestCreateAllEndsOnAnOutageFromTheStart(t *testing.T) {
 	})
 }
 
-// TestCreateAllLoopsAreIndependent loops twice over one sequence. The second loop meets an
-// outage from its start.
+// TestCreateAllLoopsAreIndependent loops twice over one sequence. Clerk is down from the start
+// of the second loop.
 func TestCreateAllLoopsAreIndependent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, isDown := newLife(t), false

@@ -206,7 +206,7 @@ func TestCreateAllSendsWhileRequestsAreSkipped(t *testing.T) {
 	})
 }
 
-// addressesIn reads whom the body of a create or a bulk is about, and restores it.
+// addressesIn returns the addresses in the body of a create or a bulk, and restores the body.
 func addressesIn(req *http.Request) (addresses []string) {
 	if req.Body == nil {
 		return nil
@@ -229,7 +229,7 @@ func addressesIn(req *http.Request) (addresses []string) {
 	return addresses
 }
 
-// poisoned is a transport that answers requests about some addresses by itself.
+// poisoned returns a transport that answers requests about some addresses itself.
 func poisoned(next http.RoundTripper, answer httpmock.Responder, bad ...string) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		if req.Method == http.MethodPost && slices.ContainsFunc(addressesIn(req), func(a string) bool { return slices.Contains(bad, a) }) {
@@ -364,8 +364,8 @@ func TestRefusedEverythingEnds(t *testing.T) {
 	}
 }
 
-// A rate limit says nothing about a request, so the request waits, however often it meets
-// one while others succeed. Bulks do not suffice for all guests in the first hour.
+// A rate limit says nothing about a request. So the request waits, however often it is rate
+// limited while others succeed.
 func TestCreateAllRejectsNobodyForRateLimits(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))

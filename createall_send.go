@@ -21,8 +21,8 @@ type dispatcher struct {
 	pace *pace.Pace
 }
 
-// send sends a batch until its outcome is known, or there is no more time for now. It
-// returns what was created, by index in the batch, and the state of the requests.
+// send sends a batch until its outcome is known, or the call's time is over. It returns what
+// was created, by index in the batch, and the state of the requests.
 func (d *dispatcher) send(ctx context.Context, b batch, mayRetry func() bool) (map[int]Invitation, decide.History, error) {
 	c := d.call.anew()
 	defer d.call.count(c)

@@ -21,7 +21,7 @@ func TestCreateAllBisectsRefusedBulks(t *testing.T) {
 	const user, invalid, duplicate = 'u', 'i', 'd'
 	for _, test := range []struct {
 		name           string
-		kinds          string // one a letter; other letters are valid
+		kinds          string // a letter for each request; other letters are valid
 		budget         clerk.Budget
 		creates, bulks int
 	}{
@@ -228,7 +228,7 @@ func TestRefusalOfABulkBlamesNobodyElse(t *testing.T) {
 			require.NoError(t, err)
 			for i, result := range results {
 				want := clerk.OutcomeCreated
-				if i == 3 { // in a single create, ignore_existing overrules that it is a user
+				if i == 3 { // in a single create, ignore_existing permits an address of a user
 					require.Contains(t, []clerk.Outcome{clerk.OutcomeUserExists, clerk.OutcomeCreated}, result.Outcome)
 					continue
 				}

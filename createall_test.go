@@ -72,7 +72,7 @@ func TestCreateAllReportsEveryRequest(t *testing.T) {
 		require.Equal(t, clerk.CodeFormParamFormatInvalid, asClerkErrors(t, results[18].Err).Errors[0].Code)
 		require.JSONEq(t, `{"seat":0}`, string(results[0].Invitation.PublicMetadata))
 
-		// Again: nothing is created, and only refused requests are sent.
+		// On a second run nothing is created, and only refused requests are sent.
 		invitations, before, lists := len(l.fake.Invitations()), len(l.fake.Requests()), l.got(clerk.OperationList)
 		results, err = createAll(t, l.client, slices.Values(requests))
 		require.NoError(t, err)

@@ -17,8 +17,8 @@ var full = Invitation{
 	Revoked: true, Status: InvitationStatusRevoked, URL: "/ticket", ExpiresAt: 3, CreatedAt: 1, UpdatedAt: 2,
 }
 
-// oddInvitations is what a response may hold in place of an invitation: a nil want is an
-// error. internal/jsonbody tests what any value may be.
+// oddInvitations lists what a response may hold in place of an invitation. If want is nil,
+// decoding must fail. internal/jsonbody tests the forms of single values.
 var oddInvitations = []struct {
 	name, wire string
 	want       *Invitation
@@ -77,7 +77,7 @@ func TestDecodeInvitation(t *testing.T) {
 	}
 }
 
-// requireRefused checks that err is want if an error is expected, and shows no address.
+// requireRefused checks that err is want if an error is due, and that it shows no address.
 func requireRefused(t *testing.T, due bool, err, want error) {
 	t.Helper()
 	if !due {
@@ -88,8 +88,8 @@ func requireRefused(t *testing.T, due bool, err, want error) {
 	require.NotContains(t, err.Error(), "@")
 }
 
-// TestDecodeInvitationsInLists puts what an invitation may be in the middle of both
-// shapes of a list.
+// TestDecodeInvitationsInLists puts each odd invitation in the middle of both shapes of a
+// list.
 func TestDecodeInvitationsInLists(t *testing.T) {
 	for _, test := range oddInvitations {
 		t.Run(test.name, func(t *testing.T) {
@@ -197,8 +197,8 @@ func TestDecodedMetadataIsNotShared(t *testing.T) {
 	require.Equal(t, full, invs[1])
 }
 
-// FuzzInvitation reads a body alone and as the one element of an array, and as
-// encoding/json does. All have the same result.
+// FuzzInvitation decodes a body alone, as the only element of an array, and with
+// encoding/json. All results are the same.
 func FuzzInvitation(f *testing.F) {
 	for _, seed := range oddInvitations {
 		if len(seed.wire) < 1000 {

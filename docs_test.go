@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// docPages returns the paths of the pages that these tests are about.
+// docPages returns the paths of the pages that these tests check.
 func docPages(t *testing.T) []string {
 	t.Helper()
 	pages, err := filepath.Glob("docs/*.md")
@@ -114,7 +114,7 @@ func TestContributingListsFilesPackagesAndModules(t *testing.T) {
 	}
 }
 
-// requireListed fails without printing the whole page.
+// requireListed checks that a page contains a text. Its failure does not print the whole page.
 func requireListed(t *testing.T, page, text string) {
 	t.Helper()
 	if !strings.Contains(page, text) {

@@ -17,10 +17,9 @@ import (
 // has no invitation. A user with the same address is not affected.
 //
 // It succeeds only if a listing shows none of them 5 seconds after the last change, so it
-// takes that long at least. If there is no time for that, the error is
-// [ErrOutcomeUnknown]: call Erase again. After any other error some may be deleted.
-// Addresses are compared without regard to case; if Clerk spells an address in another
-// way, erase that spelling, too.
+// takes at least that long. If there is no time for that, the error is [ErrOutcomeUnknown]:
+// call Erase again. After any other error some may be deleted. Addresses are compared without
+// regard to case. If Clerk spells an address differently, erase that spelling as well.
 func (s *InvitationsService) Erase(ctx context.Context, emailAddress string, opts ...CallOption) error {
 	m := method{OperationDelete, "Erase", checkAddress(emailAddress)}
 	_, err := runCall(s.config(), m, opts, func(c *call) (struct{}, error) {

@@ -15,12 +15,12 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// Sentinels for [errors.Is]. Those that stand for a code of Clerk's match the code with
-// any HTTP status, and match if any of the errors in a response has it.
+// Sentinels for [errors.Is]. A sentinel for one of Clerk's codes matches any error response
+// that contains the code, whatever its HTTP status.
 var (
 	// ErrDuplicateInvitation: the address has an invitation already (duplicate_record).
 	// Usually it is pending, but integrators report the code for accepted and older
-	// invitations, too: look the address up before telling anyone.
+	// invitations as well, so look the address up before telling anyone.
 	// [ClerkError.EmailAddresses] returns the addresses.
 	ErrDuplicateInvitation = errors.New("clerk: the address has an invitation already")
 	// ErrUserExists: the address belongs to a user (form_identifier_exists).
@@ -34,9 +34,9 @@ var (
 	ErrAlreadyAccepted = errors.New("clerk: the invitation is already accepted")
 	// ErrUnauthorized: Clerk does not accept the secret key (status 401, or its codes).
 	ErrUnauthorized = errors.New("clerk: the secret key is not accepted")
-	// ErrRateLimited: too many requests (status 429, too_many_requests with any status, or
-	// a Retry-After with any other status of 4xx except 408). RetryAfter of the error says
-	// how long to wait, if Clerk said so.
+	// ErrRateLimited: too many requests (status 429, too_many_requests with any status, or a
+	// Retry-After with any other 4xx status except 408). The error's RetryAfter says how long
+	// to wait, if Clerk said so.
 	ErrRateLimited = transport.ErrRateLimited
 	// ErrNotSent: the request certainly did not reach Clerk, or Clerk certainly did not
 	// process it. Nothing changed, and it is safe to call again. The cause is a failed
@@ -44,9 +44,9 @@ var (
 	// sent, or a transport that did not send it.
 	//
 	// A transport that does not send a request, such as a circuit breaker, returns an
-	// error that matches ErrNotSent. The library then handles the failure like that of a
-	// connection. If a retry would fail in the same way, one of the errors that it wraps has
-	// a method Permanent() bool that returns true, and the call ends. See [NotSent] and
+	// error that matches ErrNotSent. The library then handles the failure like a failed
+	// connection. If a retry would fail in the same way, give one of the errors that it wraps
+	// a method Permanent() bool that returns true: the call then ends. See [NotSent] and
 	// [WithHTTPClient].
 	ErrNotSent = transport.ErrNotSent
 	// ErrOutcomeUnknown: the write may or may not have taken effect, and the library could
@@ -54,15 +54,15 @@ var (
 	// that may create a second invitation. Check later with FindPending or Get.
 	ErrOutcomeUnknown = errors.New("clerk: the outcome of the write is unknown")
 	// ErrOldNotRevoked: Resend has created the new invitation, but could not revoke the
-	// old one: until it is revoked or expires, both links work. Check it first:
-	// ErrNotSent, ErrOutcomeUnknown and others that match, too, are about the revocation.
+	// old one: until it is revoked or expires, both links work. Check it first: if ErrNotSent,
+	// ErrOutcomeUnknown or another sentinel matches as well, it is about the revocation.
 	ErrOldNotRevoked = errors.New("clerk: the old invitation was not revoked")
 	// ErrMetadataLost: a bulk has created the invitations, which are returned with the error,
 	// but Clerk returned other public metadata than was sent. Do not create them again: revoke
 	// those without their metadata, and create them singly.
 	ErrMetadataLost = errors.New("clerk: the metadata was lost")
-	// ErrInvalidRequest: a request or an option is invalid. If the library found it, the
-	// error wraps an [*InputError] with the field. If Clerk did (form_param_*,
+	// ErrInvalidRequest: a request or an option is invalid. If the library found the problem,
+	// the error wraps an [*InputError] with the field. If Clerk did (form_param_*,
 	// request_body_*, bulk_size_exceeded, malformed_request_parameters), it is or wraps a
 	// [*ClerkErrors]; see [ClerkError.ParamName]. Nothing was changed in either case.
 	ErrInvalidRequest = errors.New("clerk: invalid request")
@@ -79,7 +79,7 @@ var sentinels = map[ErrorCode]error{
 	CodeTooManyRequests:                  ErrRateLimited,
 }
 
-// sentinel returns the sentinel for a code; nil if it has none.
+// sentinel returns the sentinel for a code, or nil if it has none.
 func (c ErrorCode) sentinel() error {
 	isParameter := strings.HasPrefix(string(c), "form_param_") || strings.HasPrefix(string(c), "request_body_") ||
 		c == CodeBulkSizeExceeded || c == CodeMalformedRequestParameters
@@ -89,7 +89,7 @@ func (c ErrorCode) sentinel() error {
 	return sentinels[c]
 }
 
-// is reports whether the class or the status alone makes an error a target.
+// is reports whether the class or the status alone makes an error match target.
 func (m *ResponseMeta) is(target error, c transport.Class) bool {
 	return target == ErrOutcomeUnknown && c == transport.Ambiguous ||
 		target == ErrNotSent && c == transport.NotSent ||
@@ -97,8 +97,8 @@ func (m *ResponseMeta) is(target error, c transport.Class) bool {
 		target == ErrRateLimited && (c == transport.RateLimited || m.StatusCode == http.StatusTooManyRequests)
 }
 
-// MetaFromError returns the metadata of the response that err, or an error it wraps,
-// is about. The second result is false if err is not of this package.
+// MetaFromError returns the metadata of the response that err, or an error it wraps, is about.
+// The second result is false if err is not from this package.
 func MetaFromError(err error) (ResponseMeta, bool) {
 	if m := metaOf(err); m != nil {
 		return *m, true
@@ -106,7 +106,8 @@ func MetaFromError(err error) (ResponseMeta, bool) {
 	return ResponseMeta{}, false
 }
 
-// metaOf returns the metadata of the outermost error of this package; nil without one.
+// metaOf returns the metadata of the outermost error from this package, or nil if there is
+// none.
 func metaOf(err error) *ResponseMeta {
 	if sdk, ok := errors.AsType[*SDKError](err); ok && sdk != nil {
 		return &sdk.ResponseMeta
@@ -117,7 +118,7 @@ func metaOf(err error) *ResponseMeta {
 	return nil
 }
 
-// askedBy returns the wait that the response to an error's request asked for; 0 for none.
+// askedBy returns the wait that the response asked for, or 0 if it did not ask.
 func askedBy(err error) time.Duration {
 	if m := metaOf(err); m != nil {
 		return m.RetryAfter
@@ -145,7 +146,7 @@ type ClerkErrors struct {
 	ResponseMeta
 	// Errors has at least one element.
 	Errors []ClerkError
-	// Meta is the raw JSON of what Clerk adds about all errors; nil if absent.
+	// Meta is the raw JSON that Clerk adds about all errors; nil if absent.
 	Meta json.RawMessage
 	// Body is the response's body, at most 64 KiB. It may contain addresses.
 	Body []byte
@@ -161,8 +162,8 @@ type ClerkError struct {
 	Message string `json:"message"`
 	// LongMessage is Clerk's text for a person. It may contain addresses and values.
 	LongMessage string `json:"long_message"`
-	// Meta is the raw JSON of what Clerk adds, such as the invalid parameter; nil if
-	// absent. See ParamName and EmailAddresses.
+	// Meta is the raw JSON that Clerk adds, such as the invalid parameter; nil if absent. See
+	// ParamName and EmailAddresses.
 	Meta json.RawMessage `json:"meta"`
 }
 
@@ -210,8 +211,8 @@ func (e *ClerkErrors) Error() string {
 
 func (e *ClerkErrors) summary() string { return redact.List(e.Errors) }
 
-// Is matches the sentinels of this package by code, by status 401, and as [ErrRateLimited]
-// says.
+// Is matches the sentinels of this package by code and by status 401, and [ErrRateLimited] as
+// documented there.
 func (e *ClerkErrors) Is(target error) bool {
 	hasTarget := func(one ClerkError) bool { return one.Code.sentinel() == target }
 	return e != nil && target != nil && (e.is(target, e.class) || slices.ContainsFunc(e.Errors, hasTarget))
@@ -237,9 +238,9 @@ type SDKError struct {
 	ResponseMeta
 	// Message says what failed, on one line and without addresses.
 	Message string
-	// Err is the cause; nil if the status says it all. It wraps the *ClerkErrors of the
-	// response, the *InputError, or the error of the transport or context. The text of a
-	// transport's error may contain what Message does not.
+	// Err is the cause; nil if there is none beyond the status. It wraps the *ClerkErrors of
+	// the response, the *InputError, or the error of the transport or context. The text of a
+	// transport's error may contain addresses and secrets that Message leaves out.
 	Err error
 	// Body is the last response's body, at most 64 KiB. It may contain addresses.
 	Body []byte
@@ -268,11 +269,11 @@ func (e *SDKError) Unwrap() error {
 	return e.Err
 }
 
-// Is matches [ErrOutcomeUnknown], [ErrNotSent] and [ErrRateLimited], and by status
-// [ErrUnauthorized]. Err matches the rest.
+// Is matches [ErrOutcomeUnknown], [ErrNotSent] and [ErrRateLimited], and [ErrUnauthorized] by
+// status. Other targets match through Err.
 func (e *SDKError) Is(target error) bool { return e != nil && e.is(target, e.class) }
 
-// line formats the one line of an error.
+// line returns an error's one line.
 func (m *ResponseMeta) line(outcome, message string) string {
 	return transport.Line{
 		Method: cmp.Or(m.method, string(m.Operation)), Outcome: outcome, Message: message,
@@ -290,16 +291,16 @@ func (e SDKError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error
 // Format writes the error's String for every verb.
 func (e ClerkError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.String()) }
 
-// MarshalText returns the error's one line, so that JSON has no more than that.
+// MarshalText returns the error's one line, so that JSON contains nothing more.
 func (e ClerkErrors) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// MarshalText returns the error's one line, so that JSON has no more than that.
+// MarshalText returns the error's one line, so that JSON contains nothing more.
 func (e SDKError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// MarshalText returns the error's String, so that JSON has no more than that.
+// MarshalText returns the error's String, so that JSON contains nothing more.
 func (e ClerkError) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-// parseErrors reads Clerk's error envelope. It returns nil if body is none.
+// parseErrors reads Clerk's error envelope. It returns nil if body is not one.
 func parseErrors(body []byte) (traceID string, refusal error) {
 	var envelope struct {
 		Errors  []ClerkError    `json:"errors"`
@@ -314,8 +315,8 @@ func parseErrors(body []byte) (traceID string, refusal error) {
 	return envelope.TraceID, &ClerkErrors{Errors: envelope.Errors, Meta: envelope.Meta}
 }
 
-// An InputError says which field of a request, or which option, the library has found
-// invalid. It matches [ErrInvalidRequest], as Clerk's refusals of a parameter do.
+// An InputError says which field of a request, or which option, is invalid. It matches
+// [ErrInvalidRequest], as Clerk's refusals of a parameter do.
 type InputError struct {
 	// Field is a field by its name in Clerk's API, such as "email_address" or
 	// "requests[3].email_address", or an option, such as "WithBaseURL".
@@ -331,7 +332,7 @@ func (e *InputError) Error() string { return e.Field + " " + e.Problem }
 // Is matches [ErrInvalidRequest].
 func (e *InputError) Is(target error) bool { return target == ErrInvalidRequest }
 
-// inputError is an InputError, or nil if there is no problem.
+// inputError returns an InputError, or nil if there is no problem.
 func inputError(field, problem string) error {
 	if problem == "" {
 		return nil
@@ -339,13 +340,13 @@ func inputError(field, problem string) error {
 	return &InputError{field, problem}
 }
 
-// invalid is the error of a call that sent nothing because of its input.
+// invalid returns the error of a call that sent nothing because of its input.
 func invalid(op Operation, err error) error {
 	return &SDKError{ResponseMeta: ResponseMeta{Operation: op}, Message: err.Error(), Err: err}
 }
 
-// wrap returns an error around another one of this package, which says the same after a
-// prefix. If also is not nil, the error matches that, too. It has no class.
+// wrap returns an error that wraps another error of this package, with a prefix before its
+// text. If also is not nil, the error matches that as well. It has no class.
 func wrap(err error, prefix string, also error) *SDKError {
 	e := &SDKError{Err: err}
 	if also != nil {

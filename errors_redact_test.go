@@ -54,7 +54,7 @@ func TestErrorTextRedactsWhereItIsCut(t *testing.T) {
 	}
 }
 
-// An address, a key and a ticket can be written in several forms.
+// Addresses, keys and tickets can be written in several forms.
 func TestErrorTextsRedactEscapedAddressesAndTokens(t *testing.T) {
 	for _, secret := range []string{
 		"ada\uff20example.com", "ada\ufe6bexample.com", "ada&#64;example.com", "ada&#x40;example.com", "ada&commat;example.com",

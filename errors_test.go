@@ -28,7 +28,7 @@ func TestErrorResponses(t *testing.T) {
 		body    string // of the response
 		status  int
 		is      error // nil for no sentinel
-		refusal bool  // a *ClerkErrors itself, not an *SDKError
+		refusal bool  // a *ClerkErrors, not an *SDKError
 		text    string
 	}{
 		"a pending invitation exists": {
@@ -176,7 +176,7 @@ func TestErrorResponses(t *testing.T) {
 			err := calls[test.op](t.Context(), client)
 			require.EqualError(t, err, test.text)
 			for _, sentinel := range allSentinels {
-				require.Equal(t, sentinel == test.is, errors.Is(err, sentinel), "%v", sentinel) //nolint:errorlint // identity is meant
+				require.Equal(t, sentinel == test.is, errors.Is(err, sentinel), "%v", sentinel) //nolint:errorlint // compares identity
 			}
 			var refused *clerk.ClerkErrors
 			var sdk *clerk.SDKError
@@ -268,7 +268,7 @@ func TestErrorBodyIsLimited(t *testing.T) {
 	}
 }
 
-// TestErrorsCanBeConstructed makes errors by hand, for tests of code that handles them.
+// TestErrorsCanBeConstructed constructs errors by hand, as tests of code that handles them do.
 func TestErrorsCanBeConstructed(t *testing.T) {
 	var err error = &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeFormIdentifierExists}}}
 	require.ErrorIs(t, err, clerk.ErrUserExists)

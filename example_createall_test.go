@@ -71,7 +71,7 @@ grace@example.com,Grace`
 	// not an address: rejected
 }
 
-// Requests from a channel are sent as they come.
+// Requests from a channel are sent as they arrive.
 func ExampleInvitationsService_CreateAll_channel() {
 	client, _ := exampleClient()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -107,7 +107,7 @@ func ExampleInvitationsService_CreateAll_channel() {
 	// grace@example.com created
 }
 
-// A run that leaves half of each limit to others, and shows its progress.
+// This run leaves half of each limit to others, and shows its progress.
 func ExampleWithProgress() {
 	client, _ := exampleClient()
 	requests := make([]clerk.CreateInvitationRequest, 1000)
@@ -139,14 +139,14 @@ func ExampleWithProgress() {
 	// out of time: resume another day
 }
 
-// A campaign is resumed: it skips those that were invited since it started. With
-// IgnoreExisting, this is how a run recognizes its own invitations.
+// A resumed campaign skips people who were invited since it started. This lets a run with
+// IgnoreExisting recognize its own invitations.
 func ExampleWithSkipSince() {
 	client, _ := exampleClient()
 	ctx := context.Background()
 	began := time.Now().Add(-time.Second) // recorded when the campaign started
 	campaign := []clerk.CreateInvitationRequest{{EmailAddress: "ada@example.com"}, {EmailAddress: "grace@example.com"}}
-	for _, people := range [][]clerk.CreateInvitationRequest{campaign[:1], campaign} { // the first run was stopped
+	for _, people := range [][]clerk.CreateInvitationRequest{campaign[:1], campaign} { // the first run stops early
 		for result, err := range client.Invitations.CreateAll(ctx, slices.Values(people), clerk.WithSkipSince(began)) {
 			if err != nil {
 				log.Fatal(err)

@@ -40,7 +40,7 @@ func ExampleWithSecretKeyFunc() {
 	defer stop()
 	client, err := clerk.NewClient("", clerk.WithBaseURL(baseURL),
 		clerk.WithSecretKeyFunc(func(context.Context) (string, error) {
-			return "sk_test_rotated", nil // from where keys are kept, with a cache
+			return "sk_test_rotated", nil // from your key store, with a cache
 		}))
 	if err != nil {
 		fmt.Println(err)
@@ -75,7 +75,7 @@ func ExampleWithLogger() {
 	// level=DEBUG msg="clerk request" operation=ListInvitations route="GET /invitations" call=1 attempt=1 status=200 trace_id=00000000000000000000000000000001
 }
 
-// A transport that counts attempts by their route, which has no address and no id.
+// A countingTransport counts attempts by their route, which contains no address or id.
 type countingTransport struct {
 	next   http.RoundTripper
 	routes map[string]int
@@ -106,8 +106,8 @@ func ExampleRequestInfoFromContext() {
 	// Output: map[POST /invitations:1 POST /invitations/{invitation_id}/revoke:1]
 }
 
-// A slotTransport sends at most as many requests as it has slots. A request that was not
-// sent gives its slot back.
+// A slotTransport sends at most as many requests as it has slots. A request that was not sent
+// returns its slot.
 type slotTransport struct {
 	next  http.RoundTripper
 	slots chan struct{} // has a value for each free slot

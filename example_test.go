@@ -13,7 +13,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// exampleClient returns a client of a fake, where a service would call NewClient.
+// exampleClient returns a client of a fake. A service calls NewClient instead.
 func exampleClient(opts ...clerktest.Option) (*clerk.Client, *clerktest.Fake) {
 	fake := clerktest.New(opts...)
 	client, err := fake.Client()

@@ -14,7 +14,7 @@ func ClassOf(err error) string {
 	}[classOf(err)]
 }
 
-// Suspend makes a client's machine look as if it was suspended for d just now.
+// Suspend makes a client's machine look as if it had just been suspended for d.
 func Suspend(c *Client, d time.Duration) {
 	skew := c.config().skew
 	skew.Jumped = func(time.Time) time.Duration { return d }

@@ -48,7 +48,7 @@ func FuzzErrorEnvelope(f *testing.F) {
 	})
 }
 
-// FuzzList: any list's body is an error, or a list of invitations that have ids and
+// FuzzList: any body of a list decodes to an error, or to invitations that have ids and
 // survive a round trip through JSON.
 func FuzzList(f *testing.F) {
 	const inv = `{"object":"invitation","id":"inv_1","email_address":"ada@example.com","public_metadata":{"a":1},"status":"pending","expires_at":null,"created_at":1,"updated_at":2}`

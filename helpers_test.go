@@ -102,13 +102,13 @@ func reply(status int, body string, headers ...string) httpmock.Responder {
 
 func failing(err error) httpmock.Responder { return httpmock.NewErrorResponder(err) }
 
-// envelope is an error response with one error.
+// envelope returns the body of an error response with one error.
 func envelope(code clerk.ErrorCode, message, long, meta string) string {
 	return fmt.Sprintf(`{"errors":[{"message":%q,"long_message":%q,"code":%q,"meta":%s}]}`, message, long, code, meta)
 }
 
 // answering returns a transport that sends every operation the same responses in turn, and
-// the last one for ever.
+// repeats the last one forever.
 func answering(first httpmock.Responder, further ...httpmock.Responder) *httpmock.MockTransport {
 	for _, next := range further {
 		first = first.Then(next)
@@ -118,7 +118,7 @@ func answering(first httpmock.Responder, further ...httpmock.Responder) *httpmoc
 	return mock
 }
 
-// answeringWrites is answering for writes only: lookups are refused.
+// answeringWrites is like answering, but refuses lookups.
 func answeringWrites(first httpmock.Responder, further ...httpmock.Responder) *httpmock.MockTransport {
 	mock := answering(first, further...)
 	mock.RegisterResponder(http.MethodGet, invitationsURL, reply(http.StatusForbidden, ``))
@@ -211,7 +211,7 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// hangs is a transport that ends with the request's context.
+// hangs is a transport that hangs until the request's context ends.
 func hangs(req *http.Request) (*http.Response, error) {
 	<-req.Context().Done()
 	return nil, req.Context().Err()
@@ -306,7 +306,7 @@ func assertNoError(t *testing.T, err error) {
 	}
 }
 
-// requestsFor yields a request for each number below n.
+// requestsFor yields a request for each i below n.
 func requestsFor(n int, request func(i int) clerk.CreateInvitationRequest) iter.Seq[clerk.CreateInvitationRequest] {
 	return func(yield func(clerk.CreateInvitationRequest) bool) {
 		for i := range n {
@@ -324,7 +324,7 @@ func guests(n int) iter.Seq[clerk.CreateInvitationRequest] {
 	})
 }
 
-// createAll collects the results of a run by index, and checks that there is one for each.
+// createAll collects the results of a run by index, and checks that each request has one.
 func createAll(t *testing.T, client *clerk.Client, requests iter.Seq[clerk.CreateInvitationRequest], opts ...clerk.CreateAllOption) ([]clerk.CreateResult, error) {
 	t.Helper()
 	byIndex := map[int]clerk.CreateResult{}
@@ -430,7 +430,7 @@ type listing struct {
 	ids     func() []string // as they are now
 	queries []url.Values
 
-	sameForEver bool // the offset is ignored, and everything is new
+	sameForEver bool // ignores the offset; everything was created just now
 }
 
 func (l *listing) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -467,7 +467,7 @@ func ids(n int) []string {
 	return list
 }
 
-// A link is a transport with a delay. It records how many requests are under way at once.
+// A link is a transport with a delay. It records the most requests under way at once.
 type link struct {
 	next  http.RoundTripper
 	delay time.Duration
@@ -562,7 +562,7 @@ func clientThrough(t *testing.T, fake *clerktest.Fake, transport http.RoundTripp
 	return client
 }
 
-// poisons is what a request may always be answered with.
+// poisons lists responses that a request may always get.
 var poisons = map[string]httpmock.Responder{
 	"conflict":        reply(409, `{"errors":[{"code":"conflict","message":"conflict"}]}`),
 	"resource locked": reply(423, `{"errors":[{"code":"resource_locked","message":"locked"}]}`),
@@ -580,7 +580,7 @@ var poisons = map[string]httpmock.Responder{
 	"404 of a proxy":  reply(404, `not found`, "Content-Type", "text/plain"),
 }
 
-// failingOn is a transport that answers the requests of one operation by itself.
+// failingOn returns a transport that answers the requests of one operation itself.
 func failingOn(next http.RoundTripper, method, path string, answer httpmock.Responder) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		if req.Method == method && (path == "" || req.URL.Path == path) {
@@ -590,7 +590,7 @@ func failingOn(next http.RoundTripper, method, path string, answer httpmock.Resp
 	})
 }
 
-// slowly is a transport whose responses take a time of their own.
+// slowly returns a transport whose responses are delayed by latency.
 func slowly(next http.RoundTripper, latency func() time.Duration) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		select {
@@ -606,7 +606,7 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// cutOff is a response whose body breaks off.
+// cutOff returns a response whose body is cut off.
 func cutOff(status int, body string) httpmock.Responder {
 	return func(req *http.Request) (*http.Response, error) {
 		resp, err := reply(status, body)(req)
@@ -615,8 +615,8 @@ func cutOff(status int, body string) httpmock.Responder {
 	}
 }
 
-// lagging is a transport whose lists show what was created only after a time, by the
-// invitations' own created_at.
+// lagging returns a transport whose lists show an invitation only once lag has passed since
+// its created_at.
 func lagging(next http.RoundTripper, lag time.Duration) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		resp, err := next.RoundTrip(req)
@@ -640,8 +640,9 @@ func lagging(next http.RoundTripper, lag time.Duration) http.RoundTripper {
 	})
 }
 
-// partial is a transport to a Clerk whose bulks are not all or nothing: for each that
-// apply names, it creates that many of the bulk, and then responds as refuse does.
+// partial returns a transport to a Clerk whose bulks are not atomic: it creates as many
+// invitations of the n-th bulk as apply says, and then responds as refuse does. It passes the
+// bulk to the fake if refuse is nil.
 func partial(fake *clerktest.Fake, apply func(n int, addresses []string) (applied int, refuse httpmock.Responder)) http.RoundTripper {
 	bulks := 0
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -679,7 +680,7 @@ func partial(fake *clerktest.Fake, apply func(n int, addresses []string) (applie
 	})
 }
 
-// refusals is how a bulk that was carried out in part may be refused.
+// refusals lists the ways in which a bulk that was carried out in part may be refused.
 var refusals = map[string]httpmock.Responder{
 	"422":            reply(422, `{"errors":[{"code":"form_param_format_invalid","message":"is invalid","meta":{"param_name":"email_address"}}]}`),
 	"user exists":    reply(422, `{"errors":[{"code":"form_identifier_exists","message":"taken"}]}`),
@@ -690,8 +691,8 @@ var refusals = map[string]httpmock.Responder{
 	"403":            reply(403, ``),
 }
 
-// soakSize returns how much a soak test does: full if CLERK_SOAK is set, as in CI, and less
-// by default and with -short.
+// soakSize returns the size of a soak test: full if CLERK_SOAK is set, as in CI, short with
+// -short, and normal otherwise.
 func soakSize(short, normal, full int) int {
 	switch {
 	case os.Getenv("CLERK_SOAK") != "":

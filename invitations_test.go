@@ -176,7 +176,7 @@ func TestInvalidRequestSendsNothing(t *testing.T) {
 	require.Zero(t, mock.GetTotalCallCount())
 }
 
-// refusing is a value whose JSON encoding fails with a text that has an address.
+// refusing is a value whose JSON encoding fails with an error that contains an address.
 type refusing struct{}
 
 func (refusing) MarshalJSON() ([]byte, error) { return nil, fmt.Errorf("not for %s", address) }

@@ -104,8 +104,8 @@ func TestAllContinuesAfterAPageOfRepeats(t *testing.T) {
 	require.Len(t, server.queries, 3)
 }
 
-// A loop over All may take longer than MaxElapsedTime. FindPending must find all of its
-// pages within it.
+// A loop over All may take longer than MaxElapsedTime. FindPending must read all of its pages
+// within that time.
 func TestAllGivesEachPageAllOfTheTime(t *testing.T) {
 	for _, pages := range []int{0, 1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -180,8 +180,7 @@ func TestAllCopiesItsOptions(t *testing.T) {
 	require.Equal(t, "one", rec.last.Header.Get("X-Team"))
 }
 
-// TestAllIsStableWhileInvitationsAreCreated creates an invitation between any two
-// requests.
+// TestAllIsStableWhileInvitationsAreCreated creates an invitation between every two requests.
 func TestAllIsStableWhileInvitationsAreCreated(t *testing.T) {
 	for _, pages := range []int{0, 1, 5} {
 		for _, order := range []clerk.InvitationOrder{"", clerk.OrderByCreatedAt, clerk.OrderByCreatedAtDesc} {

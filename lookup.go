@@ -12,7 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// A lookup lists invitations to find out what a write's requests have done.
+// A lookup lists invitations to determine what a write's requests have done.
 type lookup struct {
 	search.Search[Invitation]
 
@@ -69,14 +69,14 @@ func (c *call) hasCreated(inv *Invitation) bool {
 	return inv.Status == InvitationStatusPending && l.IsOwn(*inv)
 }
 
-// otherAddress is the failure of a write whose response is about another address. What the
-// write did is ambiguous, and a retry would get the same response.
+// otherAddress returns the failure of a write whose response is about another address. The
+// write's outcome is ambiguous, and a retry would get the same response.
 func (c *call) otherAddress() error {
 	return &SDKError{ResponseMeta: c.last.ResponseMeta, Message: errOtherAddress.Error(), Err: errOtherAddress, class: transport.Ambiguous}
 }
 
-// failureOf says what a failure means for its write, whose earlier requests may be the
-// reason for a refusal that matches own.
+// failureOf says what a failure means for its write. A refusal that matches own may be caused
+// by an earlier request of the write.
 func failureOf(failure, own error) decide.Failure {
 	class := classOf(failure)
 	switch {
@@ -92,18 +92,18 @@ func failureOf(failure, own error) decide.Failure {
 	return decide.Refused
 }
 
-// isFinal reports whether a lookup's error would be the same again.
+// isFinal reports whether another lookup would fail with the same error.
 func isFinal(err error) bool {
 	return errors.Is(err, ErrUnauthorized) || errors.Is(err, search.ErrNoDate) || errors.Is(err, search.ErrTooMany) || errors.Is(err, search.ErrSpelled)
 }
 
-// created finds the invitation that a Create may have created for an address, other
-// than one that is known to be older.
+// created finds the invitation that a Create may have created for an address, ignoring one
+// that is known to be older.
 func (l *lookup) created(ctx context.Context, address, older string) (*Invitation, decide.Finding, error) {
 	return l.Created(ctx, address, older, l.last != decide.RefusedAsDone)
 }
 
-// revoked finds out whether a Revoke was carried out.
+// revoked determines whether a Revoke was carried out.
 func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, decide.Finding, error) {
 	invs, err := l.List(ctx, id, string(InvitationStatusRevoked), false)
 	for _, inv := range invs {
@@ -114,10 +114,10 @@ func (l *lookup) revoked(ctx context.Context, id string) (*Invitation, decide.Fi
 	return nil, decide.FoundNothing, err
 }
 
-// deleted finds out whether an invitation is gone. A refusal because it is not found says
-// so: an earlier request has deleted it. Absence says so only once lists must show what was
-// created before the call and, as it is not documented how query matches ids, if they are
-// complete.
+// deleted determines whether an invitation is gone. A refusal because it is not found proves
+// that: an earlier request has deleted it. Absence from lists proves it only once they must
+// show what was created before the call. The lists must also be complete, as Clerk does not
+// document how query matches ids.
 func (l *lookup) deleted(ctx context.Context, id string) (*DeletedObject, decide.Finding, error) {
 	gone := &DeletedObject{Object: "invitation", ID: id, Deleted: true}
 	if l.last == decide.RefusedAsDone {

@@ -65,8 +65,8 @@ func TestLookupReadsEveryPage(t *testing.T) {
 	}
 }
 
-// TestLookupReadsBeyondOneTime: a list ignores the order, and its first page is of one
-// time, which says nothing about the order.
+// TestLookupReadsBeyondOneTime: a list ignores the order, and all of its first page has one
+// creation time, which says nothing about the order.
 func TestLookupReadsBeyondOneTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)
@@ -116,8 +116,8 @@ func TestLookupReadsShortPages(t *testing.T) {
 	})
 }
 
-// TestLookupEndsWhenPagesAreTheSame: the server returns the same page for every offset,
-// with others' new invitations.
+// TestLookupEndsWhenPagesAreTheSame: the server returns the same page of others' new
+// invitations for every offset.
 func TestLookupEndsWhenPagesAreTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &listing{ids: func() []string { return ids(5 * clerk.MaxListLimit) }, sameForEver: true}

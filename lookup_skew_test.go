@@ -19,7 +19,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// dated is a transport whose Date headers are off.
+// dated returns a transport whose Date headers are off by a duration.
 func dated(next http.RoundTripper, by time.Duration) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		resp, err := next.RoundTrip(req)
@@ -30,8 +30,8 @@ func dated(next http.RoundTripper, by time.Duration) http.RoundTripper {
 	})
 }
 
-// TestClockSkewGivesNoFalseOutcome: the clock of Date headers differs from the one of
-// created_at. A create before lets the client measure that.
+// TestClockSkewGivesNoFalseOutcome: the clock of Date headers differs from the clock of
+// created_at. An earlier create lets the client measure that.
 func TestClockSkewGivesNoFalseOutcome(t *testing.T) {
 	t.Parallel()
 	for _, by := range []time.Duration{-time.Hour, -time.Minute, -5 * time.Second, -2500 * time.Millisecond, 0, 2500 * time.Millisecond, 5 * time.Second, time.Minute, time.Hour} {
@@ -307,7 +307,7 @@ func TestRateLimitedBulkClaimsNothing(t *testing.T) {
 	})
 }
 
-// requireTrue checks the outcome of a create against what exists.
+// requireTrue checks the reported outcome of a create against what exists.
 func requireTrue(t *testing.T, invs []clerk.Invitation, inv *clerk.Invitation, err error) {
 	t.Helper()
 	require.LessOrEqual(t, len(invs), 1, "duplicated")

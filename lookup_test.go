@@ -17,7 +17,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// unusable is responses to a lookup that say nothing of what a write did.
+// unusable lists responses to a lookup that say nothing about what a write did.
 var unusable = map[string]httpmock.Responder{
 	"302":                   reply(302, ``, "Location", "https://example.com/maintenance"),
 	"200 of HTML":           reply(200, `<html>maintenance</html>`, "Content-Type", "text/html"),
@@ -38,7 +38,7 @@ var unusable = map[string]httpmock.Responder{
 	"500":                   reply(500, ``),
 }
 
-// answeringLookups is the fake with some answers to the first lists.
+// answeringLookups returns a transport to the fake that answers the first lists itself.
 func answeringLookups(fake *clerktest.Fake, times int, answer httpmock.Responder) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		if req.Method == http.MethodGet && times > 0 {
@@ -86,8 +86,8 @@ func TestLookupOutlastsUnusableAnswers(t *testing.T) {
 	}
 }
 
-// TestUnknownMatchesNothingElse: lookups fail for good, each in its way. The error is the
-// write's.
+// TestUnknownMatchesNothingElse: lookups keep failing, each in a different way. The error is
+// that of the write.
 func TestUnknownMatchesNothingElse(t *testing.T) {
 	t.Parallel()
 	answers := map[string]httpmock.Responder{
@@ -168,7 +168,7 @@ func TestUnknownAfterKeyFunctionFails(t *testing.T) {
 }
 
 // TestCancelAfterOwnRefusalReportsFirstFailure: the retry is refused as a duplicate, and
-// the call is canceled before a lookup shows of what.
+// the call is canceled before a lookup shows which invitation exists.
 func TestCancelAfterOwnRefusalReportsFirstFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -211,8 +211,8 @@ func TestEndlessRetryAfterIsNotWaitedFor(t *testing.T) {
 }
 
 // TestOlderInvitationExplainsADuplicate: a retry is refused as a duplicate, and the address
-// has an older invitation. It is the reason only once lists must show the call's own, and
-// that the older one was revoked. Clerk ignores revoked ones.
+// has an older invitation. It counts as the reason only once lists would show the call's own
+// invitation, and would show the older one as revoked. Clerk ignores revoked ones.
 func TestOlderInvitationExplainsADuplicate(t *testing.T) {
 	for status, test := range map[clerk.InvitationStatus]struct {
 		want     error
@@ -259,8 +259,8 @@ func TestOlderInvitationExplainsADuplicate(t *testing.T) {
 	}
 }
 
-// TestDeleteTrustsNotFoundMoreThanLists: the retry of a Delete is refused, and lists show
-// the invitation for good.
+// TestDeleteTrustsNotFoundMoreThanLists: the retry of a Delete is refused, and lists keep
+// showing the invitation.
 func TestDeleteTrustsNotFoundMoreThanLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mock := answering(reply(502, ``), reply(404, `{"errors":[{"code":"resource_not_found"}]}`))
@@ -281,7 +281,7 @@ func TestRateLimitDelaysNoLookup(t *testing.T) {
 		client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodGet {
 				switch lists++; lists {
-				case 1, 2: // the pending ones, and the revoked ones
+				case 1, 2: // the pending and the revoked invitations
 					return reply(200, `[]`, "Date", time.Now().UTC().Format(http.TimeFormat))(req)
 				case 3:
 					return unusable["200 of HTML"](req)
@@ -303,8 +303,8 @@ func TestRateLimitDelaysNoLookup(t *testing.T) {
 	})
 }
 
-// TestRefusedBulkIsNotLookedUpForLong: lookups fail for good after a refusal. Most likely
-// nothing was created.
+// TestRefusedBulkIsNotLookedUpForLong: after a refusal, all lookups fail. Most likely nothing
+// was created.
 func TestRefusedBulkIsNotLookedUpForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mock := answering(refusals["422"])

@@ -20,7 +20,8 @@ type ResponseMeta struct {
 	// x-clerk-trace-id (as observed), from the error's body or, as in Clerk's JavaScript
 	// SDK, from the header cf-ray; it may be empty.
 	TraceID string
-	// Attempts counts all requests of the call, including lookups; of a page, for All.
+	// Attempts counts all requests of the call, including lookups. For All, it counts those of
+	// a page.
 	Attempts int
 	// RetryAfter is the wait that the last response asked for in its Retry-After header; 0
 	// if it did not ask.
@@ -28,7 +29,7 @@ type ResponseMeta struct {
 	// Duration is the time that the call took, including its waits.
 	Duration time.Duration
 
-	method string // that was called, if it is no operation of Clerk's
+	method string // that was called, if it is not one of Clerk's operations
 }
 
 // Format writes m without its headers for every verb.

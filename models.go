@@ -35,7 +35,7 @@ type Invitation struct {
 	// PublicMetadata is the raw JSON of the metadata that the user gets on sign-up. It may
 	// be null. See DecodePublicMetadata.
 	PublicMetadata json.RawMessage `json:"public_metadata"`
-	// Revoked is true once the invitation is revoked. Before, JSON omits it (as observed).
+	// Revoked is true once the invitation is revoked. Until then, JSON omits it (as observed).
 	Revoked bool `json:"revoked,omitempty"`
 	// Status is the invitation's state.
 	Status InvitationStatus `json:"status"`
@@ -133,7 +133,7 @@ func (m UnixMilli) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads a number in any spelling of JSON, such as 1.7e12, or a string of
-// digits. A fraction of a millisecond is cut off. It ignores null, as is the convention.
+// digits. A fraction of a millisecond is cut off. By convention, it ignores null.
 func (m *UnixMilli) UnmarshalJSON(wire []byte) error {
 	if string(wire) == "null" {
 		return nil
@@ -161,7 +161,7 @@ type CreateInvitationRequest struct {
 	// new(false).
 	Notify *bool `json:"notify,omitempty"`
 	// IgnoreExisting invites even if the address has a pending invitation or belongs to a
-	// user. For users in a BulkCreate, Clerk's document contradicts itself.
+	// user. Clerk's OpenAPI document contradicts itself about users in a BulkCreate.
 	IgnoreExisting bool `json:"ignore_existing,omitempty"`
 	// ExpiresInDays is the validity in days, 1 to 365; 0 means Clerk's default of 30.
 	ExpiresInDays int `json:"expires_in_days,omitempty"`
@@ -181,8 +181,8 @@ func (r CreateInvitationRequest) LogValue() slog.Value {
 	return slog.GroupValue(slog.Bool("ignore_existing", r.IgnoreExisting), slog.Int("expires_in_days", r.ExpiresInDays))
 }
 
-// encode returns the request's JSON. It rejects only what cannot be valid; whether a
-// value is allowed is Clerk's decision.
+// encode returns the request's JSON. It rejects only what cannot be valid. Clerk decides
+// whether a value is allowed.
 func (r CreateInvitationRequest) encode() ([]byte, error) {
 	if err := checkAddress(r.EmailAddress); err != nil {
 		return nil, err
@@ -218,8 +218,8 @@ type ListInvitationsRequest struct {
 	// Status selects invitations in this state. If it is empty, the list has all but the
 	// revoked ones.
 	Status InvitationStatus
-	// Statuses selects invitations in any of these states, and that of Status. Clerk's Go SDK
-	// sends several, but Clerk's OpenAPI document knows one: check the results yourself.
+	// Statuses selects invitations in any of these states or in Status. Clerk's Go SDK sends
+	// several, but Clerk's OpenAPI document permits only one: check the results yourself.
 	Statuses []InvitationStatus
 	// Query selects invitations by email address or id. Whether it matches parts of them
 	// is not documented: compare the results yourself.
@@ -290,7 +290,7 @@ const (
 
 // An InvitationList is one page of invitations.
 type InvitationList struct {
-	// Data is the invitations of this page.
+	// Data holds the invitations of this page.
 	Data []Invitation `json:"data"`
 	// TotalCount is the number of invitations on all pages; -1 if the response does not
 	// have it, as without Paginated.

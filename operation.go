@@ -1,6 +1,6 @@
 package clerk
 
-// An Operation is an operation of Clerk's API, by its name in Clerk's OpenAPI document.
+// An Operation is the name of an operation in Clerk's OpenAPI document.
 type Operation string
 
 // The operations of [InvitationsService].

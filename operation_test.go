@@ -16,7 +16,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// cameBack is what the first request of an operation may get.
+// cameBack lists the responses and failures that the first request of an operation may get.
 var cameBack = map[string]httpmock.Responder{
 	"200 cut off":              cutOff(200, `{"errors":[`),
 	"200 HTML":                 httpmock.NewStringResponder(200, `<html>`).HeaderSet(http.Header{"Content-Type": {"text/html"}}),
@@ -46,8 +46,8 @@ var cameBack = map[string]httpmock.Responder{
 	"untrusted certificate":    failing(&net.OpError{Op: "dial", Err: &tls.CertificateVerificationError{Err: errors.New("expired")}}),
 }
 
-// TestOperations checks each operation with everything that its first request may get.
-// class, type and sentinel are of the error with RetryNone; then is what follows the first
+// TestOperations checks each operation with everything that its first request may get. class,
+// type and sentinel describe the error with RetryNone; then says what follows the first
 // request by default. The type is refusal for *ClerkErrors, and other for *SDKError.
 func TestOperations(t *testing.T) {
 	const (
@@ -201,10 +201,10 @@ func TestOperations(t *testing.T) {
 			t.Parallel()
 			err := callOnce(t, row.operation, row.response)
 			require.Equal(t, row.class, clerk.ClassOf(err))
-			_, isRefusal := err.(*clerk.ClerkErrors) //nolint:errorlint // the outermost type is meant
+			_, isRefusal := err.(*clerk.ClerkErrors) //nolint:errorlint // checks the outermost type
 			require.Equal(t, row.isRefusal, isRefusal)
 			for _, sentinel := range allSentinels {
-				require.Equal(t, sentinel == row.sentinel, errors.Is(err, sentinel), "%v", sentinel) //nolint:errorlint // identity is meant
+				require.Equal(t, sentinel == row.sentinel, errors.Is(err, sentinel), "%v", sentinel) //nolint:errorlint // compares identity
 			}
 			require.Equal(t, row.then, whatFollows(t, row.operation, row.response))
 		})

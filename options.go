@@ -19,7 +19,7 @@ type Option interface {
 }
 
 // A CallOption configures one call of an operation and overrides the client's setting.
-// It is valid for [InvitationsService.All], too.
+// It is valid for [InvitationsService.All] as well.
 type CallOption interface {
 	AllOption
 	applyToCall(*callConfig) error
@@ -54,7 +54,7 @@ type clientConfig struct {
 	skew             *clock.Skew    // shared with derived clients
 	gates            *outage.Gates  // shared with derived clients of the same instance
 	random           func() float64 // for jitter
-	calls            *atomic.Uint64 // that are logged, including those of derived clients
+	calls            *atomic.Uint64 // counts logged calls, including those of derived clients
 }
 
 // callConfig is the configuration of one call.
@@ -63,7 +63,7 @@ type callConfig struct {
 	header         http.Header   // of every request; never changed in place: clients share it
 	retry          RetryConfig   // with its defaults
 	attemptTimeout time.Duration // 0 for the default
-	response       *ResponseMeta // nil if the caller does not ask
+	response       *ResponseMeta // of WithResponse; nil without it
 	prefetch       int           // pages that All requests ahead
 	allowHTTP      bool          // even to a host that is not loopback
 	keepLimits     bool          // a 429 of a write is not retried: the caller has a limiter
@@ -114,8 +114,8 @@ func setting[C any](option, problem string, set func(*C)) func(*C) error {
 	}
 }
 
-// WithRetry sets how calls are retried. A zero field means the library's default, even
-// if the client has another setting; see [RetryConfig].
+// WithRetry sets how calls are retried. A zero field means the library's default, even if the
+// client has a different setting; see [RetryConfig].
 func WithRetry(retry RetryConfig) SharedOption {
 	return sharedOption(func(c *callConfig) error { return c.setRetry(retry) })
 }
@@ -130,10 +130,10 @@ func (c *callConfig) setRetry(retry RetryConfig) (err error) {
 
 // WithAttemptTimeout limits one attempt, from connecting to the last byte of the
 // response. The default is 15 seconds, and 10.5 seconds for a write that is looked up
-// afterwards. The caller's context and [BackoffStrategy].MaxElapsedTime limit an
-// attempt, too. So that the outcome of a write that hangs can be looked up, it uses at
-// most two thirds of the time until the caller's deadline and, without WithAttemptTimeout,
-// until MaxElapsedTime.
+// afterwards. The caller's context and [BackoffStrategy].MaxElapsedTime limit an attempt as
+// well. A write that is looked up afterwards uses at most two thirds of the time until the
+// caller's deadline, to leave time for that. Without WithAttemptTimeout, the same applies to
+// MaxElapsedTime.
 func WithAttemptTimeout(timeout time.Duration) SharedOption {
 	return sharedOption(setting("WithAttemptTimeout", check.Positive(timeout), func(c *callConfig) { c.attemptTimeout = timeout }))
 }
@@ -182,11 +182,11 @@ func (c *callConfig) checkBaseURL() error {
 // The transport must not retry writes, and must not use the request's context for
 // requests of its own: the library traces connections through that context to decide
 // whether a write may be retried. A transport that does not send a request returns an
-// error that matches [ErrNotSent]; one that wraps another asks [NotSent] whether a failed
-// request was sent. A transport that connects by HTTP/2 should detect
-// dead connections, by [http.HTTP2Config].SendPingTimeout; the library's own transport
-// does so after 10 seconds. [RequestInfoFromContext] tells a transport which operation
-// a request belongs to.
+// error that matches [ErrNotSent]; a transport that wraps another calls [NotSent] to learn
+// whether a failed request was sent. A transport that connects by HTTP/2 should detect dead
+// connections, by [http.HTTP2Config].SendPingTimeout; the library's own transport does so
+// after 10 seconds. [RequestInfoFromContext] tells a transport which operation a request
+// belongs to.
 func WithHTTPClient(client *http.Client) Option {
 	return clientOption(setting("WithHTTPClient", check.NotNil(client != nil), func(c *clientConfig) {
 		c.http = new(*client) // a copy, as the caller may change its own
@@ -199,30 +199,31 @@ func WithHTTPClient(client *http.Client) Option {
 // among those of the client and of clients derived from it. After an ambiguous failure,
 // pass counts the lookups of what a write did, including the retry that may follow one.
 //
-// An attempt that is held back in an outage has another record before, with the failure
-// of the one before as error. The wait after a lookup has one, with operation, call, pass,
-// next ("lookup" or "retry") and wait. A success and a documented refusal have level Debug,
-// all else Warn. No record contains an address, a query, a body, the key or a ticket URL.
-// The default, a nil logger, logs nothing.
+// If an attempt is held back in an outage, a record before it says so, with the last failure
+// as error. The wait after a lookup is logged with operation, call, pass, next ("lookup" or
+// "retry") and wait. Successes and documented refusals have level Debug, everything else Warn.
+// No record contains an address, a query, a body, the key or a ticket URL. The default, a nil
+// logger, logs nothing.
 func WithLogger(logger *slog.Logger) Option {
 	return clientOption(setting("WithLogger", "", func(c *clientConfig) { c.logger = logger }))
 }
 
 // WithSecretKeyFunc calls provider for the secret key of every request, instead of
-// using the key given to [NewClient], so that the key can be rotated. If provider fails
-// or returns a malformed key, the call fails with [ErrNotSent] before anything is sent,
-// and the call's error wraps that of provider. Several goroutines may call provider at
-// once. It should cache, and return when its context ends: with MaxElapsedTime or, for
-// RetryNone, after the attempt timeout. The call does not wait longer.
+// using the key given to [NewClient], so that the key can be rotated. If provider fails or
+// returns a malformed key, the call fails with [ErrNotSent] before anything is sent, and the
+// call's error wraps the provider's. Several goroutines may call provider at once. It should
+// cache the key, and return when its context ends: after MaxElapsedTime or, with RetryNone,
+// after the attempt timeout. The call does not wait longer.
 func WithSecretKeyFunc(provider func(ctx context.Context) (string, error)) Option {
 	return clientOption(setting("WithSecretKeyFunc", check.NotNil(provider != nil), func(c *clientConfig) {
-		c.keyProvider, c.gates = provider, outage.NewGates() // it may be another instance
+		c.keyProvider, c.gates = provider, outage.NewGates() // the key may belong to another instance
 	}))
 }
 
-// WithRandom makes random the source of all randomness: the jitter of waits. It returns
-// numbers of at least 0 and less than 1, and may be called by several goroutines at once.
-// The default is [math/rand/v2.Float64]. A source with a seed makes tests repeatable.
+// WithRandom sets the source of the jitter of waits, the library's only use of randomness.
+// random returns numbers of at least 0 and less than 1, and may be called by several
+// goroutines at once. The default is [math/rand/v2.Float64]. A seeded source makes tests
+// repeatable.
 func WithRandom(random func() float64) Option {
 	return clientOption(setting("WithRandom", check.NotNil(random != nil), func(c *clientConfig) { c.random = random }))
 }
@@ -241,8 +242,8 @@ func WithMaxResponseBytes(n int64) Option {
 	return clientOption(setting("WithMaxResponseBytes", check.Positive(n), func(c *clientConfig) { c.maxResponseBytes = n }))
 }
 
-// WithResponse sets *meta when the call returns, even when it fails. Concurrent calls
-// need a meta each. For All, it describes the last page's response.
+// WithResponse sets *meta when the call returns, even when it fails. Each concurrent call
+// needs its own meta. For All, it describes the last page's response.
 func WithResponse(meta *ResponseMeta) CallOption {
 	return callOption(setting("WithResponse", check.NotNil(meta != nil), func(c *callConfig) { c.response = meta }))
 }

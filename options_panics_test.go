@@ -15,7 +15,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A panickyHandler is a log handler that panics at its n-th record.
+// A panickyHandler is a log handler that panics at one of its records.
 type panickyHandler struct {
 	slog.Handler
 
@@ -31,7 +31,7 @@ func (h panickyHandler) Handle(context.Context, slog.Record) error {
 
 func (panickyHandler) Enabled(context.Context, slog.Level) bool { return true }
 
-// A transport, a key function or a log handler panics, including in requests that are made
+// A transport, a key function or a log handler panics, including for requests that are made
 // ahead.
 func TestPanicsReachTheCaller(t *testing.T) {
 	t.Parallel()
@@ -66,7 +66,7 @@ func TestPanicsReachTheCaller(t *testing.T) {
 	}
 }
 
-// panicking is a client of which something panics when it is used for the n-th time.
+// panicking returns a client whose part who panics when it is used for the n-th time.
 func panicking(t *testing.T, l life, who string, n int) *clerk.Client {
 	t.Helper()
 	var left atomic.Int64
@@ -91,7 +91,7 @@ func panicking(t *testing.T, l life, who string, n int) *clerk.Client {
 	return client
 }
 
-// TestSourceThatCallsGoexit is not a complete one.
+// TestSourceThatCallsGoexit: the run must not take the source for complete.
 func TestSourceThatCallsGoexit(t *testing.T) {
 	for _, after := range []int{0, 1, 9, 10, 25} {
 		synctest.Test(t, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestSourceThatCallsGoexit(t *testing.T) {
 	}
 }
 
-// TestSourceThatPanics reaches the loop.
+// TestSourceThatPanics: the panic reaches the loop.
 func TestSourceThatPanics(t *testing.T) {
 	for _, after := range []int{0, 1, 10, 25} {
 		synctest.Test(t, func(t *testing.T) {

@@ -27,7 +27,7 @@ func TestWithBaseURLSetsTheRequestURL(t *testing.T) {
 		"http://127.1.2.3":                  "http://127.1.2.3/invitations",
 		"http://[::1]:8080/v1":              "http://[::1]:8080/v1/invitations",
 		"http://[::ffff:127.0.0.1]:8080/v1": "http://[::ffff:127.0.0.1]:8080/v1/invitations",
-		"http://LocalHost:8080/v1":          "http://localhost:8080/v1/invitations", // net/http knows no other spelling
+		"http://LocalHost:8080/v1":          "http://localhost:8080/v1/invitations", // net/http recognizes only this spelling
 	} {
 		t.Run(base, func(t *testing.T) {
 			rec := &recorder{next: answering(reply(200, pendingJSON))}
@@ -116,7 +116,7 @@ func TestSecretKeyFuncIsBoundedByMaxElapsedTime(t *testing.T) {
 	})
 }
 
-// The key is asked for once for each request, including those that a run makes ahead.
+// The library asks for the key once for each request, including those that a run makes ahead.
 func TestSecretKeyFuncContextHasADeadline(t *testing.T) {
 	asked := 0
 	client := newClient(t, clerktest.New(), clerk.WithSecretKeyFunc(func(ctx context.Context) (string, error) {

@@ -93,7 +93,7 @@ func (o *outageTest) sent() int {
 	return len(o.posts)
 }
 
-// hanging answers after the outage has ended, or not at all if the client does not wait.
+// hanging answers after the outage has ended, or not at all if the client gives up earlier.
 func hanging(wait time.Duration) httpmock.Responder {
 	return func(req *http.Request) (*http.Response, error) {
 		select {
@@ -105,7 +105,7 @@ func hanging(wait time.Duration) httpmock.Responder {
 	}
 }
 
-// worst returns the most of the times within ten seconds.
+// worst returns the largest number of times within ten seconds.
 func worst(times []time.Time) int {
 	most, first := 0, 0
 	for i := range times {
@@ -117,13 +117,13 @@ func worst(times []time.Time) int {
 	return most
 }
 
-// A callResult is how a call ended, and when.
+// A callResult records how a call ended, and when.
 type callResult struct {
 	after time.Duration // since the start
 	err   error
 }
 
-// creates makes n calls of Create, each a while after the one before.
+// creates makes n calls of Create, each a while after the previous one.
 func (o *outageTest) creates(n int, apart time.Duration, ignoreExisting bool) []callResult {
 	results := make([]callResult, n)
 	var group sync.WaitGroup
@@ -171,8 +171,8 @@ func forOutages(t *testing.T, test func(t *testing.T, total, ignoreExisting bool
 	}
 }
 
-// TestOutageLeavesTheHourToOthers has ten calls meet an outage of a minute, whose requests
-// count against the hour's limit, and sixty in the half hour after it.
+// TestOutageLeavesTheHourToOthers: an outage of a minute meets ten calls, whose requests count
+// against the hour's limit. Sixty more calls follow in the half hour after it.
 func TestOutageLeavesTheHourToOthers(t *testing.T) {
 	t.Parallel()
 	for _, apart := range []time.Duration{0, time.Second, 6 * time.Second} {
@@ -190,8 +190,8 @@ func TestOutageLeavesTheHourToOthers(t *testing.T) {
 	}
 }
 
-// TestOutageHoldsCallsBack has many calls meet an outage of a minute, whose requests fail
-// or hang. Most are never sent then.
+// TestOutageHoldsCallsBack: many calls are made during an outage of a minute, in which
+// requests fail or hang. Most of them are never sent.
 func TestOutageHoldsCallsBack(t *testing.T) {
 	t.Parallel()
 	for name, failure := range map[string]httpmock.Responder{"503": nil, "hang": hanging(30 * time.Second)} {
@@ -235,8 +235,8 @@ func TestWaitingCallsSucceedSoonAfterAnOutage(t *testing.T) {
 	}
 }
 
-// TestHangingCallsLearnTheirOutcome has 500 calls meet an outage of half a minute in which
-// nothing is answered.
+// TestHangingCallsLearnTheirOutcome: 500 calls are made during an outage of half a minute in
+// which nothing is answered.
 func TestHangingCallsLearnTheirOutcome(t *testing.T) {
 	t.Parallel()
 	forOutages(t, func(t *testing.T, total, ignoreExisting bool) {
@@ -295,8 +295,9 @@ func TestPoisonedAddressDelaysNobody(t *testing.T) {
 	}
 }
 
-// TestHeldBackCallsSayWhy: a call that was never sent is certainly not sent, and its error
-// and the log say that it was held back. A client for another instance is not concerned.
+// TestHeldBackCallsSayWhy: a call that was held back before anything was sent fails with
+// ErrNotSent, and errors and the log say that requests were held back. A client for another
+// instance is not affected.
 func TestHeldBackCallsSayWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

@@ -14,11 +14,11 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// errPagesMissing is the cause of the error of a list that ends before its total.
+// errPagesMissing is the cause of the error when a list ends before its total.
 var errPagesMissing = errors.New("clerk: pages are missing")
 
-// pages returns the pages of a list, each without the invitations that are on the previous
-// page, too. If they end before the total that Clerk states, the last one is an error.
+// pages returns the pages of a list, each without the invitations that the previous page has
+// as well. If they end before the total that Clerk states, the last one is an error.
 func (c *call) pages(ctx context.Context, req ListInvitationsRequest) iter.Seq2[[]Invitation, error] {
 	req.Paginated = nil
 	req.Limit = cmp.Or(req.Limit, MaxListLimit)
@@ -54,8 +54,9 @@ func (c *call) invitations(ctx context.Context, req ListInvitationsRequest) iter
 	return paging.Elements(c.pages(ctx, req))
 }
 
-// sequence returns what list yields for a call with the caller's options and, for each page,
-// all of its time; or the one error if an option or the input is invalid.
+// sequence returns what list yields for a call with the caller's options. Each page may take
+// all of the call's time. If an option or the input is invalid, the sequence yields that
+// error.
 func sequence[T any](client *clientConfig, opts []AllOption, inputErr error, list func(*call) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	c := newCall(client, OperationList)
 	err := configure(c, opts, AllOption.applyToAll)
@@ -87,7 +88,7 @@ type pageResponse struct {
 func (p pageResponse) Size() (n, total int) { return len(p.list.Data), p.list.TotalCount }
 
 // pageList returns a list whose pages are requested by parts of the call. It leaves a tenth of
-// Clerk's limits to requests that are not made ahead.
+// Clerk's limits for requests that are not made ahead.
 func (c *call) pageList(req ListInvitationsRequest) paging.List[pageResponse] {
 	l := paging.List[pageResponse]{Ahead: c.prefetch}
 	if req.OrderBy != OrderByCreatedAt {
@@ -103,7 +104,7 @@ func (c *call) pageList(req ListInvitationsRequest) paging.List[pageResponse] {
 		got.list, err = listPage(ctx, got.call, req)
 		return got, err
 	}
-	var ahead *limiter.Limiter // of the instance that the first page is from
+	var ahead *limiter.Limiter // of the first page's instance
 	l.Wait = func(last pageResponse) time.Duration {
 		if ahead == nil {
 			limit := 900
@@ -167,5 +168,5 @@ func (c *call) get(ctx context.Context, id string) (inv *Invitation, err error) 
 	return inv, err
 }
 
-// allStatuses lists everything: a list has the revoked invitations only if asked.
+// allStatuses selects everything: a list shows revoked invitations only if asked.
 var allStatuses = []string{"", string(InvitationStatusRevoked)}

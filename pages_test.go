@@ -15,8 +15,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestPrefetchRequestsPagesConcurrently is as fast as the pages ahead allow, and returns
-// the same.
+// TestPrefetchRequestsPagesConcurrently: a listing is as fast as the pages ahead allow, and
+// returns the same invitations.
 func TestPrefetchRequestsPagesConcurrently(t *testing.T) {
 	for pages, want := range map[int]struct {
 		most int
@@ -54,7 +54,7 @@ func TestPrefetchContinuesDuringTheLoop(t *testing.T) {
 	})
 }
 
-// TestPrefetchKeepsTheRateLimits of development and production instances.
+// TestPrefetchKeepsTheRateLimits tests the limits of development and production instances.
 func TestPrefetchKeepsTheRateLimits(t *testing.T) {
 	for key, want := range map[string]struct {
 		limit int
@@ -75,7 +75,7 @@ func TestPrefetchKeepsTheRateLimits(t *testing.T) {
 	}
 }
 
-// The key of each page decides what the limit is. The provider is asked for it once a page.
+// The key of each page decides which limit applies. The provider is called once for each page.
 func TestPrefetchLeavesATenthOfTheLimit(t *testing.T) {
 	for _, test := range []struct {
 		key   string
@@ -105,8 +105,8 @@ func TestPrefetchLeavesATenthOfTheLimit(t *testing.T) {
 	}
 }
 
-// TestPrefetchStopsWithTheLoop: requests made ahead end when the loop is left, and after
-// an error.
+// TestPrefetchStopsWithTheLoop: requests made ahead end when the loop ends, and after an
+// error.
 func TestPrefetchStopsWithTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := filled(t, 100)

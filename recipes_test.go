@@ -271,7 +271,7 @@ func Example_rotateKeys() {
 	// true
 }
 
-// A Service is what the tests of docs/testing.md are about.
+// A Service is the service that docs/testing.md tests.
 type Service struct{ Clerk *clerk.Client }
 
 func (s *Service) Invite(ctx context.Context, address string) error {

@@ -17,7 +17,7 @@ import (
 // returns the call's own work, retries the write or the missing part of it, or reports that
 // the outcome is unknown. No ambiguous write is retried without a lookup.
 
-// A write is an operation whose outcome can be looked up.
+// A write describes an operation whose outcome can be looked up.
 type write[T any] struct {
 	send            sender[T]                                                 // of what is still missing
 	find            func(context.Context, *lookup) (T, decide.Finding, error) // what the call's requests have done
@@ -36,7 +36,7 @@ func reconcile[T any](ctx context.Context, c *call, w write[T]) (T, error) {
 	if err == nil {
 		return result, nil
 	}
-	if !c.last.sent.IsZero() { // it may have been held back before
+	if !c.last.sent.IsZero() { // it may have been held back before that
 		c.sent.FirstSent = c.last.sent
 	}
 	c.sent.Failed(err, classOf(err))
@@ -46,12 +46,12 @@ func reconcile[T any](ctx context.Context, c *call, w write[T]) (T, error) {
 	return (&reconciliation[T]{call: c, write: w, failure: err}).run(ctx)
 }
 
-// resume continues with a write whose outcome is unknown. c.sent is what is known of it.
+// resume continues a write whose outcome is unknown. c.sent holds what is known about it.
 func resume[T any](ctx context.Context, c *call, w write[T]) (T, error) {
 	return (&reconciliation[T]{call: c, write: w, failure: c.sent.Ambiguous}).run(ctx)
 }
 
-// A reconciliation finds out what an ambiguous write did, and retries it.
+// A reconciliation looks up what an ambiguous write did, and retries it if needed.
 type reconciliation[T any] struct {
 	call    *call
 	write   write[T]
@@ -98,8 +98,8 @@ func (r *reconciliation[T]) run(ctx context.Context) (T, error) {
 	return *new(T), r.unknown(ctx, nil)
 }
 
-// lookUp looks up what the requests have done. It returns what is known then, but for the
-// time that is left, and the lookup's error.
+// lookUp looks up what the requests have done. It returns the situation, except for the time
+// that is left, and the lookup's error.
 func (r *reconciliation[T]) lookUp(ctx context.Context) (T, decide.Situation, error) {
 	w := &r.write
 	r.call.pass++
@@ -126,7 +126,7 @@ func (r *reconciliation[T]) lookUp(ctx context.Context) (T, decide.Situation, er
 // the situation after a lookup with an error.
 func (r *reconciliation[T]) waits(s decide.Situation, lookupErr error) (untilLookup, untilWrite time.Duration) {
 	c := r.call
-	var asked time.Duration // by Retry-After; that of a rate limit is about other requests
+	var asked time.Duration // by Retry-After; a rate limit's is about other requests
 	if c.last.class != transport.RateLimited {
 		asked = c.last.RetryAfter
 	}
@@ -135,12 +135,12 @@ func (r *reconciliation[T]) waits(s decide.Situation, lookupErr error) (untilLoo
 	})
 }
 
-// unknown is the error of a call that could not find out what its write did, after a
+// unknown returns the error of a call that could not determine what its write did, after a
 // lookup's error or at the end of ctx.
 func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error {
 	failure, ambiguous := r.failure, r.call.sent.Ambiguous
 	if failureOf(failure, r.write.ownRefusal) == decide.RefusedAsDone || classOf(failure) == transport.NotSent {
-		failure = ambiguous // what was refused or not sent is only the retry
+		failure = ambiguous // only the retry was refused or not sent
 	}
 	unknown := unknownOutcome(failure, lookupErr, clock.Err(ctx))
 	if held, ok := errors.AsType[*outage.Error](r.failure); ok {
@@ -152,7 +152,7 @@ func (r *reconciliation[T]) unknown(ctx context.Context, lookupErr error) error 
 	return unknown
 }
 
-// unknownOutcome is the error of a call that could not find out what its write did. It
+// unknownOutcome returns the error of a call that could not determine what its write did. It
 // includes the lookup's error only as text, so that errors.Is does not match it.
 func unknownOutcome(failure, lookup, ended error) error {
 	if lookup == nil && ended == nil && classOf(failure) == transport.Ambiguous {

@@ -296,7 +296,8 @@ func TestCreateReturnsInvitationWhenResponseIsLost(t *testing.T) {
 	}
 }
 
-// TestUnnamedDuplicateIsReconciled: that a refusal names the addresses is inferred.
+// TestUnnamedDuplicateIsReconciled: the refusal does not name the addresses; that it does is
+// only inferred.
 func TestUnnamedDuplicateIsReconciled(t *testing.T) {
 	for _, status := range []int{400, 409} {
 		synctest.Test(t, func(t *testing.T) {
@@ -353,7 +354,7 @@ func TestLookupWithoutDateReportsUnknownOutcome(t *testing.T) {
 }
 
 // TestTruncatedRefusalIsRetried: the retry is refused because of the first request's
-// invitation, and that refusal is cut off. It is ambiguous, so the write is retried once
+// invitation, and that refusal is cut off. So it is ambiguous, and the write is retried once
 // more.
 func TestTruncatedRefusalIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -366,8 +367,8 @@ func TestTruncatedRefusalIsRetried(t *testing.T) {
 	})
 }
 
-// A retry that is cut off would leave the outcome unknown, so it needs twice the time that
-// the longest attempt took.
+// A retry that is cut off would leave the outcome unknown. So it is made only if twice the
+// time of the longest attempt is left.
 func TestWriteIsRetriedOnlyIfItsOutcomeCanBeKnownInTime(t *testing.T) {
 	for deadline, writes := range map[time.Duration]int{11 * time.Second: 1, 13 * time.Second: 2} {
 		synctest.Test(t, func(t *testing.T) {

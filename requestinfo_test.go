@@ -58,7 +58,7 @@ type failure struct {
 	baseURL   string
 }
 
-// failures returns what may happen to a request on its way, by whether it was sent.
+// failures returns the failures that a request may meet, by whether it was sent.
 func failures(t *testing.T) map[bool]map[string]failure {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -66,7 +66,7 @@ func failures(t *testing.T) map[bool]map[string]failure {
 	dead := listener.Addr().String()
 	require.NoError(t, listener.Close())
 	start := func(server *httptest.Server) *httptest.Server {
-		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // it complains of handshakes
+		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // it logs failed handshakes
 		t.Cleanup(server.Close)
 		return server
 	}
@@ -99,7 +99,7 @@ func failures(t *testing.T) map[bool]map[string]failure {
 	}
 }
 
-// canceling ends the context while the transport connects.
+// canceling returns a transport whose context ends while it connects.
 func canceling(transport *http.Transport) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -112,7 +112,7 @@ func canceling(transport *http.Transport) http.RoundTripper {
 	})
 }
 
-// A failover is a transport whose first server is not used, as a breaker is open.
+// A failover is a transport that skips its first server, as a breaker is open.
 type failover struct{ second http.RoundTripper }
 
 func (f failover) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -18,8 +18,8 @@ import (
 // revoked, Resend returns the new invitation with an [ErrOldNotRevoked], and both links
 // work. After any other error the old invitation is unchanged; [ErrNotFound] and
 // [ErrAlreadyAccepted] are about it. [ErrDuplicateInvitation] means that Clerk returned the
-// old invitation instead of a new one. After an [ErrOutcomeUnknown], the new invitation
-// may have been created: FindPending finds out. MaxElapsedTime bounds all requests
+// old invitation instead of a new one. After an [ErrOutcomeUnknown], the new invitation may
+// have been created: check later with FindPending. MaxElapsedTime limits all requests
 // together.
 func (s *InvitationsService) Resend(ctx context.Context, invitationID string, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
 	m := method{operation: OperationCreate, input: checkID(invitationID)}
@@ -55,7 +55,7 @@ func (c *call) resend(ctx context.Context, id string, req CreateInvitationReques
 	}
 	inv, err := reconcile(ctx, c, w)
 	switch {
-	case err == nil && inv.ID == id: // to revoke it would end the only link
+	case err == nil && inv.ID == id: // revoking it would end the only link
 		return nil, &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "Clerk returned the old invitation", Err: ErrDuplicateInvitation}
 	case err != nil || old.Status != InvitationStatusPending:
 		return inv, err
@@ -67,7 +67,7 @@ func (c *call) resend(ctx context.Context, id string, req CreateInvitationReques
 	return inv, nil
 }
 
-// likeOld completes the request for a new invitation with what the old one has.
+// likeOld completes the request for a new invitation with the old one's address and metadata.
 func likeOld(req CreateInvitationRequest, old *Invitation) (CreateInvitationRequest, error) {
 	req.EmailAddress, req.IgnoreExisting = cmp.Or(req.EmailAddress, old.EmailAddress), true
 	if req.PublicMetadata == nil && len(old.PublicMetadata) > 0 {

@@ -62,7 +62,7 @@ func TestResendCreatesThenRevokes(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, inv.PublicMetadata, again.PublicMetadata)
 
-		// What cannot be resent does not change.
+		// An invitation that cannot be resent does not change.
 		require.NoError(t, l.fake.Accept(again.ID))
 		_, err = l.client.Invitations.Resend(t.Context(), again.ID, clerk.CreateInvitationRequest{})
 		require.ErrorIs(t, err, clerk.ErrAlreadyAccepted)
@@ -89,14 +89,14 @@ func TestResendKnowsTheOldInvitation(t *testing.T) {
 	})
 }
 
-// resendFailures returns what may happen to half of a Resend.
+// resendFailures returns the failures that half of a Resend may meet.
 func resendFailures() map[string]httpmock.Responder {
 	all := map[string]httpmock.Responder{"401": reply(401, ``), "hang": hangs, "reset": failing(errors.New("connection reset"))}
 	maps.Copy(all, unusable)
 	return all
 }
 
-// TestResendStrandsNobody: each half of a Resend fails for good, in every way.
+// TestResendStrandsNobody: each half of a Resend keeps failing, in every way.
 func TestResendStrandsNobody(t *testing.T) {
 	for name, answer := range resendFailures() {
 		for _, half := range []string{"create", "revoke"} {
@@ -183,7 +183,7 @@ func TestResendRefusesParametersFirst(t *testing.T) {
 	}
 }
 
-// TestResendIsOneCall: a Resend is canceled, and its deadline ends, between the halves.
+// TestResendIsOneCall: a Resend is canceled, or its deadline ends, between its two halves.
 func TestResendIsOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t)

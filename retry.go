@@ -11,16 +11,16 @@ import (
 // A RetryConfig says how a call is retried. The zero RetryConfig is the default.
 //
 // With RetryBackoff, requests that were rate limited (see [ErrRateLimited]) or not sent are
-// retried for every operation. A read is also retried after a failed connection and a
-// 5xx. Any other failure of a write, except a refusal, is ambiguous: the library looks up
-// what the write did, and retries it only if it was not carried out.
+// retried for every operation. Reads are retried after failed connections and 5xx as well. Any
+// other failure of a write, except a refusal, is ambiguous: the library looks up what the
+// write did, and retries it only if it was not carried out.
 //
-// If Clerk asks for a wait with a Retry-After header, the wait is that long, and up to
-// half as long again, at most twice InitialInterval: so calls that were asked at the same
-// time do not return at the same time. Otherwise the wait is random, between zero and an
-// interval that grows with each attempt. A wait that would
-// outlast the caller's deadline or MaxElapsedTime is not started: the call fails at once,
-// and RetryAfter of its error says how long Clerk asked to wait.
+// If Clerk asks for a wait with a Retry-After header, the wait is that long plus a random
+// part: up to half of it, and at most twice InitialInterval. So calls that were asked at the
+// same time do not return at the same time. Otherwise the wait is random, between zero and an
+// interval that grows with each attempt. A wait that would outlast the caller's deadline or
+// MaxElapsedTime is not started: the call fails at once, and its error's RetryAfter says how
+// long Clerk asked to wait.
 type RetryConfig struct {
 	// Strategy is RetryBackoff, which is the default, or RetryNone.
 	Strategy RetryStrategy
@@ -28,7 +28,7 @@ type RetryConfig struct {
 	Backoff BackoffStrategy
 	// RetryConnectionErrors says whether to retry after a failed connection and an attempt
 	// that timed out; nil means true. To turn it off, use new(false). An ambiguous write is
-	// looked up all the same.
+	// still looked up.
 	RetryConnectionErrors *bool
 }
 
@@ -38,12 +38,12 @@ type RetryStrategy string
 const (
 	// RetryBackoff retries, with growing intervals.
 	RetryBackoff RetryStrategy = "backoff"
-	// RetryNone makes each request once, and no lookup. Only the attempt timeout and the
+	// RetryNone makes each request once, without lookups. Only the attempt timeout and the
 	// caller's context limit the call.
 	RetryNone RetryStrategy = "none"
 )
 
-// A BackoffStrategy says how long to wait. A zero field has its default.
+// A BackoffStrategy says how long to wait. A zero field means its default.
 type BackoffStrategy struct {
 	// InitialInterval is the longest wait after the first attempt; 500 ms by default.
 	InitialInterval time.Duration
@@ -54,7 +54,7 @@ type BackoffStrategy struct {
 	// default.
 	Exponent float64
 	// MaxElapsedTime limits a call, with all its requests, waits and lookups; 1 minute by
-	// default. An attempt that is under way then is cut off.
+	// default. An attempt under way at that time is cut off.
 	MaxElapsedTime time.Duration
 }
 
@@ -79,7 +79,7 @@ func (retry RetryConfig) withDefaults() (RetryConfig, error) {
 	return retry, nil
 }
 
-// waits returns the waits that b describes.
+// waits returns b as a clock.Backoff.
 func (b *BackoffStrategy) waits() clock.Backoff {
 	return clock.Backoff{Initial: b.InitialInterval, Max: b.MaxInterval, Factor: b.Exponent}
 }

@@ -151,15 +151,15 @@ func TestRetryConnectionErrorsOffFailsAtOnce(t *testing.T) {
 	})
 }
 
-// TestRetryAfterIsWaitedFor: go-retryablehttp's maximum does not shorten the wait. The
-// jitter is at most twice InitialInterval.
+// TestRetryAfterIsWaitedFor: go-retryablehttp's maximum does not shorten the wait. Jitter adds
+// at most twice InitialInterval.
 func TestRetryAfterIsWaitedFor(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"1":                             time.Second,
 		"50":                            50 * time.Second,
 		"1.5":                           2 * time.Second,
 		"0.000000001":                   time.Second,      // no hot loop
-		"Sat, 01 Jan 2000 00:00:20 GMT": 20 * time.Second, // a bubble's time begins at 2000
+		"Sat, 01 Jan 2000 00:00:20 GMT": 20 * time.Second, // a bubble's time begins in 2000
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			rec := &recorder{next: answering(reply(429, ``, "Retry-After", value), reply(200, pendingJSON))}

@@ -20,7 +20,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// secrets is what must not be shown: the key, a header's value, a ticket, an address in
+// secrets lists what must not be shown: the key, a header's value, a ticket, an address in
 // plain text and in a query, and the contents of metadata and queries.
 var secrets = []string{testKey, "header_secret", "ticket=", "dummy_ticket", "ada@", "ada%40", "metadata_secret"}
 
@@ -85,7 +85,7 @@ func TestNoTypeShowsSecrets(t *testing.T) {
 			requireNoSecrets(t, fmt.Sprintf("%T as %s", value, form), text)
 		}
 		asJSON, err := json.Marshal(value)
-		if err == nil { // functions cannot be JSON
+		if err == nil { // functions have no JSON
 			requireNoSecrets(t, fmt.Sprintf("%T as JSON", value), string(asJSON))
 		}
 	}
@@ -195,8 +195,8 @@ func requireHidden[T any](t *testing.T, value T) {
 	requireNoSecrets(t, fmt.Sprintf("testify on %T", value), failure.text)
 }
 
-// TestKeyIsOutOfReachInUnexportedFields: package fmt calls no methods on the fields that
-// a caller does not export, so what it reaches must not hold the key.
+// TestKeyIsOutOfReachInUnexportedFields: package fmt calls no methods on a caller's unexported
+// fields, so what it reaches through them must not hold the key.
 func TestKeyIsOutOfReachInUnexportedFields(t *testing.T) {
 	client := newClient(t, http.DefaultTransport, clerk.WithHeader("X-Secret", "header_secret"), clerk.WithAppName("ada@example.com"))
 	requireHidden(t, client)
@@ -230,7 +230,7 @@ func TestNilPointersAreLogged(t *testing.T) {
 
 var verbs = []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%f", "%p", "%T", "%c", "%e", "%U", "%o", "%b"}
 
-// A holder has a value of any type where a caller may have it.
+// A holder holds a value of any type in the ways that a caller may hold it.
 type holder[T any] struct {
 	Exported   T
 	unexported T

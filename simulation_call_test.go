@@ -38,7 +38,7 @@ func (l *simLife) restart() {
 	l.client = client
 }
 
-// end does what is left, and returns the first violation of what a call has promised.
+// end does all late work, and returns the first promise that a call broke.
 func (l *simLife) end() error {
 	l.world.finish()
 	for _, check := range l.checks {
@@ -110,7 +110,7 @@ func (l *simLife) record(id string) *simRecord {
 	return l.world.byID(id)
 }
 
-// later adds a check of a call's result.
+// later adds a check of a call's result, to be made at the end.
 func (l *simLife) later(check func() error) {
 	l.world.mu.Lock()
 	defer l.world.mu.Unlock()
@@ -162,7 +162,7 @@ func (l *simLife) created(c *simCall, address string, inv *clerk.Invitation) err
 		switch {
 		case r.address != address:
 		case r.creator == &c.actor && r.revoked && r.revoker == nil:
-			others = append(others, r) // it may be gone before the call can find it
+			others = append(others, r) // it may vanish before the call can find it
 		case r.creator == &c.actor:
 			own = append(own, r)
 		default:
@@ -194,15 +194,16 @@ func (l *simLife) known(c *simCall) error {
 	return nil
 }
 
-// simTolerance is by how much the time of a call's work may be off: a second each for the
-// seconds of Date, for clocks that are taken for equal, and for those that differ by less.
+// simTolerance is the most by which the time of a call's work may be off: a second each for
+// the whole seconds of Date, for clocks that are taken for equal, and for those that differ by
+// less.
 const simTolerance = 3 * time.Second
 
 // mayClaim reports whether nobody could know that what happened for an address at a time
 // is not the actor's work: one of its requests was under way, had its grace time, or was
 // retried by the same call later.
 func (a *simActor) mayClaim(address string, at time.Time) bool {
-	var failed time.Time // the one before
+	var failed time.Time // the previous request
 	for _, s := range a.sent {
 		if s.failed.IsZero() || !s.request.isAbout(address) {
 			continue
@@ -282,7 +283,7 @@ func (l *simLife) resend(limit time.Duration, id string) {
 	})
 }
 
-// simAddress is the address of a guest in the model.
+// simAddress returns the address of a guest in the model.
 func simAddress(i int) string { return fmt.Sprintf("s%d@example.com", i) }
 
 func simRequest(i int, ignoreExisting bool) clerk.CreateInvitationRequest {

@@ -105,12 +105,12 @@ var simCases = []simCase{
 	}},
 }
 
-// simDateAhead is a nature in which Clerk's Date is ahead of all other clocks.
+// simDateAhead returns a nature in which Clerk's Date is ahead of all other clocks.
 func simDateAhead(by time.Duration) simNature {
 	return simNature{clock: by, ahead: -by, latency: 100 * time.Millisecond}
 }
 
-// fail has the next requests meet faults.
+// fail sets the faults that the next requests meet.
 func (l *simLife) fail(script ...simFault) *simLife {
 	l.link.script = append(l.link.script, script...)
 	return l

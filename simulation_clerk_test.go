@@ -78,7 +78,7 @@ func simRefusal(status int, code clerk.ErrorCode, meta string) *simResponse {
 	return &simResponse{status: status, body: fmt.Appendf(nil, `{"errors":[{"message":"m","long_message":"l","code":%q,"meta":%s}]}`, code, meta)}
 }
 
-// do does what a request asks for, and returns the response.
+// do carries out a request, and returns the response.
 func (w *simWorld) do(at time.Time, r *simIncoming) *simResponse {
 	switch r.operation() {
 	case clerk.OperationList:
@@ -177,7 +177,7 @@ func (w *simWorld) doList(at time.Time, q url.Values) *simResponse {
 	return &simResponse{status: 200, body: fmt.Appendf(body, `,"total_count":%d}`, total)}
 }
 
-// array returns invitations as JSON, as lists show them at a time.
+// array returns the JSON of invitations, as lists show them at a time.
 func (w *simWorld) array(at time.Time, records []*simRecord) []byte {
 	body := []byte("[")
 	for i, r := range records {

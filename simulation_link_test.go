@@ -13,9 +13,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A simFault is what goes wrong with a request. Nothing is done for those whose names end
-// in "before", everything for those in "after", and for those in "late" it is done when
-// the request has failed already.
+// A simFault says what goes wrong with a request. If its name ends in "before", the request is
+// not carried out; in "after", it is; in "late", it is carried out after it has failed.
 type simFault uint8
 
 const (
@@ -61,7 +60,7 @@ func simActorOf(ctx context.Context) *simActor {
 	return by
 }
 
-// fault returns what happens to the next request.
+// fault returns the fault that the next request meets.
 func (l *simLink) fault() simFault {
 	if len(l.script) > 0 {
 		next := l.script[0]
@@ -101,7 +100,7 @@ func (l *simLink) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// answer does what a request asks for, unless a fault prevents it.
+// answer carries out a request, unless a fault prevents it.
 func (l *simLink) answer(ctx context.Context, r *simIncoming, fault simFault) (*http.Response, error) {
 	w := l.world
 	if fault == simUnsent {
@@ -110,7 +109,7 @@ func (l *simLink) answer(ctx context.Context, r *simIncoming, fault simFault) (*
 	takes := w.upTo(w.latency)
 	arrives := w.upTo(takes)
 	if err := l.sleep(ctx, arrives); err != nil {
-		if w.chance(0.5) { // it may arrive all the same
+		if w.chance(0.5) { // it may still arrive
 			l.doLate(r, simGraceOf(err))
 		}
 		return nil, err
@@ -158,8 +157,8 @@ func (l *simLink) answer(ctx context.Context, r *simIncoming, fault simFault) (*
 	return w.respond(done), nil
 }
 
-// doLate does what a request asks for after it has failed, at a time after which lists
-// show it within the grace time.
+// doLate carries out a request after it has failed, early enough for lists to show it within
+// the grace time.
 func (l *simLink) doLate(r *simIncoming, grace time.Duration) {
 	w := l.world
 	if r.method == http.MethodGet {
@@ -194,7 +193,7 @@ func (l *simLink) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// record notes a request that has ended. uncounted means that Clerk has refused it for a
+// record notes a request that has ended. uncounted means that Clerk refused it because of a
 // limit, or did not get it.
 func (a *simActor) record(r *simIncoming, at time.Time, failed, uncounted bool) {
 	if r.creates == nil {

@@ -12,8 +12,8 @@ import (
 // pick returns one of several values.
 func pick[T any](random *rand.Rand, of ...T) T { return of[random.IntN(len(of))] }
 
-// someNature returns a random nature. Of the local clock and Clerk's Date, one is right at
-// least; if neither is, nobody can know what the first lost response did.
+// someNature returns a random nature. At least one of the local clock and Clerk's Date is
+// right. If neither were, nobody could know the outcome of the first lost response.
 func someNature(random *rand.Rand) simNature {
 	n := simNature{
 		clock:   time.Duration(random.Int64N(int64(800*time.Millisecond))) - 400*time.Millisecond,
@@ -30,13 +30,13 @@ func someNature(random *rand.Rand) simNature {
 	case 4:
 		n.ahead = pick(random, -time.Minute, -3*time.Second, -2*time.Second, 2*time.Second, 3*time.Second, time.Minute)
 		n.clock = -n.ahead // the Date is wrong
-	case 3: // a part of a refused bulk is found if the clocks nearly agree, and lists show it soon
+	case 3: // a refused bulk's part is found only if the clocks nearly agree and lists show it soon
 		n.parts, n.clock, n.lag = 0.2, n.clock/5, min(n.lag, 900*time.Millisecond)
 	}
 	return n
 }
 
-// isPlain reports whether every outcome can be found out.
+// isPlain reports whether every outcome can be determined.
 func (n *simNature) isPlain() bool { return n.clock.Abs() < time.Second && !n.noIDs }
 
 // playLife plays a random life.
@@ -76,7 +76,7 @@ func playLife(seed int, trace *strings.Builder) (*simLife, error) {
 	return l, l.end()
 }
 
-// age gives a life so many old invitations that lists have two pages. The second may be
+// age gives a life enough old invitations for lists to have two pages. The second may be
 // empty, and somebody revokes old ones while a list is read.
 func (l *simLife) age() {
 	for i := range 480 + l.world.random.IntN(40) {
@@ -89,7 +89,7 @@ func (l *simLife) age() {
 // simAddresses is the number of addresses that the calls of a life share.
 const simAddresses = 3
 
-// others schedules what others do with some of the first addresses soon.
+// others schedules what others will soon do with some of the first addresses.
 func (l *simLife) others(addresses int, revoke bool) {
 	w := l.world
 	for range w.random.IntN(3) {
@@ -101,7 +101,7 @@ func (l *simLife) others(addresses int, revoke bool) {
 			case what < 2 && r == nil || what == 0:
 				w.create(at, nil, address, "")
 			case r == nil:
-			case what == 2 && at.Sub(r.made) > time.Minute: // nobody is faster
+			case what == 2 && at.Sub(r.made) > time.Minute: // nobody acts sooner than that
 				w.accept(at, r)
 			case what == 3 && revoke:
 				w.revoke(at, nil, r)
@@ -116,7 +116,7 @@ func (l *simLife) crowd() {
 		var calls sync.WaitGroup
 		l.others(simAddresses, true)
 		within := pick(l.world.random, time.Second, time.Minute)
-		var planned []func() // before any starts, as they use the world
+		var planned []func() // all before the first starts, as planning uses the world
 		for range 2 + l.world.random.IntN(6) {
 			wait, call := l.world.upTo(within), l.someCall()
 			planned = append(planned, func() {
@@ -146,7 +146,7 @@ func (l *simLife) someCall() func() {
 	if len(w.records) > 0 {
 		r := w.records[random.IntN(len(w.records))]
 		if isYoung := time.Since(r.made) < time.Minute; !r.deleted && (r.creator == nil || !isYoung) {
-			id = r.id // of a young one, a request that is still under way may create another
+			id = r.id // of a new one, a request still under way may create another
 		}
 	}
 	switch what := random.IntN(16); {
@@ -169,7 +169,7 @@ func (l *simLife) someCall() func() {
 	return func() { l.all(clerk.ListInvitationsRequest{}) }
 }
 
-// campaigns invites people with runs of CreateAll, of which the last runs to its end.
+// campaigns invites people with several runs of CreateAll. The last one runs to its end.
 func (l *simLife) campaigns() {
 	w, random := l.world, l.world.random
 	n := 1 + random.IntN(pick(random, 3, 12, 40))

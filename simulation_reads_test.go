@@ -10,7 +10,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// all lists invitations, and checks that none is missing that was there all the time.
+// all lists invitations, and checks that none is missing that existed all the time.
 func (l *simLife) all(req clerk.ListInvitationsRequest) {
 	seen := map[string]int{}
 	began := time.Now()
@@ -38,7 +38,8 @@ func (l *simLife) all(req clerk.ListInvitationsRequest) {
 	})
 }
 
-// moved reports whether invitations have left lists, which moves others to earlier pages.
+// moved reports whether invitations have left lists between two times, which moves others to
+// earlier pages.
 func (w *simWorld) moved(from, to time.Time) bool {
 	isBetween := func(at time.Time) bool { return at.After(from) && !at.After(to) }
 	return slices.ContainsFunc(w.records, func(r *simRecord) bool { return isBetween(r.shownRevoked) || isBetween(r.shownDeleted) })

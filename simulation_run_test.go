@@ -25,7 +25,7 @@ type simRun struct {
 	took    time.Duration
 	results map[int]clerk.CreateResult
 	err     error
-	isDead  bool // it was killed, and nobody knows its last results
+	isDead  bool // it was killed, so its last results are lost
 }
 
 func (l *simLife) campaign(rows []clerk.CreateInvitationRequest, opts ...clerk.CreateAllOption) *simCampaign {
@@ -77,8 +77,8 @@ func (c *simCampaign) cancelAfter(d time.Duration) {
 	})
 }
 
-// killAfter runs CreateAll, and kills its process after a time. What is under way may
-// still be carried out.
+// killAfter runs CreateAll, and kills its process after a time. A request under way may still
+// be carried out.
 func (c *simCampaign) killAfter(d time.Duration) {
 	dead := c.life.link.dead
 	r := c.runUntil(d, func(r *simRun) {
@@ -111,8 +111,8 @@ func (c *simCampaign) check() error {
 	return nil
 }
 
-// maxSimUncounted is the most requests an hour that a run makes beyond its budget, if
-// it takes them for not counted.
+// maxSimUncounted is the most requests an hour that a run makes beyond its budget, because it
+// assumes that Clerk does not count them.
 const maxSimUncounted = 10
 
 func (c *simCampaign) checkRun(r *simRun) error {
@@ -204,7 +204,7 @@ func (c *simCampaign) checkResult(run *simRun, result clerk.CreateResult, own *s
 	return nil
 }
 
-// isInvited reports whether others than a run have invited an address.
+// isInvited reports whether anyone but the run has invited an address.
 func (c *simCampaign) isInvited(run *simRun, address string) bool {
 	return slices.ContainsFunc(c.life.world.records, func(r *simRecord) bool { return r.address == address && r.creator != &run.actor })
 }

@@ -22,7 +22,7 @@ var (
 	simSeed   = flag.Int("simulate.seed", -1, "play only the life with this seed, and log its trace")
 )
 
-// simScenarios are the operations that scripts of faults are tried with.
+// simScenarios lists the operations that scripts of faults are played with.
 var simScenarios = []struct {
 	name string
 	play func(*simLife)
@@ -97,7 +97,8 @@ func TestSimulationLives(t *testing.T) {
 	counts := map[string]int{}
 	t.Cleanup(func() {
 		t.Log(counts)
-		// Half of the requests of some lives fail, so a few calls find nothing out in time.
+		// In some lives half of the requests fail, so a few calls cannot determine their
+		// outcome in time.
 		require.Less(t, counts["unknown in time"]*50, counts["calls in time"])
 		require.Less(t, counts["unknown"]*200, counts["created"])
 	})

@@ -19,8 +19,8 @@ const (
 	simGraceAfterTimeout = 10 * time.Second
 )
 
-// A simWorld is a model of Clerk in virtual time: what exists, and what lists show of it.
-// It is independent of clerktest. While calls are under way, who holds mu uses it.
+// A simWorld is a model of Clerk in virtual time: what exists, and what lists show of it. It
+// is independent of clerktest. While calls are under way, mu guards it.
 type simWorld struct {
 	simNature
 
@@ -31,18 +31,18 @@ type simWorld struct {
 	users   map[string]bool // addresses that belong to users
 	poison  string          // an address whose requests all fail
 	later   []simEvent      // in order of time
-	jumped  time.Duration   // by how much Clerk's clock is later since then
+	jumped  time.Duration   // how far Clerk's clock has jumped ahead
 	limits  map[clerk.Operation]*simLimit
 	trace   *strings.Builder // nil for none
 }
 
-// A simNature is what differs between one world and another. The zero value is a
-// Clerk without peculiarities.
+// A simNature holds the properties in which worlds differ. The zero value is a Clerk without
+// peculiarities.
 type simNature struct {
 	clock   time.Duration // Clerk's Date ahead of our clock
 	ahead   time.Duration // created_at ahead of Date
-	lag     time.Duration // up to which lists miss what was done, less than simGrace
-	latency time.Duration // up to which a request takes
+	lag     time.Duration // the longest time that lists miss what was done, less than simGrace
+	latency time.Duration // the longest time that a request takes
 	noIDs   bool          // query matches addresses only
 	parts   float64       // share of bulks that are refused when a part is created
 	glitch  float64       // share of lists' later pages that are empty
@@ -53,12 +53,12 @@ type simNature struct {
 // A simRecord is an invitation.
 type simRecord struct {
 	id, address, metadata string
-	creator, revoker      *simActor // nil: somebody else
+	creator, revoker      *simActor // nil for somebody else
 	deleter               *simActor
 	made, unmade          time.Time // by our clock; unmade is when it ceased to be pending
 	created, updated      int64     // by Clerk's, in milliseconds
 
-	isOld                                            bool // from before the life, and of nobody who matters
+	isOld                                            bool // created before the life, for an address that no call uses
 	accepted, revoked, deleted                       bool
 	shown, shownRevoked, shownDeleted, shownAccepted time.Time // from then on, lists show it
 }
@@ -87,7 +87,7 @@ func newSimWorld(random *rand.Rand, nature simNature) *simWorld {
 	return &simWorld{simNature: nature, random: random, began: time.Now(), users: map[string]bool{}, limits: map[clerk.Operation]*simLimit{}}
 }
 
-// schedule has do called at a time, before anything that happens later.
+// schedule calls do at a time, before anything that happens later.
 func (w *simWorld) schedule(at time.Time, do func(at time.Time)) {
 	i, _ := slices.BinarySearchFunc(w.later, at, func(e simEvent, at time.Time) int { return cmp.Or(e.at.Compare(at), -1) })
 	w.later = slices.Insert(w.later, i, simEvent{at, do})
@@ -117,7 +117,7 @@ func (w *simWorld) upTo(limit time.Duration) time.Duration {
 	return 1 + time.Duration(w.random.Int64N(int64(limit)-1))
 }
 
-// float is a source of randomness for clients.
+// float returns a random number for clients.
 func (w *simWorld) float() float64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -126,13 +126,13 @@ func (w *simWorld) float() float64 {
 
 func (w *simWorld) chance(share float64) bool { return share > 0 && w.random.Float64() < share }
 
-// date is what Clerk's Date header says at a time of our clock.
+// date returns what Clerk's Date header says at a time of our clock.
 func (w *simWorld) date(at time.Time) time.Time { return at.Add(w.clock + w.jumped) }
 
-// stamp is what Clerk's objects say, in milliseconds.
+// stamp returns the time that Clerk's objects have, in milliseconds.
 func (w *simWorld) stamp(at time.Time) int64 { return w.date(at).Add(w.ahead).UnixMilli() }
 
-// visible returns when lists show what is done at a time.
+// visible returns the time from which lists show what is done at a time.
 func (w *simWorld) visible(at time.Time) time.Time { return at.Add(w.upTo(w.lag)) }
 
 // pending returns the pending invitation of an address.
@@ -179,7 +179,7 @@ func (w *simWorld) accept(at time.Time, r *simRecord) {
 	w.note(at, "%s is accepted", r.id)
 }
 
-// shift revokes the oldest invitation that nobody else revokes.
+// shift revokes the oldest of the old invitations that are pending.
 func (w *simWorld) shift(at time.Time) {
 	for _, r := range w.records {
 		if r.isOld && r.isPending() {
@@ -194,7 +194,7 @@ func (w *simWorld) delete(at time.Time, by *simActor, r *simRecord) {
 	w.note(at, "%s is deleted", r.id)
 }
 
-// status is what a list says of an invitation; empty if it does not show it.
+// status returns the status of an invitation in a list; empty if the list does not show it.
 func (r *simRecord) status(now time.Time) clerk.InvitationStatus {
 	switch {
 	case now.Before(r.shown), r.deleted && !now.Before(r.shownDeleted):
@@ -229,7 +229,7 @@ type simLimit struct {
 	times    []time.Time
 }
 
-// wait returns how long a request has to wait; 0 if it is permitted.
+// wait returns how long a request has to wait, or 0 if it is permitted.
 func (l *simLimit) wait(now time.Time) time.Duration {
 	if l == nil {
 		return 0

@@ -15,9 +15,9 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// traffic is the file that CLERK_TEST_TRAFFIC names; nil if it names none. The module
-// contract has these tests record there what they send and what the fake responds, and
-// validates it.
+// traffic returns an encoder for the file that CLERK_TEST_TRAFFIC names, or nil if it names
+// none. The module contract runs these tests to record requests and the fake's responses
+// there, and validates them.
 var traffic = sync.OnceValue(func() *json.Encoder {
 	path := os.Getenv("CLERK_TEST_TRAFFIC")
 	if path == "" {
@@ -31,7 +31,7 @@ var traffic = sync.OnceValue(func() *json.Encoder {
 	return json.NewEncoder(file)
 })
 
-// recorded returns a transport that records, if traffic is to be recorded.
+// recorded returns a transport that records traffic if CLERK_TEST_TRAFFIC is set.
 func recorded(transport http.RoundTripper) http.RoundTripper {
 	if traffic() == nil {
 		return transport
@@ -41,7 +41,7 @@ func recorded(transport http.RoundTripper) http.RoundTripper {
 
 type recording struct{ next http.RoundTripper }
 
-// CloseIdleConnections closes those of the transport below.
+// CloseIdleConnections closes the idle connections of the wrapped transport.
 func (r *recording) CloseIdleConnections() { (&http.Client{Transport: r.next}).CloseIdleConnections() }
 
 // written holds the checksums of the requests in the file.

@@ -11,7 +11,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// creation is the write that creates one invitation; body is the request's JSON.
+// creation returns the write that creates one invitation. body is the request's JSON.
 func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 	address := req.EmailAddress
 	return write[*Invitation]{
@@ -65,8 +65,8 @@ func deletion(id string) write[*DeletedObject] {
 	}
 }
 
-// sendByID returns the send of a write to one invitation. The path of r is below that of
-// the invitation, and the response has to be about it.
+// sendByID returns a function that sends a write to one invitation. The path of r is relative
+// to the invitation's, and the response has to be about that invitation.
 func sendByID[T any](id string, r transport.Request, decode func([]byte) (T, error), idOf func(T) string) sender[T] {
 	r.URL = "/invitations/" + url.PathEscape(id) + r.Path
 	r.Path = "/invitations/{invitation_id}" + r.Path

@@ -14,7 +14,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// The addresses as they are sent and as Clerk may store them.
+// The addresses as they are sent, and as Clerk may store them.
 var spellings = map[string]string{
 	"ada+guest@example.com":        "ada@example.com",
 	"ada.lovelace@example.com":     "adalovelace@example.com",
@@ -27,7 +27,7 @@ var spellings = map[string]string{
 	"Ada.Lovelace+Vip@example.com": "adalovelace@EXAMPLE.com",
 }
 
-// respelling is a Clerk that stores another spelling of an address.
+// respelling returns a life whose Clerk stores another spelling of an address.
 func respelling(t *testing.T, from, to string, b clerktest.Behavior) life {
 	t.Helper()
 	b.RewriteAddress = func(address string) string {
@@ -179,8 +179,9 @@ func TestResumedRunDoesNotInviteAnotherSpellingAgain(t *testing.T) {
 	}
 }
 
-// TestAnotherSpellingIsOnlyUnclearWhereItMayBeTheCampaigns invites people whose address is
-// like that of an invitation which the campaign has not created, or has for another row.
+// TestAnotherSpellingIsOnlyUnclearWhereItMayBeTheCampaigns invites people whose address
+// resembles that of an invitation that the campaign did not create, or created for another
+// row.
 func TestAnotherSpellingIsOnlyUnclearWhereItMayBeTheCampaigns(t *testing.T) {
 	tagged := clerk.CreateInvitationRequest{EmailAddress: "ada+1@example.com", IgnoreExisting: true}
 	plain := clerk.CreateInvitationRequest{EmailAddress: "ada@example.com", IgnoreExisting: true}

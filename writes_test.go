@@ -37,8 +37,8 @@ func TestDeleteRefusesResponsesThatConfirmNothing(t *testing.T) {
 	require.ErrorIs(t, err, clerk.ErrInvalidRequest)
 }
 
-// Each fault that leaves the outcome unknown happens once. The retry is refused with a 404
-// if the first request was carried out.
+// Each fault that leaves the outcome unknown happens once. If the first request was carried
+// out, the retry is refused with a 404.
 func TestDeleteIsCertain(t *testing.T) {
 	for fault, requests := range map[clerktest.Fault]int{
 		"":                        1,
@@ -72,7 +72,7 @@ func TestDeleteIsNotCertainByAbsence(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		age, lag time.Duration
-		deletes  int // that fail before they are carried out
+		deletes  int // how many fail before they are carried out
 		noIDs    bool
 	}{
 		"new":                       {time.Second, 3 * time.Second, 1, false},

@@ -16,8 +16,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// BenchmarkEnqueue enqueues 100,000 rows with metadata. peak-MB is how much the process's
-// largest resident set grew.
+// BenchmarkEnqueue enqueues 100,000 rows with metadata. peak-MB is the growth of the process's
+// largest resident set.
 func BenchmarkEnqueue(b *testing.B) {
 	a := newApp(b, shared.database(b), Config{}, nil)
 	before := peak(b)
@@ -38,7 +38,7 @@ func rowsWithMetadata(n int) func(yield func(Row) bool) {
 	}
 }
 
-// peak is the process's largest resident set so far, in bytes.
+// peak returns the process's largest resident set so far, in bytes.
 func peak(tb testing.TB) int {
 	tb.Helper()
 	status, err := os.ReadFile("/proc/self/status")
@@ -51,7 +51,7 @@ func peak(tb testing.TB) int {
 	return kilobytes << 10
 }
 
-// BenchmarkStatus reads the status of a campaign of 100,000 rows, of which some are sent.
+// BenchmarkStatus reads the status of a campaign of 100,000 rows, some of which are sent.
 func BenchmarkStatus(b *testing.B) {
 	a := newApp(b, shared.database(b), Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}}, clerktest.New())
 	a.enqueue(b, "spring", rowsWithMetadata(100_000))
@@ -149,15 +149,15 @@ func BenchmarkExisting(b *testing.B) {
 			refusals++
 		}
 	}
-	// A server with Clerk's limits refuses what is more than they allow.
+	// A server with Clerk's limits refuses all requests beyond them.
 	refusals += max(0, sent(fake, clerk.OperationCreate)-100)
 	refusals += max(0, sent(fake, clerk.OperationBulkCreate)-seeded-25)
 	b.ReportMetric(float64(lists), "lists")
 	b.ReportMetric(float64(refusals), "429s")
 }
 
-// BenchmarkWindow sends what fits into two windows of Clerk's limits, each of a minute
-// with 60 wakes instead of an hour with 60.
+// BenchmarkWindow sends as much as fits into two windows of Clerk's limits. A window lasts a
+// minute instead of an hour, and has 60 wakes as well.
 func BenchmarkWindow(b *testing.B) {
 	needsSoak(b)
 	limits := clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Minute}

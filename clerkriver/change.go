@@ -18,11 +18,11 @@ type found struct {
 	at       time.Time // by Clerk's clock
 }
 
-// recorded limits the changes that are recorded in one transaction if nobody is told.
+// recorded limits the changes that are recorded in one transaction if OnChange is nil.
 const recorded = 1000
 
-// record records changes, each once, and tells OnChange in the same transaction. If that
-// fails, the change is recorded alone, and a later run calls OnChange again.
+// record records changes, each once, and calls OnChange in the same transaction. If OnChange
+// fails, the change is recorded without it, and a later run calls OnChange again.
 func (r *run) record(ctx context.Context, all []found) error {
 	size := recorded
 	if r.c.config.OnChange != nil {
@@ -43,7 +43,7 @@ func (r *run) record(ctx context.Context, all []found) error {
 	return nil
 }
 
-// recordWith records changes. It calls OnChange, and reports whether it has, unless that
+// recordWith records changes. It calls OnChange and reports whether it has, unless OnChange
 // has failed before.
 func (r *run) recordWith(ctx context.Context, part []found, untold error) (told bool, err error) {
 	ctx, cancel := r.c.closing(ctx)
@@ -132,7 +132,7 @@ func (r *run) tellChange(ctx context.Context, u untoldChange) error {
 			return err
 		}
 		change, err := pgx.CollectExactlyOneRow(rows, scanChange)
-		if errors.Is(err, pgx.ErrNoRows) { // another run has told it, or the row was erased
+		if errors.Is(err, pgx.ErrNoRows) { // another run has reported it, or the row was erased
 			return nil
 		}
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// Campaigns is the campaigns of one instance of Clerk. It is safe for concurrent use.
+// Campaigns manages the campaigns of one Clerk instance. It is safe for concurrent use.
 type Campaigns struct {
 	database
 
@@ -27,9 +27,9 @@ type Campaigns struct {
 	timing timing
 
 	mu      sync.Mutex
-	clients []weak.Pointer[clerk.Client] // that NewClient made
+	clients []weak.Pointer[clerk.Client] // created by NewClient
 
-	stuck atomic.Int64 // when the run was due that EventStuck was about; 0 if none is late anymore
+	stuck atomic.Int64 // when the run of the last EventStuck was due; 0 if no run is late anymore
 }
 
 // New returns the Campaigns of an instance. It does not connect, and creates no tables; see
@@ -51,7 +51,7 @@ func New(pool *pgxpool.Pool, config Config) (*Campaigns, error) {
 
 // NewClient returns a client that sends through [Campaigns.Transport], for request handlers
 // and for [Campaigns.Install]. It sends through next, or [http.DefaultTransport] if that is
-// nil. Of the options, [clerk.WithHTTPClient] has no effect.
+// nil. The option [clerk.WithHTTPClient] has no effect.
 func (c *Campaigns) NewClient(key string, next http.RoundTripper, opts ...clerk.Option) (*clerk.Client, error) {
 	through := clerk.WithHTTPClient(&http.Client{Transport: c.Transport(next)})
 	client, err := clerk.NewClient(key, append(slices.Clone(opts), through)...)
@@ -65,7 +65,7 @@ func (c *Campaigns) NewClient(key string, next http.RoundTripper, opts ...clerk.
 	return client, nil
 }
 
-// checkClient returns ErrNoTransport for a client that NewClient did not make.
+// checkClient returns ErrNoTransport for a client that NewClient did not create.
 func (c *Campaigns) checkClient(client *clerk.Client) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,18 +75,18 @@ func (c *Campaigns) checkClient(client *clerk.Client) error {
 	return nil
 }
 
-// Transport returns a transport that keeps all who use it, on all machines, within
+// Transport returns a transport that keeps everyone who uses it, on all machines, within
 // [Config].Limits, and campaigns within [Config].Budget. It sends through next, or
-// [http.DefaultTransport] if that is nil. [Campaigns.NewClient] uses it; call it for
-// clients other than a [clerk.Client].
+// [http.DefaultTransport] if that is nil. [Campaigns.NewClient] uses it; call it for clients
+// other than a [clerk.Client].
 //
 // A create or bulk create takes a slot in the database, and holds it until the limit's
 // window has passed since its response, by the database's clock. If no slot is free, the
 // response is a 429 with a Retry-After and [RefusalHeader], and nothing is sent. If the
-// database fails, or does not answer within three seconds, the error is
-// [ErrLimitUnavailable] and [clerk.ErrNotSent], and also [ErrNotMigrated] if that is why.
-// Other requests pass, including those for an organization's invitations, which have
-// limits of their own.
+// database fails, or does not answer within three seconds, the error matches
+// [ErrLimitUnavailable], [clerk.ErrNotSent] and, if that is the reason, [ErrNotMigrated].
+// Other requests pass, including those for an organization's invitations, which have limits of
+// their own.
 func (c *Campaigns) Transport(next http.RoundTripper) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport
@@ -116,14 +116,14 @@ func (c *Campaigns) report(ctx context.Context, event Event) {
 		c.config.Logger.LogAttrs(ctx, level, "clerk invitations: "+string(event.Kind), event.attrs()...)
 	}
 	if c.config.OnEvent != nil {
-		_ = guarded(func() error { // its panic is nobody's failure
+		_ = guarded(func() error { // a panic of OnEvent is ignored
 			c.config.OnEvent(ctx, event)
 			return nil
 		})
 	}
 }
 
-// closing returns a context for what must be done although ctx has ended.
+// closing returns a context for work that must be done even if ctx has ended.
 func (c *Campaigns) closing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), c.timing.closing)
 }

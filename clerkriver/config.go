@@ -18,64 +18,65 @@ import (
 // DefaultQueue is the default of [Config].Queue for the instance "default".
 const DefaultQueue = "clerk_invitations"
 
-// Config configures [New]. The zero Config has the defaults.
+// Config configures [New]. The zero Config means the defaults.
 type Config struct {
 	// Instance names the instance of Clerk that the secret key belongs to, so that one
 	// database can hold several: lower-case letters and digits, with - and _ in between.
 	// Default "default".
 	Instance string
-	// Schema is where this package's tables are. Default: the first schema of the
+	// Schema is the schema of this package's tables. Default: the first schema of the
 	// connection's search_path. River's tables may be elsewhere.
 	Schema string
-	// Queue is the River queue of the wake job, used by nothing else. Default
-	// [DefaultQueue], followed by "_" and the instance unless that is "default". It is a
-	// name as Instance is, of at most 64 characters.
+	// Queue is the River queue of the wake job, used by nothing else. Default [DefaultQueue],
+	// followed by "_" and the instance unless that is "default". The rules for Instance apply,
+	// with at most 64 characters.
 	Queue string
-	// Limits is what Clerk accepts. Default: 100 creates and 25 bulk creates an hour, as
-	// Clerk's "Rate limits" page says. All users of the instance must set the same.
+	// Limits are Clerk's limits. Default: 100 creates and 25 bulk creates an hour, as Clerk's
+	// "Rate limits" page says. All users of the instance must set the same limits.
 	Limits clerk.Budget
-	// Budget is the part of Limits that campaigns may use; the rest is left to request handlers,
-	// which may use all of Limits. Default: 90 creates and all bulk creates.
+	// Budget is the part of Limits that campaigns may use. The rest is left for request
+	// handlers, which may use all of Limits. Default: 90 creates and all bulk creates.
 	Budget clerk.Budget
-	// Wake is the shortest time between two runs of River's wake job. A runner that was
-	// killed is replaced after its lease of 30 seconds and up to one Wake. Default one
-	// minute, at least a second.
+	// Wake is the shortest time between two runs of River's wake job. A killed runner is
+	// replaced after its lease of 30 seconds and up to one Wake. Default one minute, at least
+	// a second.
 	Wake time.Duration
 	// OnResult is called with every result except [StateCancelled], in the transaction that
-	// keeps it, within ten seconds. If it fails or panics, the result is kept without it,
-	// and OnResult is called again by later runs, in a transaction with the mark that it
-	// has heard, after growing pauses of up to an hour. Clerk is not asked again. The
-	// error's text is kept with the row, see [Result].Untold. May be nil.
+	// keeps it. It may take ten seconds. If it fails or panics, the result is kept without it.
+	// Later runs call OnResult again, after growing pauses of up to an hour, in the
+	// transaction that marks the result as accepted. Clerk is not asked again. The error's
+	// text is kept with the row; see [Result].Untold. May be nil.
 	OnResult func(ctx context.Context, tx pgx.Tx, result Result) error
-	// Sync is the interval at which invitations are listed to find out what became of them:
-	// those of all campaigns together, while one has an open invitation. The older the
-	// campaign is, the rarer: from a day after its end on, every 96th of the time since then.
+	// Sync is the interval at which invitations are listed to learn whether they were
+	// accepted, revoked or deleted, or have expired. One listing serves all campaigns, while
+	// one has an open invitation. The interval grows with a campaign's age: it is at least a
+	// 96th of the time since the campaign finished, which exceeds the default after a day.
 	// Default 15 minutes, at least a second; a negative value turns it off.
 	Sync time.Duration
 	// OnChange is called once for each change of a row that a sync finds, in the
-	// transaction that records it. What holds for OnResult holds for OnChange. May be nil.
+	// transaction that records it. The rules for OnResult apply. May be nil.
 	OnChange func(ctx context.Context, tx pgx.Tx, change Change) error
-	// Keep is the time for which the rows of a campaign are kept after its last invitation was found
-	// to have ended; then they are erased, as by [Campaigns.Delete]. An open invitation
-	// ends only if Sync is not off. Default: for ever.
+	// Keep is how long the rows of a campaign are kept after its last invitation was found to
+	// be no longer open. Then they are erased, as by [Campaigns.Delete]. This needs Sync, as
+	// otherwise an invitation stays open. Default: forever.
 	Keep time.Duration
 	// OnEvent is called when a run begins and ends, and when sending pauses, resumes or
 	// is late. It should return soon: the run waits for it. A panic is ignored. May be nil.
 	OnEvent func(ctx context.Context, event Event)
-	// Logger logs each [Event], and how many results OnResult did not accept: pauses, late
-	// runs and problems with level Warn, all else with Debug. It logs no address. The
+	// Logger logs each [Event], and how many results OnResult did not accept. Pauses, late
+	// runs and problems have level Warn, everything else Debug. It logs no address. The
 	// default, nil, logs nothing.
 	Logger *slog.Logger
 }
 
-// timing has the durations that tests shorten.
+// timing holds the durations that tests shorten.
 type timing struct {
 	lease    time.Duration // a runner that is silent for longer is replaced
 	patience time.Duration // the longest wait that a run makes
 	longest  time.Duration // the longest run
 	grace    time.Duration // Clerk may count a request without a response this much later
 	slot     time.Duration // the longest time that taking a slot may take
-	closing  time.Duration // the longest time that keeping a result may take, and the begin and the end of a run
+	closing  time.Duration // the longest time for keeping a result, and for beginning and ending a run
 	listLag  time.Duration // the longest time in which lists may not show a new invitation
 }
 
@@ -85,13 +86,13 @@ var usualTiming = timing{
 	listLag: 10 * time.Second,
 }
 
-// A queueName is what River accepts as one, and more.
+// queueName matches the names of queues that this package accepts; River accepts all of them.
 var queueName = regexp.MustCompile(`^[a-z0-9]+([_-][a-z0-9]+)*$`)
 
 // maxQueueName limits the length of River's names of queues.
 const maxQueueName = 64
 
-// withDefaults returns the configuration with its defaults, or why it cannot be used.
+// withDefaults returns the configuration with its defaults, or an error if it cannot be used.
 func (config Config) withDefaults() (Config, error) {
 	config.Instance = cmp.Or(config.Instance, "default")
 	if config.Queue == "" {

@@ -43,7 +43,7 @@ func TestStatusDescribesItself(t *testing.T) {
 	require.Equal(t, shared+"; paused until it is resumed: wrong list", limits.String())
 }
 
-// TestEveryStateIsDescribed: none is left out of a status's counts.
+// TestEveryStateIsDescribed: a status's text leaves no state out of the counts.
 func TestEveryStateIsDescribed(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "result.go", nil, 0)

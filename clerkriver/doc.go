@@ -12,15 +12,14 @@
 //	riverClient, err := river.NewClient(riverpgxv5.New(pool), riverConfig)
 //
 // [Campaigns.EnqueueTx] adds a campaign, [Campaigns.Status] and [Campaigns.Results]
-// report on it, and [Campaigns.RemindTx] reminds those who have not accepted. River runs
-// one small job of kind "clerk_invitations_wake" for each instance of Clerk, at most once
-// in [Config].Wake, on a queue of its own. The job's arguments name the instance and
-// nothing else. Rows and results are in tables whose names begin with "clerkriver_";
-// [Migrate] creates them.
+// report on it, and [Campaigns.RemindTx] reminds those who have not accepted. River runs one
+// small job of kind "clerk_invitations_wake" for each Clerk instance, at most once in
+// [Config].Wake, on a queue of its own. The job's arguments name the instance and nothing
+// else. Rows and results are in tables whose names begin with "clerkriver_"; [Migrate] creates
+// them.
 //
 // Clerk's limits are shared by everybody who sends through [Campaigns.Transport]: request
 // handlers, runs of CreateAll and campaigns, on all machines that use the database.
 //
-// [Campaigns.Work] is all that a job does. Call it from cron, Temporal or asynq where
-// River is not used.
+// A job only calls [Campaigns.Work]. Without River, call it from cron, Temporal or asynq.
 package clerkriver

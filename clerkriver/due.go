@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// A due is when the next run is due, by the database's clock.
+// A due says when the next run is due, by the database's clock.
 type due struct {
 	ok     bool          // there is something to do
-	wait   time.Duration // until then; not positive if it is due
-	at     time.Time     // the same as a time
+	wait   time.Duration // until the next run; not positive if it is due
+	at     time.Time     // when the next run is due
 	clock  time.Time     // the database's
-	now    time.Time     // River's, which is that of the transaction's begin
+	now    time.Time     // River's time: when the transaction began
 	failed bool          // the last run ended early
-	late   time.Time     // when it was due for rows that wait, if that was two Wakes ago; else zero
+	late   time.Time     // when it was due for waiting rows, if that was two Wakes ago; else zero
 }
 
 // due returns when the next run is due: when a campaign may begin and a slot is free, or at
-// once if no slot is needed, but not before the lease of a live runner and a pause end. If
-// paced, it is not before a Wake after the last one began, or more if that failed.
+// once if no slot is needed. It is not before the end of a live runner's lease or of a pause.
+// If paced, it is at least one Wake after the last run began, or more if that failed.
 func (c *Campaigns) due(ctx context.Context, paced bool) (d due, err error) {
 	asking, cancel := context.WithTimeout(ctx, c.timing.closing)
 	defer cancel()
@@ -40,8 +40,8 @@ func (c *Campaigns) due(ctx context.Context, paced bool) (d due, err error) {
 	return d, nil
 }
 
-// reportLate reports that a run was due at that time and has not begun, or that none is
-// late anymore. It does so once.
+// reportLate reports once that a run was due at that time and has not begun, or that none is
+// late anymore.
 func (c *Campaigns) reportLate(ctx context.Context, late time.Time) {
 	now := int64(0)
 	if !late.IsZero() {
@@ -65,7 +65,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// keepFor returns Keep; nil if it is for ever.
+// keepFor returns Keep, or nil for forever.
 func (c *Campaigns) keepFor() *time.Duration {
 	if c.config.Keep == 0 {
 		return nil

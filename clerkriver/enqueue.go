@@ -20,11 +20,11 @@ type EnqueueOpts struct {
 	// Priority orders campaigns: a lower one is sent first. Campaigns of the same priority
 	// are sent in the order in which they were enqueued.
 	Priority int32
-	// NotBefore is when sending may begin; the zero time means at once.
+	// NotBefore is the earliest time at which sending may begin; the zero time means at once.
 	NotBefore time.Time
 }
 
-// text returns the options as they are compared.
+// text returns the options in the form in which they are compared.
 func (o EnqueueOpts) text() string {
 	return fmt.Sprintf("priority %d, not before %s", o.Priority, o.notBefore().Format(time.RFC3339Nano))
 }
@@ -44,12 +44,12 @@ func (o EnqueueOpts) notBefore() time.Time {
 // was deleted, the error is [ErrCampaignExists]. After an error, or a panic of rows, tx can
 // still be used. Rows must not be read from tx itself while EnqueueTx runs.
 //
-// Addresses that have a pending or accepted invitation are skipped, unless the rows have
-// IgnoreExisting. Those are skipped only if they were invited since a minute before the
-// campaign was enqueued, which makes it safe to send them again after an interruption.
+// Addresses that have a pending or accepted invitation are skipped. Rows with IgnoreExisting
+// are skipped only if the address was invited later than a minute before the campaign was
+// enqueued. This makes it safe to send them again after an interruption.
 //
-// The client inserts two wake jobs, see [WakeArgs]. It must be one that was configured by
-// [Campaigns.Install], has no workers, or has [river.Config].SkipUnknownJobCheck. It may be
+// The client inserts two wake jobs; see [WakeArgs]. It must be configured by
+// [Campaigns.Install], have no workers, or have [river.Config].SkipUnknownJobCheck. It may be
 // nil if something other than River calls [Campaigns.Work].
 func (c *Campaigns) EnqueueTx(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx, name string, rows iter.Seq[Row], opts *EnqueueOpts) (int, error) {
 	if opts == nil {
@@ -126,8 +126,8 @@ const (
 	copiedBytes = 1 << 20 // at a time, at least
 )
 
-// copyRows copies rows to the database, some at a time, so that the caller's iterator runs
-// in the caller's goroutine.
+// copyRows copies rows to the database in parts, so that the caller's iterator runs in the
+// caller's goroutine.
 func (c *Campaigns) copyRows(ctx context.Context, tx pgx.Tx, id int64, rows iter.Seq[Row]) (*encoder, error) {
 	e, size := newEncoder(), 0
 	var batch [][]any
@@ -155,7 +155,7 @@ func (c *Campaigns) copyRows(ctx context.Context, tx pgx.Tx, id int64, rows iter
 	return e, flush()
 }
 
-// compare finds out whether the campaign of that name has the rows and options.
+// compare checks that the campaign of that name has the rows and options.
 func (c *Campaigns) compare(ctx context.Context, tx pgx.Tx, name string, rows iter.Seq[Row], opts EnqueueOpts) error {
 	e := newEncoder()
 	for row := range rows {
@@ -166,7 +166,7 @@ func (c *Campaigns) compare(ctx context.Context, tx pgx.Tx, name string, rows it
 	return c.compareTo(ctx, tx, name, e.digest.Sum(nil), opts.text())
 }
 
-// compareTo finds out whether the campaign of that name has the digest and options.
+// compareTo checks that the campaign of that name has the digest and options.
 func (c *Campaigns) compareTo(ctx context.Context, tx pgx.Tx, name string, wantDigest []byte, wantOptions string) error {
 	var digest []byte
 	var options string

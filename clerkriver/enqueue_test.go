@@ -171,7 +171,8 @@ func TestOpenTransactionsHoldUpNobody(t *testing.T) {
 	require.Equal(t, map[State]int{StateCancelled: 30}, a.counts(t, "cancelled"))
 }
 
-// TestRolledBackCancelIsSent: what a cancelling transaction kept back goes out later.
+// TestRolledBackCancelIsSent: rows that a cancelling transaction kept back are sent after its
+// rollback.
 func TestRolledBackCancelIsSent(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{}, clerktest.New())
@@ -186,8 +187,8 @@ func TestRolledBackCancelIsSent(t *testing.T) {
 	require.Equal(t, map[State]int{StateCreated: 30}, a.wait(t, "spring", (*Status).Done).Counts)
 }
 
-// TestEnqueueInAnyOrder: handlers that enqueue the same instance's campaigns in opposite
-// orders do not wait for each other, and no period has an edge.
+// TestEnqueueInAnyOrder: handlers that enqueue campaigns of two instances in opposite orders
+// do not wait for each other, and neither do many handlers at once.
 func TestEnqueueInAnyOrder(t *testing.T) {
 	t.Parallel()
 	url := shared.database(t)
@@ -226,7 +227,7 @@ func TestEnqueueInAnyOrder(t *testing.T) {
 	group.Wait()
 }
 
-// TestRowsFailAlone covers what the caller's rows can do: the transaction can still be used.
+// TestRowsFailAlone: whatever the caller's rows do, the transaction can still be used.
 func TestRowsFailAlone(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{}, clerktest.New())
@@ -288,7 +289,7 @@ func TestRowsOfTheSameTransaction(t *testing.T) {
 		require.ErrorContains(t, err, "read the rows into memory first")
 		require.NotContains(t, err.Error(), "conn busy")
 		require.NoError(t, tx.Conn().Close(t.Context()))
-		_ = tx.Rollback(t.Context()) // gives the connection back
+		_ = tx.Rollback(t.Context()) // returns the connection
 	}
 }
 

@@ -9,15 +9,15 @@ import (
 )
 
 // ErasePersonTx erases an address from all campaigns of the instance in the transaction tx,
-// without regard to case, with the row's Ref and problem. An outcome stays, without the
-// person, and is told without them from then on. A row that waits becomes [StateErased] and
-// is never sent, including one that may have been sent before. A row that a run has taken is
-// not sent after the request under way, and is erased when the run ends, within two minutes;
-// if it was killed, when the next run ends.
+// without regard to case, with the row's Ref and problem. Outcomes stay, but no longer show
+// the person. A waiting row becomes [StateErased] and is not sent again, even if it may have
+// been sent before. A row that a run has taken is not sent after the request under way. It is
+// erased when the run ends, within two minutes, or, if the run was killed, when the next run
+// ends.
 //
-// Clerk keeps its own copy: when tx is committed, call [clerk.InvitationsService.Erase]. An
-// address that has no row is no error, and one that was erased can be enqueued again. While
-// tx is open, nothing else of its campaigns is sent; nobody waits for it.
+// Clerk keeps its own copy: when tx is committed, call [clerk.InvitationsService.Erase]. It is
+// not an error if an address has no row. An erased address can be enqueued again. While tx is
+// open, nothing else of its campaigns is sent, but nothing waits for tx.
 func (c *Campaigns) ErasePersonTx(ctx context.Context, tx pgx.Tx, emailAddress string) error {
 	person := personOf(emailAddress)
 	if _, err := tx.Exec(ctx, c.sql(queryHoldCampaigns), c.config.Instance, person); err != nil {

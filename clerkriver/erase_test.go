@@ -52,8 +52,8 @@ func TestErasedPersonIsNotSent(t *testing.T) {
 	require.Equal(t, map[State]int{StateAlreadyInvited: 1}, a.counts(t, "autumn"), "it is sent to again")
 }
 
-// TestPersonErasedWhileSending: rows that a run has taken are not sent after the request
-// under way, and erased when it ends.
+// TestPersonErasedWhileSending: rows that a run has taken are not sent after the request under
+// way. They are erased when the run ends.
 func TestPersonErasedWhileSending(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -80,7 +80,8 @@ func TestPersonErasedWhileSending(t *testing.T) {
 	require.Equal(t, StateCreated, a.all(t, "spring")[1].State, "its request was under way")
 }
 
-// TestErasingHoldsUpNobody: neither another person of the campaign, nor other campaigns.
+// TestErasingHoldsUpNobody: erasing delays neither other people of the campaign nor other
+// campaigns.
 func TestErasingHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()

@@ -23,24 +23,24 @@ var (
 	// ErrActive means that a campaign has rows without an outcome, so it cannot be deleted.
 	ErrActive = errors.New("clerkriver: the campaign has not finished")
 	// ErrLimitUnavailable means that the database of the shared limit failed, or did not
-	// answer within three seconds. The request was not sent. The call retries it, unless
-	// the database says that it would fail again: a missing table, right, schema or
-	// database, or a password that is not accepted.
+	// answer within three seconds. The request was not sent. The call retries it, unless the
+	// database reports a lasting problem: a missing table, right, schema or database, or a
+	// password that is not accepted.
 	ErrLimitUnavailable = errors.New("clerkriver: the shared limit's database failed")
-	// ErrNoTransport means that the client was not made by [Campaigns.NewClient].
-	ErrNoTransport = errors.New("clerkriver: the client was not made by Campaigns.NewClient")
-	// ErrNotMigrated means that this package's tables do not exist, or are those of another
-	// version. If River's own are missing, the error says so, and does not match.
+	// ErrNoTransport means that the client was not created by [Campaigns.NewClient].
+	ErrNoTransport = errors.New("clerkriver: the client was not created by Campaigns.NewClient")
+	// ErrNotMigrated means that this package's tables are missing or have another version. If
+	// River's own tables are missing, the error says so and does not match.
 	ErrNotMigrated = errors.New("clerkriver: the tables are missing or out of date; run clerkriver.Migrate")
 )
 
-// PostgreSQL's codes for what is missing without a migration.
+// PostgreSQL's codes for tables and columns that are missing without a migration.
 const (
 	codeUndefinedTable  = "42P01"
 	codeUndefinedColumn = "42703"
 )
 
-// lastingCodes are PostgreSQL's codes for what a retry does not change.
+// lastingCodes are PostgreSQL's codes for problems that a retry does not solve.
 var lastingCodes = []string{
 	codeUndefinedTable, codeUndefinedColumn,
 	"42501", // insufficient privilege
@@ -50,7 +50,7 @@ var lastingCodes = []string{
 	"28P01", // invalid password
 }
 
-// explain adds ErrNotMigrated to an error that a missing migration explains.
+// explain adds ErrNotMigrated to an error that a missing migration has caused.
 func explain(err error) error {
 	if hasCode(err, codeUndefinedTable, codeUndefinedColumn) && !errors.Is(err, errRiverNotMigrated) {
 		return fmt.Errorf("%w: %w", ErrNotMigrated, err)
@@ -58,14 +58,14 @@ func explain(err error) error {
 	return err
 }
 
-// What to do about an error of River's client.
+// Advice on errors of River's client.
 var (
 	errRiverNotMigrated = errors.New("clerkriver: River's own tables are missing or out of date; run its migrations, with rivermigrate")
 	errUnknownWake      = errors.New("clerkriver: the River client has workers, but not the wake job's: " +
 		"call Campaigns.Install before river.NewClient, or set SkipUnknownJobCheck in river.Config")
 )
 
-// explainRiver adds to an error of River's client what to do about it, if that is known.
+// explainRiver adds advice to an error of River's client, if there is any.
 func explainRiver(err error) error {
 	_, unknown := errors.AsType[*river.UnknownJobKindError](err)
 	switch {

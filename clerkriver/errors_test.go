@@ -17,7 +17,7 @@ type hostArgs struct{}
 
 func (hostArgs) Kind() string { return "host" }
 
-// TestErrorsOfRiverSayWhatToDo: of the calls that insert wakes.
+// TestErrorsOfRiverSayWhatToDo tests the calls that insert wakes.
 func TestErrorsOfRiverSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{}, clerktest.New())

@@ -12,40 +12,40 @@ type EventKind string
 const (
 	// EventRunBegun means that this process has begun a run.
 	EventRunBegun EventKind = "run begun"
-	// EventRunEnded means that the run has ended. Reason is why it ended early; empty if it
-	// sent what it could.
+	// EventRunEnded means that the run has ended. Reason says why it ended early; it is empty
+	// if the run sent all that it could.
 	EventRunEnded EventKind = "run ended"
 	// EventPaused means that the instance, or a campaign, was paused.
 	EventPaused EventKind = "paused"
-	// EventResumed means that a pause has ended: somebody resumed, or a run by itself found
-	// that Clerk accepts requests again.
+	// EventResumed means that a pause has ended: somebody called Resume, or a run found that
+	// Clerk accepts requests again.
 	EventResumed EventKind = "resumed"
 	// EventStuck means that rows wait, and the run that was due at Until is late by two
-	// [Config].Wake or more. Rows that may not be sent yet do not count: those of a later
-	// [EnqueueOpts].NotBefore, those that wait for Clerk's limits, and those of a pause. It
-	// is reported by the next wake job and by [Campaigns.Status], [Campaigns.List] and
-	// [Campaigns.InstanceStatus], once by each process for each run that is late.
+	// [Config].Wake or more. Rows that may not be sent yet do not count, because of a later
+	// [EnqueueOpts].NotBefore, Clerk's limits or a pause. The next wake job reports it, and so
+	// do [Campaigns.Status], [Campaigns.List] and [Campaigns.InstanceStatus]. Each process
+	// reports each late run once.
 	EventStuck EventKind = "stuck"
 	// EventUnstuck means that no run is late anymore: one has begun, or no rows wait. A
-	// process that has reported EventStuck reports it, on the same occasions.
+	// process that reported EventStuck reports it, on the same occasions.
 	EventUnstuck EventKind = "unstuck"
 )
 
-// An Event is what [Config].OnEvent hears of.
+// An Event is passed to [Config].OnEvent.
 type Event struct {
 	// Kind says what happened.
 	Kind EventKind
 	// Instance is the instance of Clerk.
 	Instance string
-	// Campaign is the campaign that was paused or resumed; empty if it was the instance.
+	// Campaign is the campaign that was paused or resumed; empty if the whole instance was.
 	Campaign string
 	// Run is the number of the run; 0 if the event is not about one.
 	Run int64
 	// Reason is the reason in Clerk's or the caller's words; empty if there is none. It
-	// has no address, unless a person wrote one into it.
+	// contains no address, unless a person wrote one into it.
 	Reason string
-	// Until is when a pause ends by itself, or when a late run was due; zero if that does
-	// not apply.
+	// Until is the time at which a pause ends by itself, or a late run was due; zero if
+	// neither applies.
 	Until time.Time
 }
 

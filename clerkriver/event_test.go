@@ -15,7 +15,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// A recorder keeps the kinds of the events that OnEvent hears.
+// A recorder keeps the kinds of the events that OnEvent gets.
 type recorder struct {
 	mu    sync.Mutex
 	kinds []EventKind
@@ -42,8 +42,8 @@ func age(t *testing.T, a *app) {
 	require.NoError(t, err)
 }
 
-// TestStuckIsFollowedByUnstuck: an alert on EventStuck is resolved, whether a run begins or
-// there is nothing left to send.
+// TestStuckIsFollowedByUnstuck: an alert on EventStuck is resolved when a run begins or
+// nothing is left to send.
 func TestStuckIsFollowedByUnstuck(t *testing.T) {
 	t.Parallel()
 	t.Run("a run begins", func(t *testing.T) {
@@ -104,8 +104,8 @@ func TestStuckIsFollowedByUnstuck(t *testing.T) {
 	}
 }
 
-// TestOnlyRowsThatCouldBeSentAreLate: a sync that nobody makes is no reason for an alert, and
-// neither is a row that must wait.
+// TestOnlyRowsThatCouldBeSentAreLate: neither a late sync nor a row that must wait is a reason
+// for an alert.
 func TestOnlyRowsThatCouldBeSentAreLate(t *testing.T) {
 	t.Parallel()
 	one := clerk.Budget{Creates: 1, Window: time.Hour}
@@ -114,7 +114,7 @@ func TestOnlyRowsThatCouldBeSentAreLate(t *testing.T) {
 		opts   EnqueueOpts
 		rows   int
 		works  bool
-		isPast bool // the next run is for something else
+		isPast bool // the next run is due for another reason
 	}{
 		"a sync":         {Config{Sync: time.Second}, EnqueueOpts{}, 5, true, true},
 		"OnResult":       {Config{OnResult: func(context.Context, pgx.Tx, Result) error { panic("it fails") }}, EnqueueOpts{}, 5, true, true},
@@ -145,7 +145,7 @@ func TestOnlyRowsThatCouldBeSentAreLate(t *testing.T) {
 	}
 }
 
-// TestCampaignOfLaterIsNotLate, although another one is.
+// TestCampaignOfLaterIsNotLate: another campaign is late at the same time.
 func TestCampaignOfLaterIsNotLate(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{}, clerktest.New())

@@ -20,7 +20,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// alerting is the README's snippet.
+// alerting contains the README's snippet.
 func alerting(config *clerkriver.Config, alert func(context.Context, string, string), resolve func(context.Context, string)) {
 	config.Logger = slog.Default() // warns of pauses, late runs and runs that ended early
 	config.OnEvent = func(ctx context.Context, event clerkriver.Event) {
@@ -37,7 +37,7 @@ func alerting(config *clerkriver.Config, alert func(context.Context, string, str
 	}
 }
 
-// after is the code of docs/after-the-email.md.
+// after contains the code of docs/after-the-email.md.
 func after(pool *pgxpool.Pool) (*clerkriver.Campaigns, error) {
 	campaigns, err := clerkriver.New(pool, clerkriver.Config{
 		OnChange: func(ctx context.Context, tx pgx.Tx, change clerkriver.Change) error {
@@ -64,7 +64,7 @@ func eraseEverywhere(ctx context.Context, pool *pgxpool.Pool, campaigns *clerkri
 	return client.Invitations.Erase(ctx, address)
 }
 
-// databaseURL returns the URL of an empty database, but for the application's own table.
+// databaseURL returns the URL of a database that has only the application's own table.
 func databaseURL(t *testing.T) string {
 	t.Helper()
 	url := clerkriver.NewTestDatabase(t)
@@ -76,8 +76,8 @@ func databaseURL(t *testing.T) string {
 	return url
 }
 
-// TestHostCanTest is the README's test of a service, by its jobs, and by what a fake of Clerk
-// gets when the campaign is sent.
+// TestHostCanTest is the README's test of a service. It checks the service's jobs, and the
+// requests that a fake of Clerk gets when the campaign is sent.
 func TestHostCanTest(t *testing.T) {
 	ctx := t.Context()
 	pool, err := pgxpool.New(ctx, databaseURL(t)) // of a database with your tables
@@ -104,7 +104,7 @@ func TestHostCanTest(t *testing.T) {
 	require.Zero(t, status.Untold, "OnResult has succeeded for every row")
 }
 
-// TestReadmeIsComplete: its functions are all that an application needs.
+// TestReadmeIsComplete: an application needs only the README's functions.
 func TestReadmeIsComplete(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -141,7 +141,8 @@ func TestReadmeIsComplete(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(7*24*time.Hour), status.WaitUntil, time.Hour)
 }
 
-// TestAlertsOfTheReadmeAreResolved: each by the event that ends it, and by no other.
+// TestAlertsOfTheReadmeAreResolved: each alert is resolved by the event that ends it, and by
+// no other.
 func TestAlertsOfTheReadmeAreResolved(t *testing.T) {
 	t.Parallel()
 	var config clerkriver.Config
@@ -165,7 +166,7 @@ func TestAlertsOfTheReadmeAreResolved(t *testing.T) {
 	}
 }
 
-// TestReadmeIsCompiled: the README shows code of this file and of readme_test.go.
+// TestReadmeIsCompiled: the code in the README is copied from this file and readme_test.go.
 func TestReadmeIsCompiled(t *testing.T) {
 	t.Parallel()
 	_, _, _ = alerting, after, eraseEverywhere

@@ -23,7 +23,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// plenty is limits that are in nobody's way.
+// plenty holds limits that no test reaches.
 var plenty = clerk.Budget{Creates: 1000, BulkCreates: 1000, Window: time.Minute}
 
 // An app is a service with campaigns, in this process.
@@ -35,7 +35,7 @@ type app struct {
 	river  *river.Client[pgx.Tx] // inserts only, until start
 }
 
-// newApp makes an app on a database whose Clerk is api.
+// newApp creates an app on a database, whose requests go to api.
 func newApp(tb testing.TB, url string, config Config, api http.RoundTripper, opts ...clerk.Option) *app {
 	tb.Helper()
 	if config.Limits == (clerk.Budget{}) {
@@ -99,7 +99,7 @@ func (a *app) work(tb testing.TB) time.Time {
 	return due
 }
 
-// counts is the counts of a campaign's status.
+// counts returns the counts of a campaign's status.
 func (a *app) counts(tb testing.TB, name string) map[State]int {
 	tb.Helper()
 	s, err := a.Status(tb.Context(), name)
@@ -107,7 +107,7 @@ func (a *app) counts(tb testing.TB, name string) map[State]int {
 	return s.Counts
 }
 
-// wait waits until the status is as it should be.
+// wait waits until enough reports true for the status.
 func (a *app) wait(tb testing.TB, name string, enough func(*Status) bool) *Status {
 	tb.Helper()
 	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
@@ -120,7 +120,7 @@ func (a *app) wait(tb testing.TB, name string, enough func(*Status) bool) *Statu
 	}
 }
 
-// all is the results of a campaign.
+// all returns the results of a campaign.
 func (a *app) all(tb testing.TB, name string) []Result {
 	tb.Helper()
 	var all []Result
@@ -131,7 +131,7 @@ func (a *app) all(tb testing.TB, name string) []Result {
 	return all
 }
 
-// guests is n rows.
+// guests yields n rows.
 func guests(n int) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
 		for i := range n {
@@ -147,7 +147,7 @@ func guests(n int) iter.Seq[Row] {
 
 func guest(i int) string { return fmt.Sprintf("guest%d@example.com", i) }
 
-// to is a row for each address.
+// to yields a row for each address.
 func to(addresses ...string) iter.Seq[Row] {
 	var rows []Row
 	for _, address := range addresses {
@@ -167,7 +167,8 @@ func sent(fake *clerktest.Fake, op clerk.Operation) int {
 	return n
 }
 
-// begun is a run that has chosen what to send, and the rows that it pulled first.
+// begun begins a run. It returns the run, which has chosen what to send, and the rows that it
+// pulled first.
 func begun(t *testing.T, a *app) (*run, []item) {
 	t.Helper()
 	r, err := a.begin(t.Context(), a.client, false)
@@ -186,8 +187,8 @@ func begun(t *testing.T, a *app) (*run, []item) {
 	return r, rows
 }
 
-// interrupted lets a run take rows and get a request to the fake, and then stops as if it
-// was killed: nothing is given back.
+// interrupted makes a run that takes rows, sends one request to the fake, and stops as if it
+// was killed: it gives nothing back.
 func interrupted(t *testing.T, a *app) {
 	t.Helper()
 	r, rows := begun(t, a)
@@ -195,14 +196,14 @@ func interrupted(t *testing.T, a *app) {
 	require.NoError(t, err)
 }
 
-// expire ends a lease, as time does.
+// expire lets the lease expire.
 func expire(t *testing.T, a *app) {
 	t.Helper()
 	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_instances SET leased_until = clock_timestamp()")
 	require.NoError(t, err)
 }
 
-// strict is limits as a server counts them strictly, over a window that slides.
+// strict makes a fake count limits strictly, over a sliding window.
 func strict(limits clerk.Budget) clerktest.Option {
 	return clerktest.WithRateLimits(slidingLimits(limits))
 }
@@ -215,7 +216,7 @@ func slidingLimits(limits clerk.Budget) clerktest.RateLimits {
 	}
 }
 
-// slowly adds a time on the way there and back.
+// slowly delays each request and each response by d.
 func slowly(d time.Duration, next http.RoundTripper) http.RoundTripper {
 	return roundTrip(func(req *http.Request) (*http.Response, error) {
 		time.Sleep(d)

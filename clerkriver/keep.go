@@ -10,9 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// keep keeps the result of a row. OnResult is called in the same transaction; if it fails,
-// the result is kept alone, and a later run calls it again. A row that another run has
-// taken over is left alone. It reports whether the campaign was cancelled or paused.
+// keep keeps the result of a row. It calls OnResult in the same transaction. If OnResult
+// fails, keep keeps the result alone, and a later run calls OnResult again. It does not touch
+// a row that another run has taken over. It reports whether the campaign was cancelled or
+// paused.
 func (r *run) keep(ctx context.Context, it item, state State, invitationID, problem string) (stops bool, err error) {
 	result := Result{
 		Campaign: it.name, Place: it.place, Ref: it.ref, EmailAddress: it.request.EmailAddress,
@@ -33,8 +34,8 @@ func (r *run) keep(ctx context.Context, it item, state State, invitationID, prob
 	return stops, err
 }
 
-// keepWith keeps the result, and calls tell if that is not nil. failure is why OnResult
-// failed, before with its argument, now with its result.
+// keepWith keeps the result, and calls tell if that is not nil. The argument failure says why
+// OnResult failed before, the result failure why it failed now.
 func (r *run) keepWith(
 	ctx context.Context, it item, result Result, tell func(context.Context, pgx.Tx, Result) error, untold error,
 ) (stops bool, failure, err error) {
@@ -58,18 +59,18 @@ func (r *run) keepWith(
 		return failure
 	})
 	if err != nil && failure == nil && tell != nil && !errors.Is(err, errLeaseLost) {
-		failure = err // perhaps of what OnResult did, when it is committed
+		failure = err // OnResult's work may be the reason that the commit fails
 	}
 	return stops, failure, err
 }
 
-// silence returns the time after which the server ends a transaction in which OnResult is
-// called, in milliseconds. It is longer than OnResult has, and shorter than the lease.
+// silence returns the time in milliseconds after which the server ends an idle transaction in
+// which OnResult is called. It is longer than OnResult may take, and shorter than the lease.
 func (c *Campaigns) silence() string {
 	return strconv.FormatInt(2*c.timing.closing.Milliseconds(), 10)
 }
 
-// maxTold limits the results that a run tells OnResult again.
+// maxTold limits the results for which a run calls OnResult again.
 const maxTold = 100
 
 // tell calls OnResult for results that it has not accepted. It needs no request to Clerk.
@@ -130,12 +131,12 @@ func (r *run) tellOne(ctx context.Context, campaign int64, place int) error {
 type verdict struct {
 	problem    error // why it ended early
 	refused    bool  // Clerk refused all requests
-	enveloped  bool  // in its own envelope
+	enveloped  bool  // with its own error envelope
 	mayBeKnown bool  // rows without a result may have been sent
 }
 
-// end gives back the rows without a result, and the lease. It reports a pause that begins
-// or ends with it.
+// end gives back the rows without a result, and the lease. It reports a pause that begins or
+// ends at that point.
 func (r *run) end(ctx context.Context, v verdict) error {
 	ctx, cancel := r.c.closing(ctx)
 	defer cancel()
@@ -157,7 +158,7 @@ func (r *run) end(ctx context.Context, v verdict) error {
 	batch.Queue(r.sql(queryEnd), r.instance)
 	batch.Queue(r.sql(queryReleaseLease), r.instance, r.run, problem, r.asked, v.refused, v.enveloped, r.c.config.Wake)
 	results := r.pool.SendBatch(ctx, batch)
-	defer func() { _ = results.Close() }() // again, if this has not been reached
+	defer func() { _ = results.Close() }() // for early returns; closing twice is harmless
 	for range 5 {
 		if _, err := results.Exec(); err != nil {
 			return err

@@ -59,8 +59,8 @@ func TestOnResultIsInTheTransactionOfTheResult(t *testing.T) {
 	require.Zero(t, s.Untold)
 }
 
-// TestOnResultFailsAlone covers what a function of the caller can do instead of returning an
-// error: the other rows, the campaign and the instance do not notice.
+// TestOnResultFailsAlone: whatever a function of the caller does instead of returning an
+// error, the other rows, the campaign and the instance are not affected.
 func TestOnResultFailsAlone(t *testing.T) {
 	t.Parallel()
 	for words, fails := range map[string]func(ctx context.Context, tx pgx.Tx) error{
@@ -70,10 +70,10 @@ func TestOnResultFailsAlone(t *testing.T) {
 		"division by zero": func(ctx context.Context, tx pgx.Tx) error {
 			_, _ = tx.Exec(ctx, "SELECT 1 / 0")
 			_, err := tx.Exec(ctx, "SELECT 1 / 0")
-			_ = err // forgotten, but the transaction cannot commit
+			_ = err // the error is ignored, but the transaction cannot commit
 			return errors.New("division by zero")
 		},
-		"rollback": func(ctx context.Context, tx pgx.Tx) error { // forgotten altogether
+		"rollback": func(ctx context.Context, tx pgx.Tx) error { // returns no error
 			_, _ = tx.Exec(ctx, "SELECT 1 / 0")
 			return nil
 		},

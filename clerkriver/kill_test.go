@@ -26,11 +26,11 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// hurried is Clerk's limits in five seconds.
+// hurried holds Clerk's limits, for five seconds instead of an hour.
 var hurried = clerk.Budget{Creates: 100, BulkCreates: 25, Window: 5 * time.Second}
 
-// processConfig is the configuration of a process. What it hears of a row it keeps under
-// a primary key, so that it can hear of it once only.
+// processConfig is the configuration of a process. OnResult stores each result under a primary
+// key, so a second call for the same row would fail.
 var processConfig = Config{
 	Limits: hurried, Wake: time.Second,
 	OnResult: func(ctx context.Context, tx pgx.Tx, result Result) error {
@@ -90,8 +90,8 @@ func runTestProcess() error {
 	select {}
 }
 
-// stopSometimes stops the process, if TEST_STOPS is set, between taking a slot and sending
-// its request, for longer than the lease and the request's time together.
+// If TEST_STOPS is set, stopSometimes stops the process between taking a slot and sending its
+// request, for longer than the lease and the request's time together.
 func stopSometimes(req *http.Request) (*http.Response, error) {
 	if os.Getenv("TEST_STOPS") != "" && req.Method == http.MethodPost && rand.IntN(4) == 0 {
 		restart := exec.Command("sh", "-c", fmt.Sprintf("sleep 6; kill -CONT %d", os.Getpid()))
@@ -159,7 +159,7 @@ func (c *crew) any() *os.Process {
 	return c.processes[rand.IntN(len(c.processes))]
 }
 
-// freeze stops one of the processes for a time, as a suspended machine does.
+// freeze stops one of the processes for a time, like a suspended machine.
 func (c *crew) freeze(d time.Duration) {
 	if victim := c.any(); victim != nil {
 		_ = victim.Signal(syscall.SIGSTOP)
@@ -175,11 +175,11 @@ type teamJob struct {
 
 func (teamJob) Kind() string { return "team_job" }
 
-// A team is the application, with jobs on the queue "default", and a leader that knows
-// nothing of campaigns and deletes finished jobs after a second.
+// A team is the application, with jobs on the queue "default". Its leader knows nothing of
+// campaigns, and deletes finished jobs after a second.
 type team struct {
 	client *river.Client[pgx.Tx]
-	long   int64 // a job that runs all the time
+	long   int64 // a job that never ends
 }
 
 func startTeam(t *testing.T, pool *pgxpool.Pool) *team {
@@ -210,7 +210,7 @@ func startTeam(t *testing.T, pool *pgxpool.Pool) *team {
 	return &team{client: client, long: job.Job.ID}
 }
 
-// requireUntouched checks that nobody else has worked on the application's jobs.
+// requireUntouched checks that no other process has worked on the application's jobs.
 func (m *team) requireUntouched(t *testing.T) {
 	t.Helper()
 	long, err := m.client.JobGet(t.Context(), m.long)
@@ -275,8 +275,8 @@ func TestKilledProcesses(t *testing.T) {
 	requireHeard(t, a, rows+1)
 }
 
-// newListener returns an app of the processes' configuration, on a database that has the
-// table of what OnResult hears.
+// newListener returns an app with the processes' configuration, on a database with the table
+// in which OnResult stores results.
 func newListener(t *testing.T, url string) *app {
 	t.Helper()
 	a := newApp(t, url, processConfig, nil)
@@ -285,7 +285,7 @@ func newListener(t *testing.T, url string) *app {
 	return a
 }
 
-// requireHeard checks that OnResult has heard of n results.
+// requireHeard checks that OnResult has got n results.
 func requireHeard(t *testing.T, a *app, n int) {
 	t.Helper()
 	var heard int
@@ -293,10 +293,10 @@ func requireHeard(t *testing.T, a *app, n int) {
 	require.Equal(t, n, heard)
 }
 
-// TestFrozenAndCutOffProcesses: of three processes one after the other is frozen for longer
-// than its lease and Clerk's window, some are killed inside OnResult, which fails and
-// panics, and all lose the database for 40 seconds. Nobody is invited twice, and every result
-// is heard once.
+// TestFrozenAndCutOffProcesses: three processes are frozen in turn, for longer than their
+// lease and Clerk's window. Some are killed inside OnResult, which also fails and panics. All
+// lose the database for 40 seconds. Nobody is invited twice, and OnResult accepts every result
+// once.
 func TestFrozenAndCutOffProcesses(t *testing.T) {
 	t.Parallel()
 	const rows = 600
@@ -326,9 +326,9 @@ func TestFrozenAndCutOffProcesses(t *testing.T) {
 	requireHeard(t, a, rows)
 }
 
-// TestFrozenBetweenSlotAndRequest: processes are stopped there for longer than their lease
-// and the request's time, until another one has sent the rows. Clerk would invite them
-// again, as the campaign is one that resends.
+// TestFrozenBetweenSlotAndRequest: processes are stopped at that point for longer than their
+// lease and the request's time, until another one has sent the rows. Clerk would invite these
+// people again, as the rows have IgnoreExisting.
 func TestFrozenBetweenSlotAndRequest(t *testing.T) {
 	t.Parallel()
 	const rows = 150

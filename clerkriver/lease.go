@@ -20,7 +20,7 @@ type lease struct {
 // leaseKey is the context's key of the lease that a request is sent under.
 type leaseKey struct{}
 
-// Why a run ends before its rows do.
+// The reasons for which a run ends before all rows are sent.
 var (
 	errCancelled = errors.New("clerkriver: a campaign was cancelled or paused")
 	errPaused    = errors.New("clerkriver: the campaigns were paused")
@@ -58,9 +58,9 @@ func (l *lease) check(ctx context.Context) error {
 	return err
 }
 
-// heartbeat extends the lease until ctx ends, and ends the run when it cannot, or the run
-// is to end. After the time limit it stops, so that a run that a function of the caller
-// blocks is replaced.
+// heartbeat extends the lease until ctx ends. It ends the run if it cannot extend the lease,
+// or if the run must end. It stops after the time limit, so that a run that is blocked by a
+// function of the caller is replaced.
 func (l *lease) heartbeat(ctx context.Context, duration, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -19,8 +19,8 @@ const (
 	kindBulk   = "bulk"
 )
 
-// A limit keeps all who use the database within Clerk's hourly limits, with a slot in a
-// table for each request that the limits allow. It knows nothing of campaigns.
+// A limit keeps everyone who uses the database within Clerk's hourly limits. A table has a
+// slot for each request that the limits allow. A limit knows nothing of campaigns.
 type limit struct {
 	database
 
@@ -28,7 +28,7 @@ type limit struct {
 	total, budget clerk.Budget // for everybody, and for requests under a lease
 	timing        *timing
 
-	made atomic.Bool // the slots
+	made atomic.Bool // the slots exist
 }
 
 // A slot is a request that may be sent, or the time until there is one.
@@ -50,10 +50,10 @@ func (l *limit) count(kind string, under *lease) int {
 	return budget.Creates
 }
 
-// take takes a slot for a request that ends at the latest in duration, or returns the
-// time until one is free. Everybody takes the high numbers first, so that others use
-// those that are not in the budget before those that are. Under a lease, it returns
-// errLeaseLost or errPaused if the run may not send.
+// take takes a slot for a request that ends within duration, or returns the time until one is
+// free. Everyone takes the highest numbers first, so that other callers use the slots outside
+// the campaigns' budget before those in it. Under a lease, it returns errLeaseLost or
+// errPaused if the run may not send.
 func (l *limit) take(ctx context.Context, kind string, under *lease, duration time.Duration) (slot, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timing.slot)
 	defer cancel()
@@ -70,7 +70,7 @@ func (l *limit) take(ctx context.Context, kind string, under *lease, duration ti
 		s, err = l.untilFree(ctx, kind, under)
 		if err != nil || s.wait > 0 {
 			return s, err
-		} // another request was about to take that one
+		} // another request was taking that slot
 		time.Sleep(5 * time.Millisecond)
 	}
 	return slot{}, ctx.Err()
@@ -108,9 +108,9 @@ func (l *limit) untilFree(ctx context.Context, kind string, under *lease) (s slo
 	return s, nil
 }
 
-// hold holds a slot after its request has ended. Clerk has counted a request at the latest
-// when it responds. After a 429 no slot is free until Clerk accepts requests again. A
-// failure is harmless: the slot is only held longer.
+// hold holds a slot after its request has ended. Clerk has counted a request by the time it
+// responds. After a 429 no slot is free until Clerk accepts requests again. A failure is
+// harmless: the slot is only held longer.
 func (l *limit) hold(ctx context.Context, kind string, s slot, resp *http.Response, wasSent bool, created []string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
@@ -128,7 +128,7 @@ func (l *limit) hold(ctx context.Context, kind string, s slot, resp *http.Respon
 	}
 }
 
-// holdFor holds a slot for a time, unless another request has it by now.
+// holdFor holds a slot for a time, unless another request has taken it meanwhile.
 func (l *limit) holdFor(ctx context.Context, kind string, s slot, duration time.Duration, created []string) {
 	if created == nil {
 		created = []string{}
@@ -136,8 +136,8 @@ func (l *limit) holdFor(ctx context.Context, kind string, s slot, duration time.
 	_, _ = l.pool.Exec(ctx, l.sql(queryHoldSlot), l.instance, kind, s.number, s.token, duration, created)
 }
 
-// retryAfter returns the wait that Clerk asks for, at most the limit's window. If Clerk
-// does not say, that is a sixtieth of the window.
+// retryAfter returns the wait that Clerk asks for, at most the limit's window. If Clerk does
+// not ask, it returns a sixtieth of the window.
 func (l *limit) retryAfter(header http.Header) time.Duration {
 	asked := header.Get("Retry-After")
 	seconds, _ := strconv.Atoi(asked)

@@ -77,7 +77,7 @@ func TestCampaignLeavesItsShareToHandlers(t *testing.T) {
 	due := a.work(t)
 	require.WithinDuration(t, time.Now().Add(time.Hour), due, time.Minute)
 	require.Equal(t, map[State]int{StateCreated: 27, StateWaiting: 73}, a.counts(t, "spring"))
-	a.work(t) // a second run has the same budget, not another
+	a.work(t) // a second run shares the budget of the first
 	require.Equal(t, map[State]int{StateCreated: 27, StateWaiting: 73}, a.counts(t, "spring"))
 	for i := range 4 {
 		_, err := a.client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: "handler" + guest(i)})
@@ -90,7 +90,7 @@ func TestCampaignLeavesItsShareToHandlers(t *testing.T) {
 		require.ErrorContains(t, err, "nothing was sent")
 	}
 	require.Equal(t, 10, sent(fake, clerk.OperationCreate))
-	// What needs no slot passes.
+	// Requests that need no slot pass.
 	_, err := a.client.Invitations.List(t.Context(), clerk.ListInvitationsRequest{})
 	require.NoError(t, err)
 	_, err = a.client.Invitations.Revoke(t.Context(), fake.Invitations()[0].ID)
@@ -99,7 +99,8 @@ func TestCampaignLeavesItsShareToHandlers(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestHandlersUseFirstWhatIsLeftToThem: what campaigns may use stays for campaigns.
+// TestHandlersUseFirstWhatIsLeftToThem: handlers use the slots outside the campaigns' budget
+// first.
 func TestHandlersUseFirstWhatIsLeftToThem(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{
@@ -131,7 +132,7 @@ func TestHandlersMayUseAllOfTheLimit(t *testing.T) {
 	require.Len(t, fake.Invitations(), 10)
 }
 
-// TestSlotIsHeldFromTheResponseOn: Clerk may count a request as late as it responds.
+// TestSlotIsHeldFromTheResponseOn: Clerk may count a request only when it responds.
 func TestSlotIsHeldFromTheResponseOn(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -222,13 +223,13 @@ func TestRealRefusalBlocksEverybody(t *testing.T) {
 	}
 }
 
-// TestClocksNeedNotAgree: the limit goes by the database's clock alone.
+// TestClocksNeedNotAgree: the limit uses only the database's clock.
 func TestClocksNeedNotAgree(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 1, BulkCreates: 1, Window: time.Hour}}, clerktest.New())
 	_, err := a.limit.take(t.Context(), kindCreate, nil, 0)
 	require.NoError(t, err)
-	// An hour passes for the database, and not for this machine.
+	// An hour passes for the database, but not for this machine.
 	_, err = a.pool.Exec(t.Context(), "UPDATE clerkriver_slots SET free_at = free_at - interval '61 minutes'")
 	require.NoError(t, err)
 	s, err := a.limit.take(t.Context(), kindCreate, nil, 0)
@@ -236,11 +237,11 @@ func TestClocksNeedNotAgree(t *testing.T) {
 	require.Zero(t, s.wait)
 }
 
-// once is a call without retries.
+// once limits a call to one request.
 var once = clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
 
-// TestCertainlyUnsentRequestsHoldNoSlot: twenty handlers that call into a dead proxy must not
-// use up the hour.
+// TestCertainlyUnsentRequestsHoldNoSlot: twenty handlers whose proxy is down must not use up
+// the hour's limit.
 func TestCertainlyUnsentRequestsHoldNoSlot(t *testing.T) {
 	t.Parallel()
 	through := func(proxy string) *http.Transport {

@@ -7,11 +7,11 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// CancelTx cancels a campaign in the transaction tx. Rows that wait are cancelled at once,
+// CancelTx cancels a campaign in the transaction tx. Waiting rows are cancelled at once,
 // however many there are. A run that is sending stops after the request under way, whose
 // results are kept. Rows that a killed runner may have sent are looked up by the next run.
-// [Config].OnResult is not called for rows that were cancelled. While tx is open, nothing
-// else of this campaign is sent; nobody waits for it.
+// [Config].OnResult is not called for rows that were cancelled. While tx is open, nothing else
+// of this campaign is sent, but nothing waits for tx.
 func (c *Campaigns) CancelTx(ctx context.Context, tx pgx.Tx, name string) error {
 	id, err := c.campaign(ctx, tx, name)
 	if err != nil {
@@ -34,8 +34,8 @@ func (c *Campaigns) Pause(ctx context.Context, reason string) error {
 	return nil
 }
 
-// Resume ends a pause, and lets the next run begin at once. It also wakes an instance
-// whose wake jobs somebody has deleted. The client is as for [Campaigns.EnqueueTx].
+// Resume ends a pause, so that the next run can begin at once. It inserts wake jobs, even if
+// somebody has deleted them. The client is as for [Campaigns.EnqueueTx].
 func (c *Campaigns) Resume(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
 	if _, err := c.pool.Exec(ctx, c.sql(queryResume), c.config.Instance); err != nil {
 		return explain(err)
@@ -72,8 +72,9 @@ func (c *Campaigns) ResumeCampaign(ctx context.Context, riverClient *river.Clien
 	return c.wakeUp(ctx, riverClient)
 }
 
-// Reschedule changes the priority of a campaign, and when it may begin. [Campaigns.EnqueueTx]
-// still compares the options that it was enqueued with. The client is as for EnqueueTx.
+// Reschedule changes the priority of a campaign and the time at which it may begin.
+// [Campaigns.EnqueueTx] still compares the options that it was enqueued with. The client is as
+// for EnqueueTx.
 func (c *Campaigns) Reschedule(ctx context.Context, riverClient *river.Client[pgx.Tx], name string, opts EnqueueOpts) error {
 	if err := c.change(ctx, queryReschedule, name, opts.Priority, opts.notBefore()); err != nil {
 		return err

@@ -62,8 +62,8 @@ func TestCancelWhileRunning(t *testing.T) {
 	require.WithinDuration(t, time.Now(), s.CancelledAt, time.Minute)
 }
 
-// TestCancelAfterRunnerDied: what it may have sent is looked up, and is not unknown. The
-// first run that does so is interrupted.
+// TestCancelAfterRunnerDied: rows that the runner may have sent are looked up, and do not end
+// as unknown. The first run that looks them up is interrupted.
 func TestCancelAfterRunnerDied(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -88,8 +88,8 @@ func TestCancelAfterRunnerDied(t *testing.T) {
 	require.Equal(t, fake.Invitations()[0].ID, a.all(t, "spring")[0].InvitationID)
 }
 
-// TestCancelWhileOutcomeIsOpen: a second run took over the rows of one that died, and
-// ended before it knew what became of them.
+// TestCancelWhileOutcomeIsOpen: a second run took over the rows of a dead one, and ended
+// before it knew their outcome.
 func TestCancelWhileOutcomeIsOpen(t *testing.T) {
 	t.Parallel()
 	for _, during := range []bool{true, false} {
@@ -163,7 +163,7 @@ func TestOperatorsFace(t *testing.T) {
 	}
 }
 
-// TestPausedCampaignStopsARun: the others are sent by the next one.
+// TestPausedCampaignStopsARun: the next run sends the other campaigns.
 func TestPausedCampaignStopsARun(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()

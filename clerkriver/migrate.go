@@ -15,7 +15,7 @@ type Migration struct {
 	Version int
 	// Name describes the version.
 	Name string
-	// SQLUp leads from the previous version to this one, SQLDown back.
+	// SQLUp migrates from the previous version to this one, SQLDown back.
 	SQLUp, SQLDown string
 }
 
@@ -38,7 +38,7 @@ func Migrations(schema string) []Migration {
 	}}
 }
 
-// schemaPrefix is what goes before a table's name in SQL.
+// schemaPrefix returns the prefix of a table's name in SQL.
 func schemaPrefix(schema string) string {
 	if schema == "" {
 		return ""
@@ -135,9 +135,9 @@ const migrationsLock = 0x636c65726b // "clerk"
 
 // Migrate brings the tables to the version target in the transaction tx, up or down, and
 // returns the versions that it ran. A negative target means the newest version. Zero is an
-// error: [Drop] drops the tables. The schema must exist. Migrate needs the right to create
-// tables if it has something to do; nothing else in this package needs it. Several
-// processes may migrate at once: all but one wait for its transaction.
+// error: [Drop] drops the tables. The schema must exist. If a migration is due, Migrate needs
+// the right to create tables; nothing else in this package does. Several processes may migrate
+// at once: one does the work, and the others wait for its transaction.
 func Migrate(ctx context.Context, tx pgx.Tx, schema string, target int) ([]Migration, error) {
 	all := Migrations(schema)
 	switch {
@@ -197,7 +197,7 @@ func migrate(ctx context.Context, tx pgx.Tx, schema string, all []Migration, tar
 	return ran, nil
 }
 
-// appliedVersion returns the newest version that was applied; 0 if there is none.
+// appliedVersion returns the newest version that was applied, or 0 if there is none.
 func appliedVersion(ctx context.Context, tx pgx.Tx, table string) (version int, err error) {
 	var exists bool
 	if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", table).Scan(&exists); err != nil || !exists {

@@ -47,7 +47,7 @@ CREATE TABLE SCHEMA.clerkriver_untold ( -- changes that OnChange has not accepte
 );
 CREATE INDEX clerkriver_untold_next ON SCHEMA.clerkriver_untold (instance, tell_at);`
 
-// What became of invitations is forgotten: they count as created.
+// Later states of invitations are lost: the rows count as created.
 const downV2 = `
 INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows)
 	SELECT campaign_id, 'untold', -txid_current(), -count(*) FROM SCHEMA.clerkriver_untold GROUP BY campaign_id;

@@ -35,7 +35,7 @@ func TestRightsToDataOnly(t *testing.T) {
 		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ROLE_NAME;
 		GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ROLE_NAME;`, "ROLE_NAME", role))
 	require.NoError(t, err)
-	drop(t, owner) // those in the other schema are not used
+	drop(t, owner) // the tables in the other schema are not used
 
 	fake := clerktest.New()
 	a := newApp(t, strings.Replace(url, "postgres@", role+"@", 1), Config{Schema: "invitations"}, fake)
@@ -83,7 +83,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 		return err
 	})
 	require.ErrorContains(t, err, "no version 99")
-	// The SQL that another tool runs is the same.
+	// Another tool runs the same SQL.
 	drop(t, pool)
 	for _, m := range Migrations("public") {
 		_, err := pool.Exec(t.Context(), m.SQLUp)
@@ -166,8 +166,8 @@ func TestMissingMigrationIsExplained(t *testing.T) {
 	}
 }
 
-// TestOldVersionOfTheTables: after Migrate back, invitations of whatever state count as
-// created, rows that were not sent as cancelled, and reminders are not sent.
+// TestOldVersionOfTheTables: after migrating back, invitations in any state count as created,
+// and unsent rows as cancelled. Reminders are not sent.
 func TestOldVersionOfTheTables(t *testing.T) {
 	t.Parallel()
 	a, fake := invited(t, 6, Config{Sync: time.Minute, OnChange: func(context.Context, pgx.Tx, Change) error { return errors.New("no") }})

@@ -8,8 +8,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// stateOf returns the state of a row that CreateAll has a result for. explain determines
-// who created an existing invitation.
+// stateOf returns the state of a row for an outcome of CreateAll. explain determines who
+// created an existing invitation.
 func stateOf(outcome clerk.Outcome) State {
 	switch outcome {
 	case clerk.OutcomeCreated:
@@ -24,7 +24,7 @@ func stateOf(outcome clerk.Outcome) State {
 	return StateUnknown
 }
 
-// settle keeps the result that CreateAll has for a row.
+// settle keeps CreateAll's result for a row.
 func (r *run) settle(ctx context.Context, it item, made clerk.CreateResult) {
 	state, id, problem := stateOf(made.Outcome), "", ""
 	switch {
@@ -92,8 +92,8 @@ func (it *item) mayHaveCreated(inv *clerk.Invitation) bool {
 		inv.CreatedAt <= clerk.UnixMilli(it.mayExist.Add(skipSlack).UnixMilli())
 }
 
-// owner returns the campaign that created an invitation, 0 if none is known, and whether
-// somebody else is known to have created it.
+// owner returns the campaign that created an invitation, or 0 if it is not known. isForeign
+// reports whether somebody else is known to have created it.
 func (r *run) owner(ctx context.Context, id string) (campaign int64, isForeign bool, err error) {
 	ctx, cancel := r.c.closing(ctx)
 	defer cancel()
@@ -101,8 +101,8 @@ func (r *run) owner(ctx context.Context, id string) (campaign int64, isForeign b
 	return campaign, isForeign, err
 }
 
-// find returns the newest invitation of the row's address that is not revoked; nil if
-// there is none.
+// find returns the newest invitation of the row's address that is not revoked, or nil if there
+// is none.
 func (r *run) find(ctx context.Context, it item) (*clerk.Invitation, error) {
 	ctx, cancel := r.c.closing(ctx)
 	defer cancel()
@@ -120,8 +120,8 @@ func (r *run) find(ctx context.Context, it item) (*clerk.Invitation, error) {
 	return nil, nil
 }
 
-// findSent returns the id of the invitation that an earlier run has created for the item;
-// empty if there is none.
+// findSent returns the id of the invitation that an earlier run has created for the item, or
+// "" if there is none.
 func (r *run) findSent(ctx context.Context, it item) (id string, err error) {
 	ctx, cancel := r.c.closing(ctx)
 	defer cancel()

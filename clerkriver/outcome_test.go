@@ -25,8 +25,8 @@ func TestInvitationHasOneOwner(t *testing.T) {
 	require.Equal(t, fake.Invitations()[0].ID, a.all(t, "summer")[0].InvitationID)
 }
 
-// TestUnknownIsTheLastResort: a row whose outcome CreateAll does not know is looked up by
-// later runs, and reported as unknown when that did not help.
+// TestUnknownIsTheLastResort: later runs look up a row whose outcome CreateAll does not know.
+// It is reported as unknown only if that does not help.
 func TestUnknownIsTheLastResort(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{}, clerktest.New())

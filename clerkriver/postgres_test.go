@@ -25,19 +25,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMain runs the tests, or is a process of one of them.
+// TestMain runs the tests, or acts as a process that one of them started.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_PROCESS") != "" {
 		fmt.Fprintln(os.Stderr, "process:", runTestProcess())
 		os.Exit(1)
 	}
-	_ = flag.Set("test.parallel", "4") // tests wait most of the time, so there may be more of them than cores
+	_ = flag.Set("test.parallel", "4") // tests mostly wait, so more of them than cores can run
 	code := m.Run()
 	shared.stop()
 	os.Exit(code)
 }
 
-// A server is a PostgreSQL server of the tests' own.
+// A server is a PostgreSQL server that the tests start.
 type server struct {
 	once      sync.Once
 	err       error
@@ -48,10 +48,10 @@ type server struct {
 	owner     *syscall.SysProcAttr
 }
 
-// shared is the server of all tests that do not restart it.
+// shared is the server for all tests that do not restart theirs.
 var shared server
 
-// start makes a database cluster, and starts the server on a free port.
+// start creates a database cluster, and starts the server on a free port.
 func (s *server) start() error {
 	programs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(programs) == 0 {
@@ -63,7 +63,7 @@ func (s *server) start() error {
 		return err
 	}
 	s.owner = &syscall.SysProcAttr{}
-	if os.Getuid() == 0 { // as which PostgreSQL does not run
+	if os.Getuid() == 0 { // PostgreSQL refuses to run as root
 		postgres, err := user.Lookup("postgres")
 		if err != nil {
 			return err
@@ -140,7 +140,7 @@ func (s *server) url(database string) string {
 
 var databases atomic.Int32
 
-// database makes a database with all tables, and returns its URL.
+// database creates a database with all tables, and returns its URL.
 func (s *server) database(tb testing.TB) string {
 	tb.Helper()
 	url := s.empty(tb)
@@ -153,8 +153,8 @@ func (s *server) database(tb testing.TB) string {
 	return url
 }
 
-// empty makes a database without tables, and returns its URL. Without PostgreSQL the test
-// is skipped, but fails in CI.
+// empty creates a database without tables, and returns its URL. Without PostgreSQL the test is
+// skipped, but fails in CI.
 func (s *server) empty(tb testing.TB) string {
 	tb.Helper()
 	s.once.Do(func() { s.err = s.start() })
@@ -171,7 +171,7 @@ func (s *server) empty(tb testing.TB) string {
 	return s.url(name)
 }
 
-// connect opens a pool that is closed with the test.
+// connect opens a pool that is closed when the test ends.
 func connect(tb testing.TB, url string) *pgxpool.Pool {
 	tb.Helper()
 	pool, err := pgxpool.New(context.WithoutCancel(tb.Context()), url)
@@ -191,7 +191,7 @@ func migrated(tb testing.TB, pool *pgxpool.Pool, schema string, target int) []Mi
 	return ran
 }
 
-// A link is a way to a server that can be cut.
+// A link is a connection to a server that can be cut.
 type link struct {
 	net.Listener
 
@@ -233,8 +233,8 @@ func (l *link) serve(conn net.Conn) {
 }
 
 // copy copies bytes. While the link is cut they are lost. Later, a connection that lost
-// bytes is closed when it has to carry others. So whoever waits for an answer waits for
-// ever, as behind a firewall that has forgotten the connection.
+// bytes is closed when it has to carry others. So a client that waits for an answer waits
+// forever, as behind a firewall that has forgotten the connection.
 func (l *link) copy(to, from net.Conn) {
 	defer func() { _, _ = to.Close(), from.Close() }()
 	buffer := make([]byte, 1<<16)

@@ -14,36 +14,37 @@ import (
 type Reminder struct {
 	EnqueueOpts
 
-	// After is the time that people have to accept: the reminder begins when the youngest
-	// open invitation is that old, by the database's clock. By default it begins at once.
+	// After is how long people have to accept: the reminder begins when the newest open
+	// invitation is that old, by the database's clock. By default it begins at once.
 	After time.Duration
 }
 
-// text returns the reminder's options as they are compared.
+// text returns the reminder's options in the form in which they are compared.
 func (m Reminder) text(of string) string {
 	return fmt.Sprintf("%s, reminder of %q after %s", m.EnqueueOpts.text(), of, m.After)
 }
 
-// RemindTx adds a campaign in the transaction tx that reminds those who have not accepted
-// an invitation of the campaign named of, and reports how many rows it added. It is like any
-// campaign: it shares the budget, and has a Status, Results and OnResult of its own.
+// RemindTx adds a campaign in the transaction tx that reminds people who have not accepted
+// their invitation from the campaign named of. It reports how many rows it added. A reminder
+// is like any campaign: it shares the budget, and has its own Status, Results and calls of
+// OnResult.
 //
 // Its rows are those whose invitation is open or has expired when RemindTx is called, so
 // call it when the other campaign has finished. They have the Ref and the request of the old
-// row. Before it is sent, the instance's invitations are listed, unless they were within
-// five minutes, even if [Config].Sync is off. A row becomes [StateSkipped] if the old
-// invitation is known to be accepted, revoked or deleted by then, if the other campaign was
-// deleted, or if its person was excluded by [Campaigns.ExcludeTx], has accepted another
-// campaign's invitation, or was reminded of the same campaign before. To remind people
+// row. Before a reminder is sent, the instance's invitations are listed, even if [Config].Sync
+// is off, unless they were listed within the last five minutes. A row becomes [StateSkipped]
+// if the old invitation is known to be accepted, revoked or deleted by then, if the other
+// campaign was deleted, or if its person was excluded by [Campaigns.ExcludeTx], has accepted
+// another campaign's invitation, or was reminded of the same campaign before. To remind people
 // again, remind them of the reminder.
 //
 // The new invitation is created first, and then the old one is revoked, which the next sync
 // records. After a kill in between, both are open until the next run. If Clerk says that the
 // old one was accepted, the row becomes [StateAccepted], and the new one is revoked.
 //
-// What holds for the name, tx, errors and the client in [Campaigns.EnqueueTx] holds for
-// RemindTx: called again with the same arguments, it adds nothing and returns 0. The error is
-// [ErrNoCampaign] if there is no campaign named of, and [ErrEmpty] if nobody can be reminded.
+// The name, tx, errors and the client are as in [Campaigns.EnqueueTx]: called again with the
+// same arguments, RemindTx adds nothing and returns 0. The error is [ErrNoCampaign] if there
+// is no campaign named of, and [ErrEmpty] if nobody can be reminded.
 func (c *Campaigns) RemindTx(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx, of, name string, reminder Reminder) (int, error) {
 	if reminder.After < 0 {
 		return 0, errors.New("clerkriver: After is negative")

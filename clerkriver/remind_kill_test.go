@@ -12,7 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// people is what the invitees of a campaign and others do while reminders are sent.
+// people plays the invitees of a campaign, and others, while reminders are sent.
 type people struct {
 	fake    *clerktest.Fake
 	old     []string // ids, by place
@@ -21,7 +21,8 @@ type people struct {
 	lapsed  map[string]bool // addresses whose old invitation has expired
 }
 
-// act lets n of the invitees accept an invitation, or the old one expire or be revoked.
+// act makes n of the invitees accept an invitation, or makes their old one expire or be
+// revoked.
 func (p *people) act(n int) {
 	for range n {
 		place := rand.IntN(len(p.old))
@@ -39,7 +40,7 @@ func (p *people) act(n int) {
 }
 
 // requireLinks checks that nobody who had a link is left without one, and returns how many
-// have two.
+// people have two.
 func (p *people) requireLinks(t *testing.T, finally bool) (withTwo int) {
 	t.Helper()
 	links, used := map[string]int{}, map[string]bool{}

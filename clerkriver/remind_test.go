@@ -101,7 +101,8 @@ func TestReminderGoesToThoseWhoHaveNotAccepted(t *testing.T) {
 	}
 }
 
-// TestReminderIsLikeTheOldInvitation: what Clerk does not return is that of the row.
+// TestReminderIsLikeTheOldInvitation: parameters that Clerk does not return are taken from the
+// row.
 func TestReminderIsLikeTheOldInvitation(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -170,8 +171,8 @@ func TestRemindTxAddsOneReminder(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoCampaign)
 }
 
-// TestNobodyIsRemindedTwiceOfACampaign: not by another reminder, nor if the old invitation
-// has expired and so stays as it is. The reminder itself can be reminded of.
+// TestNobodyIsRemindedTwiceOfACampaign: another reminder does not remind them, even if the old
+// invitation has expired and so stays as it is. A reminder of the reminder does.
 func TestNobodyIsRemindedTwiceOfACampaign(t *testing.T) {
 	t.Parallel()
 	a, fake := invited(t, 12, Config{})
@@ -210,7 +211,8 @@ func TestWhoAcceptedAnotherInvitationIsNotReminded(t *testing.T) {
 	require.Equal(t, StateSkipped, a.all(t, "reminder")[0].State)
 }
 
-// TestReminderOfLapsedInvitations: none is open, so that nothing else is listed.
+// TestReminderOfLapsedInvitations: no invitation is open, so only the reminder needs a
+// listing.
 func TestReminderOfLapsedInvitations(t *testing.T) {
 	t.Parallel()
 	a, fake := invited(t, 2, Config{Sync: time.Minute})
@@ -246,8 +248,8 @@ func TestExcludedPersonIsNotReminded(t *testing.T) {
 	require.Equal(t, statuses{revoked, pending}, links(fake, guest(0)), "nothing was kept of them")
 }
 
-// TestReminderNeedsAFreshSync: one of the last minutes is enough, if it began after the
-// reminder was enqueued. Rows that were taken before are looked at again.
+// TestReminderNeedsAFreshSync: a sync in the last few minutes is enough if it began after the
+// reminder was enqueued. Rows that were taken before it are checked again.
 func TestReminderNeedsAFreshSync(t *testing.T) {
 	t.Parallel()
 	limits := clerk.Budget{BulkCreates: 1, Window: 2 * time.Second}
@@ -277,8 +279,8 @@ func TestReminderNeedsAFreshSync(t *testing.T) {
 	require.Equal(t, map[State]int{StateAccepted: 20, StateSkipped: 10}, a.counts(t, "reminder"))
 }
 
-// TestReminderReadsAShiftedListingAgain: an invitation is revoked between two pages, so that
-// one that was accepted moves to a page already read.
+// TestReminderReadsAShiftedListingAgain: an invitation is revoked between two pages, so an
+// accepted one moves to a page already read.
 func TestReminderReadsAShiftedListingAgain(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New(clerktest.WithBehavior(clerktest.Behavior{PageCap: 3}))
@@ -303,7 +305,7 @@ func TestReminderReadsAShiftedListingAgain(t *testing.T) {
 	require.Equal(t, map[State]int{StateCreated: 4, StateSkipped: 2}, a.counts(t, "reminder"))
 }
 
-// workWhenDue makes the next run.
+// workWhenDue makes the next run when it is due.
 func (a *app) workWhenDue(t *testing.T) {
 	t.Helper()
 	next, err := a.due(t.Context(), true)
@@ -312,7 +314,7 @@ func (a *app) workWhenDue(t *testing.T) {
 	a.work(t)
 }
 
-// guestsFrom is n rows, from a guest on.
+// guestsFrom yields n rows, starting with a guest.
 func guestsFrom(first, n int) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
 		for i := range n {

@@ -14,8 +14,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// prepareReminders lists the invitations, unless that was done some minutes ago, and keeps
-// of the rows that were left by earlier runs those that can be sent.
+// prepareReminders lists the invitations, unless that was done a few minutes ago. Of the rows
+// that earlier runs left, it keeps those that can be sent.
 func (r *run) prepareReminders(ctx context.Context) error {
 	rest, err := r.settleSent(ctx, r.pulled)
 	if err != nil {
@@ -29,7 +29,7 @@ func (r *run) prepareReminders(ctx context.Context) error {
 }
 
 // settleSent keeps the results of the items that an earlier run has sent, and returns the
-// others. Lists show by now what that run has created.
+// others. By now, lists show what that run created.
 func (r *run) settleSent(ctx context.Context, items []item) (rest []item, err error) {
 	if slices.ContainsFunc(items, func(it item) bool { return it.attempts > 0 }) {
 		select {
@@ -83,7 +83,7 @@ func (r *run) remindable(ctx context.Context, items []item) (rest []item, err er
 	return rest, nil
 }
 
-// keepSkipped keeps the results of the reminders that are not sent, so far.
+// keepSkipped keeps the results of the reminders that have been skipped so far.
 func (r *run) keepSkipped(ctx context.Context) {
 	r.mu.Lock()
 	skipped := r.skipped
@@ -96,7 +96,7 @@ func (r *run) keepSkipped(ctx context.Context) {
 	}
 }
 
-// A replaced is an invitation to be revoked, as there is another one for its person.
+// A replaced is an invitation to revoke, as its person has another one.
 type replaced struct {
 	Campaign int64
 	Place    int
@@ -105,12 +105,12 @@ type replaced struct {
 }
 
 const (
-	maxReplaced = 1000 // are revoked by one call of revokeReplaced
-	revokers    = 8    // revoke invitations at the same time
+	maxReplaced = 1000 // invitations revoked by one call of revokeReplaced
+	revokers    = 8    // goroutines that revoke invitations
 )
 
-// revokeReplaced revokes the invitations that are to be revoked. After some failures it
-// leaves the others to a later run.
+// revokeReplaced revokes invitations that were replaced. After some failures it leaves the
+// rest to a later run.
 func (r *run) revokeReplaced(ctx context.Context) error {
 	rows, err := r.pool.Query(ctx, r.sql(queryReplaced), r.instance, maxReplaced)
 	if err != nil {
@@ -133,8 +133,8 @@ func (r *run) revokeReplaced(ctx context.Context) error {
 	return cmp.Or(failures...)
 }
 
-// revoke revokes one invitation. If that is the old one and it was accepted, the row has
-// ended, and the new one is revoked.
+// revoke revokes one invitation. If it is the old one and was accepted, revoke ends the row
+// and revokes the new one.
 func (r *run) revoke(ctx context.Context, one replaced) error {
 	short, cancel := context.WithTimeout(ctx, r.c.timing.patience)
 	defer cancel()

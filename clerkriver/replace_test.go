@@ -16,8 +16,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestReminderFindsWhatAKilledRunSent: nobody is reminded twice, whatever became of the new
-// invitation.
+// TestReminderFindsWhatAKilledRunSent: nobody is reminded twice, whatever has happened to the
+// new invitation.
 func TestReminderFindsWhatAKilledRunSent(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -65,8 +65,8 @@ func (a *app) through(t *testing.T, api roundTrip) {
 
 func isRevocation(req *http.Request) bool { return strings.HasSuffix(req.URL.Path, "/revoke") }
 
-// TestOldInvitationIsRevokedLater: after a failure both links work until a later run, and
-// one that cannot be revoked stops nobody else.
+// TestOldInvitationIsRevokedLater: after a failure, both links work until a later run. An
+// invitation that cannot be revoked does not hold up the others.
 func TestOldInvitationIsRevokedLater(t *testing.T) {
 	t.Parallel()
 	a, fake := invited(t, 5, Config{})
@@ -108,8 +108,8 @@ func TestOldInvitationIsRevokedLater(t *testing.T) {
 	require.Equal(t, statuses{revoked, pending}, links(fake, guest(0)))
 }
 
-// TestOldInvitationAcceptedMeanwhile: then the row has ended, and the new one goes, even if
-// the run is killed in between.
+// TestOldInvitationAcceptedMeanwhile: the row has ended, and the new invitation is revoked,
+// even if the run is killed in between.
 func TestOldInvitationAcceptedMeanwhile(t *testing.T) {
 	t.Parallel()
 	a, fake := invited(t, 2, Config{OnChange: heardChanges})
@@ -146,8 +146,8 @@ func TestOldInvitationAcceptedMeanwhile(t *testing.T) {
 	require.WithinDuration(t, time.Now(), a.all(t, "reminder")[0].BecameAt, time.Minute)
 }
 
-// TestReminderWhateverIgnoreExistingDoes: Clerk documents that it creates another invitation.
-// Nobody is left without a link otherwise.
+// TestReminderWhateverIgnoreExistingDoes: Clerk documents that ignore_existing creates another
+// invitation. If it does not, nobody is left without a link.
 func TestReminderWhateverIgnoreExistingDoes(t *testing.T) {
 	t.Parallel()
 	for effect, want := range map[clerktest.IgnoreExisting]statuses{

@@ -18,12 +18,13 @@ import (
 type Row struct {
 	// Ref is the caller's own reference, such as a user's id. Results return it.
 	Ref string
-	// Request is sent as it is. Either all rows of a campaign have IgnoreExisting, or none.
+	// Request is sent unchanged. Either all rows of a campaign have IgnoreExisting, or none.
 	//
-	// Clerk may lose the metadata of bulks, as an open report says. If a response shows it,
+	// An open report says that Clerk can lose the metadata of bulks. If a response shows that,
 	// the rows are StateCreated, their Problem says so, and the run sends its other rows with
 	// metadata singly. The next run begins with a bulk again. If the metadata matters, set
-	// BulkCreates of [Config].Budget to 0, and Creates to 90: nothing is sent in bulks then.
+	// BulkCreates of [Config].Budget to 0, and Creates to 90, so that nothing is sent in
+	// bulks.
 	Request clerk.CreateInvitationRequest
 }
 
@@ -60,7 +61,7 @@ func (e *encoder) encode(row *Row) ([]byte, error) {
 	return request, nil
 }
 
-// decodeRequest reads a request as it was enqueued, numbers in its metadata included.
+// decodeRequest decodes a request as it was enqueued, including the numbers in its metadata.
 func decodeRequest(encoded []byte) (req clerk.CreateInvitationRequest, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(encoded))
 	decoder.UseNumber()
@@ -68,9 +69,9 @@ func decodeRequest(encoded []byte) (req clerk.CreateInvitationRequest, err error
 	return req, err
 }
 
-// personOf returns what the rows of an address are found by: a hash, without regard to case
-// and to space around it.
+// personOf returns the hash by which an address's rows are found. It ignores case and
+// surrounding space.
 func personOf(address string) int64 {
 	sum := sha256.Sum256([]byte(strings.ToLower(strings.ToUpper(strings.TrimSpace(address)))))
-	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // the bits are what counts
+	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // only the bits matter
 }

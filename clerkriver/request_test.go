@@ -10,7 +10,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestRequestsAreSentAsEnqueued: including numbers that a float64 cannot hold, and NUL.
+// TestRequestsAreSentAsEnqueued, including numbers that a float64 cannot hold, and NUL.
 func TestRequestsAreSentAsEnqueued(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -26,8 +26,8 @@ func TestRequestsAreSentAsEnqueued(t *testing.T) {
 	require.Contains(t, string(requests[len(requests)-1].Body), `"expires_in_days":7`)
 }
 
-// TestLostMetadataIsAProblem: the invitations exist without it, and the run sends the
-// others singly.
+// TestLostMetadataIsAProblem: the invitations exist without their metadata, and the run sends
+// the others singly.
 func TestLostMetadataIsAProblem(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New(clerktest.WithBehavior(clerktest.Behavior{BulkMetadata: clerktest.BulkMetadataLost}))

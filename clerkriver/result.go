@@ -10,11 +10,10 @@ import (
 // A State is the progress of a row.
 type State string
 
-// The states. Those after StateSending are outcomes. Only StateCreated changes again, if
-// [Config].Sync is not off: to what became of the invitation, which is the states after
-// StateSkipped.
+// The states. Those after StateSending are outcomes. Unless [Config].Sync is off, StateCreated
+// later changes to the state that the invitation has reached, one of those after StateSkipped.
 const (
-	// StateWaiting means that the row is yet to be sent.
+	// StateWaiting means that the row has not been sent yet.
 	StateWaiting State = "waiting"
 	// StateSending means that a run has taken the row, and may have sent it.
 	StateSending State = "sending"
@@ -22,7 +21,7 @@ const (
 	// is open.
 	StateCreated State = "created"
 	// StateAlreadyInvited means that the address had an invitation, usually a pending or
-	// accepted one, that is not the campaign's.
+	// accepted one, that the campaign did not create.
 	StateAlreadyInvited State = "already_invited"
 	// StateUserExists means that the address belongs to a user.
 	StateUserExists State = "user_exists"
@@ -31,7 +30,8 @@ const (
 	// StateRepeated means that an earlier row of the campaign has the same address, and its
 	// invitation was created.
 	StateRepeated State = "repeated"
-	// StateUnknown means that the row may have been sent, and Clerk never answered.
+	// StateUnknown means that the row may have been sent, but its outcome could not be
+	// determined.
 	StateUnknown State = "unknown"
 	// StateCancelled means that the campaign was cancelled before the row was sent.
 	StateCancelled State = "cancelled"
@@ -51,32 +51,33 @@ const (
 	StateDeleted State = "deleted"
 )
 
-// A Result is what is known about a row.
+// A Result describes a row: its request, and its outcome so far.
 //
 // Formatted with package fmt, or logged with log/slog, it does not show the address.
 type Result struct {
 	// Campaign is the campaign's name.
 	Campaign string
-	// Place is the row's place among the campaign's rows, from 0 on.
+	// Place is the row's place among the campaign's rows, from 0.
 	Place int
 	// Ref is the caller's reference.
 	Ref string
 	// EmailAddress is the address of the request.
 	EmailAddress string
-	// State is the row's outcome, if it has one yet.
+	// State is the row's progress or outcome.
 	State State
 	// InvitationID is the invitation that was created, or the existing one if it is known.
 	InvitationID string
-	// Problem is why the row was rejected, or its outcome is unknown, in Clerk's words if
-	// Clerk gave a reason; or that its invitation was created without its metadata.
+	// Problem says why the row was rejected, or why its outcome is unknown, in Clerk's words
+	// if Clerk gave a reason. It also says if the invitation was created without its metadata.
 	Problem string
-	// Untold is why [Config].OnResult failed for this result, or [Config].OnChange for a
-	// change, in its own words; empty once it has succeeded.
+	// Untold is the error of [Config].OnResult for this result, or of [Config].OnChange for a
+	// change; empty once the call has succeeded.
 	Untold string
-	// ChangedAt is when the state last changed.
+	// ChangedAt is the time at which the state last changed.
 	ChangedAt time.Time
-	// BecameAt is when the invitation was accepted or revoked, or expired, by Clerk's
-	// clock; of a deleted one, when it was missing. Otherwise it is zero.
+	// BecameAt is the time at which the invitation was accepted or revoked, or expired, by
+	// Clerk's clock. If it was deleted, BecameAt is the time at which it was missing.
+	// Otherwise it is zero.
 	BecameAt time.Time
 }
 
@@ -91,12 +92,12 @@ func (r Result) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, r.String(
 // LogValue makes log/slog log String.
 func (r Result) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// A Change is what became of an invitation that a campaign created. Its State is
+// A Change describes a change of an invitation that a campaign created. Its State is
 // [StateAccepted], [StateExpired], [StateRevoked] or [StateDeleted].
 type Change struct {
 	Result
 
-	// Number counts the changes of the row, from 1 on. A change that is told late has a
-	// lower number than one that was told before.
+	// Number counts the changes of the row, from 1. A change that is reported late has a lower
+	// number than a later one that was reported before it.
 	Number int
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// begin takes the lease, and what the last run left over. It returns nil if another runner
+// begin takes the lease, and the rows that the last run left. It returns nil if another runner
 // holds the lease, sending is paused or, if paced, the last run began less than a Wake ago.
 func (c *Campaigns) begin(ctx context.Context, client *clerk.Client, paced bool) (*run, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.closing)
 	defer cancel()
 	r := &run{lease: lease{database: c.database, instance: c.config.Instance}, c: c, client: client}
 	holder := rand.Text()
-	// One batch is one transaction, which a process that is stopped cannot leave open.
+	// One batch is one transaction, which a stopped process cannot leave open.
 	batch := &pgx.Batch{}
 	batch.Queue(c.sql(queryAddInstance), r.instance)
 	batch.Queue(c.sql(queryTakeLease), r.instance, holder, c.timing.lease, c.config.Wake, paced)
@@ -46,12 +46,12 @@ func (c *Campaigns) begin(ctx context.Context, client *clerk.Client, paced bool)
 	return r, results.Close()
 }
 
-// choose finds the campaigns to send: those of rows that a lost run was sending, or else
-// those that come first. It is false if there are none and, after a sync, unless those are
-// reminders, for which nothing else is listed.
+// choose finds the campaigns to send: those with rows that a lost run was sending, or else
+// those that come first. It returns false if there are none. After a sync it returns true only
+// for reminders, which need no second listing.
 func (r *run) choose(ctx context.Context) (bool, error) {
 	var first int64
-	var again []int64 // campaigns with rows that were left
+	var again []int64 // campaigns with rows that the last run left
 	for _, it := range r.left {
 		if it.cancelled || it.held {
 			continue
@@ -67,7 +67,7 @@ func (r *run) choose(ctx context.Context) (bool, error) {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
-	if err != nil || r.synced && !g.reminds { // the others wait for the next run, which may list, too
+	if err != nil || r.synced && !g.reminds { // the others wait for the next run, which may list as well
 		return false, err
 	}
 	g.since = g.since.Add(-skipSlack)
@@ -81,8 +81,7 @@ func (r *run) choose(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-// retake takes the items again that an earlier run gave back, and returns all that can be
-// sent.
+// retake takes items again that an earlier run gave back, and returns all that can be sent.
 func (r *run) retake(ctx context.Context, items []item) ([]item, error) {
 	var campaigns []int64
 	var places []int
@@ -111,7 +110,7 @@ func (r *run) retake(ctx context.Context, items []item) ([]item, error) {
 	}), nil
 }
 
-// pull takes rows that no run has taken; none if there are none.
+// pull takes rows that no run has taken, if there are any.
 func (r *run) pull(ctx context.Context) ([]item, error) {
 	for {
 		rows, err := r.pool.Query(ctx, r.sql(queryPull), r.instance, r.run, r.group.campaign, chunk)

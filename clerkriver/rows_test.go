@@ -43,8 +43,7 @@ func TestRunnerThatDiedIsReplaced(t *testing.T) {
 	}
 }
 
-// TestNothingScansTheRows: what depends on a few rows of a large table reads a few. Rows are
-// counted, not scans, as building the indexes of the empty table scans it, too.
+// TestNothingScansTheRows: a query that needs a few rows of a large table reads only a few.
 func TestNothingScansTheRows(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t)+"?application_name=app", Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}}, clerktest.New())

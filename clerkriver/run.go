@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	// chunk limits the rows that are pulled at a time. A runner that is killed leaves up to
-	// that number without an outcome, besides those of CreateAll.
+	// chunk limits the rows that are pulled at a time. A killed runner leaves up to that
+	// number without an outcome, in addition to those of CreateAll.
 	chunk = clerk.MaxBulkInvitations
 	// skipSlack is the largest difference allowed between the clocks of Clerk and the database.
 	skipSlack = time.Minute
-	// maxAttempts limits the attempts of a row. When the last one has no outcome, either, the
-	// row is reported as unknown.
+	// maxAttempts limits the attempts of a row. If none of them has an outcome, the row is
+	// reported as unknown.
 	maxAttempts = 3
 )
 
-// allStatuses are those of the two lists that together have all invitations.
+// allStatuses are the statuses of the two lists that together have all invitations.
 var allStatuses = []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked}
 
 // A run is one stretch of sending, under a lease.
@@ -35,7 +35,7 @@ type run struct {
 	ctx    context.Context //nolint:containedctx // of the run, which stop ends
 
 	wasPaused bool   // a pause has just ended by itself
-	left      []item // what the last run has taken, and left without an outcome
+	left      []item // rows that the last run took and left without an outcome
 	group     group
 
 	mu      sync.Mutex
@@ -50,14 +50,14 @@ type run struct {
 
 	skipped   []item     // reminders that are not sent
 	unrevoked error      // why old invitations could not be revoked by a later run
-	accepting sync.Mutex // held while OnChange hears of a reminder
+	accepting sync.Mutex // held while OnChange is called for a reminder
 }
 
-// isStopped reports whether the run is to end.
+// isStopped reports whether the run must end.
 func (r *run) isStopped() bool { return r.ctx.Err() != nil }
 
-// A group is the campaigns that one run of CreateAll can send: all that skip whoever has
-// an invitation, or a single one that does not.
+// A group holds the campaigns that one run of CreateAll can send: all that skip people who
+// have an invitation, or a single one that does not.
 type group struct {
 	campaign int64 // 0 for all
 	reminds  bool
@@ -71,12 +71,12 @@ type item struct {
 	priority  int32
 	enqueued  time.Time
 	cancelled bool // the campaign
-	held      bool // the campaign is paused, or not to begin yet
+	held      bool // the campaign is paused, or may not begin yet
 	place     int
 	ref       string
 	request   clerk.CreateInvitationRequest
 	attempts  int       // by earlier runs that may have sent it
-	sending   bool      // it was left while it was sent
+	sending   bool      // the run left it while sending it
 	mayExist  time.Time // until when an earlier attempt may have created its invitation
 	replaces  string    // the invitation that it sends again, if it is a reminder
 }

@@ -35,15 +35,15 @@ func (d *database) table(name string) pgx.Identifier {
 	return pgx.Identifier{d.schema, name}
 }
 
-// toText returns s without what PostgreSQL does not accept in a text.
+// toText returns s without the bytes that PostgreSQL does not accept in a text.
 func toText(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "")
 }
 
-// In the queries $1 is the instance, unless a comment says otherwise. Only the last
-// runner's number can be that of rows that were taken and have no outcome, so these are
-// found by the index clerkriver_rows_taken, however many rows there are or were. No query
-// of a runner waits for a campaign that a caller's transaction has locked.
+// In the queries $1 is the instance, unless a comment says otherwise. Rows that were taken and
+// have no outcome have the last runner's number. So the index clerkriver_rows_taken finds
+// them, however many rows there are or were. No query of a runner waits for a campaign that a
+// caller's transaction has locked.
 
 // hasLease is true while the run $2 may send.
 const hasLease = `EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $1 AND run = $2::bigint
@@ -66,7 +66,7 @@ const (
 			AND (next_run <= clock_timestamp() OR NOT $5::boolean)
 		RETURNING run, pauses > 0`
 
-	// Takes what the last run left over, if $2 is the holder. What it was sending may
+	// Takes the rows that the last run left, if $2 is the holder. Rows that it was sending may
 	// have been sent.
 	queryTakeOver = `UPDATE SCHEMA.clerkriver_rows r
 		SET run = i.run, attempts = CASE state WHEN 'sending' THEN least(attempts + 1, 1000) ELSE attempts END,
@@ -113,11 +113,11 @@ const (
 		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0, next_run = 'epoch'
 		WHERE name = $1`
 
-	// When the next run is due, and when it would be for rows without an outcome alone; NULL if
-	// there is nothing to do, or a person has paused the instance. $2 and $5 are the budget's
-	// creates and bulk creates, $3 is the interval of syncs, NULL if there are none, $4
-	// whether the run waits for next_run, $6 the time for which campaigns are kept, NULL for ever. An
-	// instance without a row has never run.
+	// The time at which the next run is due, and at which it would be due for rows without an
+	// outcome alone. It is NULL if there is nothing to do, or a person has paused the
+	// instance. $2 and $5 are the budget's creates and bulk creates, $3 is the interval of
+	// syncs, NULL if there are none, $4 whether the run waits for next_run, $6 the time for
+	// which campaigns are kept, NULL forever. An instance without a row has never run.
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
 				greatest(max(leased_until), max(paused_until), CASE WHEN $4::boolean THEN max(next_run) END) AS earliest
@@ -187,8 +187,8 @@ const (
 		WHERE id = $2::bigint AND finished_at IS NULL AND (next_place >= total OR cancelled_at IS NOT NULL)
 			AND id NOT IN (SELECT campaign_id FROM open)`
 
-	// The campaigns with rows that were taken and have no outcome. What was taken from a
-	// cancelled one, and certainly not sent, is cancelled.
+	// The campaigns with rows that were taken and have no outcome. Rows of a cancelled
+	// campaign that were taken, but certainly not sent, are cancelled.
 	openCampaigns = `SELECT DISTINCT r.campaign_id FROM SCHEMA.clerkriver_rows r
 			JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 		WHERE r.run = (SELECT run FROM SCHEMA.clerkriver_instances WHERE name = $1)
@@ -222,7 +222,7 @@ const (
 		WHERE c.instance = $1 AND c.deleted_at IS NULL AND ($2::text = '' OR c.name = $2)
 		ORDER BY c.id`
 
-	// How many rows wait in campaigns up to the campaign $3 of priority $2.
+	// Counts the rows that wait in campaigns up to the campaign $3 of priority $2.
 	queryAhead = `SELECT coalesce(sum(c.total - coalesce(n.settled, 0)), 0) FROM SCHEMA.clerkriver_campaigns c
 		LEFT JOIN LATERAL (SELECT sum(rows) AS settled FROM SCHEMA.clerkriver_counts
 			WHERE campaign_id = c.id AND state <> '` + stateUntold + `') n ON true
@@ -241,15 +241,15 @@ const (
 
 // Rows.
 const (
-	// The campaign to send: $3, or if that is 0 the first that has rows which no run has
+	// The campaign to send: $3 or, if that is 0, the first that has rows that no run has
 	// taken, or is among $2.
 	queryChoose = `SELECT id, resend, reminds IS NOT NULL, enqueued_at FROM SCHEMA.clerkriver_campaigns c
 		WHERE instance = $1 AND finished_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL
 			AND (id = $3::bigint OR $3 = 0 AND not_before <= clock_timestamp() AND (next_place < total OR id = ANY($2::bigint[])))
 		ORDER BY priority, id LIMIT 1`
 
-	// Takes the next $4 rows of a campaign: of $3, or if that is 0 of the first that skips
-	// who has an invitation. It returns a row without a place if none of them waits.
+	// Takes the next $4 rows of a campaign: of $3 or, if that is 0, of the first campaign that
+	// skips people who have an invitation. It returns a row without a place if no rows wait.
 	queryPull = `WITH next AS (
 			SELECT id, next_place AS begin FROM SCHEMA.clerkriver_campaigns c
 			WHERE instance = $1 AND finished_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL
@@ -280,9 +280,9 @@ const (
 		FROM unnest($3::bigint[], $4::integer[]) AS t (campaign_id, place)
 		WHERE r.campaign_id = t.campaign_id AND r.place = t.place AND r.run = $2::bigint AND r.state = 'waiting' AND ` + hasLease
 
-	// Keeps the result of the row $2 of campaign $1 that the run $3 is sending. $7 is when
-	// OnResult is called again, NULL if it has heard, and $8 why it failed. The server
-	// ends a transaction whose client is silent.
+	// Keeps the result of the row $2 of campaign $1 that the run $3 is sending. $7 is the time
+	// at which OnResult is called again, NULL if it has accepted the result, and $8 says why
+	// it failed. The server ends a transaction whose client is silent.
 	queryKeep = `WITH kept AS (
 			UPDATE SCHEMA.clerkriver_rows r SET state = $4::text, invitation_id = nullif($5::text, ''), problem = nullif($6::text, ''),
 				changed_at = clock_timestamp(), tell_at = clock_timestamp() + $7::interval, tell_problem = $8::text,
@@ -304,24 +304,24 @@ const (
 		WHERE r.campaign_id = t.campaign_id AND r.place = t.place AND r.run = $2::bigint AND r.state = 'sending'
 			AND c.id = r.campaign_id AND c.instance = $1`
 
-	// Gives back the other rows of the run $2. $3 is whether they may have been sent.
+	// Gives back the other rows of the run $2. $3 says whether they may have been sent.
 	queryGiveBack = `UPDATE SCHEMA.clerkriver_rows r SET state = 'waiting',
 			attempts = least(attempts + $3::boolean::integer, 1000),
 			may_exist_until = CASE WHEN $3 THEN clock_timestamp() ELSE may_exist_until END
 		FROM SCHEMA.clerkriver_campaigns c
 		WHERE r.run = $2::bigint AND r.run > 0 AND r.state = 'sending' AND c.id = r.campaign_id AND c.instance = $1`
 
-	// The campaign that created the invitation $2, 0 if none is known, and whether somebody
-	// else has through the transport.
+	// The campaign that created the invitation $2, 0 if none is known, and whether another
+	// user of the transport created it.
 	queryOwner = `SELECT coalesce(max(campaign_id), 0), EXISTS (
 			SELECT FROM SCHEMA.clerkriver_slots WHERE instance = $1 AND $2::text = ANY(invitations))
 		FROM SCHEMA.clerkriver_rows WHERE invitation_id = $2 AND (state = 'created' OR change > 0)`
 
-	// Results that OnResult is to hear again.
+	// Results for which OnResult must be called again.
 	queryUntold = `SELECT r.campaign_id, r.place FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 		WHERE r.tell_at <= clock_timestamp() AND c.instance = $1 ORDER BY r.tell_at LIMIT $2::integer`
 
-	// $1 is the campaign, $2 the place of a result that OnResult hears now.
+	// $1 is the campaign, $2 the place of a result for which OnResult is being called.
 	queryTell = `WITH told AS (
 			UPDATE SCHEMA.clerkriver_rows r SET tell_at = NULL, tell_problem = NULL
 			FROM SCHEMA.clerkriver_campaigns c
@@ -363,7 +363,8 @@ const (
 		SELECT $1, 'create', generate_series(0, $2::integer - 1)
 		UNION ALL SELECT $1, 'bulk', generate_series(0, $3::integer - 1) ON CONFLICT DO NOTHING`
 
-	// $4 is the time for which the slot is held, $5 the run that needs it, 0 for somebody else.
+	// $4 is the time for which the slot is held, $5 the run that needs it, 0 for other
+	// callers.
 	queryTakeSlot = `UPDATE SCHEMA.clerkriver_slots
 		SET token = token + 1, free_at = clock_timestamp() + $4::interval, invitations = '{}'
 		WHERE instance = $1 AND kind = $2::text AND slot = (

@@ -1,10 +1,11 @@
 package clerkriver
 
-// What becomes of invitations. $1 is the instance, unless a comment says otherwise. No
-// query waits for rows that a caller's transaction has locked.
+// The states of invitations after they were created. $1 is the instance, unless a comment says
+// otherwise. No query waits for rows that a caller's transaction has locked.
 const (
-	// When the next sync is due: one interval, or a 96th of the age of the youngest campaign
-	// with an open row if that is longer, after the last one. NULL if no row is open.
+	// The time at which the next sync is due: one interval after the last one or, if that is
+	// longer, a 96th of the time since the campaign finished. The campaign with an open row
+	// for which that is earliest decides. It is NULL if no row is open.
 	syncDue = `(SELECT min(greatest(coalesce(i.synced_at, 'epoch'), c.enqueued_at)
 			+ greatest($3::interval, (clock_timestamp() - coalesce(c.finished_at, clock_timestamp())) / 96))
 		FROM SCHEMA.clerkriver_campaigns c LEFT JOIN SCHEMA.clerkriver_instances i ON i.name = c.instance
@@ -12,8 +13,8 @@ const (
 	hasOpen = `EXISTS (SELECT FROM SCHEMA.clerkriver_rows r WHERE r.campaign_id = c.id AND r.state = 'created')`
 
 	// Begins a sync of the run $2 if one is due: with the interval $3 or, unless $4 is 0,
-	// before that reminder is sent. It returns its number, and when the oldest campaign was
-	// enqueued that has an open row, or that people are reminded of.
+	// before that reminder is sent. It returns its number, and the time at which the oldest
+	// campaign was enqueued that has an open row, or that people are reminded of.
 	queryBeginSync = `UPDATE SCHEMA.clerkriver_instances SET synced_at = clock_timestamp()
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp() AND
 			CASE WHEN $4::bigint = 0 THEN ` + syncDue + ` <= clock_timestamp() ELSE ` + isStale + ` END
@@ -22,7 +23,7 @@ const (
 
 	queryEndSync = `UPDATE SCHEMA.clerkriver_instances SET sync = sync + 1, fresh_at = synced_at WHERE name = $1 AND run = $2::bigint`
 
-	// Whether what became of an invitation, t, is a change of its row r.
+	// Whether the state t of an invitation is a change of its row r.
 	isChange = `(r.state = 'created' OR r.state = 'expired' AND t.state <> 'expired')`
 
 	// The rows that change if the invitations $2 reached the states $3 at $4.
@@ -49,7 +50,7 @@ const (
 		SELECT c.name, changed.place, ref, request, state, invitation_id, changed_at, change, became_at, ` + setSilence + `
 		FROM changed JOIN SCHEMA.clerkriver_campaigns c ON c.id = changed.campaign_id`
 
-	// The server ends a transaction whose client is silent for $6.
+	// Makes the server end a transaction whose client is silent for $6.
 	setSilence = `set_config('idle_in_transaction_session_timeout', $6::text, true)`
 
 	// The open rows whose invitation was in all lists when the sync began.
@@ -58,7 +59,8 @@ const (
 		JOIN SCHEMA.clerkriver_instances i ON i.name = c.instance
 		WHERE c.instance = $1 AND c.deleted_at IS NULL AND r.state = 'created' AND r.changed_at < i.synced_at - $2::interval`
 
-	// The sync $3 did not find the invitations of the rows $2 of the campaigns $1.
+	// Records that the sync $3 did not find the invitations of the rows $2 of the campaigns
+	// $1.
 	queryMissing = `UPDATE SCHEMA.clerkriver_rows r SET missing_in = $3::bigint WHERE ctid IN (
 		SELECT r.ctid FROM unnest($1::bigint[], $2::integer[]) AS t (campaign_id, place)
 		JOIN SCHEMA.clerkriver_rows r ON r.campaign_id = t.campaign_id AND r.place = t.place
@@ -75,11 +77,11 @@ const (
 		INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows) VALUES ($1, '` + stateUntold + `', $10::bigint, 1)
 		ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + 1`
 
-	// Here $1 is the instance, $2 how many.
+	// Here $1 is the instance, $2 the number of rows.
 	queryUntoldChanges = `SELECT campaign_id, place, change FROM SCHEMA.clerkriver_untold
 		WHERE instance = $1 AND tell_at <= clock_timestamp() ORDER BY tell_at, change LIMIT $2::integer`
 
-	// $4 is the run, $5 as $6 of queryRecord.
+	// $4 is the run, $5 is like $6 of queryRecord.
 	queryTellChange = `WITH told AS (
 			DELETE FROM SCHEMA.clerkriver_untold WHERE campaign_id = $1::bigint AND place = $2::integer AND change = $3::smallint RETURNING *),
 		counted AS (
@@ -138,7 +140,7 @@ const (
 	queryEnded = `SELECT name FROM SCHEMA.clerkriver_campaigns
 		WHERE instance = $1 AND deleted_at IS NULL AND ended_at <= clock_timestamp() - $2::interval`
 
-	// Erases the rows, locked. Each transaction counts in a source of its own.
+	// Erases the rows in locked. Each transaction counts in a source of its own.
 	eraseLocked = `erased AS (
 			UPDATE SCHEMA.clerkriver_rows r SET ` + withoutPerson + `
 			FROM locked WHERE r.campaign_id = locked.campaign_id AND r.place = locked.place),

@@ -3,8 +3,9 @@ package clerkriver
 // Reminders. $1 is the instance, unless a comment says otherwise.
 const (
 	// Adds a row to the reminder $2 for each row of the campaign $3 that can be reminded. It
-	// begins when the youngest of them was sent $4 ago. The persons that cannot be are read
-	// once, as statistics on new rows may be missing, and an index be overlooked.
+	// begins when the newest of them was sent $4 ago. The people who cannot be reminded are
+	// read once, as statistics on new rows may be missing and PostgreSQL may then not use an
+	// index.
 	queryAddReminders = `WITH barred AS MATERIALIZED (
 			SELECT p.person FROM SCHEMA.clerkriver_rows p JOIN SCHEMA.clerkriver_campaigns pc ON pc.id = p.campaign_id
 			WHERE pc.instance = $1 AND (p.state = 'accepted' OR pc.reminds = $3::bigint AND ` + isSent + `)),
@@ -18,8 +19,8 @@ const (
 			not_before = greatest(not_before, (SELECT max(changed_at) FROM old WHERE state = 'created') + $4::interval)
 		WHERE id = $2 RETURNING total, not_before, clock_timestamp()`
 
-	// Which of the rows $3 of the reminder $2 can be sent. CreateAll finds two rows of a
-	// person that are sent at a time.
+	// The rows among $3 of the reminder $2 that can be sent. If a person has two of them,
+	// CreateAll finds that.
 	queryRemindable = `SELECT r.place FROM unnest($3::integer[]) AS t (place)
 		JOIN SCHEMA.clerkriver_rows r ON r.campaign_id = $2::bigint AND r.place = t.place
 		JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
@@ -37,7 +38,7 @@ const (
 	// Of a row p: a reminder was sent, or may have been.
 	isSent = `p.state IN ('created', 'expired', 'revoked', 'deleted', 'unknown')`
 
-	// Of a campaign c: people are yet to be reminded of it.
+	// Of a campaign c: people will still be reminded of it.
 	isReminded = `EXISTS (SELECT FROM SCHEMA.clerkriver_campaigns m
 		WHERE m.reminds = c.id AND m.finished_at IS NULL AND m.cancelled_at IS NULL)`
 
@@ -52,17 +53,18 @@ const (
 	revokeDue = `(SELECT r.revoke_at FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 				WHERE r.revoke_at IS NOT NULL AND c.instance = $1 ORDER BY r.revoke_at LIMIT 1)`
 
-	// The invitations that are to be revoked.
+	// The invitations to revoke.
 	queryReplaced = `SELECT r.campaign_id, r.place, r.revoke, r.replaces FROM SCHEMA.clerkriver_rows r
 		JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 		WHERE r.revoke_at <= clock_timestamp() AND c.instance = $1 ORDER BY r.revoke_at LIMIT $2::integer`
 
-	// The invitation $3 of the row $2 of the campaign $1 was revoked, or cannot be.
+	// Records that the invitation $3 of the row $2 of the campaign $1 was revoked, or cannot
+	// be.
 	queryRevoked = `UPDATE SCHEMA.clerkriver_rows SET revoke = NULL, revoke_at = NULL
 		WHERE campaign_id = $1::bigint AND place = $2::integer AND revoke = $3::text`
 
-	// The old invitation of the row $2 of the campaign $1 was accepted, which is recorded: now
-	// the new one is to be revoked.
+	// Marks the new invitation for revocation, as the old one of the row $2 of the campaign $1
+	// was accepted, which has been recorded.
 	queryRevokeNew = `UPDATE SCHEMA.clerkriver_rows SET revoke = invitation_id, revoke_at = clock_timestamp()
 		WHERE campaign_id = $1::bigint AND place = $2::integer AND revoke = replaces AND state NOT IN ('created', 'expired')
 		RETURNING revoke`

@@ -9,8 +9,9 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestNoPreparedStatementIsNeeded: pgbouncer's transaction mode may not keep them. River's
-// client needs the types of parameters, so it is left out of the modes that guess them.
+// TestNoPreparedStatementIsNeeded: pgbouncer's transaction mode may not keep prepared
+// statements. River's client needs the types of parameters, so it is left out of the modes
+// that guess them.
 func TestNoPreparedStatementIsNeeded(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"cache_describe", "exec", "simple_protocol"} {

@@ -19,33 +19,34 @@ type Status struct {
 	// Rows is the number of rows, and Counts how many of them are in each state.
 	Rows   int
 	Counts map[State]int
-	// Untold is the number of results that [Config].OnResult, and of changes that
-	// [Config].OnChange, has not accepted yet.
+	// Untold is the number of results that [Config].OnResult has not accepted yet, plus the
+	// number of changes that [Config].OnChange has not.
 	Untold int
 	// Priority and NotBefore are those of [EnqueueOpts].
 	Priority  int32
 	NotBefore time.Time
-	// EnqueuedAt is when the campaign was enqueued. CancelledAt is when it was cancelled,
-	// and FinishedAt when all rows had an outcome; zero if that has not happened.
+	// EnqueuedAt is the time at which the campaign was enqueued, CancelledAt at which it was
+	// cancelled, and FinishedAt at which all rows had an outcome. It is zero if that has not
+	// happened.
 	EnqueuedAt, CancelledAt, FinishedAt time.Time
-	// Paused is why the campaign, or the instance, is paused; empty if neither is.
+	// Paused says why the campaign or the instance is paused; empty if neither is.
 	Paused string
-	// PausedUntil is when the instance tries again by itself; zero if it is not paused or a
-	// person paused it.
+	// PausedUntil is the time at which the instance tries again by itself; zero if it is not
+	// paused, or a person paused it.
 	PausedUntil time.Time
-	// Problem is why the last run of the instance ended early, or that the next one is
-	// late; empty if neither.
+	// Problem says why the last run of the instance ended early, or that the next one is late;
+	// empty if neither applies.
 	Problem string
-	// OverdueSince is when the next run was due, if rows of the campaign could be sent and
-	// the run is late by two [Config].Wake or more: no process works on the wake jobs.
-	// Otherwise it is zero.
+	// OverdueSince is the time at which the next run was due, if rows of the campaign could be
+	// sent and the run is late by two [Config].Wake or more: no process works on the wake
+	// jobs. Otherwise it is zero.
 	OverdueSince time.Time
-	// WaitUntil is when the next row can be sent; zero if that is now, or nothing is to be
-	// sent. Only [Campaigns.Status] sets it.
+	// WaitUntil is the time at which the next row can be sent; zero if that is now, or nothing
+	// is left to send. Only [Campaigns.Status] sets it.
 	WaitUntil time.Time
-	// EstimatedEnd is about when the last row will have been sent, if nobody else uses the
-	// budget and no campaign is enqueued ahead of this one; zero if nothing is to be sent.
-	// Only [Campaigns.Status] sets it.
+	// EstimatedEnd is roughly the time at which the last row will have been sent, if nobody
+	// else uses the budget and no campaign is enqueued ahead of this one. It is zero if
+	// nothing is left to send. Only [Campaigns.Status] sets it.
 	EstimatedEnd time.Time
 
 	id int64
@@ -78,7 +79,8 @@ func (c *Campaigns) List(ctx context.Context) ([]Status, error) {
 	return all, err
 }
 
-// statuses returns the campaign of a name, or all, and when the next run is due.
+// statuses returns the status of the campaign of a name, or of all, and when the next run is
+// due.
 func (c *Campaigns) statuses(ctx context.Context, name string) (all []Status, next due, err error) {
 	rows, err := c.pool.Query(ctx, c.sql(queryStatus), c.config.Instance, name)
 	if err != nil {
@@ -98,7 +100,7 @@ func (c *Campaigns) statuses(ctx context.Context, name string) (all []Status, ne
 	return all, next, nil
 }
 
-// overdue says that the next run is late, besides the last problem.
+// overdue returns a text that says that the next run is late, followed by the last problem.
 func overdue(since time.Time, problem string) string {
 	text := "no run has begun since " + since.UTC().Format(time.RFC3339) + ", when one was due: check that a process with " +
 		"Campaigns.Install works on the queue, then call Campaigns.Resume"
@@ -145,8 +147,8 @@ func reasonOf(reason string) string {
 	return reason
 }
 
-// count sets the counts. Rows that were not taken, or certainly not sent, wait, or were
-// cancelled with the campaign.
+// count sets the counts. Rows that were not taken, or certainly not sent, are waiting or, if
+// the campaign was cancelled, cancelled.
 func (s *Status) count(outcomes map[string]int, sending, unclear int) {
 	s.Untold = outcomes[stateUntold]
 	delete(outcomes, stateUntold)
@@ -171,7 +173,7 @@ func (s *Status) add(state State, n int) {
 	}
 }
 
-// forecast finds out when a campaign continues and ends.
+// forecast estimates when a campaign continues and ends.
 func (c *Campaigns) forecast(ctx context.Context, s *Status, next due) error {
 	var open int
 	if err := c.pool.QueryRow(ctx, c.sql(queryAhead), c.config.Instance, s.Priority, s.id).Scan(&open); err != nil {
@@ -194,13 +196,13 @@ func (c *Campaigns) forecast(ctx context.Context, s *Status, next due) error {
 	return nil
 }
 
-// A freeSlot is when a slot is free.
+// A freeSlot says when a slot becomes free.
 type freeSlot struct {
 	Kind string
 	At   time.Time
 }
 
-// freeSlots returns when the slots of the budget are free, the first one first.
+// freeSlots returns when the slots of the budget become free, earliest first.
 func (c *Campaigns) freeSlots(ctx context.Context, now time.Time) ([]freeSlot, error) {
 	rows, err := c.pool.Query(ctx, c.sql(queryBudget), c.config.Instance, c.config.Budget.Creates, c.config.Budget.BulkCreates)
 	if err != nil {
@@ -219,15 +221,14 @@ func (c *Campaigns) freeSlots(ctx context.Context, now time.Time) ([]freeSlot, e
 	return free, nil
 }
 
-// estimate returns about when that many rows will have been sent, if slots are used as they
-// become free, and bulk creates are full. The slots are in the order in which they become
-// free.
+// estimate returns roughly when that many rows will have been sent, if slots are used as they
+// become free and bulk creates are full. The slots are in the order in which they become free.
 func estimate(free []freeSlot, rows int, now time.Time, window time.Duration) time.Time {
 	perWindow := 0
 	for _, next := range free {
 		perWindow += next.rows()
 	}
-	windows := max(0, (rows-1)/perWindow) // that are used up before the last one
+	windows := max(0, (rows-1)/perWindow) // windows used up before the last one
 	rows -= windows * perWindow
 	end := now
 	for _, next := range free {
@@ -248,9 +249,9 @@ func (s freeSlot) rows() int {
 	return 1
 }
 
-// Results returns the rows of a campaign in their order, from a place on, including those
-// without an outcome; if states are given, those in one of them. It reads a thousand at a
-// time. An error is returned once, last.
+// Results returns the rows of a campaign in order, starting at a place, including rows without
+// an outcome. If states are given, it returns only rows in one of them. It reads a thousand
+// rows at a time. An error is yielded once, last.
 func (c *Campaigns) Results(ctx context.Context, name string, from int, states ...State) iter.Seq2[Result, error] {
 	const page = 1000
 	return func(yield func(Result, error) bool) {
@@ -295,40 +296,40 @@ func (c *Campaigns) results(ctx context.Context, id int64, name string, from, li
 	})
 }
 
-// An InstanceStatus is what the campaigns of an instance share.
+// An InstanceStatus describes what the campaigns of an instance share.
 type InstanceStatus struct {
 	// Instance is [Config].Instance.
 	Instance string
-	// Run is the number of the last run, which began at BegunAt. EndedAt is when the last
-	// run ended that was not killed. They are zero before the first.
+	// Run is the number of the last run, which began at BegunAt. EndedAt is the time at which
+	// the last run that was not killed ended. They are zero before the first.
 	Run              int64
 	BegunAt, EndedAt time.Time
-	// LeasedUntil is when the lease of a run that is under way ends, if it is not extended;
-	// zero if none is under way.
+	// LeasedUntil is the time at which the lease of the run under way ends, unless it is
+	// extended; zero if none is under way.
 	LeasedUntil time.Time
-	// Failures is the number of runs in a row that ended early, and Problem why the last
-	// one did.
+	// Failures is the number of runs in a row that ended early. Problem says why the last one
+	// did.
 	Failures int
 	Problem  string
 	// Paused and PausedUntil are those of [Status], for all campaigns.
 	Paused      string
 	PausedUntil time.Time
-	// NextWake is when the next run is due; zero if nothing is to be done, or a person has
-	// paused the instance. OverdueSince is as in [Status], for the rows of all campaigns.
-	// If it is zero and NextWake is in the past, what is late is not the sending, but a
-	// sync, a second call of [Config].OnResult or OnChange, erasing or revoking.
+	// NextWake is the time at which the next run is due; zero if there is nothing to do, or a
+	// person has paused the instance. OverdueSince is as in [Status], for the rows of all
+	// campaigns. If it is zero and NextWake is in the past, no sending is late, but a sync, a
+	// second call of [Config].OnResult or OnChange, erasing or revoking.
 	NextWake, OverdueSince time.Time
 	// Creates and BulkCreates are the shared limits.
 	Creates, BulkCreates LimitStatus
 }
 
-// A LimitStatus is what is left of one of Clerk's limits.
+// A LimitStatus says how much of one of Clerk's limits is left.
 type LimitStatus struct {
-	// Limit is the number of requests that everybody may send in a window. Budget is the part
-	// of it that campaigns may use.
+	// Limit is the number of requests that all callers together may send in a window. Budget
+	// is the part of it that campaigns may use.
 	Limit, Budget int
-	// Free is the number of requests that campaigns may send now. FreeAt is when they may
-	// send the next one; zero if that is now, or never.
+	// Free is the number of requests that campaigns may send now. FreeAt is the time at which
+	// they may send the next one; zero if that is now, or never.
 	Free   int
 	FreeAt time.Time
 }

@@ -13,28 +13,28 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A listing is what a sync has seen of the instance's invitations. Rows know the ids of
-// their invitations, so it needs no [clerk.Snapshot]; what counts as a change is the same.
+// A listing holds what a sync has seen of the instance's invitations. Rows know the ids of
+// their invitations, so it needs no [clerk.Snapshot]. The same changes count as there.
 type listing struct {
 	number   int64     // of the sync
-	since    time.Time // older invitations are of no open row
+	since    time.Time // no open row has an older invitation
 	now      time.Time // by Clerk's clock; zero if it does not say
 	seed     maphash.Seed
 	seen     map[uint64]struct{} // hashes of ids: a million of them take 40 MB
 	complete bool                // no invitation can have been skipped
 }
 
-// clockSlack is the difference between the clocks of Clerk and the database at which a sync
-// stops too early.
+// clockSlack is the largest difference allowed between the clocks of Clerk and the database.
+// If it is larger, a sync may stop too early.
 const clockSlack = time.Hour
 
-// maxListings limits the listings before reminders are sent, if each may have skipped
-// somebody who has accepted.
+// maxListings limits the listings before reminders are sent. They are repeated as long as each
+// may have skipped somebody who has accepted.
 const maxListings = 3
 
-// sync lists the instance's invitations, and records what became of the campaigns', if that
-// is due and no rows are left of a lost run, which come first. Once reminders are chosen,
-// it is due unless there was one some minutes ago.
+// sync lists the instance's invitations if that is due, and records changes of the campaigns'
+// invitations. It does nothing if a lost run has left rows, which come first. Once reminders
+// are chosen, a sync is due unless there was one a few minutes ago.
 func (r *run) sync(ctx context.Context) error {
 	reminder := int64(0)
 	if r.group.reminds {
@@ -69,7 +69,7 @@ func (r *run) sync(ctx context.Context) error {
 	return err
 }
 
-// listAll reads both lists. One that is revoked meanwhile is in the second one.
+// listAll reads both lists. An invitation that is revoked meanwhile is in the second one.
 func (r *run) listAll(ctx context.Context, l *listing) error {
 	l.complete = true
 	for _, status := range allStatuses {
@@ -81,8 +81,8 @@ func (r *run) listAll(ctx context.Context, l *listing) error {
 }
 
 // list reads a list, newest first, until the invitations are older than all open rows.
-// An invitation that leaves the list shifts later ones onto pages already read. Then the
-// total falls by more than the number of invitations that a page repeats rises.
+// An invitation that leaves the list shifts later ones onto pages already read. This shows in
+// the totals: the total falls by more than the number of repeated invitations grows.
 func (r *run) list(ctx context.Context, l *listing, status clerk.InvitationStatus) error {
 	read := map[uint64]struct{}{} // of this list
 	for offset, total := 0, 0; ; {
@@ -93,7 +93,7 @@ func (r *run) list(ctx context.Context, l *listing, status clerk.InvitationStatu
 		if err != nil {
 			return err
 		}
-		l.now, _ = http.ParseTime(meta.Header.Get("Date")) // without it, Clerk's status alone counts
+		l.now, _ = http.ParseTime(meta.Header.Get("Date")) // without a Date, only Clerk's status counts
 		repeated, isOld := 0, false
 		for _, inv := range page.Data {
 			id := maphash.String(l.seed, inv.ID)
@@ -120,7 +120,7 @@ func (r *run) list(ctx context.Context, l *listing, status clerk.InvitationStatu
 	}
 }
 
-// recordPage records what became of the invitations of a page.
+// recordPage records the changes of the invitations on a page.
 func (r *run) recordPage(ctx context.Context, l *listing, page []clerk.Invitation) error {
 	var ids, states []string
 	var times []time.Time
@@ -146,8 +146,9 @@ func (r *run) recordPage(ctx context.Context, l *listing, page []clerk.Invitatio
 	return r.record(ctx, changed)
 }
 
-// became returns what became of an invitation, and when; StateCreated if it is open. It
-// has expired by Clerk's clock even if it is still listed as pending.
+// became returns the state that an invitation has reached, and when; StateCreated if it is
+// open. An invitation that has expired by Clerk's clock is expired even if it is still listed
+// as pending.
 func (l *listing) became(inv clerk.Invitation) (State, time.Time) {
 	isPast := inv.ExpiresAt != 0 && !l.now.IsZero() && !inv.ExpiresAt.Time().After(l.now)
 	switch {
@@ -199,7 +200,7 @@ func (r *run) recordMissing(ctx context.Context, l *listing) error {
 	return r.record(ctx, deleted)
 }
 
-// syncInterval returns the interval of syncs; nil if they are off.
+// syncInterval returns the interval of syncs, or nil if they are off.
 func (c *Campaigns) syncInterval() *time.Duration {
 	if c.config.Sync < 0 {
 		return nil

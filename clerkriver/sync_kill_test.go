@@ -17,8 +17,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// changeInProcess keeps a change under a primary key, so that it can be told once only,
-// and is sometimes killed, fails or panics.
+// changeInProcess stores a change under a primary key, so that a second call for it would
+// fail. Sometimes it fails, panics or is killed.
 func changeInProcess(ctx context.Context, tx pgx.Tx, change Change) error {
 	err := heardChanges(ctx, tx, change)
 	switch rand.IntN(200) {
@@ -32,8 +32,8 @@ func changeInProcess(ctx context.Context, tx pgx.Tx, change Change) error {
 	return err
 }
 
-// TestChangesAreToldOnceWhateverDies: people accept, invitations expire and are revoked
-// while a campaign is sent by three processes that are killed, even inside OnChange, and
+// TestChangesAreToldOnceWhateverDies: three processes send a campaign while people accept, and
+// invitations expire and are revoked. The processes are killed, even inside OnChange, and
 // every tenth request fails.
 func TestChangesAreToldOnceWhateverDies(t *testing.T) {
 	t.Parallel()
@@ -65,7 +65,7 @@ func TestChangesAreToldOnceWhateverDies(t *testing.T) {
 			states[inv.ID] = StateCreated
 		}
 	}
-	want := map[State]int{} // without those that ended before a killed process had kept their id
+	want := map[State]int{} // without invitations that ended before a killed process could keep their id
 	for _, result := range a.all(t, "spring") {
 		want[states[result.InvitationID]]++
 	}
@@ -93,8 +93,8 @@ func (a *app) done(t *testing.T, name string) bool {
 	return s.Done()
 }
 
-// endSome accepts, expires and revokes most of the invitations that were not looked at
-// before, and leaves every tenth open.
+// endSome accepts, expires and revokes most of the invitations that it has not handled before,
+// and leaves every tenth open.
 func endSome(t *testing.T, fake *clerktest.Fake, ended map[string]bool) {
 	t.Helper()
 	for _, inv := range fake.Invitations() {

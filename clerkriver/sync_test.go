@@ -14,7 +14,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// syncNow makes a run whose sync is due, some seconds after the rows were created.
+// syncNow makes a run whose sync is due, a few seconds after the rows were created.
 func (a *app) syncNow(t *testing.T) {
 	t.Helper()
 	_, err := a.pool.Exec(t.Context(), `UPDATE clerkriver_instances SET synced_at = synced_at - interval '1 day';`+
@@ -24,7 +24,7 @@ func (a *app) syncNow(t *testing.T) {
 	a.work(t)
 }
 
-// heardChanges is an OnChange that keeps what it hears in the table changes.
+// heardChanges is an OnChange that stores each change in the table changes.
 func heardChanges(ctx context.Context, tx pgx.Tx, change Change) error {
 	_, err := tx.Exec(ctx, "INSERT INTO changes (campaign, place, number, state) VALUES ($1, $2, $3, $4)",
 		change.Campaign, change.Place, change.Number, string(change.State))
@@ -38,7 +38,7 @@ func newChangesTable(t *testing.T, a *app) {
 	require.NoError(t, err)
 }
 
-// changes returns what OnChange has heard of a campaign's rows.
+// changes returns the states of a campaign's rows that OnChange got.
 func (a *app) changes(t *testing.T, campaign string) map[int][]State {
 	t.Helper()
 	rows, err := a.pool.Query(t.Context(), "SELECT place, state FROM changes WHERE campaign = $1 ORDER BY place, number", campaign)
@@ -102,8 +102,8 @@ func TestSyncRecordsWhatBecameOfInvitations(t *testing.T) {
 	require.Equal(t, heard[0].BecameAt.IsZero(), open[1].BecameAt.After(time.Now()))
 }
 
-// TestExpiryCountsByClerksClock: whatever the list says, and one that has expired can be
-// found accepted later. Nothing overwrites that.
+// TestExpiryCountsByClerksClock: Clerk's clock decides, whatever the list says. An expired
+// invitation can be found accepted later, and nothing overwrites that.
 func TestExpiryCountsByClerksClock(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -123,7 +123,7 @@ func TestExpiryCountsByClerksClock(t *testing.T) {
 	require.NoError(t, fake.ExpireAt(a.invitationOf(t, "spring", 0), time.Now().Add(-time.Second)))
 	a.syncNow(t)
 	require.Equal(t, map[State]int{StateExpired: 1}, a.counts(t, "spring"))
-	a.enqueue(t, "summer", to("other@example.com")) // an open row, so that syncs go on
+	a.enqueue(t, "summer", to("other@example.com")) // an open row, so that syncs continue
 	a.work(t)
 	for _, listed = range []clerk.InvitationStatus{"pending", "expired", "accepted", "expired", "revoked"} {
 		a.syncNow(t)
@@ -159,8 +159,8 @@ func TestShiftedListingDeletesNobody(t *testing.T) {
 	require.Equal(t, map[State]int{StateCreated: 1097, StateDeleted: 3}, a.counts(t, "spring"))
 }
 
-// TestChangeIsRecordedWithoutOnChange: OnChange is called again until it accepts the
-// change, and without a request.
+// TestChangeIsRecordedWithoutOnChange: OnChange is called again until it accepts the change,
+// without another request.
 func TestChangeIsRecordedWithoutOnChange(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -198,7 +198,7 @@ func TestChangeIsRecordedWithoutOnChange(t *testing.T) {
 	require.Empty(t, a.all(t, "spring")[0].Untold)
 }
 
-// TestSyncStopsAtOldestOpenRow: what is older is not listed.
+// TestSyncStopsAtOldestOpenRow: older invitations are not listed.
 func TestSyncStopsAtOldestOpenRow(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -216,7 +216,7 @@ func TestSyncStopsAtOldestOpenRow(t *testing.T) {
 	require.Zero(t, a.work(t))
 }
 
-// TestSyncNeedsNoPreparedStatement: as the other queries.
+// TestSyncNeedsNoPreparedStatement, like the other queries.
 func TestSyncNeedsNoPreparedStatement(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"exec", "simple_protocol"} {

@@ -15,21 +15,20 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// RefusalHeader marks a response that [Campaigns.Transport] made itself: the shared limit
-// has no free slot, or a campaign was paused, and the request was not sent. See
+// RefusalHeader marks a response that [Campaigns.Transport] created itself: the request was
+// not sent, because the shared limit has no free slot or a campaign was paused. See
 // [IsOwnRefusal].
 const RefusalHeader = "X-Clerkriver-Refusal"
 
-// IsOwnRefusal reports whether err is for a request that [Campaigns.Transport] refused
-// because the shared limit was used up, not Clerk. Such an error is also
-// [clerk.ErrRateLimited].
+// IsOwnRefusal reports whether err is for a request that [Campaigns.Transport], not Clerk,
+// refused because the shared limit was used up. Such an error matches [clerk.ErrRateLimited].
 func IsOwnRefusal(err error) bool {
 	sdk, isSDK := errors.AsType[*clerk.SDKError](err)
 	refused, isClerk := errors.AsType[*clerk.ClerkErrors](err)
 	return isSDK && sdk.Header.Get(RefusalHeader) != "" || isClerk && refused.Header.Get(RefusalHeader) != ""
 }
 
-// A transport sends what the limit allows.
+// A transport sends requests within the limit.
 type transport struct {
 	limit *limit
 	next  http.RoundTripper
@@ -59,7 +58,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, refused(req, unavailable(err))
 	case s.wait > 0:
 		return refuse(req, s.wait), closeBody(req)
-	case isPast(begun.Add(2 * t.limit.timing.slot)): // the process was stopped: another may have the rows, and the slot
+	case isPast(begun.Add(2 * t.limit.timing.slot)): // the process was stopped: another may have the rows and the slot
 		return nil, refused(req, unavailable(errSlotTooOld))
 	}
 	resp, err := t.next.RoundTrip(punctual(req))
@@ -72,9 +71,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// punctual makes a request close its connection instead of using it after its deadline: the
-// process was stopped, and another may have sent the rows since. The context of a process
-// that continues ends a little too late for that.
+// punctual makes a request close its connection instead of using it after the deadline. By
+// then the process was stopped, and another may have sent the rows since. When a process
+// continues, its context ends a little too late to prevent that.
 func punctual(req *http.Request) *http.Request {
 	deadline, ok := req.Context().Deadline()
 	if !ok {
@@ -89,8 +88,8 @@ func punctual(req *http.Request) *http.Request {
 	}))
 }
 
-// isPast reports whether a time has passed, be it by the wall clock alone: the other one
-// stands still while a machine is suspended.
+// isPast reports whether a time has passed by the monotonic or the wall clock. The monotonic
+// clock stops while a machine is suspended.
 func isPast(t time.Time) bool {
 	now := time.Now()
 	return now.After(t) || now.Round(0).After(t.Round(0))
@@ -98,7 +97,7 @@ func isPast(t time.Time) bool {
 
 var errSlotTooOld = errors.New("the process was stopped after it had taken the slot")
 
-// kindOf returns the limit that a request counts against; empty if it counts against none.
+// kindOf returns the limit that a request counts against, or "" if it counts against none.
 func kindOf(req *http.Request) string {
 	if info, ok := clerk.RequestInfoFromContext(req.Context()); ok {
 		return map[clerk.Operation]string{clerk.OperationCreate: kindCreate, clerk.OperationBulkCreate: kindBulk}[info.Operation]
@@ -113,8 +112,8 @@ func kindOf(req *http.Request) string {
 	return kindCreate
 }
 
-// isOrganization reports whether a path is that of an organization's invitations, which
-// have a limit of their own.
+// isOrganization reports whether a path is for an organization's invitations, which have a
+// limit of their own.
 func isOrganization(path string) bool {
 	segments := strings.Split(path, "/")
 	return len(segments) >= 3 && segments[len(segments)-3] == "organizations"
@@ -135,10 +134,10 @@ func closeBody(req *http.Request) error {
 	return req.Body.Close()
 }
 
-// refuse returns a response like Clerk's to a request that its limits do not allow.
+// refuse returns a response like the one that Clerk sends when a limit is used up.
 func refuse(req *http.Request, wait time.Duration) *http.Response {
 	seconds := strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)
-	body, _ := json.Marshal(map[string]any{"errors": []map[string]string{{ //nolint:errchkjson // strings alone
+	body, _ := json.Marshal(map[string]any{"errors": []map[string]string{{ //nolint:errchkjson // only strings
 		"code":    string(clerk.CodeTooManyRequests),
 		"message": "the limit shared through clerkriver is used up; nothing was sent",
 	}}})
@@ -152,7 +151,7 @@ func refuse(req *http.Request, wait time.Duration) *http.Response {
 	}
 }
 
-// maxCreated is the longest response that readIDs reads.
+// maxCreated is the size of the longest response that readIDs reads.
 const maxCreated = 1 << 20
 
 // readIDs returns the ids of the invitations in a response, which can still be read. A

@@ -32,7 +32,7 @@ func TestFailingDatabaseIsAnErrorOfItsOwn(t *testing.T) {
 	require.Empty(t, fake.Requests())
 }
 
-// TestPermanentFailureIsNotRetried: one attempt names the cause, once.
+// TestPermanentFailureIsNotRetried: there is one attempt, and the error names the cause once.
 func TestPermanentFailureIsNotRetried(t *testing.T) {
 	t.Parallel()
 	for cause, test := range map[string]struct {
@@ -77,7 +77,7 @@ func TestPermanentFailureIsNotRetried(t *testing.T) {
 	}
 }
 
-// TestEndedContextIsNoFailureOfTheDatabase: the caller's own deadline is what ended.
+// TestEndedContextIsNoFailureOfTheDatabase: only the caller's own deadline has ended.
 func TestEndedContextIsNoFailureOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{}, clerktest.New())
@@ -137,7 +137,7 @@ type lateContext struct {
 
 func (c lateContext) Deadline() (time.Time, bool) { return c.deadline, true }
 
-// TestNothingIsSentAfterTheDeadline: not even on a connection that is open already.
+// TestNothingIsSentAfterTheDeadline, not even on a connection that is already open.
 func TestNothingIsSentAfterTheDeadline(t *testing.T) {
 	t.Parallel()
 	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {

@@ -13,10 +13,10 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// WakeKind is the kind of River's jobs of this package.
+// WakeKind is the kind of this package's River jobs.
 const WakeKind = "clerk_invitations_wake"
 
-// WakeArgs is the arguments of the job that sends what is due. [Campaigns.EnqueueTx]
+// WakeArgs holds the arguments of the job that sends what is due. [Campaigns.EnqueueTx]
 // inserts two of them, so that one is left if a process is killed with the other.
 type WakeArgs struct {
 	// Instance is [Config].Instance.
@@ -26,17 +26,17 @@ type WakeArgs struct {
 // Kind returns [WakeKind].
 func (WakeArgs) Kind() string { return WakeKind }
 
-// manyWakes limits the wakes that wait for an earlier time than the next run's. When they
-// run, they add those that are missing.
+// manyWakes limits the wakes that are scheduled earlier than the next run. When they run, they
+// add wakes that are missing.
 const manyWakes = 20
 
-// wakeAttempts limits how often River tries a wake. The last attempt ends nothing: each
-// attempt, and each other wake, adds those that are missing.
+// wakeAttempts limits how often River tries a wake. The last attempt does not end the chain:
+// each attempt, and each other wake, adds the wakes that are missing.
 const wakeAttempts = 100
 
 // Install adds the wake job's worker and queue to the application's configuration, before
-// river.NewClient. The client must be one of [Campaigns.NewClient]. A river.Client sends
-// for one instance of Clerk; an application with several needs a client for each.
+// river.NewClient. The client must be created by [Campaigns.NewClient]. A river.Client sends
+// for one Clerk instance; an application with several needs a client for each.
 func (c *Campaigns) Install(config *river.Config, client *clerk.Client) error {
 	if config == nil || client == nil {
 		return errors.New("clerkriver: Install needs a configuration and a client")
@@ -59,7 +59,7 @@ func (c *Campaigns) Install(config *river.Config, client *clerk.Client) error {
 	return nil
 }
 
-// A worker is what River calls.
+// A worker is the River worker of the wake job.
 type worker struct {
 	river.WorkerDefaults[WakeArgs]
 
@@ -67,10 +67,10 @@ type worker struct {
 	client    *clerk.Client
 }
 
-// Timeout is longer than a run lasts, whatever the application's JobTimeout.
+// Timeout returns a time that is longer than a run, whatever the application's JobTimeout is.
 func (w *worker) Timeout(*river.Job[WakeArgs]) time.Duration { return 2 * w.campaigns.timing.longest }
 
-// NextRetry tries a wake that failed again after one to eight Wakes.
+// NextRetry returns when to retry a failed wake: after one to eight Wakes.
 func (w *worker) NextRetry(job *river.Job[WakeArgs]) time.Time {
 	return time.Now().Add(w.campaigns.config.Wake << min(max(job.Attempt-1, 0), 3))
 }
@@ -87,7 +87,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[WakeArgs]) error {
 	if err != nil {
 		return err
 	}
-	failure := c.work(ctx, w.client, true, func() { _ = c.schedule(ctx, riverClient) }) // it is done again
+	failure := c.work(ctx, w.client, true, func() { _ = c.schedule(ctx, riverClient) }) // it is scheduled again below
 	err = c.mustSchedule(ctx, riverClient)
 	if _, refused := errors.AsType[refusalError](failure); failure != nil && !refused {
 		return failure
@@ -95,8 +95,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[WakeArgs]) error {
 	return err
 }
 
-// mustSchedule schedules the next wakes, and tries again until ctx ends if the database
-// does not let it.
+// mustSchedule schedules the next wakes. If the database fails, it tries again until ctx ends.
 func (c *Campaigns) mustSchedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := c.schedule(context.WithoutCancel(ctx), riverClient)
@@ -111,14 +110,14 @@ func (c *Campaigns) mustSchedule(ctx context.Context, riverClient *river.Client[
 	}
 }
 
-// schedule makes sure that two wakes wait: one for when the next run is due, and one for a
-// Wake later. It goes by River's clock, which is the database's.
+// schedule makes sure that two wakes are scheduled: one for the time at which the next run is
+// due, and one for a Wake later. It uses River's clock, which is the database's.
 func (c *Campaigns) schedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
 	next, err := c.due(ctx, true)
 	if err == nil && !next.ok {
 		return nil
 	}
-	from := time.Time{} // earlier wakes do as well
+	from := time.Time{} // earlier wakes will do
 	if err != nil {     // the next wake asks again
 		next = due{now: time.Now(), wait: c.config.Wake}
 	} else if next.wait > 0 {

@@ -19,7 +19,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// jobs is all wake jobs, the first to run first.
+// jobs returns all wake jobs in the order in which they will run.
 func (a *app) jobs(tb testing.TB) []*rivertype.JobRow {
 	tb.Helper()
 	list, err := a.river.JobList(tb.Context(), river.NewJobListParams().Kinds(WakeKind).First(1000).
@@ -34,7 +34,7 @@ func TestJobsWaitForTheLimit(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New(strict(clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}))
 	a := newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}}, fake)
-	a.timing.lease = 3 * time.Second // wakes wait for its end, in case that the run dies
+	a.timing.lease = 3 * time.Second // wakes are scheduled for its end, in case the run dies
 	a.enqueue(t, "spring", guests(5000))
 	a.start(t)
 	a.wait(t, "spring", func(s *Status) bool { return s.Counts[StateCreated] == 340 })
@@ -79,8 +79,8 @@ func TestWakeThatDiedBeforeItScheduled(t *testing.T) {
 	require.Len(t, fake.Invitations(), 5)
 }
 
-// TestSlowClockWakes: the wakes of what a slow machine takes for now were worked on by
-// others, which says nothing about its campaign.
+// TestSlowClockWakes: on a machine whose clock is slow, others have already run the wakes of
+// the current period. The machine's campaign still gets a wake.
 func TestSlowClockWakes(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{Wake: time.Hour}, clerktest.New())
@@ -91,7 +91,7 @@ func TestSlowClockWakes(t *testing.T) {
 	require.True(t, slices.ContainsFunc(a.jobs(t), func(job *rivertype.JobRow) bool { return job.State == rivertype.JobStateAvailable }))
 }
 
-// TestWakesGoOnAfterAnError: a job that failed is tried again, and says why it failed.
+// TestWakesGoOnAfterAnError: a failed job is tried again, and records why it failed.
 func TestWakesGoOnAfterAnError(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -119,7 +119,7 @@ func TestWakesGoOnAfterAnError(t *testing.T) {
 func TestNothingToDoEndsTheWakes(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{}, clerktest.New())
-	a.timing.lease = 3 * time.Second // wakes wait for its end, in case that the run dies
+	a.timing.lease = 3 * time.Second // wakes are scheduled for its end, in case the run dies
 	a.enqueue(t, "spring", guests(5))
 	a.start(t)
 	a.wait(t, "spring", (*Status).Done)
@@ -165,7 +165,7 @@ func TestQueueOfAnotherInstanceIsAnError(t *testing.T) {
 	require.Greater(t, work.Timeout(nil), a.timing.longest)
 }
 
-// TestWorkNeedsNoRiver: for Temporal, asynq or cron.
+// TestWorkNeedsNoRiver, so that Temporal, asynq or cron can call Work.
 func TestWorkNeedsNoRiver(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -181,7 +181,7 @@ func TestWorkNeedsNoRiver(t *testing.T) {
 	require.Equal(t, map[State]int{StateCreated: 15}, a.counts(t, "spring"))
 }
 
-// TestRunsStayOneAWake: however many jobs there are, and however many processes.
+// TestRunsStayOneAWake, however many jobs and processes there are.
 func TestRunsStayOneAWake(t *testing.T) {
 	t.Parallel()
 	url := shared.database(t)
@@ -203,8 +203,8 @@ func TestRunsStayOneAWake(t *testing.T) {
 	require.LessOrEqual(t, len(a.jobs(t)), 44)
 }
 
-// TestWakesSurviveErrors: our tables are locked longer than the database lets a statement wait,
-// and then they are missing.
+// TestWakesSurviveErrors: this package's tables are locked for longer than the database lets a
+// statement wait, and then they are missing.
 func TestWakesSurviveErrors(t *testing.T) {
 	t.Parallel()
 	url := shared.database(t)
@@ -248,7 +248,7 @@ func TestWakesSurviveErrors(t *testing.T) {
 	a.wait(t, "spring", (*Status).Done)
 }
 
-// TestLateRunIsReported: nobody works on the wake jobs.
+// TestLateRunIsReported: no process works on the wake jobs.
 func TestLateRunIsReported(t *testing.T) {
 	t.Parallel()
 	var events []Event
@@ -278,7 +278,7 @@ func TestLateRunIsReported(t *testing.T) {
 	require.Empty(t, a.wait(t, "spring", (*Status).Done).Problem)
 }
 
-// TestFarWakesReplaceNoNearOnes: campaigns of next month have wakes that wait, too.
+// TestFarWakesReplaceNoNearOnes: a campaign of next month has scheduled wakes as well.
 func TestFarWakesReplaceNoNearOnes(t *testing.T) {
 	t.Parallel()
 	limits := clerk.Budget{Creates: 5, BulkCreates: 1, Window: 2 * time.Second}

@@ -11,20 +11,20 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// Work sends what is due, until Clerk's limits say wait, for two minutes at most, and
-// returns when to call it again; the zero time means when a campaign is enqueued or
-// resumed. River's jobs do the same; without River, call it from whatever runs jobs.
-// Several calls at once are harmless: all but one return at once.
+// Work sends what is due, until Clerk's limits are used up or two minutes have passed. It
+// returns the time at which to call it again; the zero time means when a campaign is enqueued
+// or resumed. River's jobs do the same. Without River, call it from whatever runs your jobs.
+// Concurrent calls are harmless: all but one return at once.
 //
-// When ctx ends, the request under way is finished and its results are kept. The client
-// must be one of [Campaigns.NewClient].
+// When ctx ends, the request under way is finished and its results are kept. The client must
+// be created by [Campaigns.NewClient].
 //
-// An error means that the run ended early; what it did not send stays to be sent, so call
-// Work again when it says. It has the cause, for errors.Is, such as [clerk.ErrUnauthorized],
-// [ErrNotMigrated] or [clerk.ErrNotSent]. A refused key, or another refusal of the whole
-// instance, is retried ever more rarely, and pauses its campaigns if it lasts for three
-// [Config].Wake; while they are paused, Work sends nothing and returns no error, and
-// [Status].Paused says why. A wake job does not fail for such a refusal.
+// An error means that the run ended early. The unsent rows stay queued, so call Work again at
+// the returned time. The error wraps the cause, such as [clerk.ErrUnauthorized],
+// [ErrNotMigrated] or [clerk.ErrNotSent]. If Clerk refuses the key or everything else of the
+// instance, Work tries again more and more rarely, and pauses the campaigns if that lasts for
+// three [Config].Wake. While they are paused, Work sends nothing and returns no error, and
+// [Status].Paused says why. Such a refusal does not fail a wake job.
 func (c *Campaigns) Work(ctx context.Context, client *clerk.Client) (time.Time, error) {
 	if err := c.checkClient(client); err != nil {
 		return time.Time{}, err
@@ -42,7 +42,7 @@ func (c *Campaigns) Work(ctx context.Context, client *clerk.Client) (time.Time, 
 	return time.Now().Add(next.wait), err
 }
 
-// work makes a run if one is due, and calls begun, unless nil, when it has begun.
+// work makes a run if one is due. It calls begun, if not nil, when the run has begun.
 func (c *Campaigns) work(ctx context.Context, client *clerk.Client, paced bool, begun func()) error {
 	next, err := c.due(ctx, paced)
 	if err != nil || !next.ok || next.wait > 0 {
@@ -56,7 +56,7 @@ func (c *Campaigns) work(ctx context.Context, client *clerk.Client, paced bool, 
 	return r.work(ctx, begun)
 }
 
-// Why a run ends although nothing is wrong.
+// The reasons for which a run ends although nothing is wrong.
 var (
 	errWait   = errors.New("clerkriver: the run would wait for long")
 	errEnough = errors.New("clerkriver: the run lasted long enough")
@@ -64,8 +64,8 @@ var (
 
 // work sends the rows of the group, and gives the lease back.
 func (r *run) work(ctx context.Context, begun func()) error {
-	// CreateAll does not begin a wait that would outlast a deadline, and then does not say
-	// until when it would have waited. So the run's context ends with ctx, but has none.
+	// CreateAll does not start a wait that would outlast a deadline, and does not report until
+	// when it would have waited. So the run's context ends with ctx, but has no deadline.
 	sending, stop := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), leaseKey{}, &r.lease))
 	r.ctx, r.stop = sending, stop
 	defer r.stop(nil)
@@ -82,7 +82,7 @@ func (r *run) work(ctx context.Context, begun func()) error {
 	}
 	v := r.classify(r.steps(sending))
 	if r.group.reminds {
-		_ = r.revokeReplaced(ctx) // what fails, the next run tries again
+		_ = r.revokeReplaced(ctx) // the next run retries failures
 	}
 	endBeats()
 	beats.Wait()
@@ -101,14 +101,14 @@ func (r *run) work(ctx context.Context, begun func()) error {
 	return v.problem
 }
 
-// A refusalError is the error of a run all of whose requests Clerk refuses. The rows wait,
-// Status shows why, and no job fails for it.
+// A refusalError is the error of a run if Clerk refuses all of its requests. The rows wait,
+// Status shows why, and no job fails because of it.
 type refusalError struct{ error }
 
 // Unwrap returns Clerk's refusal.
 func (e refusalError) Unwrap() error { return e.error }
 
-// steps does what a run does.
+// steps does the work of a run.
 func (r *run) steps(ctx context.Context) error {
 	if err := r.tell(ctx); err != nil {
 		return err
@@ -122,8 +122,8 @@ func (r *run) steps(ctx context.Context) error {
 	if err := r.settleCancelled(ctx); err != nil {
 		return err
 	}
-	if err := r.revokeReplaced(ctx); !r.isStopped() { // else it failed because the run ends
-		r.unrevoked = err // which keeps no row from being sent
+	if err := r.revokeReplaced(ctx); !r.isStopped() { // otherwise it failed because the run ends
+		r.unrevoked = err // it does not keep rows from being sent
 	}
 	if err := r.sync(ctx); err != nil {
 		return err
@@ -149,7 +149,7 @@ func (r *run) send(ctx context.Context) error {
 		clerk.WithBudget(r.c.config.Budget), clerk.WithProgress(r.observe), clerk.WithSourceError(r.sourceError),
 	}
 	switch {
-	case r.group.reminds: // what an earlier run has sent was looked up
+	case r.group.reminds: // rows that an earlier run sent were looked up
 		opts = append(opts, clerk.WithSkipNone())
 	case r.group.campaign != 0:
 		opts = append(opts, clerk.WithSkipSince(r.group.since))
@@ -230,8 +230,8 @@ func (r *run) classify(failure error) verdict {
 	return v
 }
 
-// isRefusal reports whether the same request would get the same status again. CreateAll
-// ends with one only if it is about all requests.
+// isRefusal reports whether the same request would get the same status again. CreateAll ends
+// with such a status only if it is about all requests.
 func isRefusal(status int) bool {
 	return status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
 }

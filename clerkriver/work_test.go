@@ -115,7 +115,7 @@ func TestOutageKeepsClerksWords(t *testing.T) {
 	require.Empty(t, s.Problem)
 }
 
-// TestEndOfContextLosesNothing: what a deploy interrupts.
+// TestEndOfContextLosesNothing: a deployment interrupts a run.
 func TestEndOfContextLosesNothing(t *testing.T) {
 	t.Parallel()
 	fake := clerktest.New()
@@ -168,7 +168,7 @@ func TestCampaignIsSentAndReported(t *testing.T) {
 	}, results)
 }
 
-// TestRejectedRowKeepsClerksWords: of a bulk that Clerk rejects, one row is to blame.
+// TestRejectedRowKeepsClerksWords: Clerk rejects a bulk because of one row.
 func TestRejectedRowKeepsClerksWords(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{}, clerktest.New())
@@ -179,7 +179,8 @@ func TestRejectedRowKeepsClerksWords(t *testing.T) {
 	require.Contains(t, results[1].Problem, "form_param_format_invalid: is invalid (email_address)")
 }
 
-// stray answers the first n requests, or all if n is negative, instead of the fake.
+// stray answers the first n requests itself, or all if n is negative. The fake answers the
+// others.
 func stray(n int, status int, contentType, body string, fake http.RoundTripper) http.RoundTripper {
 	var seen atomic.Int32
 	return roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -195,8 +196,8 @@ func stray(n int, status int, contentType, body string, fake http.RoundTripper) 
 
 const unauthorized = `{"errors":[{"code":"clerk_key_invalid","message":"The provided Clerk Secret Key is invalid."}]}`
 
-// TestStrayAnswerPausesNothing: neither one refusal of Clerk's does, nor any number of the
-// edge's.
+// TestStrayAnswerPausesNothing: neither one refusal of Clerk nor any number of refusals of its
+// edge pauses the instance.
 func TestStrayAnswerPausesNothing(t *testing.T) {
 	t.Parallel()
 	for name, api := range map[string]http.RoundTripper{
@@ -227,8 +228,8 @@ func TestStrayAnswerPausesNothing(t *testing.T) {
 	}
 }
 
-// TestPauseTriesAgainByItself: ever more rarely, and the hook and the logger hear of it. A
-// person's pause stays.
+// TestPauseTriesAgainByItself: a pause tries again more and more rarely, and reports that to
+// OnEvent and the logger. A person's pause stays.
 func TestPauseTriesAgainByItself(t *testing.T) {
 	t.Parallel()
 	var events []string
@@ -276,7 +277,7 @@ func TestPauseTriesAgainByItself(t *testing.T) {
 	require.NotContains(t, log.String(), "@")
 }
 
-// TestOrdinaryRunLogsNoWarning, neither of the client nor of this package.
+// TestOrdinaryRunLogsNoWarning, neither from the client nor from this package.
 func TestOrdinaryRunLogsNoWarning(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
@@ -289,8 +290,8 @@ func TestOrdinaryRunLogsNoWarning(t *testing.T) {
 	require.Empty(t, log.String())
 }
 
-// TestSilentDatabaseEndsWork: what is sent to the database is lost, nobody closes the
-// connections, and Work has no deadline of its own.
+// TestSilentDatabaseEndsWork: everything sent to the database is lost, the connections stay
+// open, and Work's caller has set no deadline.
 func TestSilentDatabaseEndsWork(t *testing.T) {
 	t.Parallel()
 	for _, when := range []string{"before the run", "in a request"} {
@@ -319,7 +320,7 @@ func TestSilentDatabaseEndsWork(t *testing.T) {
 	}
 }
 
-// TestWorkReturnsWhyNothingIsSent: whoever calls it from cron reads no Status.
+// TestWorkReturnsWhyNothingIsSent: a caller in cron does not read Status.
 func TestWorkReturnsWhyNothingIsSent(t *testing.T) {
 	t.Parallel()
 	quota := `{"errors":[{"code":"quota_exceeded","message":"You have reached your limit."}]}`

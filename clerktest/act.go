@@ -16,9 +16,9 @@ func (f *Fake) Accept(invitationID string) error {
 }
 
 // AcceptAt accepts a pending invitation at a time by the fake's clock, unless it is
-// no longer pending then. A time in the past is the time of the change, which happens
-// now. Like [Fake.Accept], it fails if there is no such invitation or it is not
-// pending. [Fake.Reset] drops changes to come, and [Fake.Save] does not save them.
+// no longer pending then. If the time is in the past, the change happens now and has that
+// time. Like [Fake.Accept], it fails if there is no such invitation or it is not pending.
+// [Fake.Reset] drops scheduled changes, and [Fake.Save] does not save them.
 func (f *Fake) AcceptAt(invitationID string, at time.Time) error {
 	return f.change(invitationID, at, f.accept)
 }
@@ -61,19 +61,19 @@ func (f *Fake) change(invitationID string, at time.Time, to func(*invitation)) e
 		inv.refresh(at)
 		if inv.Status == clerk.InvitationStatusPending && !inv.deleted {
 			to(inv)
-			_ = f.commit() // nobody waits for the change: if it cannot be stored, it is undone
+			_ = f.commit() // no caller waits for the change: if it cannot be stored, it is undone
 		}
 	})
 	f.clock.catchUp()
 	return nil
 }
 
-// Revoke revokes an invitation as Clerk's Dashboard does, without a request: it
-// meets no failure and counts against no limit.
+// Revoke revokes an invitation as Clerk's Dashboard does, without a request: no failure hits
+// it, and it counts against no limit.
 func (f *Fake) Revoke(invitationID string) error { return f.direct(f.revoke, invitationID) }
 
-// Delete deletes an invitation and its email as Clerk's Dashboard does, without a
-// request: it meets no failure and counts against no limit.
+// Delete deletes an invitation and its email as Clerk's Dashboard does, without a request: no
+// failure hits it, and it counts against no limit.
 func (f *Fake) Delete(invitationID string) error { return f.direct(f.delete, invitationID) }
 
 func (f *Fake) direct(operation func(id string) (any, *apiError), id string) error {
@@ -86,8 +86,8 @@ func (f *Fake) direct(operation func(id string) (any, *apiError), id string) err
 	return f.commit()
 }
 
-// AddUser adds a user with an address, without an invitation. It does nothing if there
-// is one. It fails only if the writer of [WithJournal] does, with [ErrNotStored].
+// AddUser adds a user with an address, without an invitation. It does nothing if there is such
+// a user. It fails only if the writer of [WithJournal] does, with [ErrNotStored].
 func (f *Fake) AddUser(emailAddress string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -109,7 +109,7 @@ func (f *Fake) RemoveUser(emailAddress string) bool {
 	return f.commit() == nil
 }
 
-// Now returns the time by the fake's clock. It is this machine's, unless
+// Now returns the time by the fake's clock. That is this machine's clock, unless
 // [Fake.Advance] has moved it.
 func (f *Fake) Now() time.Time {
 	f.mu.Lock()
@@ -117,10 +117,10 @@ func (f *Fake) Now() time.Time {
 	return f.now()
 }
 
-// Advance moves the fake's clock forward: invitations expire, limits have new windows,
-// lists catch up, and changes to come happen. Delays of responses still take their
-// time, and the clocks of clients stay. Inside a testing/synctest bubble, sleep
-// instead. It panics if d is negative.
+// Advance moves the fake's clock forward: invitations expire, limits start new windows, lists
+// catch up, and scheduled changes happen. Delays of responses still take their time, and the
+// clocks of clients do not move. Inside a testing/synctest bubble, sleep instead. It panics if
+// d is negative.
 func (f *Fake) Advance(d time.Duration) {
 	if d < 0 {
 		panic("clerktest: time can only be moved forward")

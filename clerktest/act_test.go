@@ -38,8 +38,8 @@ func TestRemoveUser(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestChangesAtATime lets people act in the order of their times, whatever the order
-// in which a test sets them.
+// TestChangesAtATime: scheduled changes happen in the order of their times, whatever the order
+// in which a test schedules them.
 func TestChangesAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := clerktest.New()

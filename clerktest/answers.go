@@ -54,13 +54,13 @@ func (a answer) header() http.Header {
 	return header
 }
 
-// The errors of a client whose connection breaks or is refused.
+// The errors that a client gets when its connection breaks or is refused.
 var (
 	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 )
 
-// response delivers the answer in process.
+// response returns the answer in process.
 func (a answer) response(req *http.Request) (*http.Response, error) {
 	switch a.breakage {
 	case refused:
@@ -80,7 +80,7 @@ func (a answer) response(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// write delivers the answer over HTTP.
+// write writes the answer over HTTP.
 func (a answer) write(w http.ResponseWriter) {
 	if a.breakage == refused {
 		reset(w)
@@ -98,8 +98,8 @@ func (a answer) write(w http.ResponseWriter) {
 	_, _ = w.Write(a.body) // the client may be gone
 }
 
-// reset ends a TCP connection with a reset, the closest a server that has accepted
-// a connection comes to refusing it. HTTP/2 has no such connection.
+// reset ends a TCP connection with a reset. A server that has accepted a connection cannot
+// come closer to refusing it. This does not work with HTTP/2.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -138,7 +138,7 @@ type answer struct {
 	traceID     string
 	ray         string
 	delay       time.Duration // before it is sent
-	clock       time.Duration // added to the time for the header Date
+	clock       time.Duration // added to the time in the header Date
 	headers     Behavior
 	extra       http.Header
 	breakage    breakage
@@ -161,7 +161,7 @@ func (b *Behavior) answer(result any, refusal *apiError) answer {
 	return a
 }
 
-// flip returns a refusal with status, code and meta as b chooses them.
+// flip returns a refusal with the status, code and meta that b chooses.
 func (b *Behavior) flip(e *apiError) *apiError {
 	if b.RefusalsGeneric && e.status == http.StatusUnprocessableEntity && e.code() != clerk.CodeFormIdentifierExists {
 		e = known(clerk.CodeMalformedRequestParameters)
@@ -195,11 +195,11 @@ func (body RateLimitBody) apply(contentType string, envelope []byte) (string, []
 	return contentType, envelope
 }
 
-// numberFields finds the times and counts of a response. Metadata with a field of the
-// same name is spelled differently, too.
+// numberFields finds the times and counts of a response. It changes metadata with a field of
+// the same name as well.
 var numberFields = regexp.MustCompile(`"(created_at|updated_at|expires_at|total_count)":[0-9]+`)
 
-// spell returns a body with its times and counts spelled as n.
+// spell returns a body with its times and counts in the spelling n.
 func (n Numbers) spell(body []byte) []byte {
 	if n == "" {
 		return body
@@ -230,7 +230,7 @@ func (e *apiError) answer() answer {
 	}
 }
 
-// answer makes the answer of a response.
+// answer returns the answer for a response.
 func (r Response) answer() answer {
 	refusal := &apiError{status: cmp.Or(r.Status, http.StatusOK)}
 	if r.Code != "" {

@@ -5,15 +5,15 @@ import (
 )
 
 // A Behavior chooses what a [Fake] does where Clerk's behavior is not documented, is
-// only inferred, or is documented in two ways. The zero Behavior is the one that the
-// fake assumes, as docs/clerk-api.md lists it; every field changes one rule. Give it to
+// only inferred, or is documented in two ways. The zero Behavior follows the fake's
+// assumptions, which docs/clerk-api.md lists; every field changes one rule. Pass it to
 // [WithBehavior]. [ParseBehavior] reads it from a text such as
-// "list-lag=1s,bulks=until-first,no-date", whose names are those of the fields, and
-// [Behaviors] returns all alternatives for a table test.
+// "list-lag=1s,bulks=until-first,no-date", with names derived from the fields'. [Behaviors]
+// returns all alternatives for a table test.
 type Behavior struct {
 	// Creating
 
-	// Bulks is the effect of a bulk that has requests to be refused.
+	// Bulks is the effect of a bulk in which some requests are refused.
 	Bulks Bulks `alternatives:"until-first,good-rows,without-duplicates"`
 	// BulksReversed returns the invitations of a bulk in reversed order, instead of
 	// the order of the requests.
@@ -41,7 +41,7 @@ type Behavior struct {
 	Addresses Addresses `alternatives:"lower,untagged,undotted"`
 	// RewriteAddress, if not nil, is used instead of Addresses. It has no text form.
 	RewriteAddress func(address string) string
-	// CaseSensitiveAddresses takes addresses that differ in case for different ones.
+	// CaseSensitiveAddresses treats addresses that differ in case as different.
 	CaseSensitiveAddresses bool
 	// UnknownFieldsIgnored ignores unknown fields in a request, instead of refusing
 	// them.
@@ -85,7 +85,7 @@ type Behavior struct {
 	RevokeAgainSucceeds bool
 	// RevokeExpiredFails refuses to revoke an expired invitation with bad_request.
 	RevokeExpiredFails bool
-	// DeleteAgainSucceeds accepts to delete an unknown id, instead of refusing it with
+	// DeleteAgainSucceeds accepts the deletion of an unknown id, instead of refusing it with
 	// resource_not_found.
 	DeleteAgainSucceeds bool
 	// DeletedLinksWork keeps the link of a deleted invitation valid.
@@ -99,7 +99,7 @@ type Behavior struct {
 	NoDate bool
 	// NoTraceID omits the header X-Clerk-Trace-Id.
 	NoTraceID bool
-	// ContentType, if not empty, is that of responses in JSON.
+	// ContentType, if not empty, is the Content-Type of JSON responses.
 	ContentType string `alternatives:"text/plain; charset=utf-8"`
 	// Numbers is the spelling of times and counts.
 	Numbers Numbers `alternatives:"decimal,exponent,string"`
@@ -123,9 +123,9 @@ type Behavior struct {
 	// Windows is the kind of the windows of rate limits. If it is empty,
 	// [RateLimits].Sliding chooses between fixed and sliding windows.
 	Windows Windows `alternatives:"sliding,clock,token-bucket"`
-	// FaultsUncounted keeps requests that meet a fault and are not performed from
-	// counting against the limits. Those that are refused with a 429, and those whose
-	// connection is refused, never count by themselves.
+	// FaultsUncounted keeps requests that meet a fault and are not performed from counting
+	// against the limits. A request whose connection is refused never counts. A request that
+	// gets a 429 counts only with RateLimitedCounted.
 	FaultsUncounted bool
 	// RefusalsUncounted keeps requests that Clerk refuses from counting.
 	RefusalsUncounted bool
@@ -137,8 +137,8 @@ type Behavior struct {
 	RateLimitBody RateLimitBody `alternatives:"empty-errors,text,html,none"`
 }
 
-// Bulks is the effect of a bulk that has requests to be refused. The zero value
-// creates none of its invitations.
+// Bulks is the effect of a bulk in which some requests are refused. The zero value creates
+// none of its invitations.
 type Bulks string
 
 // The alternatives to all or nothing. The response is a refusal, except with
@@ -160,7 +160,7 @@ type BulkMetadata string
 const (
 	// BulkMetadataLost creates invitations without metadata.
 	BulkMetadataLost BulkMetadata = "lost"
-	// BulkMetadataLostSilently does so, and returns them with it.
+	// BulkMetadataLostSilently creates invitations without metadata, but returns them with it.
 	BulkMetadataLostSilently BulkMetadata = "lost-silently"
 )
 
@@ -170,7 +170,7 @@ type IgnoreExisting string
 
 // The alternatives to a second invitation.
 const (
-	// IgnoreExistingReturns returns the existing one and creates none.
+	// IgnoreExistingReturns returns the existing invitation and creates none.
 	IgnoreExistingReturns IgnoreExisting = "returns"
 	// IgnoreExistingReplaces revokes the existing ones and creates one.
 	IgnoreExistingReplaces IgnoreExisting = "replaces"
@@ -182,7 +182,7 @@ const (
 // address a duplicate_record. The zero value is none.
 type Duplicates string
 
-// The invitations that make duplicates.
+// The invitations that make a create a duplicate.
 const (
 	DuplicatesAccepted Duplicates = "accepted"
 	DuplicatesExpired  Duplicates = "expired"
@@ -191,16 +191,16 @@ const (
 )
 
 // Addresses is the spelling in which addresses are stored and returned. The zero
-// value is that of the request.
+// value keeps the request's spelling.
 type Addresses string
 
 // The spellings of addresses.
 const (
 	// AddressesLower is in lower case.
 	AddressesLower Addresses = "lower"
-	// AddressesUntagged is without what follows a "+" in the local part.
+	// AddressesUntagged omits the "+" and everything after it in the local part.
 	AddressesUntagged Addresses = "untagged"
-	// AddressesUndotted is without dots in the local part.
+	// AddressesUndotted omits dots in the local part.
 	AddressesUndotted Addresses = "undotted"
 )
 
@@ -225,8 +225,8 @@ const (
 	QueryWhole Query = "whole"
 	// QueryBeginnings matches the beginnings of addresses and ids.
 	QueryBeginnings Query = "beginnings"
-	// QueryWords matches addresses and ids that have a word of the query, so that an
-	// address matches all of its domain.
+	// QueryWords matches addresses and ids that contain a word of the query, so that an
+	// address matches all addresses of its domain.
 	QueryWords Query = "words"
 	// QueryIgnored matches everything.
 	QueryIgnored Query = "ignored"
@@ -236,9 +236,9 @@ const (
 // lists invitations with any of them, as Clerk's Go SDK expects.
 type Statuses string
 
-// The alternatives to honouring several values.
+// The alternatives to honoring several values.
 const (
-	// StatusesFirst honours the first.
+	// StatusesFirst honors only the first value.
 	StatusesFirst Statuses = "first"
 	// StatusesRefused refuses the list with form_param_value_invalid.
 	StatusesRefused Statuses = "refused"
@@ -260,13 +260,13 @@ const (
 // request has paginated=true, and a bare array otherwise.
 type Lists string
 
-// The alternatives to honouring paginated.
+// The alternatives to honoring paginated.
 const (
 	ListsBare     Lists = "bare"
 	ListsEnvelope Lists = "envelope"
 )
 
-// Numbers is the spelling of times and counts. The zero value is that of an integer.
+// Numbers is the spelling of times and counts. The zero value spells them as integers.
 type Numbers string
 
 // The other spellings of numbers.

@@ -17,8 +17,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// flips has steps for each alternative, and what a fake with it responds. See step
-// for the words.
+// flips has steps for each alternative, and the responses of a fake with it. See step for the
+// words.
 var flips = map[string]struct{ steps, want string }{
 	"bulks=until-first":        {"bulk ada @ bob; list", "422 form_param_format_invalid; 200 ada/pending of 1"},
 	"bulks=good-rows":          {"create ada; bulk bob ada cid; list", "200 ada; 400 duplicate_record; 200 cid/pending bob/pending ada/pending of 3"},
@@ -116,7 +116,7 @@ func TestBehaviors(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				require.Equal(t, flip.want, script(t, all[name], flip.steps))
 				time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour)))
-				if !strings.HasPrefix(flip.steps, "create ada; total") { // whose times differ
+				if !strings.HasPrefix(flip.steps, "create ada; total") { // the times of these differ
 					require.NotEqual(t, flip.want, script(t, clerktest.Behavior{}, flip.steps), "without the flip")
 				}
 			})
@@ -145,7 +145,7 @@ type scripted struct {
 	fake *clerktest.Fake
 }
 
-// step runs one step: an operation, an act of a person, or a look at a response.
+// step runs one step: an operation, an act of a person, or a check of a response.
 func (s scripted) step(word, rest string) string {
 	s.t.Helper()
 	id := fmt.Sprintf("inv_%027s", rest)

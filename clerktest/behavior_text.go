@@ -11,8 +11,8 @@ import (
 	"unicode"
 )
 
-// Validate returns an error if b has an unknown alternative, a negative ListLag or
-// PageCap, or a status that is none of an error.
+// Validate returns an error if b has an unknown alternative, a negative ListLag or PageCap, or
+// a status that is not an error.
 func (b Behavior) Validate() error {
 	switch {
 	case b.ListLag < 0:
@@ -34,8 +34,8 @@ func (b Behavior) Validate() error {
 	return nil
 }
 
-// String returns the text form of b, which [ParseBehavior] reads; empty for the zero
-// Behavior. It is without RewriteAddress.
+// String returns the text form of b, which [ParseBehavior] reads; empty for the zero Behavior.
+// It omits RewriteAddress.
 func (b Behavior) String() string {
 	var parts []string
 	for rule := range rules(&b) {
@@ -73,7 +73,7 @@ func ParseBehavior(text string) (Behavior, error) {
 	return b, b.Validate()
 }
 
-// Behaviors returns every alternative alone, by its text form such as
+// Behaviors yields a Behavior for each alternative alone, with its text form such as
 // "bulks=until-first", in the order of the fields of [Behavior].
 func Behaviors() iter.Seq2[string, Behavior] {
 	return func(yield func(string, Behavior) bool) {
@@ -137,7 +137,7 @@ func ruleNames() []string {
 	return names
 }
 
-// isChoice reports whether the rule's alternatives are all of its values.
+// isChoice reports whether the alternatives are the rule's only values.
 func (r rule) isChoice() bool {
 	return r.value.Kind() == reflect.String && r.value.Type() != reflect.TypeFor[string]()
 }
@@ -178,8 +178,7 @@ func (r rule) set(text string) error {
 	return nil
 }
 
-// hyphenated turns the name of a field into that of its rule: "QueryWithoutIDs" into
-// "query-without-ids".
+// hyphenated returns the name of a field's rule: "query-without-ids" for "QueryWithoutIDs".
 func hyphenated(name string) string {
 	var b strings.Builder
 	letters := []rune(name)

@@ -26,8 +26,8 @@ func filled(b *testing.B, n int) (*clerk.Client, *clerktest.Fake) {
 	return client, fake
 }
 
-// BenchmarkCreateThenFind has 64 clients make 1,280 requests: create an invitation,
-// then find it by its address.
+// BenchmarkCreateThenFind: 64 clients make 1,280 requests. They create an invitation, then
+// find it by its address.
 func BenchmarkCreateThenFind(b *testing.B) {
 	for _, n := range []int{100, 100_000} {
 		b.Run(fmt.Sprintf("invitations=%d", n), func(b *testing.B) {

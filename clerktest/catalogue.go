@@ -8,8 +8,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A catalogueEntry is an entry of Clerk's public error catalogue: the most general
-// one if a code has several. The values of its parameters are examples.
+// A catalogueEntry is an entry of Clerk's public error catalogue: the most general one if a
+// code has several. Its parameters have example values.
 type catalogueEntry struct {
 	status      int
 	message     string
@@ -17,13 +17,13 @@ type catalogueEntry struct {
 	meta        any
 }
 
-// Codes returns the codes of Clerk's error catalogue that these operations can
-// meet, in alphabetical order. [Fake.Respond] can respond with each of them.
+// Codes returns the codes of Clerk's error catalogue that these operations can return, in
+// alphabetical order. [Fake.Respond] can respond with each of them.
 func Codes() []clerk.ErrorCode {
 	return slices.Sorted(maps.Keys(catalogue()))
 }
 
-// known returns the catalogue's error for a code; nil for an unknown code.
+// known returns the catalogue's error for a code, or nil if the code is unknown.
 func known(code clerk.ErrorCode) *apiError {
 	e, ok := catalogue()[code]
 	if !ok {

@@ -12,8 +12,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// catalogue is the code and status of each error of Clerk's catalogue that the
-// operations can meet.
+// catalogue lists the code and status of each error of Clerk's catalogue that the operations
+// can return.
 const catalogue = `api_version_invalid 400, bad_request 400, bulk_size_exceeded 400,
 	dev_monthly_email_limit_exceeded 400, duplicate_record 400, invitation_already_accepted 400,
 	invitation_already_revoked 400, invitations_not_supported 400, malformed_request_parameters 400,

@@ -15,7 +15,7 @@ const dayMilli = 24 * 60 * 60 * 1000
 func (f *Fake) invite(req parsedRequest) *invitation {
 	now := f.now()
 	created := milli(now)
-	// In the observed responses it is 2 ms short of whole days.
+	// In observed responses, it is 2 ms less than whole days.
 	expires := created + clerk.UnixMilli(cmp.Or(req.ExpiresInDays, 30))*dayMilli - 2
 	if f.behavior.NullExpiry && req.ExpiresInDays == 0 {
 		expires = 0
@@ -61,8 +61,7 @@ func (f *Fake) revokeNow(inv *invitation) {
 	f.update(inv, ListLagOfRevocations, func() { inv.Status, inv.Revoked = clerk.InvitationStatusRevoked, true })
 }
 
-// remove deletes an invitation. It leaves the store with a commit, once no list shows
-// it.
+// remove deletes an invitation. A commit removes it from the store, once no list shows it.
 func (f *Fake) remove(inv *invitation) {
 	before := *inv
 	f.hide(inv, new(inv.Invitation), ListLagOfDeletions)
@@ -74,8 +73,8 @@ func (f *Fake) remove(inv *invitation) {
 	})
 }
 
-// hide makes lists show an invitation as it was, for as long as the request's
-// failure or the lag of lists demands. It is called before every change.
+// hide makes lists show an invitation as it was, for as long as the request's failure or the
+// lag of lists requires. It is called before every change.
 func (f *Fake) hide(inv *invitation, was *clerk.Invitation, kind ListLagOf) {
 	now := f.now()
 	until := f.hideUntil

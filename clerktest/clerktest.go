@@ -18,9 +18,8 @@ type TB interface {
 	Fatalf(format string, args ...any)
 }
 
-// NewClient returns a fake instance and a client that uses it in process. When the
-// test ends, it fails if failures of [Fake.Fail] or [Fake.Respond] are left that no
-// request has met.
+// NewClient returns a fake instance and a client that uses it in process. At its end, the test
+// fails if failures of [Fake.Fail] or [Fake.Respond] are left that no request has met.
 func NewClient(t TB, opts ...Option) (*clerk.Client, *Fake) {
 	t.Helper()
 	fake := New(opts...)
@@ -47,7 +46,7 @@ func (f *Fake) Client(opts ...clerk.Option) (*clerk.Client, error) {
 	return clerk.NewClient(f.secretKey, slices.Concat(own, f.clientOptions, opts)...)
 }
 
-// seeded returns a source of numbers that is safe for concurrent use.
+// seeded returns a source of random numbers that is safe for concurrent use.
 func seeded(seed uint64) func() float64 {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // repeatable, not secret
@@ -65,7 +64,7 @@ func (f *Fake) Serve() (baseURL string, stop func()) {
 	server := httptest.NewServer(f)
 	f.SetLinkBase(server.URL)
 	return server.URL + "/v1", func() {
-		server.CloseClientConnections() // Close alone waits for requests that hang
+		server.CloseClientConnections() // Close alone would wait for requests that hang
 		server.Close()
 	}
 }

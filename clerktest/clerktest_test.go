@@ -17,7 +17,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// A recorder is a test that records its failures.
+// A recorder is a TB that records its failures.
 type recorder struct {
 	*testing.T
 

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A clock is the time of a fake, with the events that it reaches.
+// A clock holds the time of a fake, and its scheduled events.
 type clock struct {
-	ahead  time.Duration // of this machine's time
+	ahead  time.Duration // how far it is ahead of this machine's time
 	moment time.Time     // of the event being performed; zero for none
 	events []event       // in the order in which they happen
 }
@@ -26,7 +26,7 @@ func (c *clock) now() time.Time {
 	return time.Now().Add(c.ahead)
 }
 
-// schedule adds an event. It happens after those of the same time.
+// schedule adds an event. It happens after earlier events of the same time.
 func (c *clock) schedule(at time.Time, perform func()) {
 	after, _ := slices.BinarySearchFunc(c.events, at, func(e event, at time.Time) int {
 		if e.at.After(at) {
@@ -48,7 +48,7 @@ func (c *clock) catchUp() {
 	}
 }
 
-// A mutex locks a fake. Whoever locks it finds the fake as it is at that time.
+// A mutex locks a fake. Locking it first performs the events that are due.
 type mutex struct {
 	sync.Mutex
 

@@ -11,7 +11,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestEventsOfTheSameTimeHappenInOrder accepts and revokes an invitation at once.
+// TestEventsOfTheSameTimeHappenInOrder accepts and revokes an invitation at the same time.
 func TestEventsOfTheSameTimeHappenInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := clerktest.New()

@@ -51,8 +51,8 @@ func (f *Fake) bulkCreate(body []byte) (any, *apiError) {
 	return created, nil
 }
 
-// admitBulk returns the requests of a bulk that are performed and the refusal of the
-// bulk. Of the requests some are good, the others have a refusal each.
+// admitBulk returns the requests of a bulk that are performed, and the refusal of the bulk.
+// good are the valid requests; each of the others has a refusal.
 func (b *Behavior) admitBulk(reqs, good []parsedRequest, refusals []*apiError) ([]parsedRequest, *apiError) {
 	refusal := b.bulkRefusal(reqs, refusals)
 	switch {
@@ -67,8 +67,8 @@ func (b *Behavior) admitBulk(reqs, good []parsedRequest, refusals []*apiError) (
 	return nil, refusal
 }
 
-// bulkRefusal returns the refusal of a bulk, given those of its requests; nil for
-// none. Invalid parameters come before users, and users before duplicates.
+// bulkRefusal returns the refusal of a bulk, given those of its requests, or nil if there are
+// none. Invalid parameters precede users, and users precede duplicates.
 func (b *Behavior) bulkRefusal(reqs []parsedRequest, refusals []*apiError) *apiError {
 	var user *apiError
 	var duplicates []string
@@ -136,7 +136,7 @@ func (b *Behavior) blocks(status clerk.InvitationStatus) bool {
 	return string(b.Duplicates) == string(status) || b.Duplicates == DuplicatesAny
 }
 
-// inviteInBulk creates an invitation in a bulk and returns it as the response does.
+// inviteInBulk creates an invitation in a bulk, and returns it as the response shows it.
 func (f *Fake) inviteInBulk(req parsedRequest) clerk.Invitation {
 	sent := req.metadata
 	if f.behavior.BulkMetadata != "" {
@@ -149,8 +149,8 @@ func (f *Fake) inviteInBulk(req parsedRequest) clerk.Invitation {
 	return inv
 }
 
-// inviteOrFind creates an invitation. With ignore_existing it may first revoke those
-// that its address has, or return one of them.
+// inviteOrFind creates an invitation. With ignore_existing it may first revoke the address's
+// existing invitations, or return one of them.
 func (f *Fake) inviteOrFind(req parsedRequest) *invitation {
 	if req.IgnoreExisting && f.behavior.IgnoreExisting != "" {
 		for _, inv := range slices.Backward(f.invitationsOf(req.EmailAddress)) {

@@ -9,8 +9,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// doubts returns what Clerk may not read in the query of a request as the fake does.
-// It has no values, which can be addresses.
+// doubts returns the parts of a request's query that Clerk may read differently than the fake.
+// It omits values, which can be addresses.
 func doubts(op clerk.Operation, u *url.URL) []string {
 	var all []string
 	query, err := url.ParseQuery(u.RawQuery)

@@ -10,7 +10,7 @@ import (
 // An apiError is an error response: entries of Clerk's catalogue with a status.
 type apiError struct {
 	status     int
-	errors     []entry // without any, text is the body
+	errors     []entry // if empty, text is the body
 	text       string
 	retryAfter time.Duration
 }
@@ -27,7 +27,7 @@ type paramMeta struct {
 	ParamName string `json:"param_name"`
 }
 
-// code is the code of the first error.
+// code returns the code of the first error.
 func (e *apiError) code() clerk.ErrorCode {
 	if e == nil || len(e.errors) == 0 {
 		return ""
@@ -35,13 +35,13 @@ func (e *apiError) code() clerk.ErrorCode {
 	return e.errors[0].Code
 }
 
-// withText replaces the long message.
+// withText returns e with another long message.
 func (e *apiError) withText(format string, args ...any) *apiError {
 	e.errors[0].LongMessage = fmt.Sprintf(format, args...)
 	return e
 }
 
-// errParams refuses a request because of its parameters.
+// errParams returns the refusal of a request because of its parameters.
 func errParams(entries ...entry) *apiError { return &apiError{status: 422, errors: entries} }
 
 func param(name string, code clerk.ErrorCode, message, longMessage string) entry {
@@ -64,7 +64,7 @@ func paramValue(name string) entry {
 	return param(name, clerk.CodeFormParamValueInvalid, "is invalid", name+" is invalid")
 }
 
-// paramNotAllowed is for a parameter that accepts certain values only.
+// paramNotAllowed returns the error for a value that a parameter does not allow.
 func paramNotAllowed(name, value string) entry {
 	return param(name, clerk.CodeFormParamValueInvalid, "is invalid",
 		value+" does not match one of the allowed values for parameter "+name)

@@ -10,8 +10,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A failure is the fault or response that one request meets. The zero failure is
-// none.
+// A failure is the fault or response that one request meets. The zero failure means none.
 type failure struct {
 	fault    Fault
 	response Response // for FaultResponse
@@ -68,13 +67,13 @@ func (fail failure) before() *apiError {
 		return errTooManyRequests(time.Second)
 	case FaultResponse:
 		if !fail.response.After && !fail.response.keeps() {
-			return known(clerk.CodeInternalClerkError) // which after replaces
+			return known(clerk.CodeInternalClerkError) // after replaces it
 		}
 	}
 	return nil
 }
 
-// after replaces the right answer by the one that is sent.
+// after returns the answer to send instead of the right one.
 func (fail failure) after(a answer, slowness time.Duration) answer {
 	switch fail.fault {
 	case FaultRefuse:
@@ -109,7 +108,7 @@ func (fail failure) isRateLimit() bool {
 		fail.fault == FaultResponse && fail.response.answer().status == http.StatusTooManyRequests
 }
 
-// hidesUntil returns the time until which lists hide a request's changes.
+// hidesUntil returns the time until which the failure makes lists hide a request's changes.
 func (fail failure) hidesUntil(now time.Time) time.Time {
 	if fail.fault != FaultHideAfter {
 		return time.Time{}
@@ -117,8 +116,8 @@ func (fail failure) hidesUntil(now time.Time) time.Time {
 	return now.Add(hiding)
 }
 
-// A plannedFailure is that of the next request for an operation. With an address it
-// is that of the next one that concerns it.
+// A plannedFailure is a failure for the next request for an operation, or, with an address,
+// for the next such request that concerns the address.
 type plannedFailure struct {
 	failure failure
 	address string

@@ -31,7 +31,7 @@ var writes = map[clerk.Operation]func(context.Context, *clerk.Client, string) er
 	},
 }
 
-// TestFaultsOfDelete makes a raw delete meet each fault.
+// TestFaultsOfDelete: a raw delete meets each fault.
 func TestFaultsOfDelete(t *testing.T) {
 	for fault, test := range map[clerktest.Fault]struct {
 		done   bool
@@ -74,14 +74,14 @@ func TestFaultsOfDelete(t *testing.T) {
 	}
 }
 
-// done reports whether a write was performed. Beforehand there is one invitation.
+// done reports whether a write was performed. Before the write there is one invitation.
 func done(fake *clerktest.Fake) bool {
 	all := fake.Invitations()
 	return len(all) != 1 || all[0].Revoked
 }
 
-// outcomes says what a write that meets a fault does: is it performed, and what
-// status do a client that tries once and the fake's log see?
+// outcomes describes a write that meets each fault: whether it is performed, and which status
+// a client that tries once and the fake's log see.
 var outcomes = map[clerktest.Fault]struct {
 	done   bool
 	status int
@@ -100,7 +100,7 @@ var outcomes = map[clerktest.Fault]struct {
 	clerktest.FaultHideAfter:       {true, 0, 0},
 }
 
-// TestFaults makes each write meet each fault, in process and over HTTP.
+// TestFaults: each write meets each fault, in process and over HTTP.
 func TestFaults(t *testing.T) {
 	once := clerk.WithRetry(clerk.RetryConfig{Strategy: clerk.RetryNone})
 	for fault := range outcomes {
@@ -129,8 +129,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// meet makes a write meet a fault, and compares what happens with outcomes. With
-// notSent the client knows that the request was not sent.
+// meet makes a write that meets a fault, and compares the result with outcomes. With notSent
+// the client knows that the request was not sent.
 func meet(t *testing.T, fake *clerktest.Fake, client *clerk.Client, op clerk.Operation, fault clerktest.Fault, notSent bool) {
 	t.Helper()
 	id := invite(t, fake, "old@example.com").ID
@@ -182,8 +182,8 @@ func TestPlannedFaultsHappenInOrder(t *testing.T) {
 	})
 }
 
-// TestHideAfterListsTheStateBeforeTheWrite follows what each write changed through
-// the lists while it is hidden and after.
+// TestHideAfterListsTheStateBeforeTheWrite checks lists while the change of each write is
+// hidden, and after that.
 func TestHideAfterListsTheStateBeforeTheWrite(t *testing.T) {
 	for op, write := range writes {
 		synctest.Test(t, func(t *testing.T) {
@@ -306,8 +306,8 @@ func TestFaultMixOfResponses(t *testing.T) {
 	require.Equal(t, 200, resp.StatusCode)
 }
 
-// TestFaultsForAnAddress makes requests that concern one person fail, and those that
-// concern others succeed.
+// TestFaultsForAnAddress: requests that concern one person fail, and those that concern others
+// succeed.
 func TestFaultsForAnAddress(t *testing.T) {
 	const ada, bob = "ada@example.com", "bob@example.com"
 	call := func(fake *clerktest.Fake, op clerk.Operation, address string) int {

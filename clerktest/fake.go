@@ -24,7 +24,7 @@ type Fake struct {
 	log       requestLog
 	limiter   limiter
 	emails    emailCount
-	hideUntil time.Time // of the request being handled; zero if it hides nothing
+	hideUntil time.Time // until when lists hide changes of the current request; zero for not at all
 }
 
 // New returns a fake instance without invitations and users.
@@ -42,7 +42,7 @@ func New(opts ...Option) *Fake {
 	return f
 }
 
-// clear forgets invitations, users, planned failures, requests and what was counted.
+// clear removes invitations, users, planned failures, requests and counts.
 func (f *Fake) clear() {
 	f.store = newStore()
 	f.store.keepTickets = f.behavior.DeletedLinksWork

@@ -11,8 +11,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A Fault is something that goes wrong with a request. With faults whose names end
-// in After the request is performed first; with the others it is not performed.
+// A Fault is something that goes wrong with a request. If its name ends in After, the request
+// is performed first; otherwise it is not performed.
 type Fault string
 
 // The faults.
@@ -23,8 +23,8 @@ const (
 	// FaultDropBefore breaks the connection.
 	FaultDropBefore Fault = "drop before"
 	// FaultDropAfter breaks the connection before the response. A client looks up what the
-	// request did: its outcome is unknown only if [clerk.OperationList] fails, too, for
-	// example by [Fake.SetFaults], or with [clerk.RetryNone].
+	// request did: its outcome is unknown only with [clerk.RetryNone], or if
+	// [clerk.OperationList] fails as well, for example by [Fake.SetFaults].
 	FaultDropAfter Fault = "drop after"
 	// FaultErrorBefore responds with 500 internal_clerk_error.
 	FaultErrorBefore Fault = "error before"
@@ -37,11 +37,12 @@ const (
 	// FaultSlowAfter delays the response by 20 seconds, longer than a client waits by
 	// default, or by what [WithSlowDelay] sets.
 	FaultSlowAfter Fault = "slow after"
-	// FaultRateLimit responds with 429 and a Retry-After of one second, so that a client whose
-	// deadline permits tries again. For an error, use [Fake.Respond] with a longer one.
+	// FaultRateLimit responds with 429 and a Retry-After of one second, so that a client tries
+	// again if its deadline permits. To make the call fail, use [Fake.Respond] with a longer
+	// RetryAfter.
 	FaultRateLimit Fault = "rate limit"
-	// FaultHideAfter breaks the connection before the response, and for two seconds
-	// lists what the request changed as it was before.
+	// FaultHideAfter breaks the connection before the response, and for two seconds lists show
+	// the state before the request.
 	FaultHideAfter Fault = "hide after"
 
 	// FaultResponse is a [Response], in the log of requests. [Fake.Respond] sets it.
@@ -61,7 +62,7 @@ func AllFaults() []Fault {
 	}
 }
 
-// Operations returns the operations that the fake has.
+// Operations returns the operations that the fake supports.
 func Operations() []clerk.Operation {
 	return []clerk.Operation{
 		clerk.OperationCreate, clerk.OperationList, clerk.OperationBulkCreate, clerk.OperationRevoke, clerk.OperationDelete,
@@ -70,18 +71,18 @@ func Operations() []clerk.Operation {
 
 // A Response replaces the response to a request.
 type Response struct {
-	// Status is the HTTP status, 200 to 599. 0 means that of Code in Clerk's error
-	// catalogue, or, when Code is empty too, the request's own response.
+	// Status is the HTTP status, 200 to 599. 0 means the status of Code in Clerk's error
+	// catalogue or, if Code is empty as well, the request's own response.
 	Status int
-	// Code is the error's code. Those of [Codes] have the catalogue's texts, others
-	// their own name as text. Empty means no error envelope.
+	// Code is the error's code. If it is one of [Codes], the error has the catalogue's texts;
+	// otherwise the code is its text. Empty means no error envelope.
 	Code clerk.ErrorCode
 	// ContentType and Body replace the response's own when Body is not empty.
 	ContentType, Body string
-	// EmptyBody sends no body, not even that of Code.
+	// EmptyBody sends no body, even if Code is set.
 	EmptyBody bool
-	// Header is added to the response's own header, whose fields of the same names it
-	// replaces. A field without values is omitted.
+	// Header is added to the response's own header, and replaces fields of the same names. A
+	// field without values is omitted.
 	Header http.Header
 	// RetryAfter sets the Retry-After header, rounded up to seconds.
 	RetryAfter time.Duration
@@ -92,8 +93,8 @@ type Response struct {
 	After bool
 }
 
-// Validate returns an error if r has a status that is none of 200 to 599, an
-// unknown code without a status, or a negative duration.
+// Validate returns an error if r has a status outside 200 to 599, an unknown code without a
+// status, or a negative duration.
 func (r Response) Validate() error {
 	switch {
 	case r.Status != 0 && (r.Status < 200 || r.Status > 599):
@@ -127,7 +128,7 @@ type FaultMix struct {
 	Addresses []string
 }
 
-// listed returns names as a text.
+// listed returns a text that lists names.
 func listed[T ~string](names []T) string {
 	texts := make([]string, len(names))
 	for i, name := range names {

@@ -14,12 +14,12 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// maxRequestBody is the size beyond which the fake responds request_body_too_large.
+// maxRequestBody is the size beyond which the fake responds with request_body_too_large.
 const maxRequestBody = 1 << 20
 
 // RoundTrip responds to a request in process, whatever its host. It makes a Fake an
-// [http.RoundTripper]. Its errors are those of the request's context or body, and of
-// faults that break connections.
+// [http.RoundTripper]. It returns errors of the request's context or body, and for faults that
+// break connections.
 func (f *Fake) RoundTrip(req *http.Request) (*http.Response, error) {
 	var body []byte
 	if req.Body != nil {
@@ -44,7 +44,7 @@ func (f *Fake) RoundTrip(req *http.Request) (*http.Response, error) {
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := readBody(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client is gone
+		panic(http.ErrAbortHandler) // the client has gone
 	}
 	a := f.respond(r, body)
 	if sleep(r.Context(), a.delay) == nil {
@@ -70,8 +70,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// respond performs what a request asks for, unless a failure prevents it, and makes
-// the answer.
+// respond performs a request, unless a failure prevents it, and returns the answer.
 func (f *Fake) respond(r *http.Request, body []byte) answer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -123,7 +122,7 @@ func (f *Fake) addresses(op clerk.Operation, id string, query url.Values, body [
 	switch op {
 	case clerk.OperationCreate:
 		all = make([]item, 1)
-		_ = json.Unmarshal(body, &all[0]) // an invalid request may concern nobody
+		_ = json.Unmarshal(body, &all[0]) // an invalid request may concern no address
 	case clerk.OperationBulkCreate:
 		_ = json.Unmarshal(body, &all)
 	case clerk.OperationList:
@@ -148,8 +147,8 @@ func (f *Fake) countUnperformed(op clerk.Operation, fail failure, now time.Time)
 	}
 }
 
-// route finds the operation of a request and the id in its path. What the API does
-// not have has no operation.
+// route returns the operation of a request and the id in its path. The operation is empty if
+// the API does not have the path.
 func route(r *http.Request) (op clerk.Operation, id string) {
 	path, ok := strings.CutPrefix(r.URL.Path, "/v1/invitations")
 	if !ok {
@@ -172,14 +171,14 @@ func route(r *http.Request) (op clerk.Operation, id string) {
 	return "", ""
 }
 
-// apiVersions are the versions of Clerk's Backend API that an OpenAPI document was
-// published for.
+// apiVersions are the versions of Clerk's Backend API for which an OpenAPI document was
+// published.
 var apiVersions = []string{
 	"2021-02-05", "2024-10-01", "2025-03-12", "2025-04-10", "2025-11-10", "2025-12-03", clerk.APIVersion,
 }
 
-// admit checks what applies to all operations: key, limits, version, path and the
-// form of the body.
+// admit makes the checks that all operations share: key, limits, version, path and the form of
+// the body.
 func (f *Fake) admit(op clerk.Operation, r *http.Request, body []byte, now time.Time) *apiError {
 	key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	switch {

@@ -14,7 +14,7 @@ import (
 	"unicode"
 )
 
-// ids makes the ids of one fake: numbered or random.
+// ids generates the ids of one fake, numbered or random.
 type ids struct {
 	random      io.Reader // nil for numbered ones
 	invitations int
@@ -57,7 +57,7 @@ func (i *ids) user(now time.Time) string {
 	return fmt.Sprintf("user_%027d", i.users)
 }
 
-// skip keeps the number in a loaded id from being used again.
+// skip prevents the number in a loaded id from being used again.
 func (i *ids) skip(last *int, format, id string) {
 	var n int
 	if _, err := fmt.Sscanf(id, format, &n); err == nil && i.random == nil {
@@ -65,8 +65,8 @@ func (i *ids) skip(last *int, format, id string) {
 	}
 }
 
-// ticket makes the ticket of an invitation. Clerk's are JSON Web Tokens; nothing but
-// the fake reads these.
+// ticket returns the ticket of an invitation. Clerk's are JSON Web Tokens. Only the fake reads
+// these.
 func (i *ids) ticket(invitationID string) string {
 	if i.random != nil {
 		return "ticket_" + base32.StdEncoding.EncodeToString(i.bytes(20))
@@ -74,7 +74,7 @@ func (i *ids) ticket(invitationID string) string {
 	return "ticket_of_" + invitationID
 }
 
-// trace makes the values of x-clerk-trace-id and cf-ray for one response.
+// trace returns the values of x-clerk-trace-id and cf-ray for one response.
 func (i *ids) trace() (traceID, ray string) {
 	i.traces++
 	if i.random != nil {
@@ -84,8 +84,8 @@ func (i *ids) trace() (traceID, ray string) {
 	return fmt.Sprintf("%032x", i.traces), fmt.Sprintf("%016x-AMS", i.traces)
 }
 
-// ksuid makes a KSUID, as Clerk's ids have: seconds since 2014 and 16 random bytes
-// in base 62, 27 characters that sort by time.
+// ksuid returns a KSUID, as in Clerk's ids: seconds since 2014 and 16 random bytes in base 62,
+// 27 characters that sort by time.
 func ksuid(now time.Time, random []byte) string {
 	const epoch = 1_400_000_000
 	raw := binary.BigEndian.AppendUint32(nil, uint32(now.Unix()-epoch)) //nolint:gosec // until 2150

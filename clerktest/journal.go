@@ -6,11 +6,10 @@ import (
 	"slices"
 )
 
-// ErrNotStored is the error for a change that was not made because the writer of
-// [WithJournal] failed.
+// ErrNotStored means that a change was not made because the writer of [WithJournal] failed.
 var ErrNotStored = errors.New("clerktest: the change could not be stored")
 
-// changed notes a change that was made, and how to undo it until it is committed.
+// changed records a change, and how to undo it until it is committed.
 func (f *Fake) changed(r record, undo func()) {
 	if f.changes != nil {
 		f.journal.records = append(f.journal.records, r)

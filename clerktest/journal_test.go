@@ -15,7 +15,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// A disk is a journal's writer, which fails while it is full.
+// A disk is a journal's writer that fails while it is full.
 type disk struct {
 	bytes.Buffer
 	full bool

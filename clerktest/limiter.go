@@ -63,7 +63,7 @@ func (l *limiter) count(op clerk.Operation, now time.Time) {
 	}
 }
 
-// A window counts requests against a limit. How depends on its kind.
+// A window counts requests against a limit, in the way of its kind.
 type window struct {
 	limit Limit
 	kind  Windows
@@ -71,7 +71,7 @@ type window struct {
 	full  time.Time   // when a token bucket is full again
 }
 
-// refill returns the time after which a token bucket has one request more.
+// refill returns the time in which a token bucket gains one request.
 func (w *window) refill() time.Duration {
 	return max(1, w.limit.Per/time.Duration(w.limit.Requests))
 }
@@ -145,8 +145,8 @@ type emailCount struct {
 	sent  int
 }
 
-// admit counts an email, or returns false if the month's limit is reached. A limit
-// of 0 is none.
+// admit counts an email, or returns false if the month's limit is reached. A limit of 0 means
+// none.
 func (c *emailCount) admit(address string, limit int, now time.Time) bool {
 	if !c.allow(0, address, limit, now) {
 		return false
@@ -165,7 +165,7 @@ func (c *emailCount) allow(others int, address string, limit int, now time.Time)
 	return limit == 0 || isTestAddress(address) || c.sent+others < limit
 }
 
-// isTestAddress reports whether Clerk keeps an address for tests.
+// isTestAddress reports whether Clerk reserves an address for tests.
 func isTestAddress(address string) bool {
 	local, _, _ := strings.Cut(fold(address), "@")
 	return slices.Contains(strings.Split(local, "+")[1:], "clerk_test")

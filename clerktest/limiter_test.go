@@ -54,7 +54,7 @@ func TestFixedAndSlidingWindows(t *testing.T) {
 	for _, test := range []struct {
 		sliding bool
 		minutes []int
-		taken   string // t when accepted, or the seconds to wait
+		taken   string // t if accepted, or the seconds to wait
 	}{
 		{false, []int{0, 30, 45, 59, 60, 61, 62}, "t t 900 60 t t 3480"},
 		{true, []int{0, 30, 45, 59, 60, 61, 90}, "t t 900 60 t 1740 t"},

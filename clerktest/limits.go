@@ -6,22 +6,22 @@ import (
 )
 
 // RateLimits are the numbers of requests that a [Fake] accepts.
-// [ProductionRateLimits] and [DevelopmentRateLimits] are those that Clerk documents.
+// [ProductionRateLimits] and [DevelopmentRateLimits] return the limits that Clerk documents.
 type RateLimits struct {
 	// Creates limits the requests that create one invitation.
 	Creates Limit
-	// Bulks limits the requests that create several.
+	// Bulks limits the requests that create several invitations.
 	Bulks Limit
 	// Requests limits all requests together.
 	Requests Limit
 	// Sliding counts the requests of the last hour (or other Per) at any time.
 	// Otherwise the window is fixed: it begins with the first request after the
-	// previous window ended. Which of the two Clerk has is not documented;
-	// [Behavior].Windows, which precedes Sliding, has other kinds.
+	// previous window ended. Clerk does not document which kind it has. [Behavior].Windows has
+	// more kinds and, if set, overrides Sliding.
 	Sliding bool
 }
 
-// Validate reports a limit that has Requests and no Per.
+// Validate returns an error if a limit has Requests but no Per.
 func (l RateLimits) Validate() error {
 	for _, limit := range []Limit{l.Creates, l.Bulks, l.Requests} {
 		if limit.Requests < 0 || limit.Per < 0 || limit.Requests > 0 && limit.Per == 0 {
@@ -33,7 +33,7 @@ func (l RateLimits) Validate() error {
 
 // A Limit is a number of requests in a duration. The zero Limit does not limit.
 type Limit struct {
-	// Requests is the number of requests that are accepted. With Per alone, none is.
+	// Requests is the number of requests that are accepted. If only Per is set, none is.
 	Requests int
 	// Per is the duration of the window.
 	Per time.Duration

@@ -40,8 +40,8 @@ func (f *Fake) byTicket(ticket string) *invitation {
 	return inv
 }
 
-// CanFollow reports whether a link redirects to a redirect URL: one with http or
-// https, or a path. Others, such as "javascript:", are never followed.
+// CanFollow reports whether a link redirects to a redirect URL. The URL must have the scheme
+// http or https, or be a path. Others, such as "javascript:", are never followed.
 func CanFollow(redirectURL string) bool {
 	u, err := url.Parse(redirectURL)
 	if err != nil {
@@ -66,7 +66,7 @@ func withTicket(target, ticket string) string {
 	return u.String()
 }
 
-// What [Fake.SignUp] fails with.
+// The errors of [Fake.SignUp].
 var (
 	// ErrUnknownTicket: no invitation has the ticket.
 	ErrUnknownTicket = errors.New("clerktest: no invitation has this ticket")

@@ -12,7 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A listItem is an invitation in the state that a list shows.
+// A listItem is an invitation, and the state of it that a list shows.
 type listItem struct {
 	*invitation
 	shown *clerk.Invitation
@@ -73,7 +73,7 @@ func (f *Fake) search(query string, statuses []string) []listItem {
 	return found
 }
 
-// enveloped reports whether a list has an envelope with total_count.
+// enveloped reports whether a list is returned in an envelope with total_count.
 func (b *Behavior) enveloped(q url.Values) bool {
 	return b.Lists == ListsEnvelope || b.Lists == "" && q.Get("paginated") == "true"
 }
@@ -85,7 +85,7 @@ func (b *Behavior) pageSize(limit int) int {
 	return limit
 }
 
-// lapse returns an invitation with the status that a list shows after its time.
+// lapse returns an invitation with the status that a list shows after it has expired.
 func (b *Behavior) lapse(shown *clerk.Invitation) *clerk.Invitation {
 	if b.Lapsed == "" || shown == nil || shown.Status != clerk.InvitationStatusExpired {
 		return shown
@@ -126,8 +126,8 @@ func checkStatuses(statuses []string) []entry {
 	return nil
 }
 
-// order returns the comparison for order_by, ascending; nil for created_at, in whose
-// order invitations are stored.
+// order returns the comparison for order_by, ascending. It returns nil for created_at, the
+// order in which invitations are stored.
 func order(by string) (func(a, b listItem) int, []entry) {
 	name := by
 	if by[0] == '+' || by[0] == '-' {
@@ -144,7 +144,7 @@ func order(by string) (func(a, b listItem) int, []entry) {
 	return nil, []entry{paramNotAllowed("order_by", by)}
 }
 
-// number reads a query parameter that is a number within bounds.
+// number returns a query parameter that must be a number within bounds.
 func number(q url.Values, name string, absent, least, most int) (int, []entry) {
 	text := q.Get(name)
 	if text == "" {

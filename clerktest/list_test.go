@@ -16,7 +16,7 @@ import (
 
 const firstID = "inv_000000000000000000000000001"
 
-// lists has the first letters of the addresses that a list with a query has. See
+// lists has, for each query, the first letters of the addresses that a list returns. See
 // TestList for the invitations.
 var lists = map[string]string{
 	``:                                     "b d a c",

@@ -9,7 +9,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// What is remembered of requests.
+// Limits on the requests that a fake remembers.
 const (
 	defaultLogSize = 10_000   // the default of WithRequestLog
 	maxLogBytes    = 32 << 20 // of all requests, without their responses
@@ -17,12 +17,12 @@ const (
 	maxAnswerBytes = 64 << 10 // of a response's body
 )
 
-// A requestLog has the newest requests, oldest first.
+// A requestLog holds the newest requests, oldest first.
 type requestLog struct {
 	size     int
 	requests []Request
 	bytes    int // of all requests
-	count    int // how many requests there ever were
+	count    int // the number of requests so far
 }
 
 func (l *requestLog) clear() { *l = requestLog{size: l.size} }
@@ -57,7 +57,7 @@ func (l *requestLog) add(now time.Time, r *http.Request, op clerk.Operation, bod
 	}
 }
 
-// last returns copies of n requests before the last skip ones, oldest first.
+// last returns copies of n requests, oldest first, leaving out the newest skip ones.
 func (l *requestLog) last(n, skip int) []Request {
 	end := max(0, len(l.requests)-skip)
 	requests := slices.Clone(l.requests[max(0, end-n):end])

@@ -15,7 +15,7 @@ import (
 
 // An Email is the email of an invitation.
 type Email struct {
-	// Time is the time it was sent at.
+	// Time is the time at which it was sent.
 	Time clerk.UnixMilli `json:"time"`
 	// InvitationID is the id of its invitation.
 	InvitationID string `json:"invitation_id"`
@@ -25,10 +25,10 @@ type Email struct {
 	TemplateSlug clerk.TemplateSlug `json:"template_slug"`
 	// RedirectURL is the URL that its link redirects to; empty for the sign-up page.
 	RedirectURL string `json:"redirect_url,omitempty"`
-	// Notify reports whether the request asked for the email. It is true for all that
+	// Notify reports whether the request asked for the email. It is true for all emails that
 	// [Fake.Sent] returns.
 	Notify bool `json:"notify"`
-	// Link is the link in it. Whoever has it can sign up.
+	// Link is the link in it. Anyone who has it can sign up.
 	Link string `json:"link"`
 }
 
@@ -43,9 +43,9 @@ type User struct {
 	ID string `json:"id"`
 	// EmailAddress is the user's address.
 	EmailAddress string `json:"email_address"`
-	// PublicMetadata is that of the invitation the user accepted.
+	// PublicMetadata is the metadata of the invitation that the user accepted.
 	PublicMetadata json.RawMessage `json:"public_metadata,omitempty"`
-	// CreatedAt is the time the user signed up at.
+	// CreatedAt is the time at which the user signed up.
 	CreatedAt clerk.UnixMilli `json:"created_at"`
 }
 
@@ -60,13 +60,13 @@ func (u *User) clone() User {
 	return user
 }
 
-// A Request is one that a [Fake] received.
+// A Request is a request that a [Fake] received.
 type Request struct {
 	// Number counts the requests, from 1 for the first.
 	Number int
-	// Time is the time the fake handled it at.
+	// Time is the time at which the fake handled it.
 	Time time.Time
-	// Operation is its operation; empty for a path the API does not have.
+	// Operation is its operation; empty if the API does not have its path.
 	Operation clerk.Operation
 	// Method and Path are its method and path, such as "/v1/invitations".
 	Method, Path string
@@ -76,22 +76,22 @@ type Request struct {
 	Header http.Header
 	// Body is its body, at most 1 MiB and one byte of it.
 	Body []byte
-	// Status is the status of the response; 0 when the connection broke before it.
+	// Status is the status of the response; 0 if the connection broke before it.
 	Status int
 	// Code is the code of the first error in the response; empty for a success.
 	Code clerk.ErrorCode
 	// Fault is the fault it met; empty for none.
 	Fault Fault
-	// Doubts says what Clerk may not read in its query as the fake does, such as an
-	// unknown parameter, which the fake ignores.
+	// Doubts lists parts of its query that Clerk may read differently than the fake, such as
+	// an unknown parameter, which the fake ignores.
 	Doubts []string
-	// ResponseHeader and ResponseBody are the response, of the newest 100 requests and
-	// up to 64 KiB of its body.
+	// ResponseHeader and ResponseBody are the response. They are kept for the newest 100
+	// requests, with up to 64 KiB of the body.
 	ResponseHeader http.Header
 	ResponseBody   []byte
 }
 
-// size returns about how many bytes the request occupies without its response.
+// size returns roughly how many bytes the request occupies without its response.
 func (r *Request) size() int {
 	size := len(r.Method) + len(r.Path) + len(r.Body)
 	for _, fields := range []map[string][]string{r.Query, r.Header} {
@@ -105,8 +105,8 @@ func (r *Request) size() int {
 	return size
 }
 
-// Format writes r without its query, header and body, whatever the verb: they can
-// hold addresses.
+// Format writes r without its query, header and body, whatever the verb: they can contain
+// addresses.
 func (r Request) Format(s fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(s, "clerktest.Request{#%d %s %s %d", r.Number, r.Method, r.Path, r.Status)
 	if r.Code != "" {

@@ -40,8 +40,8 @@ func (f *Fake) Sent() []Email {
 	return sent
 }
 
-// SentTo returns the emails of [Fake.Sent] to an address, oldest first. It takes no
-// longer if there are many others.
+// SentTo returns the emails of [Fake.Sent] to an address, oldest first. It is fast even if
+// there are many others.
 func (f *Fake) SentTo(emailAddress string) []Email {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -61,8 +61,8 @@ func (f *Fake) Users() []User {
 	return f.sortedUsers()
 }
 
-// Requests returns copies of the requests that the fake received, oldest first: the
-// last 10,000, or as many as [WithRequestLog] sets, and no more than 32 MiB of them.
+// Requests returns copies of the requests that the fake received, oldest first: the last
+// 10,000, or as many as [WithRequestLog] sets, up to 32 MiB in total.
 func (f *Fake) Requests() []Request {
 	f.mu.Lock()
 	defer f.mu.Unlock()

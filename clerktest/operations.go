@@ -39,7 +39,7 @@ func (f *Fake) revoke(id string) (any, *apiError) {
 	return f.view(inv), nil
 }
 
-// delete deletes an invitation with the email that the fake keeps of it.
+// delete deletes an invitation and its email.
 func (f *Fake) delete(id string) (any, *apiError) {
 	deleted := map[string]any{"object": "invitation", "id": id, "deleted": true}
 	inv := f.store.find(id, f.now())

@@ -84,7 +84,7 @@ func TestDelete(t *testing.T) {
 		require.Empty(t, fake.Invitations())
 	}
 	require.Len(t, fake.Users(), 1, "deleting an accepted invitation keeps its user")
-	invite(t, fake, "pending@example.com") // which can be invited again
+	invite(t, fake, "pending@example.com") // the address can be invited again
 	log := fake.Requests()
 	require.Equal(t, clerk.OperationDelete, log[1].Operation)
 }

@@ -39,39 +39,38 @@ func WithClientOptions(opts ...clerk.Option) Option {
 	return func(o *options) { o.clientOptions = append(o.clientOptions, opts...) }
 }
 
-// WithRandomIDs makes ids, tickets and trace ids random, as Clerk's are. By default
-// they are numbered, so that tests are repeatable; then a database that outlives the
-// fake sees the same ids again.
+// WithRandomIDs makes ids, tickets and trace ids random, as Clerk's are. By default they are
+// numbered, so that tests are repeatable. Then a database that outlives the fake gets the same
+// ids again.
 func WithRandomIDs() Option {
 	return func(o *options) { o.randomIDs = true }
 }
 
-// WithRateLimits makes the fake refuse requests beyond the limits with status 429
-// and a Retry-After header in whole seconds. By default there are no limits. It
-// panics on a limit that has Requests and no Per.
+// WithRateLimits makes the fake refuse requests beyond the limits with status 429 and a
+// Retry-After header in whole seconds. By default there are no limits. It panics if a limit
+// has Requests but no Per.
 func WithRateLimits(limits RateLimits) Option {
 	mustBeValid(limits.Validate())
 	return func(o *options) { o.limits = limits }
 }
 
-// WithFaults makes a share of the requests fail. It panics when mix is invalid.
+// WithFaults makes a share of the requests fail. It panics if mix is invalid.
 func WithFaults(mix FaultMix) Option {
 	mustBeValid(mix.Validate())
 	return func(o *options) { o.faults = mix }
 }
 
-// WithSeed makes everything random about the fake and its clients repeatable: the ids
-// of [WithRandomIDs], which begin with the time, the choice of [WithFaults], and the
-// jitter in the waits of clients of [NewClient] and [Fake.Client]. Inside a
-// testing/synctest bubble, where time is repeatable too, the same calls in the same
-// order then send the same requests at the same times. The default is 0: ids and
-// jitter are left to chance.
+// WithSeed makes everything that is random about the fake and its clients repeatable: the ids
+// of [WithRandomIDs], which begin with the time, the choice of [WithFaults], and the jitter in
+// the waits of clients from [NewClient] and [Fake.Client]. Inside a testing/synctest bubble,
+// where time is repeatable too, the same calls in the same order then send the same requests
+// at the same times. The default, 0, leaves ids and jitter random.
 func WithSeed(seed uint64) Option {
 	return func(o *options) { o.seed = seed }
 }
 
-// WithBehavior flips rules of Clerk that are not documented, inferred or
-// contradictory. It panics if behavior is invalid.
+// WithBehavior changes rules of Clerk that are undocumented, inferred or contradictory. It
+// panics if behavior is invalid.
 func WithBehavior(behavior Behavior) Option {
 	mustBeValid(behavior.Validate())
 	return func(o *options) { o.behavior = behavior }
@@ -102,16 +101,15 @@ func WithLinkBase(baseURL string) Option {
 }
 
 // WithEmailLimit sets how many emails an instance sends in a calendar month (UTC).
-// Beyond it invitations are created, and no email is sent. Addresses with
-// "+clerk_test" do not count. Clerk documents 100 for development instances; the
-// default is no limit.
+// Beyond that, invitations are created, but no email is sent. Addresses with "+clerk_test" do
+// not count. Clerk documents 100 for development instances; the default is no limit.
 func WithEmailLimit(perMonth int) Option {
 	return func(o *options) { o.emailLimit = perMonth }
 }
 
-// WithJournal writes every change of invitations and users to w, a line of JSON
-// each, before the request that caused it is answered. [Fake.Load] reads them. Errors
-// of w are for w to handle.
+// WithJournal writes every change of invitations and users to w, one line of JSON each, before
+// the request that caused it is answered. [Fake.Load] reads these lines. If w fails, the
+// change is not made; see [ErrNotStored].
 func WithJournal(w io.Writer) Option {
 	return func(o *options) { o.changes = w }
 }

@@ -69,7 +69,7 @@ func parseRequest(body []byte, b Behavior) (req parsedRequest, refusal *apiError
 	return req, nil
 }
 
-// compact returns JSON without spaces between its tokens.
+// compact returns JSON without whitespace between its tokens.
 func compact(text json.RawMessage) json.RawMessage {
 	var b bytes.Buffer
 	if json.Compact(&b, text) != nil {

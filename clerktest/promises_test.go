@@ -19,8 +19,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// A promise calls an operation of the library once and returns what it got wrong about
-// what happened; empty for nothing. Beforehand old@example.com has a pending
+// A promise calls an operation of the library once, and returns how its result differs from
+// what happened; empty if it does not. Before the call old@example.com has a pending
 // invitation. meet makes the next request of an operation meet the fault.
 type promise func(ctx context.Context, client *clerk.Client, fake *clerktest.Fake, meet func(clerk.Operation)) string
 
@@ -158,8 +158,8 @@ func createAllKeepsItsPromise(ctx context.Context, client *clerk.Client, fake *c
 	return ""
 }
 
-// broken has the calls whose promise does not hold under a behavior, as
-// docs/clerk-api.md says.
+// broken lists the calls whose promise does not hold under a behavior, as docs/clerk-api.md
+// says.
 var broken = map[string][]string{
 	"ignore-existing=returns": {"create old ignoring", "bulk with old ignoring"},
 	"no-date":                 {"create all"},
@@ -198,7 +198,7 @@ func withDefault() iter.Seq2[string, clerktest.Behavior] {
 	}
 }
 
-// keeps calls an operation that meets a fault, and returns what its promise finds.
+// keeps calls an operation that meets a fault, and returns the result of its promise.
 func keeps(t *testing.T, behavior clerktest.Behavior, keepsPromise promise, fault clerktest.Fault) (wrong string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

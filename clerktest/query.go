@@ -8,7 +8,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A search is a query and the rules by which it matches.
+// A search is a query with the rules for matching it.
 type search struct {
 	text  string
 	rules Behavior
@@ -39,7 +39,7 @@ func (s search) matches(text string) bool {
 	return strings.Contains(text, query)
 }
 
-// fold returns an address in the form in which it is found.
+// fold returns an address in the form in which it is searched.
 func fold(address string) string { return strings.ToLower(address) }
 
 // words returns the words of letters and digits in a text.

@@ -30,8 +30,8 @@ func recordOf(inv *invitation) record {
 
 func (r record) line() []byte { return append(marshal(r), '\n') }
 
-// records are changes that were made together: a line of a journal. One is an object,
-// several are an array of objects.
+// records are changes that were made together: a line of a journal. A single record is encoded
+// as an object, several as an array of objects.
 type records []record
 
 func (r records) line() []byte {
@@ -53,7 +53,7 @@ func (r *records) UnmarshalJSON(line []byte) error {
 	return err
 }
 
-// A journal has the changes that are not written yet.
+// A journal holds the changes that are not written yet.
 type journal struct {
 	records records
 	undo    []func() // for each of them

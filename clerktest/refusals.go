@@ -9,7 +9,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// errRoute explains a path or method that the API does not have.
+// errRoute returns the refusal of a path or method that the API does not have.
 func errRoute(r *http.Request) *apiError {
 	text := fmt.Sprintf("Not Found: the fake has no %s %s.", r.Method, r.URL.Path)
 	if !strings.HasPrefix(r.URL.Path, "/v1/") {
@@ -19,7 +19,7 @@ func errRoute(r *http.Request) *apiError {
 	return known(clerk.CodeResourceNotFound).withText("%s", text)
 }
 
-// errStore refuses a request whose changes could not be stored.
+// errStore returns the refusal of a request whose changes could not be stored.
 func errStore(err error) *apiError {
 	return known(clerk.CodeInternalClerkError).withText("%s", strings.TrimPrefix(err.Error(), "clerktest: "))
 }

@@ -27,8 +27,8 @@ var (
 	noKeyRefusal     = withoutMeta(401, "authorization_header_format_invalid", "Invalid Authorization header format", "Invalid Authorization header format. Must be 'Bearer <YOUR_API_KEY>'")
 )
 
-// refusals has a row for each reason to refuse a request. See TestRefusals for what
-// exists beforehand.
+// refusals has a row for each reason to refuse a request. TestRefusals describes the initial
+// state.
 var refusals = map[string]struct {
 	call    string
 	body    string
@@ -93,8 +93,8 @@ var refusals = map[string]struct {
 	"an offset below 0":            {listPath + "?offset=-1", ``, nil, refusal(422, "form_param_value_invalid", "is invalid", "offset is invalid", "offset")},
 }
 
-// refusal is the expected response of an error about a parameter, and withoutMeta of
-// another.
+// refusal returns the expected response for an error about a parameter, and withoutMeta for
+// another error.
 func refusal(status int, code, message, long, name string) string {
 	return fmt.Sprintf(`%d {"errors":[{"message":%q,"long_message":%q,"code":%q,"meta":{"param_name":%q}}]}`, status, message, long, code, name)
 }
@@ -103,8 +103,8 @@ func withoutMeta(status int, code, message, long string) string {
 	return fmt.Sprintf(`%d {"errors":[{"message":%q,"long_message":%q,"code":%q}]}`, status, message, long, code)
 }
 
-// TestRefusals sends each request of refusals. Beforehand pending@example.com is
-// invited (id 1), user@example.com has accepted (id 2), and id 3 is revoked.
+// TestRefusals sends each request of refusals. Initially, pending@example.com is invited (id
+// 1), user@example.com has accepted (id 2), and id 3 is revoked.
 func TestRefusals(t *testing.T) {
 	for name, test := range refusals {
 		t.Run(name, func(t *testing.T) {

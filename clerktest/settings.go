@@ -7,15 +7,15 @@ import (
 )
 
 // Fail makes the next requests for an operation fail: the first with the first
-// fault, and so on. An empty Fault lets a request succeed. Planned failures precede
-// those of [WithFaults]. It panics on unknown operations and faults.
+// fault, and so on. An empty Fault lets a request succeed. Planned failures take precedence
+// over those of [WithFaults]. It panics on unknown operations and faults.
 func (f *Fake) Fail(op clerk.Operation, faults ...Fault) {
 	mustBeFaults(faults)
 	f.plan(op, "", ofFaults(faults))
 }
 
-// FailFor makes the next requests for an operation that concern an email address
-// fail, like [Fake.Fail]. [FaultMix].Addresses tells which requests these are.
+// FailFor makes the next requests for an operation that concern an email address fail, like
+// [Fake.Fail]. [FaultMix].Addresses says which requests these are.
 func (f *Fake) FailFor(emailAddress string, op clerk.Operation, faults ...Fault) {
 	mustBeFaults(faults)
 	f.plan(op, emailAddress, ofFaults(faults))
@@ -36,7 +36,7 @@ func (f *Fake) RespondFor(emailAddress string, op clerk.Operation, responses ...
 	f.plan(op, emailAddress, ofResponses(responses))
 }
 
-// mustBeFaults panics on unknown faults. An empty one is a success.
+// mustBeFaults panics on unknown faults. An empty one means success.
 func mustBeFaults(faults []Fault) {
 	for _, fault := range faults {
 		if fault != "" {
@@ -60,8 +60,8 @@ func (f *Fake) Planned() []string {
 	return f.failures.texts()
 }
 
-// SetFaults replaces the mix of [WithFaults]; the zero mix ends it. It panics when
-// mix is invalid.
+// SetFaults replaces the mix of [WithFaults]; the zero mix turns it off. It panics if mix is
+// invalid.
 func (f *Fake) SetFaults(mix FaultMix) {
 	mustBeValid(mix.Validate())
 	f.mu.Lock()
@@ -77,7 +77,7 @@ func (f *Fake) ClearFaults() {
 	f.failures.setMix(FaultMix{}, f.seed)
 }
 
-// SetBehavior replaces the behavior of [WithBehavior], from the next request on. It
+// SetBehavior replaces the behavior of [WithBehavior], starting with the next request. It
 // panics if behavior is invalid.
 func (f *Fake) SetBehavior(behavior Behavior) {
 	mustBeValid(behavior.Validate())
@@ -107,8 +107,8 @@ func (f *Fake) SetLinkBase(baseURL string) {
 	f.linkBase = baseURL
 }
 
-// SetRateLimits replaces the limits of [WithRateLimits]. Requests that were counted
-// stay counted. It panics on a limit that has Requests and no Per.
+// SetRateLimits replaces the limits of [WithRateLimits]. Requests that were counted stay
+// counted. It panics if a limit has Requests but no Per.
 func (f *Fake) SetRateLimits(limits RateLimits) {
 	mustBeValid(limits.Validate())
 	f.mu.Lock()

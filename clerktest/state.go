@@ -63,7 +63,8 @@ func (f *Fake) loadUser(user User) error {
 	return nil
 }
 
-// isID reports whether an id has a prefix and then letters, digits, "_" and "-" only.
+// isID reports whether an id consists of a prefix followed only by letters, digits, "_" and
+// "-".
 func isID(id, prefix string) bool {
 	rest, ok := strings.CutPrefix(id, prefix)
 	return ok && rest != "" && len(id) <= 255 && !strings.ContainsFunc(rest, func(r rune) bool {
@@ -81,7 +82,7 @@ func (f *Fake) loadInvitation(r record) error {
 	}
 	old := f.store.byID[state.ID]
 	state.Object, state.URL = "invitation", ""
-	if old != nil { // this is a later state of it
+	if old != nil { // this is a later state of the same one
 		if old.EmailAddress != state.EmailAddress {
 			return fmt.Errorf("invitation %s has two addresses", state.ID)
 		}
@@ -101,7 +102,7 @@ func (f *Fake) loadInvitation(r record) error {
 	state.Status = cmp.Or(state.Status, clerk.InvitationStatusPending)
 	state.Revoked = state.Status == clerk.InvitationStatusRevoked
 	now := milli(f.now())
-	if state.Status == clerk.InvitationStatusExpired { // so its time has passed
+	if state.Status == clerk.InvitationStatusExpired { // so its expiry must be in the past
 		state.ExpiresAt = cmp.Or(state.ExpiresAt, min(cmp.Or(state.CreatedAt, now)+30*dayMilli-2, now-1))
 		state.CreatedAt = cmp.Or(state.CreatedAt, state.ExpiresAt-30*dayMilli+2)
 	}
@@ -123,14 +124,13 @@ func (f *Fake) loadInvitation(r record) error {
 	return nil
 }
 
-// Reset removes all invitations, users and requests, drops the failures that were
-// planned, and restarts the windows of the rate limits. Ids are not reused, and
-// what the fake's options set stays. If the writer of [WithJournal] fails, Reset does
-// nothing.
+// Reset removes all invitations, users and requests, drops the planned failures, and restarts
+// the windows of the rate limits. Ids are not reused, and the fake's options stay. If the
+// writer of [WithJournal] fails, Reset does nothing.
 func (f *Fake) Reset() { _ = f.TryReset() }
 
-// TryReset is [Fake.Reset] with an error, [ErrNotStored] if the writer of [WithJournal]
-// fails.
+// TryReset is like [Fake.Reset], but returns an error, [ErrNotStored], if the writer of
+// [WithJournal] fails.
 func (f *Fake) TryReset() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -159,15 +159,15 @@ func (f *Fake) Save(w io.Writer) error {
 }
 
 // Load adds invitations and users to the fake. It reads what [Fake.Save] and
-// [WithJournal] wrote, or a seed written by hand: JSON objects one after the other,
-// of which each has an "invitation" or a "user" in Clerk's format. All of their
-// fields but "email_address" can be left out:
+// [WithJournal] wrote, or a seed written by hand: JSON objects one after the other, each with
+// an "invitation" or a "user" in Clerk's format. All of their fields except "email_address"
+// can be omitted:
 //
 //	{"invitation": {"email_address": "ada@example.com"}, "redirect_url": "https://app.example.com/join"}
 //	{"user": {"email_address": "grace@example.com"}}
 //
-// Its error says which object is invalid. The objects before it are loaded, and it is
-// [io.ErrUnexpectedEOF] when the last object is incomplete.
+// Its error says which object is invalid. The objects before it are loaded. The error is
+// [io.ErrUnexpectedEOF] if the last object is incomplete.
 func (f *Fake) Load(r io.Reader) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

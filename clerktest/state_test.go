@@ -15,8 +15,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestJournalAndSaveRestoreTheState changes a fake in all ways, and loads what it
-// wrote into another.
+// TestJournalAndSaveRestoreTheState changes a fake in all ways, and loads its journal and its
+// saved state into others.
 func TestJournalAndSaveRestoreTheState(t *testing.T) {
 	var journal bytes.Buffer
 	fake := clerktest.New(clerktest.WithJournal(&journal))
@@ -107,8 +107,8 @@ func TestReset(t *testing.T) {
 	require.NotEqual(t, first.ID, second.ID)
 }
 
-// TestLoadedExpiredInvitationsHaveExpired loads invitations with status expired that
-// leave out some of their times.
+// TestLoadedExpiredInvitationsHaveExpired loads invitations with status expired that omit some
+// of their times.
 func TestLoadedExpiredInvitationsHaveExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const day = 24 * 60 * 60 * 1000

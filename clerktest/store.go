@@ -7,21 +7,21 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// An invitation is one that the fake holds, with what its request asked for.
+// An invitation is an invitation that the fake holds, with the parameters of its request.
 type invitation struct {
 	clerk.Invitation // without its URL, which view adds
 	email            Email
 	ticket           string
 	emailed          bool
 	seq              int    // its place among all, oldest first
-	folded           string // its address as it is compared
+	folded           string // its address in the form in which it is searched
 	deleted          bool
 
-	past []pastState // that lists show, oldest first
+	past []pastState // states that lists show, oldest first
 }
 
-// A pastState is a state that lists show until a time; nil before the invitation
-// existed.
+// A pastState is a state that lists show until a time. The state is nil if the invitation did
+// not exist then.
 type pastState struct {
 	until time.Time
 	state *clerk.Invitation
@@ -34,9 +34,9 @@ type store struct {
 	byTicket  map[string]*invitation
 	byAddress map[string][]*invitation // by folded address, oldest first
 	byTail    map[string][]*invitation // see tails
-	hidden    []*invitation            // deleted, and still to be listed
+	hidden    []*invitation            // deleted, but still listed
 	created   int                      // the number ever created
-	most      int                      // the largest number since the indexes were made
+	most      int                      // the largest number since the indexes were built
 
 	keepTickets bool // of removed invitations
 }
@@ -63,7 +63,7 @@ func (s *store) add(inv *invitation) {
 	}
 }
 
-// remove removes an invitation from all of the store.
+// remove removes an invitation from the store and its indexes.
 func (s *store) remove(inv *invitation) {
 	s.all = without(s.all, inv)
 	delete(s.byID, inv.ID)
@@ -95,8 +95,8 @@ func without(invs []*invitation, inv *invitation) []*invitation {
 	return slices.Delete(invs, at, at+1)
 }
 
-// rebuild makes the indexes again for invitations, oldest first. Maps and slices keep
-// the memory of what was deleted.
+// rebuild builds the indexes again for invitations, oldest first, because maps and slices keep
+// the memory of deleted entries.
 func (s *store) rebuild(invs []*invitation) {
 	created, hidden, keep := s.created, s.hidden, s.keepTickets
 	*s = newStore()
@@ -107,7 +107,7 @@ func (s *store) rebuild(invs []*invitation) {
 	s.created = max(s.created, created)
 }
 
-// removeHidden removes the deleted invitations that are hidden no longer.
+// removeHidden removes deleted invitations that no list shows anymore.
 func (s *store) removeHidden(now time.Time) {
 	s.hidden = slices.DeleteFunc(s.hidden, func(inv *invitation) bool {
 		over := inv.shownUntil(now).IsZero()
@@ -125,7 +125,7 @@ func (s *store) sort() {
 	s.rebuild(sorted)
 }
 
-// find returns the invitation with an id; nil if there is none.
+// find returns the invitation with an id, or nil if there is none.
 func (s *store) find(id string, now time.Time) *invitation {
 	inv := s.byID[id]
 	if inv == nil || inv.deleted {
@@ -174,7 +174,7 @@ func tails(folded string) []string {
 	return all
 }
 
-// refresh marks an invitation as expired when its time has come.
+// refresh marks an invitation as expired if it has expired by now.
 func (inv *invitation) refresh(now time.Time) {
 	if inv.Status == clerk.InvitationStatusPending && inv.ExpiresAt != 0 && inv.ExpiresAt <= milli(now) {
 		inv.Status = clerk.InvitationStatusExpired
@@ -191,7 +191,7 @@ func (inv *invitation) hide(was *clerk.Invitation, now, until time.Time) {
 	inv.past = append(inv.past, pastState{until, was})
 }
 
-// shownUntil returns the time until which lists show a past state; zero for none.
+// shownUntil returns the time until which lists show a past state, or zero if they show none.
 func (inv *invitation) shownUntil(now time.Time) time.Time {
 	var last time.Time
 	for _, p := range inv.past {
@@ -202,7 +202,7 @@ func (inv *invitation) shownUntil(now time.Time) time.Time {
 	return last
 }
 
-// listed returns an invitation as a list shows it; nil if a list does not.
+// listed returns an invitation as a list shows it, or nil if a list does not show it.
 func (inv *invitation) listed(now time.Time) *clerk.Invitation {
 	for _, p := range inv.past {
 		if now.Before(p.until) {
@@ -216,5 +216,5 @@ func (inv *invitation) listed(now time.Time) *clerk.Invitation {
 	return &inv.Invitation
 }
 
-// milli returns a time in the unit of Clerk's times.
+// milli returns a time in milliseconds, like Clerk's times.
 func milli(t time.Time) clerk.UnixMilli { return clerk.UnixMilli(t.UnixMilli()) }

@@ -25,7 +25,7 @@ func TestInvitationsExpire(t *testing.T) {
 		require.Equal(t, clerk.InvitationStatusExpired, status())
 		require.ErrorContains(t, fake.Accept(first.ID), "is expired")
 
-		second := invite(t, fake, "ada@example.com") // the address of an expired one can be invited
+		second := invite(t, fake, "ada@example.com") // the address of an expired invitation can be invited again
 		require.NoError(t, fake.Expire(second.ID))
 		require.Equal(t, clerk.InvitationStatusExpired, fake.Invitations()[1].Status)
 		require.ErrorContains(t, fake.Expire(second.ID), "is expired")

@@ -8,34 +8,34 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A Filter selects what [Fake.State] returns.
+// A Filter selects the items that [Fake.State] returns.
 type Filter struct {
 	// Query selects invitations and emails, like the list parameter query.
 	Query string
 	// Status selects invitations with a status. Empty means all, including revoked ones.
 	Status clerk.InvitationStatus
-	// Limit is the most invitations, emails, users and requests to return, of each.
+	// Limit is the most items to return of each list.
 	Limit int
-	// Skip are the numbers of newer ones to leave out.
+	// Skip says how many newer items to leave out.
 	Skip Skip
 }
 
-// A Skip has a number for each list of a [State].
+// A Skip holds a number for each list of a [State].
 type Skip struct {
 	Invitations, Emails, Users, Requests int
 }
 
 // A State is the state of a [Fake], for display.
 type State struct {
-	// Counts are the numbers of all invitations by status.
+	// Counts holds the number of invitations by status.
 	Counts map[clerk.InvitationStatus]int
-	// Invitations are the newest that match the query, newest first.
+	// Invitations are the newest invitations that match the filter, newest first.
 	Invitations []InvitationState
-	// Emails are the newest that were sent, newest first.
+	// Emails are the newest emails that were sent, newest first.
 	Emails []Email
-	// Users are the newest, newest first.
+	// Users are the newest users, newest first.
 	Users []User
-	// Requests are the newest, newest first.
+	// Requests are the newest requests, newest first.
 	Requests []Request
 	// Limits is the usage of the rate limits.
 	Limits RateLimitUsage
@@ -43,11 +43,11 @@ type State struct {
 	Planned []string
 	// Faults is the mix of [WithFaults].
 	Faults FaultMix
-	// Latency is that of [WithLatency].
+	// Latency is the delay of [WithLatency].
 	Latency time.Duration
-	// Behavior is that of [WithBehavior].
+	// Behavior is the behavior of [WithBehavior].
 	Behavior Behavior
-	// Now is the time by the fake's clock, and Ahead how far [Fake.Advance] has moved it.
+	// Now is the time by the fake's clock. Ahead says how far [Fake.Advance] has moved it.
 	Now   time.Time
 	Ahead time.Duration
 }
@@ -76,7 +76,7 @@ func (f *Fake) State(filter Filter) State {
 	return s
 }
 
-// Invitation returns the invitation with an id, and whether there is one.
+// Invitation returns the invitation with an id, and reports whether there is one.
 func (f *Fake) Invitation(id string) (InvitationState, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -87,7 +87,7 @@ func (f *Fake) Invitation(id string) (InvitationState, bool) {
 	return f.stateOf(inv), true
 }
 
-// Request returns the request with a number, and whether it is still remembered.
+// Request returns the request with a number, and reports whether it is still remembered.
 func (f *Fake) Request(number int) (Request, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -134,8 +134,8 @@ func (f *Fake) latestEmails(filter Filter) []Email {
 	return emails
 }
 
-// newest returns up to limit invitations that match a query and are selected, newest
-// first, after the first skip of them.
+// newest returns up to limit invitations that match a query and are selected, newest first. It
+// skips the first skip of them.
 func (f *Fake) newest(query string, skip, limit int, selects func(*invitation) bool) iter.Seq[*invitation] {
 	return func(yield func(*invitation) bool) {
 		matches := search{text: query}

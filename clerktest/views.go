@@ -17,10 +17,10 @@ const (
 	SignUpPath = "/sign-up"
 )
 
-// view is an invitation as responses show it.
+// view returns an invitation as responses show it.
 func (f *Fake) view(inv *invitation) clerk.Invitation { return f.withURL(inv, inv.Invitation) }
 
-// withURL adds the link to a state of an invitation. A revoked one has none.
+// withURL adds the link to a state of an invitation. A revoked invitation has no link.
 func (f *Fake) withURL(inv *invitation, state clerk.Invitation) clerk.Invitation {
 	if state.Status != clerk.InvitationStatusRevoked {
 		state.URL = f.link(inv.ticket)

@@ -50,7 +50,7 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// newBrowser starts headless Chromium, whose only window has the size of a laptop's.
+// newBrowser starts headless Chromium, with one window of the size of a laptop's screen.
 func newBrowser(t *testing.T) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WindowSize(1280, 900),
@@ -81,13 +81,13 @@ func get[T any](s *site, action chromedp.Action[T]) T {
 	return value
 }
 
-// sees waits until the page has an element that matches a selector and has a text.
+// sees waits until the page has an element that matches a selector and contains a text.
 func (s *site) sees(selector, text string) {
 	s.t.Helper()
 	script := fmt.Sprintf(`[...document.querySelectorAll(%q)].some(e => e.textContent.includes(%q))`, selector, text)
 	found := func() bool {
 		ok, err := chromedp.Run(s.ctx, chromedp.Evaluate[bool](script))
-		return ok && err == nil // an error is a page that is being left
+		return ok && err == nil // an error means that the page is being left
 	}
 	if !assert.Eventually(s.t, found, 20*time.Second, 50*time.Millisecond) {
 		require.FailNow(s.t, "not on the page", "%s with %q in: %s", selector, text, get(s, chromedp.Text(chromedp.CSS("body"))))

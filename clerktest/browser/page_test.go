@@ -43,7 +43,7 @@ func TestRowsDoNotMoveUnderThePointer(t *testing.T) {
 	s.point("#ask-" + inv.ID)
 	before := s.place("#ask-" + inv.ID)
 	later := s.invite(clerk.CreateInvitationRequest{EmailAddress: "grace@example.com"})
-	s.sees("#emails strong", "To grace@example.com") // what the pointer is not over is refreshed
+	s.sees("#emails strong", "To grace@example.com") // lists that the pointer is not over are refreshed
 	s.sees("#requests a", "POST")
 	require.Equal(t, before, s.place("#ask-"+inv.ID))
 	require.Zero(t, get(s, chromedp.Evaluate[int](`document.querySelectorAll("#`+later.ID+`").length`)))
@@ -179,7 +179,7 @@ func TestNoAccessibilityViolations(t *testing.T) {
 			for _, page := range pages {
 				s.do(chromedp.Navigate(s.url+page), chromedp.Evaluate[chromedp.Void](
 					`document.querySelectorAll("details").forEach(d => d.open = true)`), chromedp.Evaluate[chromedp.Void](string(axe)))
-				found, err := chromedp.Run(s.ctx, chromedp.Evaluate[[]string]( // which takes its time
+				found, err := chromedp.Run(s.ctx, chromedp.Evaluate[[]string]( // axe takes a while
 					`axe.run().then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.html).join(" | ")))`, chromedp.EvalAwaitPromise))
 				require.NoError(t, err)
 				require.Empty(t, found, "%s, %s, %d", page, scheme, width)

@@ -10,8 +10,7 @@ import (
 const (
 	// bodyTime is the time that a request's body may take.
 	bodyTime = 10 * time.Second
-	// maxBody is the size beyond which the fake needs no more of a body: it refuses
-	// bodies of more than 1 MiB.
+	// maxBody is the most that is read of a body: the fake refuses bodies of more than 1 MiB.
 	maxBody = 1<<20 + 1
 )
 
@@ -27,7 +26,7 @@ func readBodies(next http.Handler) http.Handler {
 			http.Error(w, "The request's body did not arrive within "+bodyTime.String()+".", http.StatusRequestTimeout)
 			return
 		}
-		if limited && len(body) < maxBody { // otherwise the deadline holds for the rest of the body
+		if limited && len(body) < maxBody { // otherwise the deadline applies to the rest of the body
 			_ = control.SetReadDeadline(time.Time{}) // it was possible before
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))

@@ -35,7 +35,7 @@ func (p pipe) Accept() (net.Conn, error) {
 func (pipe) Close() error   { return nil }
 func (pipe) Addr() net.Addr { return &net.TCPAddr{} }
 
-// serve serves fake in a bubble, and returns what connects to it.
+// serve serves fake in a bubble, and returns a function that connects to it.
 func serve(t *testing.T, fake *clerktest.Fake) func() net.Conn {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -45,7 +45,7 @@ func serve(t *testing.T, fake *clerktest.Fake) func() net.Conn {
 	t.Cleanup(func() {
 		cancel()
 		_ = server.Close()
-		time.Sleep(time.Second) // net/http waits before it leaves a connection that it has closed
+		time.Sleep(time.Second) // net/http waits before it abandons a connection that it has closed
 	})
 	return func() net.Conn {
 		client, conn := net.Pipe()

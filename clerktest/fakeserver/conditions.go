@@ -20,7 +20,7 @@ func (s *server) setLatency(r *http.Request) (any, error) {
 	return nil, nil
 }
 
-// time returns the fake's clock.
+// time returns the time by the fake's clock.
 func (s *server) time(*http.Request) (any, error) {
 	state := s.fake.State(clerktest.Filter{})
 	return object{"now": state.Now.UTC().Format(time.RFC3339Nano), "ahead": state.Ahead.String()}, nil
@@ -39,12 +39,12 @@ func (s *server) advance(r *http.Request) (any, error) {
 	return s.time(r)
 }
 
-// behavior returns the fake's behavior, and what it can be.
+// behavior returns the fake's behavior, and all alternatives.
 func (s *server) behavior(*http.Request) (any, error) {
 	return object{"behavior": s.fake.State(clerktest.Filter{}).Behavior.String(), "alternatives": alternatives()}, nil
 }
 
-// alternatives returns the text forms of every alternative behavior alone.
+// alternatives returns the text form of each alternative alone.
 func alternatives() []string {
 	var names []string
 	for name := range clerktest.Behaviors() {

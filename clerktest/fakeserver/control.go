@@ -61,8 +61,8 @@ func (s *server) control() http.Handler {
 	})
 }
 
-// refuse responds like handler, which refuses a path or method, with a page that leads
-// back.
+// refuse responds with the status of handler, which refuses a path or method, and a page that
+// leads back.
 func refuse(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	refusal := statusWriter{header: w.Header()}
 	handler.ServeHTTP(&refusal, r)
@@ -90,7 +90,7 @@ func (s *server) does(do func()) func(*http.Request) (any, error) {
 	}
 }
 
-// selects returns a function that returns a part of the state that a request selects.
+// selects returns a function that returns a part of the state selected by a request.
 func (s *server) selects(part func(clerktest.State) any) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		selected, err := filter(r)
@@ -101,7 +101,7 @@ func (s *server) selects(part func(clerktest.State) any) func(*http.Request) (an
 	}
 }
 
-// filter returns what a request for a part of the state selects.
+// filter returns the filter in a request for a part of the state.
 func filter(r *http.Request) (clerktest.Filter, error) {
 	query := r.URL.Query()
 	status := statusNamed(query.Get("status"))
@@ -120,7 +120,7 @@ func filter(r *http.Request) (clerktest.Filter, error) {
 	}, nil
 }
 
-// number returns a number in a query, or a default for what is none.
+// number returns a number in a query, or otherwise if text is not a number.
 func number(text string, otherwise int) int {
 	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
 		return n

@@ -12,7 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// A detailData is the content of the page about an invitation, an email or a request.
+// A detailData holds the content of the page about an invitation, an email or a request.
 type detailData struct {
 	Invitation *clerktest.InvitationState
 	Email      *clerktest.Email
@@ -64,7 +64,7 @@ func curl(req clerktest.Request, root, key string) string {
 	var command strings.Builder
 	fmt.Fprintf(&command, "curl -X %s %s", quoted(req.Method), quoted(target))
 	fmt.Fprintf(&command, " \\\n  -H %s", quoted("Authorization: Bearer "+key))
-	own := []string{"Accept-Encoding", "Connection", "Content-Length", "Transfer-Encoding", "Traceparent"} // of the connection
+	own := []string{"Accept-Encoding", "Connection", "Content-Length", "Transfer-Encoding", "Traceparent"} // headers of the connection
 	for _, name := range slices.Sorted(maps.Keys(req.Header)) {
 		if slices.Contains(own, name) {
 			continue

@@ -56,8 +56,8 @@ func TestButtonsReturnToThePageWithItsSearch(t *testing.T) {
 	}
 }
 
-// TestNestedMetadataStaysSmall reads an invitation with the most deeply nested
-// metadata that encoding/json reads.
+// TestNestedMetadataStaysSmall reads an invitation whose metadata is nested as deeply as
+// encoding/json permits.
 func TestNestedMetadataStaysSmall(t *testing.T) {
 	const depth = 9_990
 	fake := clerktest.New()

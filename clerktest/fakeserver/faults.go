@@ -22,7 +22,7 @@ var faultTexts = map[clerktest.Fault]string{
 	clerktest.FaultHideAfter:       "performs the request, breaks the connection, and lists the state before it for two seconds",
 }
 
-// faults returns the faults that can be set, and those that are.
+// faults returns the faults that can be set, and those that are set.
 func (s *server) faults(*http.Request) (any, error) {
 	all := []object{}
 	for _, fault := range clerktest.AllFaults() {

@@ -75,8 +75,8 @@ func changedNothing(t *testing.T, fake *clerktest.Fake) {
 	hasUsers(1)(t, fake)
 }
 
-// An operation is one of the control API: its request, what it responds, and a check
-// of what it did.
+// An operation is an operation of the control API: its request, its response, and a check of
+// its effect.
 type operation struct {
 	request, body string
 	status        int
@@ -84,7 +84,7 @@ type operation struct {
 	check         check
 }
 
-// control calls each of operations. Beforehand ada@example.com is invited, and
+// control calls each of operations. Before each call, ada@example.com is invited, and
 // user@example.com is a user.
 func control(t *testing.T, operations map[string]operation) {
 	t.Helper()

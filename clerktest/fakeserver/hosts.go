@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// hosts are the names, in lower case and without ports, that requests may be for
-// beside those of loopback.
+// hosts are the host names, in lower case and without ports, that requests may be for in
+// addition to those of loopback.
 type hosts map[string]bool
 
 func (h hosts) add(names ...string) {
@@ -20,9 +20,9 @@ func (h hosts) add(names ...string) {
 	}
 }
 
-// restrict refuses requests for other hosts with status 403. A page of another site
-// whose name resolves to this machine (DNS rebinding) has the site's name in its
-// requests, and everything else that a browser checks is in order.
+// restrict refuses requests for other hosts with status 403. This stops pages of another site
+// whose name resolves to this machine (DNS rebinding). Their requests pass all checks of a
+// browser, but have that site's name as host.
 func (h hosts) restrict(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := hostname(r.Host)

@@ -43,7 +43,7 @@ var statuses = []clerk.InvitationStatus{
 	clerk.InvitationStatusExpired, clerk.InvitationStatusRevoked,
 }
 
-// statusNamed returns the status with a name; empty for what is none.
+// statusNamed returns the status with a name, or "" if there is none.
 func statusNamed(name string) clerk.InvitationStatus {
 	status := clerk.InvitationStatus(name)
 	if !slices.Contains(statuses, status) {

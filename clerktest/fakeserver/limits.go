@@ -6,7 +6,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// presets are the names that Limits knows.
+// presets are the names that Limits accepts.
 var presets = []string{"off", "development", "production"}
 
 // Limits returns the rate limits with a name: those that Clerk documents for

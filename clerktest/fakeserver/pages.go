@@ -11,7 +11,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// pages returns the handler of the pages and what they load.
+// pages returns the handler of the pages and their assets.
 func (s *server) pages() *http.ServeMux {
 	mux := http.NewServeMux()
 	for name, contentType := range map[string]string{
@@ -39,7 +39,7 @@ func (s *server) pages() *http.ServeMux {
 	return mux
 }
 
-// A pageData is the content of the page.
+// A pageData holds the content of the page.
 type pageData struct {
 	clerktest.State
 
@@ -56,9 +56,9 @@ type pageData struct {
 	Preset     string // the preset in force; empty for other limits
 	Shares     []float64
 	Latencies  []time.Duration
-	Steps      []time.Duration // by which the clock can be moved
+	Steps      []time.Duration // the steps by which the clock can be moved
 	Behaviors  []string
-	More       map[string]bool // the lists that continue
+	More       map[string]bool // the lists that have more items
 }
 
 // A namedUsage is the usage of a limit, with the limit's name.
@@ -87,7 +87,7 @@ func (p pageData) With(name, value string) string {
 // Skipped returns the number of newer items of a list that the page leaves out.
 func (p pageData) Skipped(list string) int { return number(p.Get(list), 0) }
 
-// A pager has the addresses of the neighboring pages of a list; empty for none.
+// A pager holds the addresses of the neighboring pages of a list; empty if there is none.
 type pager struct{ List, Newer, Older string }
 
 // Pager returns the pager of a list.
@@ -106,7 +106,7 @@ func (p pageData) Pager(list string) pager {
 	return links
 }
 
-// firstItems returns up to shown items, and whether there are more.
+// firstItems returns up to shown items, and reports whether there are more.
 func firstItems[T any](items []T) ([]T, bool) {
 	return items[:min(shown, len(items))], len(items) > shown
 }
@@ -149,7 +149,7 @@ func presetOf(usage clerktest.RateLimitUsage) string {
 	return ""
 }
 
-// linkTexts explain why a link leads to the sign-up page without a ticket.
+// linkTexts says why a link leads to the sign-up page without a ticket.
 var linkTexts = map[string]signUpData{
 	"expired":   {Heading: "This invitation has expired", Text: "Its link no longer signs anybody up. Ask for a new invitation."},
 	"revoked":   {Heading: "This invitation was revoked", Text: "Its link no longer signs anybody up."},

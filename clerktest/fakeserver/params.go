@@ -42,7 +42,7 @@ func decode(r *http.Request, v any) error {
 	return nil
 }
 
-// fromForm makes a JSON object from a form. Empty fields are left out.
+// fromForm returns a form as a JSON object, without empty fields.
 func fromForm(form url.Values) map[string]any {
 	object := map[string]any{}
 	for name, values := range form {
@@ -90,7 +90,7 @@ type responseParams struct {
 	After       bool              `json:"after"`
 }
 
-// response returns what was given, and whether anything was.
+// response returns the given response, and reports whether any was given.
 func (r responseParams) response() (clerktest.Response, bool) {
 	response := clerktest.Response{
 		Status: r.Status, Code: r.Code, ContentType: r.ContentType, Body: r.Body, EmptyBody: r.EmptyBody,

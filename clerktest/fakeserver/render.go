@@ -39,7 +39,7 @@ func timeTag(t time.Time, attributes string) template.HTML {
 		layout = "2 Jan 2006, 15:04:05 MST"
 	}
 	t = t.UTC()
-	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `"` + attributes + `>` + t.Format(layout) + `</time>`) //nolint:gosec // no foreign text
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `"` + attributes + `>` + t.Format(layout) + `</time>`) //nolint:gosec // contains no foreign text
 }
 
 // brief returns the beginning of a text for a list.
@@ -51,7 +51,7 @@ func brief(text string) string {
 	return text
 }
 
-// short returns a duration without its zero parts: 1h for 1h0m0s, and days.
+// short formats a duration without zero parts, such as 1h for 1h0m0s, and with days.
 func short(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d >= day && d%day == 0 {
@@ -70,8 +70,8 @@ func short(d time.Duration) string {
 // wantsHTML reports whether a request comes from a browser's page.
 func wantsHTML(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
 
-// back returns the path and query of the page that a request comes from: with its
-// search, filters and pause. It is the first page if that is unknown or is about an
+// back returns the path and query of the page that a request comes from, with its search,
+// filters and pause. It returns the first page if that page is unknown, or is about an
 // invitation that the request deleted.
 func back(r *http.Request) string {
 	from, err := url.Parse(r.Referer())
@@ -87,11 +87,11 @@ func back(r *http.Request) string {
 	return (&url.URL{Path: from.Path, RawQuery: from.RawQuery}).RequestURI()
 }
 
-// A signUpData is the content of the sign-up page.
+// A signUpData holds the content of the sign-up page.
 type signUpData struct {
 	Heading, Text string
 	Ticket        string // empty without a form
-	RedirectURL   string // one that is not followed
+	RedirectURL   string // shown, but not followed
 	Back          string // the page to return to
 }
 

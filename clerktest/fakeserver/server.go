@@ -7,9 +7,9 @@
 //	fake.SetLinkBase(server.URL)
 //
 // The page and the control API need no key and show tickets and addresses: serve
-// them to people you trust, on loopback or in a test network. Requests that a
-// browser makes for another site are refused, as are requests for a host that is
-// neither of loopback nor of [WithHosts].
+// them to people you trust, on loopback or in a test network. It refuses requests that a
+// browser makes for another site, and requests for a host that is neither a loopback host nor
+// one of [WithHosts].
 //
 // docs/testing.md describes the control API.
 package fakeserver
@@ -36,8 +36,8 @@ func WithHosts(names ...string) Option {
 }
 
 // Handler returns a handler for the API of fake under /v1, the page at /, the
-// sign-up page at /sign-up and the control API under /_fake/. A request for a host
-// that is neither of loopback nor of [WithHosts] is refused with status 403.
+// sign-up page at /sign-up and the control API under /_fake/. A request for a host that is
+// neither a loopback host nor one of [WithHosts] is refused with status 403.
 func Handler(fake *clerktest.Fake, opts ...Option) http.Handler {
 	o := options{hosts: hosts{}}
 	for _, opt := range opts {
@@ -60,16 +60,16 @@ func Handler(fake *clerktest.Fake, opts ...Option) http.Handler {
 	return o.hosts.restrict(http.NewCrossOriginProtection().Handler(readBodies(handler)))
 }
 
-// isPage reports whether a request under the control path is for a page, or for what
-// pages load, and not for the same in JSON.
+// isPage reports whether a request under the control path is for a page or its assets, rather
+// than for the same in JSON.
 func isPage(pages *http.ServeMux, r *http.Request) bool {
 	_, pattern := pages.Handler(r)
 	asset := strings.HasSuffix(pattern, "/page.css") || strings.HasSuffix(pattern, "/page.js")
 	return asset || wantsHTML(r) && pattern != "" && pattern != "GET /"
 }
 
-// isLanding reports whether a browser opens a page that the fake does not have, as
-// it does for a redirect URL that is a path.
+// isLanding reports whether a browser opens a page that the fake does not have, as happens if
+// a redirect URL is a path.
 func isLanding(r *http.Request) bool {
 	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/v1/") && wantsHTML(r)
 }

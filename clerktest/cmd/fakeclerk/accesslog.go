@@ -12,9 +12,9 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// An accessLog writes a line for each request to the API, to a link, and to the
-// control API where it changes something. It writes no query, which can hold
-// addresses and tickets.
+// An accessLog writes a line for each request to the API or to a link, and for each request to
+// the control API that changes something. It omits the query, which can contain addresses and
+// tickets.
 type accessLog struct {
 	handler http.Handler
 	out     io.Writer
@@ -42,7 +42,7 @@ func (l accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.handler.ServeHTTP(seen, r)
 }
 
-// An observed ResponseWriter notes the status and the first error's code.
+// An observed is a ResponseWriter that notes the status and the first error's code.
 type observed struct {
 	http.ResponseWriter
 

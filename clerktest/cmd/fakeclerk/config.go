@@ -16,7 +16,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest/fakeserver"
 )
 
-// A config has the values of the flags.
+// A config holds the values of the flags.
 type config struct {
 	addr     string
 	url      string
@@ -82,8 +82,8 @@ func (c *config) setHosts(names string) error {
 	return nil
 }
 
-// allHosts are the host names to serve beside those of loopback: those of -hosts and
-// that of the URL to which links lead.
+// allHosts returns the host names to serve in addition to those of loopback: those of -hosts,
+// and the host of the URL to which links lead.
 func (c *config) allHosts() []string {
 	hosts := slices.Clone(c.hosts)
 	if u, err := url.Parse(c.url); err == nil {
@@ -171,13 +171,12 @@ func (c *config) checkURL() error {
 	return nil
 }
 
-// loadSeed loads the seed file into a fake that holds nothing. It reports whether it
-// did.
+// loadSeed loads the seed file into fake if fake is empty. It reports whether it did.
 func (c *config) loadSeed(fake *clerktest.Fake) (loaded bool, err error) {
 	if c.seedFile == "" || len(fake.Invitations()) > 0 || len(fake.Users()) > 0 {
 		return false, nil
 	}
-	file, err := os.Open(c.seedFile) //nolint:gosec // whoever starts the program names its file
+	file, err := os.Open(c.seedFile) //nolint:gosec // the user who starts the program chooses the file
 	if err != nil {
 		return false, err
 	}

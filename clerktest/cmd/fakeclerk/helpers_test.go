@@ -17,7 +17,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// TestMain runs the tests, or is the command for one of them.
+// TestMain runs the tests, or acts as the command for one of them.
 func TestMain(m *testing.M) {
 	if os.Getenv("FAKECLERK_TEST_COMMAND") != "" {
 		main()

@@ -7,9 +7,8 @@ import (
 	"syscall"
 )
 
-// listen listens on a TCP address. At a port of 127.0.0.1 or localhost it listens on
-// IPv6's loopback address too, if there is one, for clients resolve localhost to
-// either.
+// listen listens on a TCP address. For a port of 127.0.0.1 or localhost it listens on IPv6's
+// loopback address as well, if there is one, as clients resolve localhost to either.
 func listen(ctx context.Context, addr string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -20,7 +19,7 @@ func listen(ctx context.Context, addr string) ([]net.Listener, error) {
 		listener, err := config.Listen(ctx, "tcp", addr)
 		return []net.Listener{listener}, err
 	}
-	const attempts = 20 // at a free port, which another program can have in IPv6
+	const attempts = 20 // for a free port: another program may use it with IPv6
 	for range attempts {
 		var listeners []net.Listener
 		listeners, err = listenLoopback(ctx, port)

@@ -17,7 +17,7 @@ func lock(file *os.File) error {
 	return err
 }
 
-// setOwner gives a file the owner of another.
+// setOwner gives a file the owner of another file.
 func setOwner(file *os.File, like os.FileInfo) error {
 	owner, ok := like.Sys().(*syscall.Stat_t)
 	if !ok {

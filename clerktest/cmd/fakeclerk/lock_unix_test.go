@@ -14,7 +14,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestOwnerStays gives the file to another user, which only root can.
+// TestOwnerStays gives the file to another user, which only root can do.
 func TestOwnerStays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	require.NoError(t, os.WriteFile(path, nil, 0o600))

@@ -79,8 +79,8 @@ func run(ctx context.Context, cfg config, stdout, stderr io.Writer) error {
 	return shutDown(context.WithoutCancel(ctx), server, ended, stdout)
 }
 
-// open returns a fake with the state and the seed that cfg names, and what to call
-// when it is no longer served.
+// open returns a fake with the state and the seed that cfg names, and a function to call when
+// it is no longer served.
 func open(cfg config, stderr io.Writer) (fake *clerktest.Fake, done func(), err error) {
 	if cfg.state == "" {
 		fake = clerktest.New(cfg.options...)

@@ -13,14 +13,14 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// A stateFile keeps a fake's state: what the fake held at the last start, followed
-// by a line for each change since. One process at a time has it.
+// A stateFile is a file with a fake's state: the state at the last start, followed by a line
+// for each change since. Only one process at a time can use it.
 type stateFile struct {
 	path    string   // of the file, not of a symbolic link to it
 	file    *os.File // locked
 	created bool     // by this start
 	size    int64    // of the complete changes
-	torn    bool     // an incomplete change follows them
+	torn    bool     // an incomplete change follows the complete ones
 	unended bool     // the last of them has no newline
 }
 
@@ -36,14 +36,13 @@ func openState(path string) (*stateFile, error) {
 	return nil, fmt.Errorf("%s: %w", path, errReplaced)
 }
 
-// errReplaced is the error for a file that another process replaced before it was
-// locked.
+// errReplaced means that another process replaced the file before it was locked.
 var errReplaced = errors.New("another process replaces it")
 
 func tryOpenState(path string) (*stateFile, error) {
 	s := &stateFile{}
 	var err error
-	s.file, err = os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // whoever starts the program names its file
+	s.file, err = os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // the user who starts the program chooses the file
 	if errors.Is(err, os.ErrNotExist) {
 		s.created = true
 		s.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // as above
@@ -80,8 +79,8 @@ func (s *stateFile) take(path string) error {
 	return nil
 }
 
-// start loads the file's state and, if there is none, the seed, into fake. It writes
-// to the file once all of it is read.
+// start loads the file's state or, if there is none, the seed, into fake. It writes to the
+// file only after reading everything.
 func (s *stateFile) start(fake *clerktest.Fake, cfg config, stderr io.Writer) error {
 	if err := s.load(fake, stderr); err != nil {
 		return err
@@ -97,8 +96,7 @@ func (s *stateFile) start(fake *clerktest.Fake, cfg config, stderr io.Writer) er
 	return nil
 }
 
-// load loads the file's state into fake. It leaves out a last change that was
-// written in part.
+// load loads the file's state into fake. It skips a last change that was written only in part.
 func (s *stateFile) load(fake *clerktest.Fake, stderr io.Writer) error {
 	info, err := s.file.Stat()
 	if err != nil {
@@ -124,8 +122,8 @@ func (s *stateFile) load(fake *clerktest.Fake, stderr io.Writer) error {
 	return nil
 }
 
-// completeSize returns the size of a state without the incomplete change at its end,
-// which a process leaves behind that is killed while it writes.
+// completeSize returns the size of a state without an incomplete change at its end. A process
+// that is killed while writing leaves one behind.
 func completeSize(file io.ReaderAt, size int64) (int64, error) {
 	for length := int64(1 << 16); ; length *= 2 {
 		length = min(length, size)
@@ -151,7 +149,7 @@ func isIncomplete(text []byte) bool {
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		return false
 	}
-	text = bytes.TrimPrefix(text, []byte("[")) // of changes that were made together
+	text = bytes.TrimPrefix(text, []byte("[")) // the beginning of changes that were made together
 	for _, name := range []string{"invitation", "deleted_invitation", "user", "removed_user", "reset"} {
 		begin := `{"` + name + `":`
 		if bytes.HasPrefix(text, []byte(begin)) || strings.HasPrefix(begin, string(text)) {
@@ -161,17 +159,17 @@ func isIncomplete(text []byte) bool {
 	return false
 }
 
-// compact replaces the file by what fake holds. If that is impossible, as on a full
-// disk or for a single file that is mounted into a container, the changes since an
-// earlier start stay in it, and it grows.
+// compact replaces the file by the current state of fake. If that is impossible, as on a full
+// disk or for a single file that is mounted into a container, the file keeps all changes since
+// an earlier start, and grows.
 func (s *stateFile) compact(fake *clerktest.Fake, stderr io.Writer) {
 	if err := s.replace(fake); err != nil {
 		fmt.Fprintf(stderr, "fakeclerk: %s keeps its older changes, as it cannot be replaced: %v\n", s.path, err)
 	}
 }
 
-// replace replaces the file by one with the same owner and mode that holds what fake
-// does.
+// replace replaces the file by one with the same owner and mode that holds the current state
+// of fake.
 func (s *stateFile) replace(fake *clerktest.Fake) error {
 	info, err := s.file.Stat()
 	if err != nil {
@@ -195,8 +193,8 @@ func (s *stateFile) replace(fake *clerktest.Fake) error {
 	return nil
 }
 
-// fill locks a file, writes what fake holds into it, and gives it the owner and mode
-// of another.
+// fill locks a file, writes the state of fake to it, and gives it the owner and mode of
+// another file.
 func fill(file *os.File, fake *clerktest.Fake, like os.FileInfo) (size int64, err error) {
 	if err := lock(file); err != nil {
 		return 0, err
@@ -216,7 +214,7 @@ func fill(file *os.File, fake *clerktest.Fake, like os.FileInfo) (size int64, er
 	return file.Seek(0, io.SeekCurrent)
 }
 
-// seed adds to the file what fake holds, for the file holds nothing.
+// seed writes the state of fake to the file, which is empty.
 func (s *stateFile) seed(fake *clerktest.Fake) error {
 	var all bytes.Buffer
 	if err := fake.Save(&all); err != nil {
@@ -250,8 +248,7 @@ func (s *stateFile) Write(change []byte) (int, error) {
 	return len(change), nil
 }
 
-// close unlocks the file. A file that this start created and that the start did not
-// come to use is removed.
+// close unlocks the file. If this start created the file but failed, close removes it.
 func (s *stateFile) close(started bool) {
 	if s.created && !started {
 		_ = os.Remove(s.path)

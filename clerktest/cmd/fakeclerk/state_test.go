@@ -77,7 +77,7 @@ func lines(n int) []string {
 	return all
 }
 
-// TestStartThatFailsChangesNothing starts with files that fakeclerk cannot use.
+// TestStartThatFailsChangesNothing starts fakeclerk with files that it cannot use.
 func TestStartThatFailsChangesNothing(t *testing.T) {
 	damaged := lines(1000)
 	damaged[499] = damaged[499][:40]
@@ -161,7 +161,7 @@ func TestTwoProcessesNeverShareAState(t *testing.T) {
 	require.Equal(t, []string{"grace@example.com", "ada@example.com"}, second.addresses(t))
 }
 
-// TestOneOfManyStartsHasTheState opens a state several times at once. Whoever has it
+// TestOneOfManyStartsHasTheState opens a state several times at once. The start that gets it
 // replaces the file.
 func TestOneOfManyStartsHasTheState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
@@ -266,9 +266,8 @@ func TestLinkAndModeStay(t *testing.T) {
 	require.FileExists(t, filepath.Join(dir, "created"))
 }
 
-// TestStateWorksWhereItCannotBeReplaced puts a directory in the place of the file that
-// would replace the state. A file that is mounted into a container cannot be replaced
-// either.
+// TestStateWorksWhereItCannotBeReplaced puts a directory in the place of the file that would
+// replace the state. A file that is mounted into a container cannot be replaced, either.
 func TestStateWorksWhereItCannotBeReplaced(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	require.NoError(t, os.Mkdir(state+".fakeclerk.tmp", 0o700))

@@ -31,8 +31,8 @@ type Entry struct {
 	Status string
 }
 
-// A Map has an entry for each known address. The zero Map is empty and ready to use. It
-// is not safe for concurrent use.
+// A Map holds an entry for each known address. The zero Map is empty and ready to use. It is
+// not safe for concurrent use.
 type Map struct {
 	index    map[Key]uint32
 	chunks   []*[chunkSize]slot
@@ -53,7 +53,7 @@ type slot struct {
 // isRecent is a flag of a slot's state.
 const isRecent = 0x80
 
-// Get returns the entry of an address, and whether it has one.
+// Get returns the entry of an address, and reports whether it has one.
 func (m *Map) Get(key Key) (Entry, bool) {
 	i, ok := m.index[key]
 	if !ok {
@@ -91,8 +91,8 @@ func (m *Map) Set(key Key, entry Entry) {
 	m.chunks[i/chunkSize][i%chunkSize] = packed
 }
 
-// indexOf returns the index of a status, and adds the status if there is room. Otherwise,
-// it is that of the empty status.
+// indexOf returns the index of a status. It adds a new status if there is room, and otherwise
+// returns the index of the empty status.
 func (m *Map) indexOf(status string) uint8 {
 	i := slices.Index(m.statuses, status)
 	if i < 0 && len(m.statuses) <= math.MaxUint8 {

@@ -106,7 +106,7 @@ func TestMapDropsStatusesBeyond255(t *testing.T) {
 func TestMapTakesLessThan96BytesPerAddress(t *testing.T) {
 	heap := func() int64 {
 		runtime.GC()
-		runtime.GC() // the second frees what has a finalizer
+		runtime.GC() // the second run frees what has a finalizer
 		var stats runtime.MemStats
 		runtime.ReadMemStats(&stats)
 		return int64(stats.HeapAlloc)

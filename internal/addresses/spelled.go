@@ -16,8 +16,8 @@ func (m *Map) SetRecent(address string, entry Entry) {
 	}
 }
 
-// HasRecent reports whether there is an entry, set by SetRecent, of an address of which the
-// given one may be another spelling.
+// HasRecent reports whether SetRecent has set an entry for an address that may be another
+// spelling of the given one.
 func (m *Map) HasRecent(address string) bool {
 	return slices.ContainsFunc(otherKeys(address), func(key Key) bool {
 		entry, _ := m.Get(key)
@@ -25,8 +25,8 @@ func (m *Map) HasRecent(address string) bool {
 	})
 }
 
-// sharedKey returns a key that an address with characters that are not ASCII, or with
-// Punycode, shares with its other forms. No address has it. ok is false for other addresses.
+// sharedKey returns a key that an address with non-ASCII characters or Punycode shares with
+// its other forms. It is not the key of any address. ok is false for other addresses.
 func sharedKey(address string) (key Key, ok bool) {
 	local, domain := split(address)
 	if !isInternational(local) && !isInternational(domain) {
@@ -37,8 +37,8 @@ func sharedKey(address string) (key Key, ok bool) {
 
 func spelledKey(skeleton string) Key { return KeyOf("spelled:" + skeleton) }
 
-// otherKeys returns the keys of the other spellings that an address may be stored in, as
-// far as they have a key: a few that MayBe would recognize are missing.
+// otherKeys returns the keys of other spellings in which an address may be stored. A few
+// spellings that MayBe would recognize are missing.
 func otherKeys(address string) (keys []Key) {
 	local, domain := split(address)
 	for _, reduced := range reductions(local) {
@@ -55,14 +55,14 @@ func otherKeys(address string) (keys []Key) {
 	return keys
 }
 
-// punycode matches a label of a domain, of which the first group is ASCII.
+// punycode matches a label of a domain. Its first group has the label's ASCII characters.
 var punycode = regexp.MustCompile(`xn--(?:([^@.]*)-)?[^@.-]*`)
 
-// skeleton returns what the forms of an address have in common: its ASCII characters,
+// skeleton returns the part that all forms of an address share: its ASCII characters,
 // including full-width ones, except those with a combining mark.
 func skeleton(address string) string {
 	var kept []rune
-	isMarked := false // the rune before is a mark
+	isMarked := false // the previous rune is a mark
 	for _, r := range punycode.ReplaceAllString(address, "$1") {
 		isMark := unicode.Is(unicode.M, r)
 		switch {

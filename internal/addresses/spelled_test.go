@@ -50,7 +50,7 @@ func TestHasRecentFindsOtherSpellings(t *testing.T) {
 	}
 }
 
-// TestSharedKeyIsNoAddresses: otherwise somebody else would count as invited.
+// TestSharedKeyIsNoAddresses: if it were, somebody else would count as invited.
 func TestSharedKeyIsNoAddresses(t *testing.T) {
 	var m addresses.Map
 	m.SetRecent("ren\u00e9@example.com", addresses.Entry{State: 1})

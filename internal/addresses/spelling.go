@@ -10,20 +10,20 @@ import (
 // them.
 func Same(a, b string) bool { return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) }
 
-// IsOther reports whether an object was created for another address than the requested one.
-// What is not an address the server may change.
+// IsOther reports whether an object was created for another address than the requested one. If
+// the request's text is not an address, the server may change it.
 func IsOther(created, requested string) bool {
 	return created != "" && strings.Contains(requested, "@") && !Same(created, requested)
 }
 
-// Has reports whether list has an address.
+// Has reports whether list contains an address.
 func Has(list []string, address string) bool {
 	return slices.ContainsFunc(list, func(other string) bool { return Same(other, address) })
 }
 
 // MayBe reports whether stored may be another spelling of a requested address: without the
 // dots or the tag (after "+") of the local part, or in another form of its characters that
-// are not ASCII, such as Punycode. Whatever its case, the same spelling is not another one.
+// are not ASCII, such as Punycode. Spellings that differ only in case count as the same.
 func MayBe(stored, requested string) bool {
 	storedLocal, storedDomain := split(stored)
 	local, domain := split(requested)
@@ -52,7 +52,7 @@ func split(address string) (local, domain string) {
 	return address[:at], address[at:]
 }
 
-// reductions returns a local part as it is and without its tag, each with and without dots.
+// reductions returns a local part unchanged and without its tag, each with and without dots.
 func reductions(local string) []string {
 	untagged, _, _ := strings.Cut(local, "+")
 	return []string{local, untagged, strings.ReplaceAll(local, ".", ""), strings.ReplaceAll(untagged, ".", "")}

@@ -1,5 +1,5 @@
-// Package async runs functions and iterators in other goroutines, so that the caller can
-// stop waiting for one that blocks. A panic reaches the goroutine that takes the result.
+// Package async runs functions and iterators in other goroutines, so that the caller can stop
+// waiting if they block. A panic reaches the goroutine that takes the result.
 package async
 
 import (
@@ -45,8 +45,8 @@ func (r Result[T]) Get() (T, error) {
 	return r.value, r.err
 }
 
-// Wait calls f in a new goroutine and returns what Get returns. If ctx ends first, it
-// returns ctx's error and discards the result of f.
+// Wait calls f in a new goroutine and returns the same as Get. If ctx ends first, it returns
+// ctx's error and discards the result of f.
 func Wait[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	select {
 	case done := <-Go(f):

@@ -10,13 +10,13 @@ import (
 // cleanupTime limits Close's wait for the iterator to return.
 const cleanupTime = 100 * time.Millisecond
 
-// A Puller is like iter.Pull, but runs the iterator in a goroutine of its own: the caller
-// can stop waiting for one that blocks, and may be locked to its thread. It is not safe for
+// A Puller is like iter.Pull, but runs the iterator in its own goroutine. So the caller can
+// stop waiting if the iterator blocks, and may be locked to its thread. It is not safe for
 // concurrent use.
 type Puller[T any] struct {
 	values iter.Seq[T]
 	pulled chan T            // unbuffered
-	done   chan Result[none] // has room for how the iterator ended
+	done   chan Result[none] // has room for the result of the iterator
 	wanted chan struct{}     // has room for one: Next wants another value
 	closed chan struct{}
 
@@ -33,9 +33,9 @@ func NewPuller[T any](values iter.Seq[T]) *Puller[T] {
 	}
 }
 
-// Next returns the next value. ok is false at the end of the iterator, or if there is no
-// value within d or before ctx ends; another call waits for the same value then. If the
-// iterator panics, so does Next; if it calls runtime.Goexit, Next returns an error.
+// Next returns the next value. ok is false at the end of the iterator, or if there is no value
+// within d or before ctx ends. In the latter cases, the next call waits for the same value. If
+// the iterator panics, so does Next; if it calls runtime.Goexit, Next returns an error.
 func (p *Puller[T]) Next(ctx context.Context, d time.Duration) (value T, ok bool, err error) {
 	switch {
 	case p.ended:
@@ -73,7 +73,7 @@ func (p *Puller[T]) run() {
 	}()
 	isOver := false
 	p.values(func(value T) bool {
-		if isOver { // and the iterator ignores it
+		if isOver { // the iterator ignores that it is over
 			runtime.Goexit()
 		}
 		isOver = !p.yield(value)

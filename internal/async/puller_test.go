@@ -111,7 +111,7 @@ func TestPullerCloseStopsTheIterator(t *testing.T) {
 	}
 }
 
-// The runtime ends a program whose coroutines change between locked threads.
+// The runtime crashes a program whose coroutines switch between locked threads.
 func TestPullerWorksInGoroutinesLockedToTheirThreads(t *testing.T) {
 	inThread := func(f func()) {
 		done := make(chan struct{})

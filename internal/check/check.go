@@ -1,5 +1,5 @@
-// Package check validates input. Its functions return what is wrong with it, such as "is
-// empty", or "" if nothing is. They never quote the input, which may be secret.
+// Package check validates input. Its functions return the problem, such as "is empty", or ""
+// if there is none. They never quote the input, which may be secret.
 package check
 
 import (
@@ -45,7 +45,7 @@ func PathSegment(id string) string {
 
 func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
-// Text checks that a string is valid UTF-8: encoding it as JSON would change it otherwise.
+// Text checks that a string is valid UTF-8. Otherwise, encoding it as JSON would change it.
 func Text(text string) string {
 	if !utf8.ValidString(text) {
 		return "is not UTF-8"
@@ -71,8 +71,8 @@ func isInvisible(r rune) bool {
 	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// LikelyAddress checks for likely mistakes, too. It accepts more than valid addresses, as
-// that is for the server to decide.
+// LikelyAddress is like Address, but checks for likely mistakes as well. It accepts some
+// invalid addresses, as the server decides what is valid.
 func LikelyAddress(address string) string {
 	at := strings.LastIndex(address, "@")
 	isQuoted := strings.HasPrefix(address, `"`)

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Value checks that the strings in a value, which encoding/json can encode, are valid
-// UTF-8: others would be changed.
+// Value checks that the strings in a value that encoding/json can encode are valid UTF-8.
+// Encoding would change other strings.
 func Value(v any) string {
 	if !isPlainUTF8(v) {
 		return "is not UTF-8"
@@ -17,7 +17,7 @@ func Value(v any) string {
 	return ""
 }
 
-// isPlainUTF8 is isUTF8 without an allocation for the usual types.
+// isPlainUTF8 is like isUTF8, but does not allocate for the usual types.
 func isPlainUTF8(v any) bool {
 	switch v := v.(type) {
 	case nil, bool, int, float64:

@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// A Backoff is a random wait that grows from one attempt to the next: it is shorter than an
-// interval, which begins with Initial and is multiplied by Factor up to Max.
+// A Backoff describes a random wait that grows from one attempt to the next. The wait is
+// shorter than an interval that starts at Initial and is multiplied by Factor with each
+// attempt, up to Max.
 type Backoff struct {
 	Initial, Max time.Duration
 	Factor       float64
 }
 
-// Wait returns how long to wait after an attempt, counted from 1. asked is the wait that
-// the server asked for; 0 if it did not ask. To that, up to half of it is added, at most
+// Wait returns how long to wait after an attempt, counted from 1. asked is the wait that the
+// server asked for, or 0. Wait adds a random part to it: up to half of asked, and at most
 // twice Initial. random is from 0 to 1.
 func (b Backoff) Wait(attempt int, asked time.Duration, random float64) time.Duration {
 	if asked > 0 {

@@ -35,7 +35,7 @@ func TestSleepReturnsWhenItsContextEnds(t *testing.T) {
 
 // A lateContext is a context that does not end at its deadline.
 type lateContext struct {
-	context.Context //nolint:containedctx // it is one
+	context.Context //nolint:containedctx // the type is a context
 
 	deadline time.Time
 }

@@ -7,19 +7,20 @@ import (
 )
 
 const (
-	// tolerance is the greatest difference of two clocks that count as the same.
+	// tolerance is the greatest difference of two clocks that count as equal.
 	tolerance = time.Second
 	// detectable is a change of a clock that a Date, which has whole seconds, would show.
 	detectable = 4 * time.Second
 )
 
 // A Skew estimates how far a server's clock is ahead of the local one. The server has two
-// clocks: one sets the times of objects, which is the one that counts, and the other the
-// Date of responses. They may differ, as may those of several servers. A Skew is safe for
-// concurrent use.
+// clocks: one sets the times of objects, and the other the Date of responses. The objects'
+// clock is the one that counts. The clocks may differ from each other and from server to
+// server. A Skew is safe for concurrent use.
 type Skew struct {
-	// Jumped returns how much longer it is since t by the wall clock than by the monotonic
-	// clock, which may stop while the machine is suspended. nil means that of package time.
+	// Jumped returns how much more time has passed since t by the wall clock than by the
+	// monotonic clock, which may stop while the machine is suspended. nil means to use package
+	// time.
 	Jumped func(t time.Time) time.Duration
 
 	mu     sync.Mutex
@@ -32,14 +33,14 @@ type Skew struct {
 // A span limits a difference between two clocks.
 type span struct{ least, most time.Duration }
 
-// or returns the span that includes s and other.
+// or returns the smallest span that includes s and other.
 func (s span) or(other span) span {
 	return span{min(s.least, other.least), max(s.most, other.most)}
 }
 
 func (s span) add(least, most time.Duration) span { return span{s.least + least, s.most + most} }
 
-// isNear reports whether the differences may be the same.
+// isNear reports whether the two differences may be equal.
 func (s span) isNear(other span) bool {
 	return s.least <= other.most+tolerance && other.least <= s.most+tolerance
 }
@@ -85,7 +86,7 @@ func (s *Skew) Measure(header http.Header, set time.Time, took time.Duration, is
 type Instant struct {
 	// Earliest and Latest limit the time, generously.
 	Earliest, Latest time.Time
-	// Likely is the earliest time that it is without tolerance.
+	// Likely is the earliest time without tolerance.
 	Likely time.Time
 	// IsSharp reports that the clocks agree. If not, the time is unclear.
 	IsSharp bool
@@ -95,8 +96,8 @@ type Instant struct {
 
 // Convert converts a time from the local clock to the server's, given the header of a
 // response that has just arrived to a request that took at most took. Until there is a
-// measurement, the server's clock may be that of the Date or, as both are usually right,
-// the local one. ok is false if there is neither a measurement nor a valid Date.
+// measurement, the server's clock may equal the Date's clock or the local one, as both are
+// usually right. ok is false if there is neither a measurement nor a valid Date.
 func (s *Skew) Convert(header http.Header, t time.Time, took time.Duration) (i Instant, ok bool) {
 	dates, hasDate := dateSpan(header, time.Now().Round(0), took)
 	s.mu.Lock()
@@ -117,7 +118,7 @@ func (s *Skew) Convert(header http.Header, t time.Time, took time.Duration) (i I
 	return i, true
 }
 
-// measured returns what the measurements say now.
+// measured returns the skew that the measurements show now.
 func (s *Skew) measured(dates span, hasDate bool) span {
 	ahead := s.recent[0]
 	for _, other := range s.recent[1:min(s.n, len(s.recent))] {
@@ -133,7 +134,8 @@ func (s *Skew) measured(dates span, hasDate bool) span {
 	return ahead // the machine was suspended, which does not change the wall clock
 }
 
-// jumped returns how much longer it is since t by the wall clock than by the monotonic one.
+// jumped returns how much more time has passed since t by the wall clock than by the monotonic
+// one.
 func (s *Skew) jumped(t time.Time) time.Duration {
 	if s.Jumped != nil {
 		return s.Jumped(t)

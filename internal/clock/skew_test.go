@@ -99,7 +99,7 @@ func TestMeasureIgnoresWhatTellsNothing(t *testing.T) {
 	})
 }
 
-// The clocks of several servers differ, and one is set for good.
+// The clocks of several servers differ, and one of them is set.
 func TestMeasureKeepsTheLatestMeasurements(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		skew, header := new(clock.Skew), dated(0)
@@ -115,7 +115,7 @@ func TestMeasureKeepsTheLatestMeasurements(t *testing.T) {
 	})
 }
 
-// The machine is suspended, or its clock or the server's is set.
+// The machine is suspended, or its clock or the server's is changed.
 func TestJumpsMakeTimesUnclear(t *testing.T) {
 	for name, test := range map[string]struct {
 		isMeasured       bool

@@ -1,5 +1,5 @@
-// Package decide chooses the next step for a write that may have been carried out, after
-// a lookup of what it did, and says whose work the lookup has found. It does no I/O.
+// Package decide chooses the next step for a write that may have been carried out, after a
+// lookup, and says whose work the lookup has found. It does no I/O.
 package decide
 
 // A Failure says what the failure of a request means for its write.
@@ -14,22 +14,22 @@ const (
 	RefusedForGood                // the reason cannot be an earlier request of the write
 )
 
-// A Finding is the result of a lookup. Of several, the greatest counts.
+// A Finding is the result of a lookup. If there are several, the greatest counts.
 type Finding uint8
 
-// The findings. What is found is the work of the write itself or of others.
+// The findings. A lookup can find the work of the write itself or of others.
 const (
-	FoundNothing      Finding = iota // or a part, if no refusal is about it alone
+	FoundNothing      Finding = iota // or a part, unless a refusal is about only that part
 	FoundOwnPart                     // a part of the write's work; the refusal is only about that
 	FoundForeignSoFar                // work of others, which explains a refusal once lists must show all
 	FoundForeign                     // work of others, which explains a refusal
 	FoundUnclear                     // the clocks differ too much to tell whose work it is
 	FoundOwn                         // all of the write's work
 	LookupFailed                     // another lookup may succeed
-	LookupRefused                    // another lookup would fail, too
+	LookupRefused                    // another lookup would fail as well
 )
 
-// A Situation holds what a decision depends on.
+// A Situation holds everything that a decision depends on.
 type Situation struct {
 	Last            Failure // of the write's last request
 	RetryDuplicates bool    // a retry would create a duplicate if the write was carried out

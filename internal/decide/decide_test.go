@@ -85,7 +85,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// It tries all situations.
+// The test tries all situations.
 func TestNextNeverRisksADuplicate(t *testing.T) {
 	retries, flags := 0, 1<<4
 	for last := decide.OutcomeUnknown; last <= decide.RefusedForGood; last++ {

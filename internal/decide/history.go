@@ -13,14 +13,14 @@ const (
 	// write's work. A write that the API would not refuse as a duplicate is retried only
 	// after a lookup that began later did not find it.
 	Grace = 5 * time.Second
-	// graceAfterTimeout is the same after an attempt that timed out, as the API may still be
-	// carrying it out.
+	// graceAfterTimeout is the same time after an attempt that timed out, as the API may still
+	// be carrying it out.
 	graceAfterTimeout = 2 * Grace
 )
 
 // Inspections returns the times after the refusal of a write at which lists are read, to find
-// what was done of it all the same. If a retry would create duplicates, they last for the grace
-// time. Otherwise, the API would refuse a retry of what shows up later.
+// parts of it that were carried out. If a retry would create duplicates, they cover the grace
+// time. Otherwise, the API would refuse a retry of a part that shows up later.
 func Inspections(retryDuplicates bool) []time.Duration {
 	if retryDuplicates {
 		return []time.Duration{0, time.Second, Grace}
@@ -28,7 +28,7 @@ func Inspections(retryDuplicates bool) []time.Duration {
 	return []time.Duration{0, time.Second}
 }
 
-// A History is what is known of a write's requests so far.
+// A History holds what is known about a write's requests so far.
 type History struct {
 	FirstSent time.Time
 	FailedAt  time.Time // when the last request failed
@@ -53,8 +53,8 @@ func (h *History) Failed(failure error, class transport.Class) {
 	}
 }
 
-// DoneBy returns when the write's work was done at the latest. A retry that was refused,
-// unless in part, or rate limited has none.
+// DoneBy returns the latest time at which the write's work was done. A refused retry does no
+// work.
 func (h *History) DoneBy() time.Time {
 	if h.effectAt.IsZero() {
 		return h.FailedAt.Add(h.Grace())

@@ -15,8 +15,8 @@ const (
 )
 
 // A Period says when the work of a write's requests was done, in milliseconds since 1970 by
-// the server's clock. What is from ownFrom to ownTo is the write's work, and what is before
-// from or after to is not.
+// the server's clock. Changes from ownFrom to ownTo are the write's work, and changes before
+// from or after to are not.
 type Period struct {
 	from, ownFrom, ownTo, to int64
 }
@@ -38,9 +38,9 @@ func NewPeriod(start, end clock.Instant) Period {
 	return p
 }
 
-// Sharpen makes the start of the Period later, if it is sharp: most likely, what is a little
-// older than a refused request is not its work. If a retry would create a duplicate, it is
-// unclear unless the clocks' difference was measured.
+// Sharpen makes the start of the Period later, if start is sharp: an object that is a little
+// older than a refused request is most likely not its work. If a retry would create a
+// duplicate, such an object stays unclear unless the clocks' difference was measured.
 func (p *Period) Sharpen(start clock.Instant, retryDuplicates bool) {
 	if !start.IsSharp {
 		return
@@ -51,10 +51,10 @@ func (p *Period) Sharpen(start clock.Instant, retryDuplicates bool) {
 	}
 }
 
-// IsPast reports whether what was created or updated at a time was so before the write.
+// IsPast reports whether an object created or updated at a time is older than the write.
 func (p *Period) IsPast(at int64) bool { return at < p.from }
 
-// Whose says whose work is what was created or updated at a time: FoundOwn, FoundUnclear or
+// Whose says whose work an object created or updated at a time is: FoundOwn, FoundUnclear or
 // FoundForeign.
 func (p *Period) Whose(at int64) Finding {
 	switch {

@@ -12,7 +12,7 @@ import (
 
 var sent = time.UnixMilli(1_800_000_000_000)
 
-// An instant is a second of tolerance around a time, which is likely 100 ms later.
+// instant returns a time with a second of tolerance. The likely time is 100 ms later.
 func instant(at time.Time, isSharp, isMeasured bool) clock.Instant {
 	return clock.Instant{
 		Earliest: at.Add(-time.Second), Latest: at.Add(time.Second), Likely: at.Add(100 * time.Millisecond),
@@ -20,8 +20,8 @@ func instant(at time.Time, isSharp, isMeasured bool) clock.Instant {
 	}
 }
 
-// A write is sent, and has done its work 10 s later. Each bound is tried with the
-// millisecond before it or after it.
+// A write is sent, and has done its work 10 s later. Each bound is tried together with the
+// millisecond before or after it.
 func TestPeriodTellsWhoseWorkItIs(t *testing.T) {
 	const own, unclear, foreign = decide.FoundOwn, decide.FoundUnclear, decide.FoundForeign
 	type bound struct {

@@ -23,13 +23,14 @@ type Gatherer[V, T any] struct {
 	Pace   *pace.Pace
 	// Take is called with each value, and may add an item to Queue.
 	Take func(ctx context.Context, value V) error
-	// Announce is called before a wait for a limit, or after a failure, the cause.
+	// Announce is called before a wait for a limit, or after a failure, which is the cause.
 	Announce func(ctx context.Context, until time.Time, limit pace.Limit, cause error) error
 }
 
-// Gather pulls values until there is a batch to send, or the iterator has no more, or none
-// for a while, and the pace permits sending. If the queue is empty then, all is sent. It
-// ends with an error of the iterator, Take, Announce or ctx.
+// Gather pulls values until there is a batch to send and the pace permits sending it. A
+// smaller batch will do if the iterator has no more values, or none for a while. If the queue
+// is empty when Gather returns, everything has been sent. It returns an error of the iterator,
+// Take, Announce or ctx.
 func (g *Gatherer[V, T]) Gather(ctx context.Context) error {
 	var lingers time.Time // until when it waits for the iterator to fill a bulk
 	for {

@@ -18,7 +18,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/transport"
 )
 
-// A gatherer takes numbers into a queue of bulks of ten, and counts what it does.
+// A gatherer takes numbers into a queue of bulks of ten, and counts its steps.
 type gatherer struct {
 	gather.Gatherer[int, int]
 
@@ -32,7 +32,7 @@ func newGatherer(t *testing.T, values iter.Seq[int], bulks int) *gatherer {
 	g.Values, g.Queue = async.NewPuller(values), queue.New[int](10)
 	t.Cleanup(func() {
 		g.Values.Close()
-		time.Sleep(3 * time.Hour) // an iterator that waits ends, too
+		time.Sleep(3 * time.Hour) // lets a waiting iterator end
 	})
 	g.Pace = pace.New(pace.Budget{Bulks: bulks, BulkSize: 10, Window: time.Hour}, nil)
 	g.Take = func(_ context.Context, value int) error {

@@ -20,8 +20,8 @@ func Equal(a, b []byte) bool {
 	return err == nil && reflect.DeepEqual(left, right)
 }
 
-// valueOf decodes a JSON text. Its numbers are int64 if they fit, float64 otherwise, or
-// Number beyond that.
+// valueOf decodes a JSON text. Its numbers become int64 if they fit, otherwise float64, or
+// json.Number beyond that.
 func valueOf(text []byte) (value any, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()

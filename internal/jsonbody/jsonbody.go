@@ -15,12 +15,12 @@ import (
 	"slices"
 )
 
-// maxElements limits the elements of a list. As many invitations take about as much as the
+// maxElements limits the elements of a list. That many invitations take about as much as the
 // default limit of a response.
 const maxElements = 100_000
 
-// A list is allocated with room for as many elements as the body has if each takes
-// usualSize bytes, but for at most usualElements.
+// A list is allocated with room for as many elements as the body would have if each took
+// usualSize bytes, but at most for usualElements.
 const (
 	usualElements = 500
 	usualSize     = 256

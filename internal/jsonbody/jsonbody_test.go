@@ -34,8 +34,8 @@ func hasID(it *item) error {
 
 func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 
-// values may be in a body in place of an item. Every Go version decodes them in the same
-// way. A nil want means an error.
+// values lists JSON values that a body may have in place of an item. Every Go version decodes
+// them in the same way. A nil want means an error.
 var values = []struct {
 	name, wire string
 	want       *item

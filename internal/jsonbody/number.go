@@ -33,10 +33,10 @@ func Integer(wire []byte) (n int64, isWhole bool, err error) {
 	return int64(f), f == math.Trunc(f), nil
 }
 
-// A count is an int that is read as by Integer. It has no fraction.
+// A count is an int that is decoded by Integer. It must not have a fraction.
 type count int
 
-// UnmarshalJSON reads a count. It ignores null, as is the convention.
+// UnmarshalJSON reads a count. By convention, it ignores null.
 func (c *count) UnmarshalJSON(wire []byte) error {
 	if string(wire) == "null" {
 		return nil

@@ -11,8 +11,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/jsonbody"
 )
 
-// integers are the spellings of numbers that Integer reads. The others that JSON has are
-// errors.
+// integers lists spellings of numbers that Integer reads. Other JSON values are errors.
 var integers = []struct {
 	wire    string
 	want    int64
@@ -62,7 +61,7 @@ func TestIntegerRejectsWhatIsNone(t *testing.T) {
 	}
 }
 
-// FuzzInteger: every number of JSON is read as a float64 would be, or too large.
+// FuzzInteger: every JSON number is read like a float64, or is too large.
 func FuzzInteger(f *testing.F) {
 	for _, test := range integers {
 		f.Add(test.wire)

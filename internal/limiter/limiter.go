@@ -10,14 +10,14 @@ import (
 // never is the wait if the limit is 0.
 const never = math.MaxInt64
 
-// A Limiter allows at most limit requests in any period of length window. That satisfies a
-// server with fixed windows, too. It is not safe for concurrent use.
+// A Limiter allows at most limit requests in any period of length window. That satisfies
+// servers with fixed windows as well. It is not safe for concurrent use.
 type Limiter struct {
 	limit    int
 	window   time.Duration
 	times    []time.Time // of the latest requests, oldest first, at most limit
-	until    time.Time   // no request is allowed before, because one was refused
-	refusals int         // without a Retry-After since the last counted request
+	until    time.Time   // no request is allowed before that, because one was refused
+	refusals int         // refusals without a Retry-After since the last counted request
 }
 
 // New returns a Limiter. A limit of 0 allows no request.
@@ -35,8 +35,8 @@ func (l *Limiter) Left(now time.Time) int {
 	return left
 }
 
-// Wait returns the time to wait before another request; the longest Duration for a limit of
-// 0.
+// Wait returns the time to wait before another request, or the longest Duration if the limit
+// is 0.
 func (l *Limiter) Wait(now time.Time) time.Duration {
 	if l.limit == 0 {
 		return never
@@ -93,9 +93,9 @@ func (l *Limiter) Reserve(now time.Time) time.Duration {
 	return wait
 }
 
-// Penalize records that the server refused a request and asked to wait for retryAfter,
-// which is limited to two windows. If it is not positive, the wait is a sixtieth of the
-// window, and doubles with each refusal up to a quarter of the window.
+// Penalize records that the server refused a request and asked to wait for retryAfter. The
+// wait is at most two windows. If it is not positive, the wait is a sixtieth of the window,
+// and doubles with each refusal up to a quarter of the window.
 func (l *Limiter) Penalize(now time.Time, retryAfter time.Duration) {
 	if retryAfter <= 0 {
 		retryAfter = max(time.Millisecond, min(l.window/60<<min(l.refusals, 4), l.window/4))

@@ -8,9 +8,9 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/search"
 )
 
-// Find looks for what is missing in the lists of a search, for all addresses together. It
-// returns FoundOwn if nothing is missing any more, and FoundUnclear if it is unclear whose
-// work something is. What has one of the addresses in foreign is the work of others.
+// Find looks for missing objects in the lists of a search, for all addresses together. It
+// returns FoundOwn if none is missing anymore, and FoundUnclear if it is unclear whose work an
+// object is. An object with an address in foreign is the work of others.
 func (w *Wanted[T]) Find(ctx context.Context, s *search.Search[T], foreign []string) (decide.Finding, error) {
 	whose := func(object T, address string) decide.Finding {
 		if addresses.Has(foreign, address) {
@@ -36,9 +36,9 @@ func (w *Wanted[T]) Find(ctx context.Context, s *search.Search[T], foreign []str
 	return decide.FoundNothing, nil // or a part
 }
 
-// Explain looks for what a refusal is about, address by address, as it may be old. about has
-// the addresses that the refusal names; if it names none, it may be about any that is
-// missing.
+// Explain looks for the objects that a refusal is about, address by address, as they may be
+// old. about has the addresses that the refusal names. If it names none, the refusal may be
+// about any missing address.
 func (w *Wanted[T]) Explain(ctx context.Context, s *search.Search[T], about []string) (decide.Finding, error) {
 	isMissing, explained := false, decide.FoundNothing
 	for _, i := range w.Missing() {
@@ -47,7 +47,7 @@ func (w *Wanted[T]) Explain(ctx context.Context, s *search.Search[T], about []st
 			continue
 		}
 		_, found, err := s.Created(ctx, address, "", false)
-		if err != nil || found == decide.FoundOwn { // it was not listed a moment ago: look again
+		if err != nil || found == decide.FoundOwn { // it was not listed a moment ago, so the lists are read again
 			return decide.FoundNothing, err
 		}
 		isMissing, explained = true, max(explained, found)

@@ -17,12 +17,12 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/search"
 )
 
-// sent is when the write was sent; a second later its work was done. It is unclear whose
-// work is what was created up to a second before or after.
+// sent is the time at which the write was sent. Its work was done a second later. It is
+// unclear whose work an object is that was created up to a second before or after that.
 var sent = time.UnixMilli(1_800_000_000_000)
 
-// searchOf returns a search of lists of objects, by status. It lists objects for a query as
-// a server does that takes it for a part of the address, one on a page, and fails with err.
+// searchOf returns a search of lists of objects, by status. Like a server that matches parts
+// of addresses, it lists the objects for a query, one on a page, and then fails with err.
 func searchOf(lists map[string][]string, err error) *search.Search[string] {
 	total := 0
 	return &search.Search[string]{

@@ -9,11 +9,11 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
-// A Wanted holds the addresses that objects are wanted for, and one object for each of
-// those that have been found. An address may be wanted more than once.
+// A Wanted holds the addresses that objects are wanted for, and the objects that were found
+// for them. An address may be wanted more than once.
 type Wanted[T any] struct {
 	Addresses []string
-	// Found has the objects by the index of their address. It must not be nil.
+	// Found holds the objects by the index of their address. It must not be nil.
 	Found map[int]T
 	// Identify returns the ID and the address of an object.
 	Identify func(T) (id, address string)
@@ -39,9 +39,9 @@ func (w *Wanted[T]) Objects() []T {
 	return objects
 }
 
-// Claim finds objects in a list: for each missing address one that has this address, and is
-// the write's own work according to whose. It reports whether it is unclear whose work an
-// object is.
+// Claim finds objects in a list: for each missing address, one with this address that is the
+// write's own work according to whose. It reports whether it is unclear whose work an object
+// is.
 func (w *Wanted[T]) Claim(list []T, whose func(object T, address string) decide.Finding) (unclear bool) {
 	claimed := w.claimed()
 	for _, i := range w.Missing() {
@@ -63,7 +63,7 @@ func (w *Wanted[T]) Claim(list []T, whose func(object T, address string) decide.
 }
 
 // Possible returns the indices of the missing addresses that an object in a list may be for.
-// An object may be for several of them, but not if it was found for another one.
+// An object may be for several of them, but not if it was already found for another address.
 func (w *Wanted[T]) Possible(list []T, mayBe func(object T, address string) bool) (indices []int) {
 	claimed := w.claimed()
 	for _, i := range w.Missing() {
@@ -88,9 +88,9 @@ func (w *Wanted[T]) claimed() map[string]bool {
 	return ids
 }
 
-// Assign returns the object of each address if there are as many objects as addresses: the
-// one that has the address or, if the server has changed it, the one at its position among
-// the rest.
+// Assign returns the object of each address if there are as many objects as addresses. That is
+// the object with the address or, if the server has changed the address, the object at its
+// position among the rest.
 func (w *Wanted[T]) Assign(objects []T) []T {
 	assigned, rest := make([]T, len(w.Addresses)), slices.Clone(objects)
 	var without []int

@@ -11,7 +11,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/match"
 )
 
-// An object is "id:address". Its work is that of the write, unless its ID says otherwise.
+// An object is "id:address". It is the write's work, unless its ID says otherwise.
 func identify(object string) (id, address string) {
 	id, address, _ = strings.Cut(object, ":")
 	return id, address

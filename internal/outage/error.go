@@ -4,7 +4,7 @@ import "time"
 
 // An Error says that a request was held back until there was no more time for it.
 type Error struct {
-	// For is the time that it was held back.
+	// For is how long the request was held back.
 	For time.Duration
 	// Cause is the last failure of the operation, if there is an outage; otherwise empty.
 	Cause string

@@ -1,11 +1,11 @@
 // Package outage limits what a client sends while a server is down or failing.
 //
 // The requests of all calls of a client pass a Gate. A call's first request passes at once,
-// unless very many writes are under way. Requests that follow a failure, such as retries
-// and lookups, pass in order and at a limited rate. After several failures in a row, there
-// is an outage of the operation: then they wait, except for one every few seconds, which
-// tests whether the server is back. If requests of several calls have failed, first
-// requests wait, too. The first answer ends the outage.
+// unless too many writes are under way. Requests that follow a failure, such as retries and
+// lookups, pass in order and at a limited rate. After several failures in a row, there is an
+// outage of the operation. Then these requests wait, except for one every few seconds, which
+// tests whether the server is back. If requests of several calls have failed, first requests
+// wait as well. The first answer ends the outage.
 package outage
 
 import (
@@ -17,7 +17,7 @@ import (
 
 const (
 	// pace is the mean time between two requests from the queue of a Gate. It permits 909
-	// of them in 10 seconds, and burst more.
+	// requests in 10 seconds, and burst more.
 	pace = 11 * time.Millisecond
 	// burst is the number of requests that may pass at once if there were none lately.
 	burst = 16
@@ -41,7 +41,7 @@ type Gate struct {
 	lanes   map[string]*lane
 	waiting []*waiter   // in order of arrival
 	next    time.Time   // when one of them may pass
-	timer   *time.Timer // calls advance then; nil if none has to wait for a time
+	timer   *time.Timer // calls advance at next; nil if no request waits for a time
 }
 
 // New returns a Gate. random returns numbers from 0 to 1.
@@ -167,8 +167,8 @@ func (t *Ticket) Done(result Result, f Failure) {
 	g.advance()
 }
 
-// probeNow lets a request of every operation test whether the outage is over, as that of
-// another is.
+// probeNow lets a request of every operation test whether its outage is over, because another
+// operation's outage is.
 func (g *Gate) probeNow(now time.Time) {
 	for _, l := range g.lanes {
 		l.probe = now
@@ -207,8 +207,8 @@ func (g *Gate) advance() {
 	}
 }
 
-// turn returns when a request from the queue may pass. ok is false if another request has
-// to be done before.
+// turn returns when a request from the queue may pass. ok is false if another request has to
+// end first.
 func (g *Gate) turn(w *waiter) (at time.Time, ok bool) {
 	switch l := w.lane; {
 	case l.isOut():
@@ -221,8 +221,9 @@ func (g *Gate) turn(w *waiter) (at time.Time, ok bool) {
 	return w.since, true
 }
 
-// choose returns the index of the request that may pass now; -1 if there is none. In an
-// outage it prefers first requests: a request that has failed before may be the reason.
+// choose returns the index of the request that may pass now, or -1 if there is none. In an
+// outage it prefers first requests: a request that has failed before may be the reason for the
+// failures.
 func (g *Gate) choose(now time.Time) int {
 	probe, ready := -1, -1
 	for i, w := range g.waiting {

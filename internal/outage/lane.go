@@ -7,14 +7,14 @@ import (
 
 const (
 	// writeFailures and readFailures are the numbers of failures in a row that mean an outage,
-	// if there was no success lately. Reads harm less, and writes are looked up by them.
+	// if there was no success lately. Reads do less harm, and look up the outcomes of writes.
 	writeFailures = 3
 	readFailures  = 8
-	// successWeight limits the further failures that it takes after successes.
+	// successWeight limits how many more failures an outage takes after successes.
 	successWeight = 6
 	// halfLife is the time after which successes weigh half as much.
 	halfLife = 5 * time.Second
-	// longestAsked is the longest wait that a failure can ask for.
+	// longestAsked is the longest wait for which a failure can ask.
 	longestAsked = time.Minute
 	// startWindow is the number of requests that may be under way before the first success,
 	// and after an outage has begun. Each success adds one, up to maxWindow.
@@ -36,16 +36,16 @@ type lane struct {
 
 	failures  int     // in a row
 	failed    any     // the call of the first one; nil if there is none
-	several   bool    // they are of several calls
+	several   bool    // they belong to several calls
 	cause     string  // of the last one
 	successes float64 // weighed, at the time of the last one
 	succeeded time.Time
 
 	since    time.Time // when the outage began; zero if there is none
-	asked    time.Time // the server asked for no request before
+	asked    time.Time // the server asked to send no request before
 	probe    time.Time // when the next request may be sent in an outage
 	underway int       // requests that count against window
-	window   int       // the most of them
+	window   int       // the most requests under way
 }
 
 func newLane(isRead bool) *lane { return &lane{isRead: isRead, window: startWindow} }
@@ -85,8 +85,8 @@ func (l *lane) fail(now time.Time, call any, f Failure, random float64) {
 	}
 }
 
-// delayProbe sets when the next request may be sent in an outage. Probes get rarer with its
-// length, and are spread, as other clients may have noticed the outage at the same time.
+// delayProbe sets when the next request may be sent in an outage. Probes get rarer the longer
+// it lasts, and are spread, as other clients may have noticed the outage at the same time.
 func (l *lane) delayProbe(now time.Time, random float64) {
 	lasted := now.Sub(l.since)
 	wait := min(3500*time.Millisecond+lasted/5, 7500*time.Millisecond)

@@ -29,7 +29,7 @@ func send(t *testing.T, g *outage.Gate, r outage.Request, result outage.Result) 
 	return waited
 }
 
-// fail makes n requests fail at once, each of a call of its own.
+// fail makes n requests fail at once, each of its own call.
 func fail(t *testing.T, g *outage.Gate, operation string, isRead bool, n int) {
 	t.Helper()
 	for i := range n {
@@ -37,14 +37,14 @@ func fail(t *testing.T, g *outage.Gate, operation string, isRead bool, n int) {
 	}
 }
 
-// TestGate makes requests that succeed or fail, and then looks how long the next one waits.
+// TestGate makes requests that succeed or fail, and then checks how long the next one waits.
 func TestGate(t *testing.T) {
 	type request struct {
 		operation string
 		call      int
 		repeat    bool
 		result    outage.Result
-		after     time.Duration // since the one before
+		after     time.Duration // since the previous one
 	}
 	const failed, answered, unclear = outage.Failed, outage.Answered, outage.Unclear
 	for name, test := range map[string]struct {
@@ -107,7 +107,7 @@ func TestRetryAfterDelaysTheProbe(t *testing.T) {
 	}
 }
 
-// TestRepeatsPassInOrder at a limited rate, and first requests in between.
+// TestRepeatsPassInOrder, at a limited rate, with first requests in between.
 func TestRepeatsPassInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, start := outage.New(half), time.Now()
@@ -159,7 +159,8 @@ func TestFewWritesAreUnderWayBeforeTheFirstSuccess(t *testing.T) {
 	})
 }
 
-// TestProbesPreferFirstRequests, as what has failed before may be the reason.
+// TestProbesPreferFirstRequests, as a request that has failed before may be the reason for the
+// outage.
 func TestProbesPreferFirstRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, start := outage.New(half), time.Now()
@@ -174,7 +175,7 @@ func TestProbesPreferFirstRequests(t *testing.T) {
 	})
 }
 
-// TestProbesAreInOrder: of requests that failed before, the first one tests.
+// TestProbesAreInOrder: the first of the requests that failed before tests the server.
 func TestProbesAreInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := outage.New(half)
@@ -220,7 +221,7 @@ func TestOlderSuccessesWeighLess(t *testing.T) {
 	}
 }
 
-// TestNoOutageIsNamedWithoutOne: repeats wait for the rate, and no failure is the reason.
+// TestNoOutageIsNamedWithoutOne: repeats wait because of the rate, not because of a failure.
 func TestNoOutageIsNamedWithoutOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := outage.New(half)
@@ -232,7 +233,7 @@ func TestNoOutageIsNamedWithoutOne(t *testing.T) {
 	})
 }
 
-// TestEndOfAnOutageLetsOtherOperationsTest: the server is back for them, too, most likely.
+// TestEndOfAnOutageLetsOtherOperationsTest: most likely, the server is back for them as well.
 func TestEndOfAnOutageLetsOtherOperationsTest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, start := outage.New(half), time.Now()
@@ -278,7 +279,7 @@ func TestGatesAreForAServerEach(t *testing.T) {
 	require.NotSame(t, first, gates.For("https://b.example.com", half))
 }
 
-// TestRandomDecidesTheProbe spreads those of several clients.
+// TestRandomDecidesTheProbe, so that the probes of several clients are spread.
 func TestRandomDecidesTheProbe(t *testing.T) {
 	for random, want := range map[float64]time.Duration{0: 3500 * time.Millisecond, 0.5: 3325 * time.Millisecond, 1: 3150 * time.Millisecond} {
 		t.Run(fmt.Sprint(random), func(t *testing.T) {

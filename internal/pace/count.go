@@ -21,8 +21,8 @@ func (p *Pace) CountSingle() *Count { return &Count{pace: p, limiter: p.singles}
 // CountBulk returns the Count of a write that is sent as bulks.
 func (p *Pace) CountBulk() *Count { return &Count{pace: p, limiter: p.bulks} }
 
-// MayRetry reports whether another request may be sent at once: it would be the first one
-// that is counted, and the limit permits it. Otherwise the run decides what to send next.
+// MayRetry reports whether another request may be sent at once: no request has been counted
+// yet, and the limit permits one. Otherwise the run decides what to send next.
 func (k *Count) MayRetry() bool { return k.requests == 0 && k.limiter.Wait(time.Now()) == 0 }
 
 // Request counts a request that has ended, with the server's Retry-After. One whose outcome
@@ -44,8 +44,9 @@ func (k *Count) Request(class transport.Class, retryAfter time.Duration) {
 	counting.Count(now)
 }
 
-// Done is called when the outcome of the write is known, or err says that it is not. What
-// a lookup has found was most likely forgiven, but the server has counted it.
+// Done is called when the outcome of the write is known, or err says that it is not. If a
+// lookup has found the write's work, its request was most likely forgiven, although the server
+// has counted it.
 func (k *Count) Done(err error) {
 	if err == nil && k.last != transport.Succeeded {
 		k.limiter.Count(time.Now())

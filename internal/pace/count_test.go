@@ -16,7 +16,7 @@ func TestCountCountsWhatTheServerHasCounted(t *testing.T) {
 	for name, test := range map[string]struct {
 		class transport.Class
 		err   error // of the write
-		want  int   // single requests that are left of 90
+		want  int   // single requests left of 90
 	}{
 		"a success":                        {transport.Succeeded, nil, 89},
 		"a refusal":                        {transport.Refused, unknown, 89},

@@ -20,7 +20,7 @@ func (p *Pace) Forecast(now time.Time) Forecast {
 	return Forecast{now, p.budget, p.singles.Clone(), p.bulks.Clone()}
 }
 
-// End returns when that many items will have been sent.
+// End returns the time at which that many items will have been sent.
 func (f Forecast) End(items int) time.Time {
 	each := f.budget.Bulks*f.budget.BulkSize + f.budget.Singles // in a window
 	if items <= 0 || each == 0 {

@@ -1,5 +1,5 @@
-// Package pace says when a long run may send its next request: within the limits of a
-// server for single requests and for bulks, and not before a pause after a failure is over.
+// Package pace says when a long run may send its next request: within a server's limits for
+// single requests and for bulks, and not before the end of a pause after a failure.
 package pace
 
 import (
@@ -14,7 +14,8 @@ const (
 	// Most likely they had no effect, and the server does not count them.
 	forgivenFailures = 10
 	// firstProbeWait is the wait after the second failure in a row. It doubles with each
-	// one, up to longestProbeWait: a run makes at most ten requests in ten minutes of outage.
+	// further one, up to longestProbeWait: a run makes at most ten requests in ten minutes of
+	// outage.
 	firstProbeWait   = 5 * time.Second
 	longestProbeWait = 150 * time.Second
 )
@@ -56,19 +57,19 @@ func (p *Pace) Left(now time.Time) (singles, bulks int) {
 	return singles, bulks
 }
 
-// A Limit is what a run waits for.
+// A Limit says which limit a run waits for.
 type Limit uint8
 
 // The limits.
 const (
-	None    Limit = iota // it waits for something else
+	None    Limit = iota // the run waits for something else
 	Singles              // the limit of single requests
 	Bulks                // the limit of bulks
 )
 
-// Wait returns the time until a request may be sent, which is at least untilItems or, for
-// those that must be sent singly, untilSingle, and what the run waits for: a limit, or
-// items to be sent again after a failure, which is the cause.
+// Wait returns the time until a request may be sent, and what the run waits for. The time is
+// at least untilItems or, for items that must be sent singly, untilSingle. The run waits for a
+// limit, or for items to be sent again after a failure, which is the cause.
 func (p *Pace) Wait(now time.Time, untilItems, untilSingle time.Duration) (wait time.Duration, limit Limit, cause error) {
 	singles := p.singles.Wait(now)
 	wait, limit = p.bulks.Wait(now), Bulks
@@ -87,13 +88,13 @@ func (p *Pace) Wait(now time.Time, untilItems, untilSingle time.Duration) (wait 
 // Answered records that the server is up.
 func (p *Pace) Answered() { p.isTesting = false }
 
-// A Failure is the last one of failures in a row.
+// A Failure is the last of several failures in a row.
 type Failure struct {
 	Err         error
 	RateLimited bool
 	RetryAfter  time.Duration // asked for by the server; 0 for none
 	At          time.Time
-	InARow      int // failures, with this one
+	InARow      int // the number of failures, including this one
 }
 
 // BackOff pauses after a failure. After a rate limit there is no pause, as its limiter

@@ -10,8 +10,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/paging"
 )
 
-// readOverlapping reads lists of letters, of which each request sees the next one, or the
-// last one, on pages of three.
+// readOverlapping reads lists of letters on pages of three. Each request sees the next list,
+// or the last one.
 func readOverlapping(lists ...string) (pages []string, err error) {
 	list := func(offset int) ([]string, int, error) {
 		letters := strings.Split(lists[0], "")

@@ -31,17 +31,16 @@ type List[P Page] struct {
 	Wait func(last P) time.Duration
 }
 
-// Pages returns an iterator over the pages from offset on, in order. It ends at the
-// total, after an empty page, or with an error, which is yielded with the page that Get
-// returned. When the loop ends, requests made ahead are canceled. If one panics, so does
-// the loop.
+// Pages returns an iterator over the pages starting at offset, in order. It ends at the total,
+// after an empty page, or with an error, which is yielded with the page that Get returned.
+// When the loop ends, requests made ahead are canceled. If a request panics, so does the loop.
 //
-// size is the number of elements that a page is expected to have. If one has more or fewer,
+// size is the number of elements that a page is expected to have. If a page has more or fewer,
 // the next page begins where it ends, and the pages requested ahead are discarded.
 func (l List[P]) Pages(ctx context.Context, offset, size int) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		defer cancel() // stops the requests ahead, too
+		defer cancel() // also stops the requests ahead
 
 		var ahead []func() (P, error) // the next pages, in order
 		for next, size, end := offset, size, offset+1; next < end; {

@@ -22,7 +22,7 @@ type page struct {
 
 func (p page) Size() (n, total int) { return len(p.elements), p.total }
 
-// A server has the elements 0 to n-1. It needs a second for each page.
+// A server has the elements 0 to n-1. It takes a second for each page.
 type server struct {
 	n     int
 	size  func(offset int) int // of a page; nil for 10
@@ -116,7 +116,7 @@ func TestPagesReadsEveryElementOnce(t *testing.T) {
 	}
 }
 
-// The loop is as fast as concurrent requests allow, and makes no needless request.
+// The loop is as fast as concurrent requests allow, and makes no unnecessary request.
 func TestPagesRequestsPagesAheadConcurrently(t *testing.T) {
 	for ahead, want := range map[int]struct {
 		most int
@@ -140,7 +140,7 @@ func TestPagesRequestsPagesAheadConcurrently(t *testing.T) {
 	}
 }
 
-// All pages are smaller than expected. No request is needless.
+// All pages are smaller than expected. No request is unnecessary.
 func TestPagesAdaptsToTheSizeOfPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{n: 90, size: func(int) int { return 3 }}
@@ -153,7 +153,7 @@ func TestPagesAdaptsToTheSizeOfPages(t *testing.T) {
 	})
 }
 
-// The limit holds while the loop is busy, too. With Ahead 0, nothing is requested early.
+// The limit applies while the loop is busy as well. With Ahead 0, nothing is requested early.
 func TestPagesRequestsAtMostAheadPagesEarly(t *testing.T) {
 	for _, ahead := range []int{0, 1, 3} {
 		synctest.Test(t, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestPagesRequestsAtMostAheadPagesEarly(t *testing.T) {
 	}
 }
 
-// Each request ahead waits a minute longer than the one before.
+// Each request ahead waits a minute longer than the previous one.
 func TestPagesWaitsBeforeRequestsAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{n: 60}

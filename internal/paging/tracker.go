@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A Tracker tracks what was read of a list whose elements move between pages meanwhile: one
-// that leaves the list shifts later ones forward, and a new one may shift them back.
+// A Tracker tracks which elements of a list were read while they move between pages: an
+// element that leaves the list shifts later ones forward, and a new one may shift them back.
 type Tracker[E any] struct {
 	id       func(E) string
 	previous map[string]bool // the IDs on the previous page
@@ -15,15 +15,15 @@ type Tracker[E any] struct {
 	smallest int // total
 }
 
-// NewTracker returns a Tracker of a list that is read from offset on. id returns the ID of
+// NewTracker returns a Tracker of a list that is read starting at offset. id returns the ID of
 // an element.
 func NewTracker[E any](offset int, id func(E) string) *Tracker[E] {
 	return &Tracker[E]{id: id, total: -1, seen: offset, smallest: math.MaxInt}
 }
 
-// Add returns the elements of the next page, without those that it has twice or the
-// previous page also has. It modifies page. more is false if there are none and the total
-// has not grown: a server that repeats its last page would never end.
+// Add returns the elements of the next page, without duplicates and without those on the
+// previous page. It modifies page. more is false if there are none and the total has not
+// grown: with a server that repeats its last page, the loop would never end.
 func (t *Tracker[E]) Add(page []E, total int) (fresh []E, more bool) {
 	current := map[string]bool{}
 	fresh = slices.DeleteFunc(page, func(e E) bool {
@@ -40,5 +40,5 @@ func (t *Tracker[E]) Add(page []E, total int) (fresh []E, more bool) {
 }
 
 // Counts returns how many elements were read or skipped, and the smallest total that a page
-// has stated; -1 if one has stated none.
+// has stated, or -1 if a page has stated none.
 func (t *Tracker[E]) Counts() (seen, total int) { return t.seen, t.smallest }

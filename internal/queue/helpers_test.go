@@ -18,7 +18,7 @@ type (
 	queue  = Queue[rune]
 )
 
-// newItems returns items with the letters of names as their values.
+// newItems returns items whose values are the letters of names.
 func newItems(names string) (all items) {
 	for _, name := range names {
 		all = append(all, &Item[rune]{Value: name})
@@ -26,7 +26,7 @@ func newItems(names string) (all items) {
 	return all
 }
 
-// sentAt makes items ambiguous since a time.
+// sentAt marks items as ambiguous since a time.
 func sentAt(at time.Time, all items) items {
 	for _, it := range all {
 		it.AmbiguousSince = at
@@ -34,7 +34,7 @@ func sentAt(at time.Time, all items) items {
 	return all
 }
 
-// failedBefore sets how often items have failed, in all and alone. Nothing was settled
+// failedBefore sets how often items have failed, in total and alone. Nothing was settled
 // before.
 func failedBefore(failures, alone int, all items) items {
 	for _, it := range all {
@@ -66,7 +66,7 @@ type sent struct {
 	from   origin
 }
 
-// leave returns the batch, and sets what it left in the queue.
+// leave returns the batch, and sets the items that it left in the queue.
 func (s sent) leave(q *queue) Batch[rune] {
 	q.bisecting = newItems(s.others)
 	return Batch[rune]{Items: newItems(s.items), from: s.from}

@@ -29,8 +29,8 @@ const (
 	// outageFailures is the number of failures in a row that mean an outage. After its end,
 	// parked items are sent in full batches again.
 	outageFailures = 10
-	// stuckFailures is the number of failures in a row, of items that never failed while
-	// others succeeded, that mean that most likely every request fails.
+	// stuckFailures is a number of failures in a row. If it is reached by items that never
+	// failed while others succeeded, most likely every request fails.
 	stuckFailures = 5
 )
 
@@ -38,8 +38,8 @@ const (
 type Item[T any] struct {
 	Value T
 	// AmbiguousSince is set by the caller. It is the time of a request that may or may not
-	// have carried out the item; zero if there is none. A batch has only items with the same
-	// time, which were sent in the same request.
+	// have carried out the item; zero if there is none. All items of a batch have the same
+	// time, as they were sent in the same request.
 	AmbiguousSince time.Time
 
 	failures      int  // without requests that were not sent
@@ -81,8 +81,9 @@ const (
 	OtherReason Reason = iota
 	// NotSent means that no item is the reason.
 	NotSent
-	// RateLimited means that no item is the reason, but it is sent less often if others
-	// succeed meanwhile. An item is never given up for rate limits, however many.
+	// RateLimited means that no item is the reason. But an item is sent less often if others
+	// succeed meanwhile. An item is never given up because of rate limits, however many there
+	// are.
 	RateLimited
 )
 
@@ -93,7 +94,7 @@ type Queue[T any] struct {
 	ready      []*Item[T] // to be sent in order
 	bisecting  []*Item[T] // to be sent first: one of them is the reason for a refusal
 	parked     []group[T] // to be sent alternately with ready
-	singly     []*Item[T] // ready, too, but see SendSingly
+	singly     []*Item[T] // also ready; see SendSingly
 	held       []T        // see Hold
 	settled    int        // items in batches that succeeded or were refused
 	streak     int        // failures in a row
@@ -157,7 +158,8 @@ func (q *Queue[T]) IsEmpty() bool {
 	return len(q.ready)+len(q.singly)+len(q.bisecting)+len(q.parked) == 0
 }
 
-// HasBatch reports whether the caller should send a batch, or wait to, before it adds more.
+// HasBatch reports whether the caller should send a batch, or wait to send one, before it adds
+// more items.
 func (q *Queue[T]) HasBatch(now time.Time) bool {
 	parked := 0
 	for _, group := range q.parked {
@@ -167,8 +169,8 @@ func (q *Queue[T]) HasBatch(now time.Time) bool {
 	return isLong || len(q.bisecting) > 0 || q.nextParked(now) >= 0
 }
 
-// nextParked returns the index of the parked group to send next; -1 if none is due, or it
-// is the turn of the ready items.
+// nextParked returns the index of the parked group to send next, or -1 if none is due or it is
+// the turn of the ready items.
 func (q *Queue[T]) nextParked(now time.Time) int {
 	if len(q.ready) > 0 && !q.parkedNext {
 		return -1
@@ -176,8 +178,8 @@ func (q *Queue[T]) nextParked(now time.Time) int {
 	return slices.IndexFunc(q.parked, func(g group[T]) bool { return !g.after.After(now) })
 }
 
-// Wait returns how long to wait before the next batch, and before the next item that must
-// be sent singly; the longest Duration without any.
+// Wait returns how long to wait before the next batch, and before the next item that must be
+// sent singly. It returns the longest Duration if there is none.
 func (q *Queue[T]) Wait(now time.Time) (untilBatch, untilSingle time.Duration) {
 	untilBatch, untilSingle = math.MaxInt64, math.MaxInt64
 	if len(q.singly) > 0 {
@@ -192,11 +194,11 @@ func (q *Queue[T]) Wait(now time.Time) (untilBatch, untilSingle time.Duration) {
 	return untilBatch, untilSingle
 }
 
-// Next takes the next batch from the queue, which must not be empty. singles and batches
-// are the numbers of requests for a single item and for a batch that may be made now. It
-// prefers batches, as they carry more, except for an only item, unless the limit of singles
-// has just refused it, and for the rest of an ambiguous batch. Of items under bisection, it
-// takes one if there are at least as many singles as batches, and half of them otherwise.
+// Next takes the next batch from the queue, which must not be empty. singles and batches are
+// the numbers of requests for a single item and for a batch that may be made now. It prefers
+// batches, as they carry more, except for the rest of an ambiguous batch. If items are under
+// bisection, it takes one of them if there are at least as many singles as batches, and
+// otherwise half of them.
 func (q *Queue[T]) Next(now time.Time, singles, batches int) Batch[T] {
 	b, items := Batch[T]{}, &q.ready
 	parked := q.nextParked(now)
@@ -245,14 +247,14 @@ func (q *Queue[T]) Succeeded(b Batch[T]) { q.settle(b) }
 
 // settle records that the server answered a batch.
 func (q *Queue[T]) settle(b Batch[T]) {
-	if q.streak >= outageFailures { // it is over, and was why most items are parked
+	if q.streak >= outageFailures { // the outage is over; most items were parked because of it
 		q.unpark()
 	}
 	q.streak = 0
 	q.settled += len(b.Items)
 }
 
-// unpark makes the parked items ready that have failed only since the last answer.
+// unpark makes those parked items ready that have failed only since the last answer.
 func (q *Queue[T]) unpark() {
 	var back []*Item[T]
 	q.parked = slices.DeleteFunc(q.parked, func(g group[T]) bool {
@@ -274,7 +276,7 @@ func (q *Queue[T]) unpark() {
 func (q *Queue[T]) Refused(b Batch[T], rest []*Item[T], blamed bool) {
 	q.settle(b)
 	switch {
-	case len(b.Items) == 1: // it is the reason
+	case len(b.Items) == 1: // the item is the reason
 		q.endBisecting()
 	case blamed || len(rest) == 0:
 		q.putBack(b, rest, true)
@@ -291,9 +293,9 @@ func (q *Queue[T]) endBisecting() {
 	q.makeReady(bisecting, true)
 }
 
-// putBack returns items to where their batch came from; ready ones to the front or, if
-// first is false, to the back. Ambiguous ones leave the bisection, as they must stay in
-// one batch.
+// putBack returns items to the part of the queue that their batch came from. Ready items go to
+// the front or, if first is false, to the back. Ambiguous items leave the bisection, as they
+// must stay in one batch.
 func (q *Queue[T]) putBack(b Batch[T], items []*Item[T], first bool) {
 	switch {
 	case b.from == fromBisecting && !slices.ContainsFunc(items, (*Item[T]).IsAmbiguous):
@@ -321,7 +323,8 @@ func (q *Queue[T]) Failed(b Batch[T], rest []*Item[T], why Reason, now time.Time
 			it.fail(q.settled, why == RateLimited && q.streak < outageFailures, now)
 		}
 	}
-	// Under bisection, the others are suspended with the only item of a batch.
+	// Under bisection, the only item of a batch does not count as alone: other suspects wait
+	// in the queue.
 	isAlone := len(b.Items) == 1 && len(q.bisecting) == 0 || len(rest) == 1 && b.from == fromParked
 	switch {
 	case len(rest) == 0:

@@ -12,16 +12,16 @@ import (
 // maxLine is the longest line, in bytes, without the ellipsis.
 const maxLine = 300
 
-// maxList is the most values in the text of a list.
+// maxList is the largest number of values in the text of a list.
 const maxList = 5
 
 var (
 	// quotedAddress matches an email address with a quoted local part, which may have
 	// spaces.
 	quotedAddress = regexp.MustCompile(`"(?:[^"\\]|\\.)*"\s*(?:@|\x{FF20}|\x{FE6B}|&#|&commat;|%40)\S*`)
-	// secretWord matches part of a word that may be an email address, escaped or not, a
-	// URL's query, a secret key (not the placeholder "sk_...") or a JSON Web Token, which
-	// invitation tickets are.
+	// secretWord matches part of a word that may be an email address, escaped or not, a URL's
+	// query, a secret key (not the placeholder "sk_...") or a JSON Web Token, such as an
+	// invitation's ticket.
 	secretWord = regexp.MustCompile(`[@=%\\\x{FF20}\x{FE6B}]|&#|&commat;|(?i:sk_[0-9a-z])|eyJ[\w-]+\.[\w-]`)
 )
 
@@ -54,7 +54,7 @@ func Line(text string) string {
 	return line
 }
 
-// List returns the texts of up to five values, which are on one line each, and how many more
+// List returns the texts of up to five values, each of which is one line, and how many more
 // there are.
 func List[S fmt.Stringer](values []S) string {
 	var texts []string

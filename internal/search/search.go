@@ -1,4 +1,4 @@
-// Package search finds in the lists of a server what the requests of a write have done.
+// Package search finds the work of a write's requests in the lists of a server.
 package search
 
 import (
@@ -14,19 +14,19 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/decide"
 )
 
-// Errors of a search, which would be the same again.
+// Errors of a search. Another search would fail with the same error.
 var (
 	ErrNoDate  = errors.New("clerk: the response has no valid Date header")
 	ErrTooMany = errors.New("clerk: there are too many invitations to look through")
-	// ErrSpelled means that an object which was created meanwhile may be for another
-	// spelling of an address.
+	// ErrSpelled means that an object was created meanwhile that may be for another spelling
+	// of an address.
 	ErrSpelled = errors.New("clerk: an invitation was created meanwhile that may be for another spelling of the address")
 )
 
-// maxPages limits what reading a list may cost.
+// maxPages limits the cost of reading a list.
 const maxPages = 20
 
-// An Object is what a search knows of an object on the server.
+// An Object holds what a search knows about an object on the server.
 type Object struct {
 	ID, Address string
 	Created     int64 // in milliseconds since 1970, by the server's clock
@@ -35,9 +35,9 @@ type Object struct {
 
 // A Query selects and orders the objects of a list.
 type Query struct {
-	Text        string // as it is not documented how it matches, a list may be long
+	Text        string // matching is not documented, so a list may be long
 	Status      string // of the objects; "" for any but revoked
-	NewestFirst bool   // which a server may ignore
+	NewestFirst bool   // a server may ignore it
 }
 
 // A Source lists the objects of a server.
@@ -57,8 +57,8 @@ type Search[T any] struct {
 	Source[T]
 
 	Since           time.Time // when the write was first sent, by the local clock
-	Until           time.Time // when its work was done at the latest
-	Refused         bool      // all of the requests were
+	Until           time.Time // the latest time at which its work was done
+	Refused         bool      // all of the requests were refused
 	RetryDuplicates bool      // the server would carry out a retry a second time
 	Statuses        []string  // to list for created objects
 
@@ -70,7 +70,7 @@ func (s *Search[T]) Between(first, last *decide.History) {
 	s.Since, s.Until = first.FirstSent, last.DoneBy()
 }
 
-// Whose says whether what was created or updated at a time, by the server's clock, is the
+// Whose says whether an object created or updated at a time, by the server's clock, is the
 // write's work. It refers to the list that was read last.
 func (s *Search[T]) Whose(at int64) decide.Finding { return s.period.Whose(at) }
 
@@ -87,8 +87,8 @@ func (s *Search[T]) IsOf(writes []decide.History, object T) bool {
 	})
 }
 
-// MayBe reports whether an object may be the write's work for an address, which the server
-// has stored in another spelling.
+// MayBe reports whether an object may be the write's work for an address that the server has
+// stored in another spelling.
 func (s *Search[T]) MayBe(object T, address string) bool {
 	o := s.Describe(object)
 	return addresses.MayBe(o.Address, address) && s.Whose(o.Created) != decide.FoundForeign
@@ -98,7 +98,7 @@ func (s *Search[T]) MayBe(object T, address string) bool {
 // stops at those that are older than the write. At most maxPages are read.
 func (s *Search[T]) List(ctx context.Context, query, status string, onlyNew bool) ([]T, error) {
 	var objects []T
-	pages, isPast := 0, false // the page has older ones
+	pages, isPast := 0, false // the page has older objects
 	for page, err := range s.Pages(ctx, Query{Text: query, Status: status, NewestFirst: true}) {
 		if err == nil {
 			err = s.setPeriod()
@@ -119,8 +119,8 @@ func (s *Search[T]) List(ctx context.Context, query, status string, onlyNew bool
 	return objects, s.setPeriod() // an empty list has no page
 }
 
-// isNewestFirst reports whether the server has sorted objects as asked. Those of one time
-// do not show it.
+// isNewestFirst reports whether the server has sorted objects as asked. If all have the same
+// time, that does not show.
 func (s *Search[T]) isNewestFirst(objects []T) bool {
 	created := func(object T) int64 { return s.Describe(object).Created }
 	newest, oldest := created(objects[0]), created(objects[len(objects)-1])
@@ -141,8 +141,8 @@ func (s *Search[T]) setPeriod() error {
 	return nil
 }
 
-// Created finds the object that the write may have created for an address, other than one
-// that is known to be older. onlyNew says that no older object matters.
+// Created finds the object that the write may have created for an address, ignoring one that
+// is known to be older. onlyNew says that older objects do not matter.
 func (s *Search[T]) Created(ctx context.Context, address, older string, onlyNew bool) (*T, decide.Finding, error) {
 	found := decide.FoundNothing
 	for _, status := range s.Statuses {
@@ -161,7 +161,7 @@ func (s *Search[T]) Created(ctx context.Context, address, older string, onlyNew 
 				return &object, whose, nil
 			case whose == decide.FoundForeign && o.IsRevoked:
 				whose = decide.FoundNothing // no reason for a refusal
-			case whose == decide.FoundForeign: // even a pending one may be revoked by now
+			case whose == decide.FoundForeign: // even a pending object may be revoked by now
 				whose = decide.FoundForeignSoFar
 			}
 			found = max(found, whose)
@@ -190,5 +190,5 @@ func (s *Search[T]) IsAbsent(ctx context.Context, id, status string) (bool, erro
 		}
 		seen, total = seen+len(page), max(total, s.Total())
 	}
-	return seen >= total, nil // otherwise some have moved to pages already read
+	return seen >= total, nil // otherwise some objects have moved to pages already read
 }

@@ -18,10 +18,10 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/search"
 )
 
-// The write was under way for a second from sent on, by clocks that agree.
+// The write was under way for a second, starting at sent. The clocks agree.
 var sent = time.UnixMilli(1_800_000_000_000)
 
-// at is a time after the write was sent, in milliseconds by the server's clock.
+// at returns a time after the write was sent, in milliseconds by the server's clock.
 func at(after time.Duration) int64 { return sent.Add(after).UnixMilli() }
 
 func instant(t time.Time) clock.Instant {
@@ -31,7 +31,7 @@ func instant(t time.Time) clock.Instant {
 // A server has a list of pages for each status. It records the pages that were read.
 type server struct {
 	lists  map[string][][]search.Object
-	total  int // of the list, if it has more than what is on its pages
+	total  int // of the list, if it is more than its pages have
 	noDate bool
 	err    error // after the pages
 	read   int
@@ -102,8 +102,8 @@ func TestSearchTellsWhoseWorkItIs(t *testing.T) {
 	}
 }
 
-// Of three writes, each was sent a minute after the one before, and may have taken effect
-// until 5 s later.
+// Three writes were sent, each a minute after the previous one. Each may have taken effect
+// within 5 s.
 func TestIsOfTellsWhetherAWriteCreatedAnObject(t *testing.T) {
 	var writes []decide.History
 	for i := range 3 {
@@ -285,7 +285,7 @@ func TestCreatedKnowsThatAnAddressMayBeSpelledInAnotherWay(t *testing.T) {
 	require.Nil(t, got)
 }
 
-// A list that has what may be spelled so is as long as there are invitations.
+// The list for other spellings has no query, so it is as long as there are objects.
 func TestCreatedReadsOnlyWhatIsNewForAnotherSpelling(t *testing.T) {
 	server := server{lists: map[string][][]search.Object{"": {created(0, -time.Minute), created(-time.Hour)}}}
 	_, _, err := server.search().Created(t.Context(), "first.last@gmail.com", "", false)

@@ -16,26 +16,27 @@ const (
 	Gone         // the item is gone
 )
 
-// A Change is a change of one item. Of a Gone one, only the ID is known.
+// A Change is a change of one item. If it is Gone, only the ID is known.
 type Change[T any] struct {
 	Kind  Kind
 	Item  Item
 	Value T // as listed
 }
 
-// A Source has the lists that together show all items.
+// A Source provides the lists that together show all items.
 type Source[T any] struct {
 	Lists []iter.Seq2[T, error]
-	// Began returns when the list that is read began, by the API's clock, and its total then;
-	// -1 if that is not known. It is called once a list, when its first response is there.
+	// Began returns when the current list began, by the API's clock, and its total at that
+	// time, or -1 if that is not known. It is called once for each list, after its first
+	// response.
 	Began func() (now int64, total int, err error)
 	// Item returns the item of a listed value, in a list that began at now.
 	Item func(value T, now int64) Item
 }
 
 // Compare reads the lists and returns an iterator over the changes since the snapshot. Each
-// is recorded before it is yielded, and not before the previous one was. An error ends it,
-// and is yielded with no change.
+// change is recorded just before it is yielded. An error is yielded without a change, and ends
+// the iterator.
 func Compare[T any](s *Snapshot, source Source[T]) iter.Seq2[Change[T], error] {
 	return func(yield func(Change[T], error) bool) {
 		listing := s.List()
@@ -55,7 +56,7 @@ func Compare[T any](s *Snapshot, source Source[T]) iter.Seq2[Change[T], error] {
 	}
 }
 
-// compareList yields the changes that one list shows. It reports whether to go on.
+// compareList yields the changes that one list shows. It reports whether to continue.
 func (source *Source[T]) compareList(listing *Listing, list iter.Seq2[T, error], yield func(Change[T], error) bool) bool {
 	var now int64
 	hasBegun := false
@@ -86,7 +87,7 @@ func (source *Source[T]) compareList(listing *Listing, list iter.Seq2[T, error],
 			return false
 		}
 	}
-	if !hasBegun { // it is empty
+	if !hasBegun { // the list is empty
 		if err := begin(); err != nil {
 			yield(Change[T]{}, err)
 			return false

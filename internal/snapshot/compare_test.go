@@ -11,8 +11,8 @@ import (
 
 var errDown = errors.New("503")
 
-// compare compares lists of items with a snapshot until a change is the last one that is
-// wanted, and returns a line for each change. An item without an ID stands for a failure.
+// compare compares lists of items with a snapshot, stops after the change last, and returns a
+// line for each change. An item without an ID stands for a failure.
 func compare(s *Snapshot, last string, began func() (int64, int, error), lists ...[]Item) (changes []string, err error) {
 	source := Source[Item]{Began: began, Item: func(item Item, now int64) Item {
 		item.Created += now - start
@@ -60,7 +60,7 @@ func TestCompareReadsAllLists(t *testing.T) {
 	require.Equal(t, []string{"c new", "c reached", "b reached"}, changes)
 }
 
-// A change that was yielded is recorded, and later ones are yielded by the next Compare.
+// A change that was yielded is recorded. The next Compare yields later changes.
 func TestCompareStopsWithTheLoop(t *testing.T) {
 	for _, last := range []string{"c new", "c reached", "a gone"} {
 		var s Snapshot

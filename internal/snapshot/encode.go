@@ -12,7 +12,7 @@ import (
 
 const (
 	version     = 1
-	prefix      = "inv_" // of almost all ids: it is not written
+	prefix      = "inv_" // the prefix of almost all ids; it is not written
 	isMissing   = 1 << 2 // the lower bits are the state
 	hasNoPrefix = 1 << 3
 )
@@ -39,7 +39,7 @@ func (s Snapshot) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary reads what MarshalBinary has returned. After an error, s is unchanged.
+// UnmarshalBinary decodes the result of MarshalBinary. After an error, s is unchanged.
 func (s *Snapshot) UnmarshalBinary(data []byte) error {
 	if len(data) == 0 || data[0] != version {
 		return errFormat
@@ -65,13 +65,13 @@ func (s *Snapshot) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// MarshalText returns what MarshalBinary does, in base64.
+// MarshalText returns the result of MarshalBinary in base64.
 func (s Snapshot) MarshalText() ([]byte, error) {
 	data, err := s.MarshalBinary()
 	return base64.StdEncoding.AppendEncode(nil, data), err
 }
 
-// UnmarshalText reads what MarshalText has returned. After an error, s is unchanged.
+// UnmarshalText decodes the result of MarshalText. After an error, s is unchanged.
 func (s *Snapshot) UnmarshalText(text []byte) error {
 	data, err := base64.StdEncoding.AppendDecode(nil, text)
 	if err != nil {

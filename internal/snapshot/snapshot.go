@@ -1,8 +1,8 @@
-// Package snapshot compares what an API lists with what it listed before. It does no I/O.
+// Package snapshot compares an API's lists with earlier ones. It does no I/O.
 package snapshot
 
-// A State is the state of an item. An item keeps Revoked and Accepted for good; an
-// expired one can still be found accepted or revoked.
+// A State is the state of an item. Revoked and Accepted are final; an expired item can still
+// be found accepted or revoked.
 type State uint8
 
 // The states.
@@ -20,7 +20,7 @@ type Item struct {
 	Created, Updated int64
 }
 
-// A Snapshot holds what is known of all items. The zero Snapshot knows nothing.
+// A Snapshot holds what is known about all items. The zero Snapshot is empty.
 type Snapshot struct {
 	since int64 // when the first listing began; 0 before it has ended
 	known map[string]record
@@ -28,14 +28,14 @@ type Snapshot struct {
 
 type record struct {
 	state   State
-	missing bool // from the last complete listing
+	missing bool // it was missing from the last complete listing
 }
 
 const (
 	// lag is the time during which the first listing may not have shown an item that existed.
 	lag = 10_000
-	// tolerance is for the time of a list: a Date header has whole seconds, and may be from
-	// another clock.
+	// tolerance is the tolerance of a list's time: a Date header has whole seconds, and may be
+	// from another clock.
 	tolerance = 5_000
 )
 
@@ -47,11 +47,11 @@ func (s *Snapshot) Remove(id string) { delete(s.known, id) }
 type Listing struct {
 	snapshot *Snapshot
 	began    int64 // the listing
-	complete bool  // nothing can have been skipped in the lists before
+	complete bool  // nothing can have been skipped in earlier lists
 	seen     map[string]bool
 
 	list         int64 // when the current list began
-	total, older int   // items that it had then, and those of them that were seen
+	total, older int   // items that it had at that time, and those of them that were seen
 }
 
 // List starts a listing.
@@ -62,9 +62,9 @@ func (s *Snapshot) List() *Listing {
 	return &Listing{snapshot: s, complete: true, seen: map[string]bool{}}
 }
 
-// Begin starts a list, at a time by the API's clock, that has total items; -1 if that is
+// Begin starts a list at a time by the API's clock. The list has total items, or -1 if that is
 // not known. An item that leaves a list while it is read shifts others onto pages already
-// read, so absence from a list counts only if as many items were seen as it had.
+// read. So absence from a list counts only if as many items were seen as it had.
 func (l *Listing) Begin(now int64, total int) {
 	l.endList()
 	if l.began == 0 {
@@ -81,7 +81,7 @@ func (l *Listing) endList() { l.complete = l.complete && l.older == l.total }
 func (l *Listing) Record(item Item) (isNew, changed bool) {
 	s := l.snapshot
 	l.seen[item.ID] = true
-	if item.Created < l.list-tolerance { // otherwise it may not have been in the list then
+	if item.Created < l.list-tolerance { // otherwise it may not have been in the list at that time
 		l.older++
 	}
 	old, isKnown := s.known[item.ID]
@@ -102,11 +102,11 @@ func (l *Listing) Record(item Item) (isNew, changed bool) {
 	return true, state != Open
 }
 
-// Reach records the state of a new item, once that it is new has been reported.
+// Reach records the state of a new item, after the item was reported as new.
 func (l *Listing) Reach(item Item) { l.snapshot.known[item.ID] = record{state: item.State} }
 
-// End ends the listing. It returns the items that are missing from it and from the last
-// one, if nothing can have been skipped in either. They stay in the snapshot until
+// End ends the listing. It returns the items that are missing from both this and the last
+// listing, if nothing can have been skipped in either. They stay in the snapshot until
 // [Snapshot.Remove].
 func (l *Listing) End() (gone []string) {
 	l.endList()

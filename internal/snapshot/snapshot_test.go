@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// list makes a listing of items in one list that had total items, and returns a line for
+// list records a listing of items in one list that had total items, and returns a line for
 // each change, such as "a new", "a changed" or "a gone".
 func list(s *Snapshot, now int64, total int, items ...Item) (changes []string) {
 	l := s.List()
@@ -110,7 +110,7 @@ func TestItemThatWasSkippedHasChangedSince(t *testing.T) {
 func TestListThatShiftedProvesNoAbsence(t *testing.T) {
 	var s Snapshot
 	list(&s, start, 2, open("a"), open("b"))
-	for _, created := range []int64{start + hour - 5000, start + hour, start + 2*hour} { // it does not make up for a
+	for _, created := range []int64{start + hour - 5000, start + hour, start + 2*hour} { // this item does not make up for a
 		added := Item{ID: "c", Created: created}
 		for range 3 {
 			require.NotContains(t, list(&s, start+hour, 2, open("b"), added), "a gone")

@@ -1,5 +1,5 @@
-// Package timing says how long the attempts of a call may take, and how long it waits
-// between attempts and between lookups of what a write did. It waits for nothing itself.
+// Package timing says how long the attempts of a call may take, and how long to wait between
+// attempts and between lookups of what a write did. It does not wait itself.
 package timing
 
 import (
@@ -16,7 +16,7 @@ const (
 	writeTimeout   = 10500 * time.Millisecond // of a write that is looked up afterwards
 	lookupTimeout  = 3 * time.Second          // of a lookup: another one may follow
 
-	longestWrite      = 4 * time.Second // that a retry of a write is expected to take
+	longestWrite      = 4 * time.Second // the longest time that a retry of a write is expected to take
 	longestLookupWait = 8 * time.Second // the longest interval between lookups that failed
 )
 
@@ -26,7 +26,7 @@ type Timing struct {
 	Retries bool
 	// Timeout limits an attempt; 0 means the default.
 	Timeout time.Duration
-	// Longest limits an attempt, too; 0 means no limit.
+	// Longest limits an attempt as well; 0 means no limit.
 	Longest time.Duration
 	// Backoff grows from attempt to attempt.
 	Backoff clock.Backoff
@@ -35,7 +35,7 @@ type Timing struct {
 	// IsLookup means that the call's requests look up what a write did. Their waits continue
 	// to grow from one request to the next.
 	IsLookup bool
-	// FailedLookups counts them.
+	// FailedLookups counts the lookups that failed.
 	FailedLookups *int
 }
 
@@ -54,9 +54,9 @@ func (t Timing) AttemptLimit(isWrite bool) time.Duration {
 	return limit
 }
 
-// Policy returns what a request's policy says of time. A write that is looked up afterwards
-// uses at most two thirds of the time until the caller's deadline and, unless Timeout is
-// given, of the call's time.
+// Policy returns the part of a request's policy that is about time. A write that is looked up
+// afterwards uses at most two thirds of the time until the caller's deadline and, unless
+// Timeout is given, of the call's time.
 func (t Timing) Policy(isWrite bool) transport.Policy {
 	isLookedUp := t.Retries && isWrite
 	return transport.Policy{
@@ -108,8 +108,8 @@ func (t Timing) Waits(h *decide.History, asked time.Duration, last Lookup) (unti
 	return untilLookup, untilWrite
 }
 
-// BeforeDecisive shortens the wait for a lookup to the rest of the grace time, unless the
-// server asked for a wait: the lookup that decides comes without delay.
+// BeforeDecisive shortens the wait for a lookup to the rest of the grace time, so that the
+// lookup that decides is not delayed. It does not if the server asked for a wait.
 func BeforeDecisive(wait, asked, rest time.Duration) time.Duration {
 	if rest > 0 && asked == 0 {
 		return min(wait, rest)
@@ -117,6 +117,6 @@ func BeforeDecisive(wait, asked, rest time.Duration) time.Duration {
 	return wait
 }
 
-// ForWrite returns the time that a retry of a write needs, so that it is not cut off: the
-// outcome would be unknown again. longest is the time of its longest attempt so far.
+// ForWrite returns the time that a retry of a write needs. A retry that is cut off would leave
+// the outcome unknown again. longest is the time of the write's longest attempt so far.
 func ForWrite(longest time.Duration) time.Duration { return 2 * min(longest, longestWrite) }

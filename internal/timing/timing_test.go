@@ -69,7 +69,7 @@ func TestWaitGrows(t *testing.T) {
 }
 
 // TestWaitsContinueToGrow after another request of the write, and from one failed lookup to
-// the next. The lookup that decides comes at the end of the grace time.
+// the next. The lookup that decides is made at the end of the grace time.
 func TestWaitsContinueToGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tm, h := newTiming(), &decide.History{Writes: 2, FailedAt: time.Now()}

@@ -57,7 +57,7 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 		a.Err = ownError(ctx, err)
 	}
 	a.Class = a.classify(l.request.IsWrite(), sent)
-	if a.Class != NotSent && errors.Is(a.Err, ErrNotSent) { // which is not true
+	if a.Class != NotSent && errors.Is(a.Err, ErrNotSent) { // the transport claims it, but the request was sent
 		a.Err = errors.New(a.Err.Error())
 	}
 	l.leave(ticket, &a)
@@ -85,7 +85,7 @@ func (l *Loop) send(conn *connection, req *http.Request) (*http.Response, error)
 		req.Header = req.Header.Clone()
 		maps.Copy(req.Header, cookies)
 	}
-	if l.request.IsWrite() { // or net/http would retry it over HTTP/2 by itself
+	if l.request.IsWrite() { // otherwise net/http would retry it over HTTP/2 by itself
 		req.GetBody = nil
 	}
 	conn.entered = true
@@ -96,8 +96,8 @@ func (l *Loop) send(conn *connection, req *http.Request) (*http.Response, error)
 	return resp, err
 }
 
-// withoutBody returns what http.Client sees of a response: no body, and of the header
-// only the cookies for its jar. Without a Location, it follows no redirect.
+// withoutBody returns the response that http.Client sees: without a body, and with only the
+// cookies for its jar as header. Without a Location, http.Client follows no redirect.
 func withoutBody(resp *http.Response, req *http.Request) *http.Response {
 	if resp == nil {
 		return &http.Response{Body: http.NoBody, Request: req}
@@ -153,8 +153,8 @@ func (a *Attempt) read(ctx context.Context, resp *http.Response, l *Loop) (value
 	return value
 }
 
-// claimsJSON reports whether the Content-Type is JSON's, or missing. It only matters for
-// what an error says: a body that can be decoded is a result.
+// claimsJSON reports whether the Content-Type is that of JSON, or missing. It only affects an
+// error's text: a body that can be decoded is a result.
 func (a *Attempt) claimsJSON() bool {
 	t := a.contentType()
 	return t == "" || t == "application/json" || strings.HasSuffix(t, "+json")

@@ -31,8 +31,8 @@ func releaseBodyBuffer(buf *bytes.Buffer) {
 	}
 }
 
-// readBody appends at most limit bytes of the response's body to buf. Even if it returns
-// an error, buf has what was read.
+// readBody appends at most limit bytes of the response's body to buf. Even if it returns an
+// error, buf contains the bytes read so far.
 func readBody(buf *bytes.Buffer, resp *http.Response, limit int64) error {
 	expected := max(0, resp.ContentLength) // it may be wrong
 	// ReadFrom needs bytes.MinRead spare bytes, even to find the end.

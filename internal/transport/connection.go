@@ -50,15 +50,15 @@ func (c *connection) Value(key any) any {
 // processed by the server. ctx is the request's context.
 func IsNotSent(ctx context.Context, err error) bool {
 	c, ok := ctx.Value(connectionKey{}).(*connection)
-	if !ok { // a request of somebody else, without a trace
+	if !ok { // a request from elsewhere, without a trace
 		c = &connection{entered: true}
 	}
 	return err != nil && c.delivery(err) == deliveredNever
 }
 
-// delivery returns how often the request was sent by an attempt that ended with err. A
-// connection that the attempt got counts for more than an err that matches ErrNotSent: a
-// transport with several servers may return the errors of all of them.
+// delivery returns how often the request was sent by an attempt that ended with err. If the
+// attempt got a connection, that outweighs an err that matches ErrNotSent: a transport with
+// several servers may return the errors of all of them.
 func (c *connection) delivery(err error) delivery {
 	wanted, got := c.wanted.Load(), c.got.Load()
 	switch {
@@ -81,9 +81,9 @@ func isDialError(err error) bool {
 	return ok && network.Op == "dial"
 }
 
-// isUnprocessed reports whether err wraps an HTTP/2 error which means that the server did
-// not process the request (RFC 9113, 6.8 and 8.7). net/http does not export the types, so
-// the pattern matches their texts. It is anchored: no text chosen by a server can match.
+// isUnprocessed reports whether err wraps an HTTP/2 error that means that the server did not
+// process the request (RFC 9113, 6.8 and 8.7). net/http does not export the types, so the
+// pattern matches their texts. It is anchored: no text chosen by a server can match.
 func isUnprocessed(err error) bool {
 	if err == nil {
 		return false
@@ -91,7 +91,7 @@ func isUnprocessed(err error) bool {
 	if unprocessed.MatchString(err.Error()) {
 		return true
 	}
-	switch e := err.(type) { //nolint:errorlint // one level, as errors.Is does it
+	switch e := err.(type) { //nolint:errorlint // one level, like errors.Is
 	case interface{ Unwrap() error }:
 		return isUnprocessed(e.Unwrap())
 	case interface{ Unwrap() []error }:
@@ -105,8 +105,8 @@ var unprocessed = regexp.MustCompile(`^(http2: Transport: cannot retry err \[)?`
 	`http2: Transport received GOAWAY from server ErrCode:|` + // for a stream above the last one processed
 	`http2: server sent GOAWAY and closed the connection; LastStreamID=0,)`)
 
-// ownError removes what a transport's error reveals of the request and the caller: the
-// URL, whose query may contain an address, and the cause of a canceled context.
+// ownError removes details of the request and the caller from a transport's error: the URL,
+// whose query may contain an address, and the cause of a canceled context.
 func ownError(ctx context.Context, err error) error {
 	for {
 		withURL, ok := errors.AsType[*url.Error](err)

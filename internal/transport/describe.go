@@ -61,11 +61,11 @@ func (l *Loop) reason(err error, maxElapsed time.Duration) string {
 	return line(err)
 }
 
-// goAway matches what net/http says of a connection that the server has closed.
+// goAway matches net/http's error for a connection that the server has closed.
 var goAway = regexp.MustCompile(`\bLastStreamID=(\d+), ErrCode=(\w+), debug=`)
 
-// line returns the text of an error without secrets. redact.Line would leave nothing of a
-// GOAWAY, as it redacts what may be a URL's query.
+// line returns the text of an error without secrets. redact.Line alone would redact all of a
+// GOAWAY, as it looks like a URL's query.
 func line(err error) string {
 	return redact.Line(goAway.ReplaceAllString(err.Error(), "last stream $1, $2, debug data "))
 }

@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// restForRead and restForWrite are the time before the deadline that is left, at least,
-	// when an attempt that was held back is sent. A response can arrive then, and what a write
-	// did can be looked up. They are no more than a third.
+	// restForRead and restForWrite are the least time that is left before the deadline when an
+	// attempt that was held back is sent. It is enough for a response to arrive, and for
+	// looking up what a write did. It is at most a third of the time.
 	restForRead  = 3 * time.Second
 	restForWrite = 10 * time.Second
-	// patience is the time that an attempt must have waited for a response before its timeout
-	// says something about the server, and not about the caller.
+	// patience is how long an attempt must have waited for a response before its timeout says
+	// something about the server rather than the caller.
 	patience = 2 * time.Second
 )
 
-// enter waits until the gate lets the next attempt pass. It returns an *outage.Error if
-// there is no more time for the attempt then.
+// enter waits until the gate lets the next attempt pass. It returns an *outage.Error if no
+// time for the attempt would be left.
 func (l *Loop) enter(ctx context.Context) (outage.Ticket, error) {
 	r := &l.request
 	if r.Gate == nil {
@@ -54,7 +54,7 @@ func (l *Loop) leave(ticket outage.Ticket, a *Attempt) {
 	}
 }
 
-// result returns what the attempt says about the server and, if it may be down, why.
+// result returns what the attempt says about the server and, if the server may be down, why.
 func (a *Attempt) result() (outage.Result, outage.Failure) {
 	f := outage.Failure{RetryAfter: a.RetryAfter}
 	switch {

@@ -10,11 +10,11 @@ import (
 	"github.com/clerk-invitations/clerk-go/internal/check"
 )
 
-// ErrUnusableKey means that a function has returned a malformed secret key. It is no
-// error of the request's input.
+// ErrUnusableKey means that a function has returned a malformed secret key. It is not an error
+// in the request's input.
 var ErrUnusableKey = errors.New("the secret key function returned an unusable key")
 
-// Key asks provider for the secret key, until a time. It does not wait longer for one that
+// Key asks provider for the secret key, until a time. It does not wait longer if provider
 // ignores its context.
 func Key(ctx context.Context, until time.Time, provider func(context.Context) (string, error)) (string, error) {
 	ctx, cancel := context.WithDeadline(ctx, until)

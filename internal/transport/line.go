@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// A Line is the one line of a call's error.
+// A Line holds the parts of the one line of a call's error.
 type Line struct {
 	// Method is the method that was called; empty if there was none.
 	Method string
 	// Outcome comes before the status, and Message after it.
 	Outcome, Message string
-	// Status, RetryAfter, Attempts and TraceID are of the call. A zero one is left out, and
-	// so is one attempt.
+	// Status, RetryAfter, Attempts and TraceID describe the call. Zero values are left out,
+	// and so is a single attempt.
 	Status     int
 	RetryAfter time.Duration
 	Attempts   int

@@ -13,7 +13,7 @@ func (l *Loop) plan(ctx context.Context) bool {
 		return false
 	}
 	if l.Stopped = l.ended(ctx); l.Stopped != nil {
-		if errors.Is(l.Err, l.Stopped) { // the attempt's own error says it already
+		if errors.Is(l.Err, l.Stopped) { // the attempt's own error already says so
 			l.Stopped = nil
 		}
 		return false
@@ -23,7 +23,8 @@ func (l *Loop) plan(ctx context.Context) bool {
 	return l.again
 }
 
-// end returns the earlier one of the policy's and the context's deadline; zero for none.
+// end returns the earlier of the policy's and the context's deadlines, or zero if there is
+// none.
 func (l *Loop) end(ctx context.Context) time.Time {
 	own := l.request.Policy.Deadline
 	callers, ok := ctx.Deadline()
@@ -33,9 +34,9 @@ func (l *Loop) end(ctx context.Context) time.Time {
 	return callers
 }
 
-// fits reports whether an attempt after a wait can be expected to end in time. The
-// outcome of a write that does not is unknown, so a write must have twice the time that
-// the longest attempt so far took.
+// fits reports whether an attempt after a wait can be expected to end in time. If a write does
+// not, its outcome is unknown. So a write must have twice the time of the longest attempt so
+// far.
 func (l *Loop) fits(ctx context.Context, wait time.Duration) bool {
 	end := l.end(ctx)
 	if end.IsZero() {
@@ -47,8 +48,8 @@ func (l *Loop) fits(ctx context.Context, wait time.Duration) bool {
 	return wait < time.Until(end)
 }
 
-// ended returns why there is no time left; nil if there is. The timer that ends ctx may
-// be late, so the deadline counts, too.
+// ended returns why there is no time left, or nil if there is. The timer that ends ctx may be
+// late, so the deadline counts as well.
 func (l *Loop) ended(ctx context.Context) error {
 	end := l.end(ctx)
 	if err := ctx.Err(); err != nil || end.IsZero() || time.Now().Before(end) {
@@ -57,9 +58,9 @@ func (l *Loop) ended(ctx context.Context) error {
 	return context.DeadlineExceeded
 }
 
-// retries reports whether the policy allows another attempt, if there is time. A write is
-// retried only if it was certainly not carried out; the outcome of an
-// ambiguous one is looked up.
+// retries reports whether the policy allows another attempt, provided that there is time. A
+// write is retried only if it was certainly not carried out; the outcome of an ambiguous one
+// is looked up.
 func (l *Loop) retries() bool {
 	p := &l.request.Policy
 	asked := l.Header.Get("Retry-After") != ""

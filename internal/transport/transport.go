@@ -88,8 +88,8 @@ func (l *Loop) newRequest(ctx context.Context) (*retryablehttp.Request, error) {
 	return req, err
 }
 
-// resetHeader drops the cookies that http.Client has added from its jar. The header of
-// req has only cookies; the attempt adds the other fields.
+// resetHeader drops the cookies that http.Client has added from its jar. The header of req
+// contains only cookies; the attempt adds the other fields.
 func (l *Loop) resetHeader(req *http.Request) {
 	clear(req.Header)
 	if own := l.request.Header.Get("Cookie"); own != "" {

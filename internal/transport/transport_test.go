@@ -67,8 +67,8 @@ func newTestRequest(method string) Request {
 	}
 }
 
-// Each row has the first answer to a read and to a write, how long it takes until they
-// succeed, and the class of the one that is not retried.
+// Each row has the first answer to a read and to a write, how long they take to succeed, and
+// the class of the one that is not retried.
 func TestDoRetriesWhatMayBeRetried(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Err: errors.New("refused")}
 	for name, test := range map[string]struct {

@@ -39,7 +39,7 @@ type peer interface {
 	list(ctx context.Context, limit int) error
 }
 
-// peers makes each client, for a base URL without "/v1", and a transport.
+// peers creates each client, for a base URL without "/v1" and a transport.
 var peers = map[string]func(baseURL string, transport http.RoundTripper) peer{
 	"clerk-go": func(baseURL string, transport http.RoundTripper) peer {
 		client, err := clerk.NewClient(secretKey, clerk.WithBaseURL(baseURL+"/v1"), clerk.WithHTTPClient(&http.Client{Transport: transport}))
@@ -69,7 +69,7 @@ var peers = map[string]func(baseURL string, transport http.RoundTripper) peer{
 	},
 }
 
-// The metadata is made once, as by an application that gives every user the same.
+// The metadata is created once, as in an application that gives every user the same.
 var (
 	metadata    = map[string]any{"role": "admin", "seat": 7}
 	rawMetadata = json.RawMessage(`{"role":"admin"}`)
@@ -98,7 +98,7 @@ func (c ours) list(ctx context.Context, limit int) error {
 	return check(err, func() int { return len(list.Data) }, limit)
 }
 
-// check finds a list that is not as long as it should be.
+// check returns an error if a list does not have the expected length.
 func check(err error, length func() int, want int) error {
 	if err == nil && length() != want {
 		err = fmt.Errorf("%d invitations, not %d", length(), want)
@@ -131,8 +131,8 @@ func (c official) list(ctx context.Context, limit int) error {
 	return check(err, func() int { return len(list.Invitations) }, limit)
 }
 
-// bare is what one would write without a library: requests are made and sent, and
-// answers read and decoded, with no more checks than that of the status.
+// bare is a client as one would write it without a library: it creates and sends requests,
+// reads and decodes answers, and checks only the status.
 type bare struct {
 	baseURL string
 	do      func(*http.Request) (*http.Response, error)
@@ -188,7 +188,7 @@ func (c bare) list(ctx context.Context, limit int) error {
 	return check(err, func() int { return len(list.Data) }, limit)
 }
 
-// answer is what each request gets.
+// answer returns the body that each request gets.
 func answer(req *http.Request) []byte {
 	switch {
 	case req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/bulk"):
@@ -224,7 +224,7 @@ func (stub) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// calls is what is measured.
+// calls lists the calls that are measured.
 var calls = map[string]func(context.Context, peer) error{
 	"Create":       func(ctx context.Context, p peer) error { return p.create(ctx) },
 	"BulkCreate10": func(ctx context.Context, p peer) error { return p.bulkCreate(ctx) },
@@ -232,13 +232,13 @@ var calls = map[string]func(context.Context, peer) error{
 	"List500":      func(ctx context.Context, p peer) error { return p.list(ctx, 500) },
 }
 
-// order is that of the peers, and of the calls.
+// The order of the peers, and of the calls.
 var (
 	peerOrder = []string{"clerk-sdk-go", "clerk-go", "net-http", "retryablehttp"}
 	callOrder = []string{"Create", "BulkCreate10", "List10", "List500"}
 )
 
-// BenchmarkStub has no network: what it measures is the client's own work.
+// BenchmarkStub uses no network, so it measures only the client's own work.
 func BenchmarkStub(b *testing.B) {
 	for _, call := range callOrder {
 		for _, name := range peerOrder {
@@ -255,10 +255,10 @@ func BenchmarkStub(b *testing.B) {
 	}
 }
 
-// BenchmarkLoopback has a server on the same machine.
+// BenchmarkLoopback uses a server on the same machine.
 func BenchmarkLoopback(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		_, _ = io.Copy(io.Discard, req.Body) // a request that breaks off is the client's failure
+		_, _ = io.Copy(io.Discard, req.Body) // if a request breaks off, the client has failed
 		w.Header().Set("Content-Type", "application/json")
 		body := answer(req)
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
@@ -282,7 +282,7 @@ func BenchmarkLoopback(b *testing.B) {
 	}
 }
 
-// BenchmarkHot has one client make creates from 1 and from 64 goroutines.
+// BenchmarkHot makes creates with one client from 1 and from 64 goroutines.
 func BenchmarkHot(b *testing.B) {
 	for _, goroutines := range []int{1, 64} {
 		for _, name := range peerOrder {
@@ -307,7 +307,7 @@ func BenchmarkHot(b *testing.B) {
 	}
 }
 
-// TestPeers has every client make every call, for what fails is not to be measured.
+// TestPeers makes every call with every client, as a failing call must not be measured.
 func TestPeers(t *testing.T) {
 	for name, connect := range peers {
 		for call, do := range calls {

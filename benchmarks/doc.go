@@ -1,3 +1,3 @@
-// Package benchmarks holds no code: its benchmarks compare package clerk with Clerk's own
-// Go client, with net/http and encoding/json alone, and with go-retryablehttp alone.
+// Package benchmarks has no code. Its benchmarks compare package clerk with Clerk's own Go
+// client, with net/http and encoding/json alone, and with go-retryablehttp alone.
 package benchmarks

@@ -24,8 +24,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestContract sends everything that package clerk can send to the fake, and has every
-// request and every response validated against Clerk's OpenAPI document.
+// TestContract sends everything that package clerk can send to the fake, and validates every
+// request and response against Clerk's OpenAPI document.
 func TestContract(t *testing.T) {
 	router := loadSpec(t)
 	met, operations := map[string]int{}, map[string]int{}
@@ -56,12 +56,13 @@ func TestContract(t *testing.T) {
 	t.Log(operations, met)
 }
 
-// wrongInTests is what the tests of package clerk send though the document does not allow
-// it: what the library leaves to Clerk to refuse, or what is newer than the library.
+// wrongInTests lists values that the tests of package clerk send although the document does
+// not allow them. The library leaves it to Clerk to refuse them, or they are newer than the
+// library.
 var wrongInTests = []string{`"template_slug":"none"`, `"expires_in_days":-1`, `"expires_in_days":1000`, `status=own`}
 
-// TestTraffic has every request of the tests of package clerk validated, and every response
-// of the fake in them.
+// TestTraffic validates every request that the tests of package clerk send, and every response
+// of the fake to them.
 func TestTraffic(t *testing.T) {
 	v, met := newValidator(t, loadSpec(t), nil), map[int]bool{}
 	path := filepath.Join(t.TempDir(), "traffic.jsonl")
@@ -93,12 +94,12 @@ func TestTraffic(t *testing.T) {
 	require.Positive(t, v.operations[string(clerk.OperationRevoke)])
 }
 
-// A recorded exchange is one that the tests of package clerk have written down.
+// A recorded is an exchange that the tests of package clerk have recorded.
 type recorded struct {
 	Method, URL  string
 	Header       http.Header
 	Body         []byte
-	Status       int // 0 where the response is none of the fake's
+	Status       int // 0 if the response is not from the fake
 	AnswerHeader http.Header
 	Answer       []byte
 }
@@ -115,7 +116,7 @@ func (x *recorded) validate(t *testing.T, v *validator, wrong bool) {
 	v.validate(ctx, &exchange{request: req, status: x.Status, response: x.Answer}, x.AnswerHeader, len(x.Body) > 0)
 }
 
-// A stage is where a scenario plays.
+// A stage holds the fake and the client of a scenario.
 type stage struct {
 	fake      *clerktest.Fake
 	client    *clerk.Client
@@ -278,13 +279,13 @@ var scenarios = map[string]scenario{
 					require.True(t, errors.Is(err, clerk.ErrOutcomeUnknown) || errors.Is(err, clerk.ErrRateLimited), err)
 					continue
 				}
-				_, _ = s.client.Invitations.Revoke(t.Context(), inv.ID) // its requests matter here, not what they come to
+				_, _ = s.client.Invitations.Revoke(t.Context(), inv.ID) // only its requests matter here, not its result
 			}
 		},
 	},
 }
 
-// lives makes an invitation in each state: guest1 is pending, guest0 a user.
+// lives creates an invitation in each state: guest1 is pending, guest0 is a user.
 func lives(t *testing.T, s stage) {
 	t.Helper()
 	var invs []clerk.Invitation
@@ -301,7 +302,7 @@ func lives(t *testing.T, s stage) {
 	s.fake.AddUser(guest(0).EmailAddress)
 }
 
-// anyRequest has any of the fields.
+// anyRequest returns a request with a random choice of fields.
 func anyRequest(random *rand.Rand, i int) clerk.CreateInvitationRequest {
 	req := guest(i)
 	maybe := func() bool { return random.IntN(2) == 0 }

@@ -21,7 +21,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// An entry is one of Clerk's error catalogue.
+// An entry is an entry of Clerk's error catalogue.
 type entry struct {
 	Status      int
 	Code        clerk.ErrorCode
@@ -31,8 +31,8 @@ type entry struct {
 	Meta        string
 }
 
-// catalogue is Clerk's error catalogue, as far as it is about these operations, in the
-// file beside the OpenAPI document.
+// catalogue returns the part of Clerk's error catalogue that is about these operations. Its
+// file is beside the OpenAPI document.
 func catalogue(t *testing.T) []entry {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(filepath.Dir(specPath(t)), "errors.json"))
@@ -46,7 +46,7 @@ func catalogue(t *testing.T) []entry {
 	return entries
 }
 
-// sentinels is what each code is for errors.Is; a code that is not here is none.
+// sentinels maps codes to the sentinels that they match. Other codes match none.
 var sentinels = map[clerk.ErrorCode]error{
 	"duplicate_record":                    clerk.ErrDuplicateInvitation,
 	"form_identifier_exists":              clerk.ErrUserExists,
@@ -60,7 +60,7 @@ var sentinels = map[clerk.ErrorCode]error{
 	"malformed_request_parameters":        clerk.ErrInvalidRequest,
 }
 
-// sentinelOf returns what a code is for errors.Is; nil for none.
+// sentinelOf returns the sentinel that a code matches, or nil if it matches none.
 func sentinelOf(code clerk.ErrorCode) error {
 	if strings.HasPrefix(string(code), "form_param_") || strings.HasPrefix(string(code), "request_body_") {
 		return clerk.ErrInvalidRequest
@@ -108,7 +108,7 @@ func TestCatalogue(t *testing.T) {
 				require.Equal(t, e.Message, refused.Errors[0].Message)
 				require.Equal(t, e.LongMessage, refused.Errors[0].LongMessage)
 				for _, sentinel := range allSentinels {
-					require.Equal(t, sentinelOf(e.Code) == sentinel, errors.Is(err, sentinel), "%s is %v", e.Code, sentinel) //nolint:errorlint // identity is meant
+					require.Equal(t, sentinelOf(e.Code) == sentinel, errors.Is(err, sentinel), "%s is %v", e.Code, sentinel) //nolint:errorlint // compares identity
 				}
 				isAmbiguous := op != clerk.OperationList && e.Status >= 500
 				require.Equal(t, isAmbiguous, errors.Is(err, clerk.ErrOutcomeUnknown), "%s on %s", e.Code, op)
@@ -123,7 +123,7 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-// answering is a client whose every request is answered with an error, once.
+// answering returns a client that makes each request once, and gets an error for it.
 func answering(t *testing.T, e entry) *clerk.Client {
 	t.Helper()
 	one := map[string]any{"message": e.Message, "long_message": e.LongMessage, "code": e.Code}
@@ -145,7 +145,7 @@ func answering(t *testing.T, e entry) *clerk.Client {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(e.Status)
-		_, _ = w.Write(body) // whoever asked may be gone
+		_, _ = w.Write(body) // the client may be gone
 	}))
 	t.Cleanup(server.Close)
 	client, err := clerk.NewClient("sk_test_dummy", clerk.WithBaseURL(server.URL),
@@ -154,8 +154,8 @@ func answering(t *testing.T, e entry) *clerk.Client {
 	return client
 }
 
-// TestCodes has every constant of package clerk in the catalogue, and every code of the
-// catalogue among the constants.
+// TestCodes checks that every constant of package clerk is in the catalogue, and every code of
+// the catalogue among the constants.
 func TestCodes(t *testing.T) {
 	var known []string
 	for _, e := range catalogue(t) {

@@ -19,12 +19,12 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// peersStage is fakes, served over loopback, for clients that are not ours.
+// A peersStage holds fakes, served over loopback, for other clients.
 type peersStage struct {
 	SecretKey string `json:"secretKey"`
 	// Fake has users guest0 and accepted, and pending invitations for guest1 and one to revoke.
 	Fake      string `json:"fake"`
-	Limited   string `json:"limited"` // takes no create
+	Limited   string `json:"limited"` // accepts no create
 	Broken    string `json:"broken"`  // answers 500
 	Proxied   string `json:"proxied"` // answers 502 and HTML
 	Revocable string `json:"revocable"`
@@ -63,7 +63,7 @@ func newPeersStage(t *testing.T) peersStage {
 	return s
 }
 
-// refusals is what each case of an error comes to, for every client alike.
+// refusals lists the expected status and code of each error, for every client.
 var refusals = map[string]struct {
 	status int
 	code   string
@@ -166,15 +166,15 @@ func TestGoSDK(t *testing.T) {
 			want, err := refusals[name], call()
 			require.Error(t, err)
 			refused, ok := errors.AsType[*sdk.APIErrorResponse](err)
-			if want.code == "" { // it cannot read HTML, and loses the status
+			if want.code == "" { // the client cannot read HTML, and loses the status
 				require.False(t, ok, err)
 				return
 			}
 			require.True(t, ok, err)
 			require.Equal(t, want.status, refused.HTTPStatusCode)
 			require.Equal(t, want.code, refused.Errors[0].Code)
-			// It reads the trace id from the body or Clerk-Trace-Id, and no observed answer
-			// has either: the header is X-Clerk-Trace-Id.
+			// The client reads the trace id from the body or Clerk-Trace-Id. No observed
+			// answer has either: the header is X-Clerk-Trace-Id.
 			require.Empty(t, refused.TraceID)
 			require.Len(t, refused.Response.Header.Get("X-Clerk-Trace-Id"), 32)
 		})
@@ -254,7 +254,7 @@ func TestJavaScriptSDK(t *testing.T) {
 	}
 }
 
-// needNode skips a test where the packages of node/ are not installed. Where CI=true it
+// needNode skips a test if the packages of node/ are not installed. With CI=true the test
 // fails.
 func needNode(t *testing.T, module string) {
 	t.Helper()

@@ -17,18 +17,18 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// startPrism runs Prism, a server that knows of Clerk nothing but its OpenAPI document,
-// and gives its URL.
+// startPrism runs Prism, a server that knows only Clerk's OpenAPI document, and returns its
+// URL.
 func startPrism(t *testing.T, mode string, args ...string) string {
 	t.Helper()
 	spec := specPath(t)
 	needNode(t, "@stoplight/prism-cli")
 	port := freePort(t)
-	// It ends with the test's context.
+	// Prism ends with the test's context.
 	cmd := exec.CommandContext(t.Context(), filepath.Join("node", "node_modules", ".bin", "prism"),
 		append([]string{mode, "--errors", "-h", "127.0.0.1", "-p", port, spec}, args...)...)
 	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Wait() }) // its error is that it was ended
+	t.Cleanup(func() { _ = cmd.Wait() }) // its error says that it was ended
 	require.Eventually(t, func() bool {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", "127.0.0.1:"+port)
 		if err != nil {
@@ -49,7 +49,7 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// violations is a transport that notes what Prism says is wrong.
+// violations is a transport that records the violations that Prism reports.
 type violations struct{ found []string }
 
 func (v *violations) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -60,8 +60,8 @@ func (v *violations) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// TestAgainstAMock has package clerk talk to a server that is made from Clerk's OpenAPI
-// document alone. It refuses what the document does not allow.
+// TestAgainstAMock: package clerk talks to a server that is derived from Clerk's OpenAPI
+// document alone. The server refuses everything that the document does not allow.
 func TestAgainstAMock(t *testing.T) {
 	baseURL := startPrism(t, "mock") // it ignores the path of the document's server
 	v := &violations{}
@@ -89,7 +89,7 @@ func TestAgainstAMock(t *testing.T) {
 	require.True(t, inv.Revoked)
 	require.Empty(t, v.found)
 
-	// Prism does find what is wrong.
+	// Prism does report violations.
 	everything.ExpiresInDays = 366
 	_, err = client.Invitations.Create(t.Context(), everything)
 	refused, ok := errors.AsType[*clerk.ClerkErrors](err)
@@ -97,8 +97,8 @@ func TestAgainstAMock(t *testing.T) {
 	require.Equal(t, 422, refused.StatusCode)
 }
 
-// TestThroughAProxy puts Prism between package clerk and the fake: it answers with an
-// error where a request or a response is not as the document has it.
+// TestThroughAProxy puts Prism between package clerk and the fake. Prism answers with an error
+// if a request or a response violates the document.
 func TestThroughAProxy(t *testing.T) {
 	fake := clerktest.New()
 	upstream, stop := fake.Serve()
@@ -115,7 +115,7 @@ func TestThroughAProxy(t *testing.T) {
 	invs, err := client.Invitations.BulkCreate(t.Context(), []clerk.CreateInvitationRequest{guest(2), guest(3)})
 	require.NoError(t, err)
 	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusPending, clerk.InvitationStatusRevoked} {
-		// The document does not know the list that is asked for with paginated=true.
+		// The document does not describe the list that paginated=true asks for.
 		_, err = client.Invitations.List(t.Context(), clerk.ListInvitationsRequest{Status: status, Paginated: new(false), Limit: 2})
 		require.NoError(t, err)
 	}
@@ -152,7 +152,7 @@ func TestThroughAProxy(t *testing.T) {
 	}
 	require.Empty(t, v.found)
 
-	// Prism does find what the document does not have.
+	// Prism does report what the document does not describe.
 	_, err = client.Invitations.List(t.Context(), clerk.ListInvitationsRequest{})
 	require.Error(t, err)
 }

@@ -22,8 +22,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// specPath is the file of Clerk's OpenAPI document. The document is Clerk's, and not
-// part of this module.
+// specPath returns the path of Clerk's OpenAPI document, which is not part of this module.
 func specPath(t *testing.T) string {
 	t.Helper()
 	path := os.Getenv("CLERK_OPENAPI_SPEC")
@@ -46,14 +45,15 @@ func loadSpec(t *testing.T) routers.Router {
 	return router
 }
 
-// An exception is where the document is known to be silent or wrong. Each must be met.
+// An exception is a point in which the document is known to be silent or wrong. The tests must
+// meet each of them.
 type exception struct {
 	name   string
 	reason string
 	holds  func(e *exchange) bool
 }
 
-// exceptions is all of them, for responses. There is none for requests.
+// exceptions lists all exceptions for responses. There are none for requests.
 var exceptions = []exception{
 	{
 		"paginated list",
@@ -138,8 +138,7 @@ func (e *exchange) isDelete() bool {
 	return e.status != 200 && len(answer.Errors) > 0 || answer.Object == "invitation" && answer.ID == id && answer.Deleted
 }
 
-// isEnvelope reports whether the response is Clerk's error envelope as the document has
-// it.
+// isEnvelope reports whether the response is Clerk's error envelope as in the document.
 func (e *exchange) isEnvelope() bool {
 	if e.route == nil {
 		return false
@@ -149,7 +148,7 @@ func (e *exchange) isEnvelope() bool {
 	return json.Unmarshal(e.response, &value) == nil && schema.VisitJSON(value) == nil
 }
 
-// A validator is a transport that validates what goes through it.
+// A validator is a transport that validates its requests and responses.
 type validator struct {
 	next   http.RoundTripper
 	router routers.Router
@@ -188,7 +187,7 @@ func (v *validator) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = resp.Body.Close()
 		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(e.response), failing{cut}))
 		e.status, header = resp.StatusCode, resp.Header
-		if cut != nil { // a response that is broken off is none
+		if cut != nil { // a response that breaks off does not count
 			e.status = 0
 		}
 	}
@@ -203,7 +202,7 @@ func wrongOnPurpose(ctx context.Context) context.Context {
 	return context.WithValue(ctx, onPurpose{}, true)
 }
 
-// failing is a reader that fails, or ends where there is no failure.
+// failing is a reader that fails with err, or ends if err is nil.
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) {

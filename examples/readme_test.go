@@ -1,4 +1,4 @@
-// Package examples has the test of README.md. The examples are in the folders.
+// Package examples tests README.md. The examples are in the subdirectories.
 package examples
 
 import (
@@ -11,8 +11,8 @@ import (
 
 var program = regexp.MustCompile(`(?m)^\$ go run \./examples/(\w+)$`)
 
-// TestReadmeHasTheOutput: each program of the root module has a test of what it prints. The
-// others have tests of their own.
+// TestReadmeHasTheOutput: each program of the root module has a test of its output. The other
+// modules have their own tests.
 func TestReadmeHasTheOutput(t *testing.T) {
 	programs := program.FindAllStringSubmatch(readme(t), -1)
 	require.Len(t, programs, 4)

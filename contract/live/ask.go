@@ -39,8 +39,8 @@ func (r *run) ask(ctx context.Context) {
 	}
 }
 
-// askPageCap sends the first request. It is about invitations that the run has not
-// created, which it counts only.
+// askPageCap sends the first request. It lists invitations that the run has not created, but
+// only counts them.
 func (r *run) askPageCap(ctx context.Context) {
 	got := r.list(ctx, "paginated=true&limit=1")
 	total, ok := got.page().count()
@@ -131,8 +131,8 @@ func (r *run) answerHeader(got reply, inv invitation) {
 	}
 }
 
-// answerLag answers how soon lists show a kind of change, together with the answers
-// for the kinds before.
+// answerLag answers how soon lists show a kind of change, together with the answers for
+// earlier kinds.
 func (r *run) answerLag(kind string, lag time.Duration) {
 	if r.late || r.err != nil {
 		return
@@ -165,8 +165,8 @@ type lagOf struct {
 
 func (l lagOf) String() string { return fmt.Sprintf("list-lag=%s,list-lag-of=%s", l.lag, l.kind) }
 
-// askRefusals sends requests that are refused, as far as is assumed. It returns the
-// statuses of refusals by what they are assumed to be.
+// askRefusals sends requests that Clerk is assumed to refuse. It returns the refusals by their
+// assumed status.
 func (r *run) askRefusals(ctx context.Context, first invitation) map[int]reply {
 	again := r.create(ctx, r.item("a"))
 	if !again.ok() && again.code() == "duplicate_record" {

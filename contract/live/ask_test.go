@@ -9,8 +9,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// unseen are the flips that a run against an empty instance cannot see, with what each
-// needs; and those that it takes for another one.
+// The flips that a run against an empty instance cannot see, each with what it needs; and
+// those that it takes for another one.
 var (
 	unseen = map[string]string{
 		"bulks-ignore-users":           needsUsers,

@@ -186,8 +186,8 @@ func (r *run) askDelete(ctx context.Context, inv, revoked invitation) reply {
 	return again
 }
 
-// linkKind returns what the links of invitations in one state have in common; empty if
-// the link did not open.
+// linkKind returns the part that the links of invitations in one state have in common, or ""
+// if the link did not open.
 func linkKind(opened reply) string {
 	if opened.status == 0 {
 		return ""
@@ -199,7 +199,7 @@ func linkKind(opened reply) string {
 	return fmt.Sprint(opened.status, to.Host, to.Path, to.Query().Has("__clerk_ticket"), to.Query().Has("ticket"))
 }
 
-// answerStatus answers which statuses refusals have, by what is assumed of each.
+// answerStatus answers which statuses refusals have, given the assumed status of each.
 func (r *run) answerStatus(refused map[int]reply) {
 	assumed, kinds, texts := true, map[int]bool{}, []string{}
 	for _, status := range []int{http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity} {

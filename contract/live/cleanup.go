@@ -17,8 +17,8 @@ const (
 	grace       = 10 * time.Second // in which a request without a response may take effect
 )
 
-// cleanup revokes and deletes what the run created. It finds what it does not know of
-// by the run's marker, after the time in which lists show it.
+// cleanup revokes and deletes everything that the run created. It finds invitations that it
+// does not know of by the run's marker, once lists must show them.
 func (r *run) cleanup(ctx context.Context) error {
 	if r.written.IsZero() && !r.start.IsZero() {
 		return nil
@@ -105,16 +105,16 @@ func (r *run) find(ctx context.Context, status string) (time.Duration, error) {
 	}
 }
 
-// isBefore reports whether no later page can have an invitation of the run: this one
+// isBefore reports whether no later page can have an invitation of the run, because this page
 // reaches back to before the run, or is shorter than any cap that a page may have.
 func (r *run) isBefore(data []invitation) bool {
-	const clocks = 10 * time.Minute // that two clocks may differ
+	const clocks = 10 * time.Minute // the most that two clocks may differ
 	oldest := data[len(data)-1].created()
 	return !r.start.IsZero() && (oldest.Before(r.start.Add(-clocks)) || len(data) < pageSize/10)
 }
 
-// endLink revokes an invitation that may be pending: whether deleting it ends its link
-// is one of the questions.
+// endLink revokes an invitation that may be pending, as it is one of the questions whether
+// deleting an invitation ends its link.
 func (r *run) endLink(ctx context.Context, id string) reply {
 	if r.made[id] != pending {
 		return reply{}

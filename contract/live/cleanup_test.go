@@ -15,7 +15,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// behaviors are those under which cleaning up has the most to find.
+// behaviors are the behaviors under which cleaning up has the most to find.
 var behaviors = []string{"", "list-lag=1s", "list-lag=30s,bulks=good-rows", "query=ignored,lists=bare", "addresses=untagged", "case-sensitive-addresses,bulks-repeat"}
 
 func TestStoppedRunLeavesNothing(t *testing.T) {
@@ -36,7 +36,7 @@ func TestStoppedRunLeavesNothing(t *testing.T) {
 }
 
 func TestLostResponseLeavesNothing(t *testing.T) {
-	// The request takes effect five seconds later than its connection breaks.
+	// The request takes effect five seconds after its connection breaks.
 	delayed := func(fake *clerktest.Fake, req *http.Request) (*http.Response, error) {
 		again := req.Clone(context.WithoutCancel(req.Context()))
 		time.AfterFunc(5*time.Second, func() { _, _ = fake.RoundTrip(again) })
@@ -75,7 +75,7 @@ func TestFaultLeavesNothing(t *testing.T) {
 }
 
 // forEachRequest runs a test for each of the first requests of a run and each of some
-// behaviors. In the end the fake has nothing of the run, and all of what it had.
+// behaviors. At the end, the fake has nothing from the run, and everything that it had before.
 func forEachRequest(t *testing.T, behaviors []string, test func(t *testing.T, fake *clerktest.Fake, n int)) {
 	t.Helper()
 	for _, text := range behaviors {

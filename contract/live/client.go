@@ -22,8 +22,8 @@ const (
 	maxBody        = 16 << 20
 )
 
-// A client sends requests over plain net/http. It retries none, since retries would
-// hide what the questions are about.
+// A client sends requests over plain net/http. It does not retry, as retries would hide the
+// behavior that the questions are about.
 type client struct {
 	http     *http.Client
 	url, key string
@@ -56,7 +56,7 @@ func (c *client) exchange(ctx context.Context, method, target, body string, head
 	c.sent++
 	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
 	if err != nil {
-		return reply{err: errors.New("the request is invalid")} // err may have a ticket
+		return reply{err: errors.New("the request is invalid")} // err may contain a ticket
 	}
 	header.Set("Accept", "application/json")
 	header.Set("User-Agent", "clerk-go-contract-live")
@@ -64,7 +64,7 @@ func (c *client) exchange(ctx context.Context, method, target, body string, head
 	begin := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return reply{err: fmt.Errorf("%s: no response", method)} // err has the URL
+		return reply{err: fmt.Errorf("%s: no response", method)} // err contains the URL
 	}
 	defer func() { _ = resp.Body.Close() }()
 	read, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
@@ -74,7 +74,7 @@ func (c *client) exchange(ctx context.Context, method, target, body string, head
 	return reply{status: resp.StatusCode, header: resp.Header, body: read, took: time.Since(begin)}
 }
 
-// A reply is the response to a request, or why there is none. Its methods print
+// A reply is the response to a request, or the reason that there is none. Its methods print
 // neither addresses nor tickets.
 type reply struct {
 	status int
@@ -86,8 +86,8 @@ type reply struct {
 
 func (r reply) ok() bool { return r.status/100 == 2 }
 
-// failure returns an error if the request may have had any effect or none, or if Clerk
-// wants the program to wait.
+// failure returns an error if it is unknown whether the request had an effect, or if Clerk
+// limits requests or refuses the key.
 func (r reply) failure() error {
 	switch {
 	case r.err != nil:
@@ -117,7 +117,7 @@ func (r reply) wait() time.Duration {
 
 var isCode = regexp.MustCompile(`^[a-z_]{1,60}$`)
 
-// code returns the code of the first error; empty if there is none.
+// code returns the code of the first error, or "" if there is none.
 func (r reply) code() string {
 	var envelope struct{ Errors []struct{ Code string } }
 	if json.Unmarshal(r.body, &envelope) != nil || len(envelope.Errors) == 0 || !isCode.MatchString(envelope.Errors[0].Code) {
@@ -135,7 +135,7 @@ func (r reply) hasMeta() bool {
 
 func (r reply) String() string { return strings.TrimSpace(fmt.Sprint(r.status, " ", r.code())) }
 
-// An invitation is one in a response. Its numbers are as they were spelled.
+// An invitation is an invitation in a response. Its numbers keep their spelling.
 type invitation struct {
 	ID             string
 	EmailAddress   string `json:"email_address"`
@@ -148,7 +148,7 @@ type invitation struct {
 
 func (i invitation) created() time.Time { return millis(i.CreatedAt) }
 
-// millis returns a time; zero if it is no number of milliseconds.
+// millis returns a time; zero if spelled is not a number of milliseconds.
 func millis(spelled json.RawMessage) time.Time {
 	ms, err := strconv.ParseFloat(strings.Trim(string(spelled), `"`), 64)
 	if err != nil {
@@ -173,7 +173,7 @@ type page struct {
 	enveloped bool
 }
 
-// count returns total_count in whatever spelling, and whether there is one.
+// count returns total_count, whatever its spelling, and reports whether there is one.
 func (p page) count() (int, bool) {
 	n, err := strconv.ParseFloat(strings.Trim(string(p.total), `"`), 64)
 	return int(n), err == nil
@@ -189,7 +189,7 @@ func (r reply) page() page {
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(r.body), []byte("[")) {
 		var bare []invitation
-		_ = json.Unmarshal(r.body, &bare) // what cannot be read has no invitations
+		_ = json.Unmarshal(r.body, &bare) // a body that cannot be read has no invitations
 		return page{data: bare}
 	}
 	_ = json.Unmarshal(r.body, &envelope)

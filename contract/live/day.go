@@ -13,7 +13,7 @@ func (r *run) leaveOne(ctx context.Context) {
 	}
 }
 
-// askDay asks about the invitation that an earlier run has left a day ago.
+// askDay asks about the invitation that an earlier run left a day ago.
 func (r *run) askDay(ctx context.Context) {
 	var old invitation
 	for _, inv := range r.ownNow(ctx, "") {

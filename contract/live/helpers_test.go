@@ -17,7 +17,7 @@ import (
 
 const testRun = "0a1b2c3d4e5f"
 
-// newFake returns a fake with invitations and a user that are not the run's.
+// newFake returns a fake with invitations and a user that do not belong to the run.
 func newFake(t *testing.T, others int, opts ...clerktest.Option) *clerktest.Fake {
 	t.Helper()
 	fake := clerktest.New(opts...)
@@ -37,7 +37,7 @@ func runAgainst(ctx context.Context, transport http.RoundTripper) (*run, error) 
 	return r, r.cleanAfter(ctx, r.ask)
 }
 
-// flips returns the answers that are not as assumed.
+// flips returns the answers that differ from the assumptions.
 func flips(r *run) []string {
 	seen := []string{}
 	for _, q := range questions {
@@ -62,12 +62,12 @@ func left(fake *clerktest.Fake) []string {
 	return found
 }
 
-// A transport is a function as an [http.RoundTripper].
+// A transport is a function that implements [http.RoundTripper].
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// inBubble runs a test in a bubble whose time moves when all wait.
+// inBubble runs a test in a bubble, whose time moves when all goroutines wait.
 func inBubble(t *testing.T, name string, test func(*testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })

@@ -12,12 +12,12 @@ import (
 const (
 	bulksAnHour = 25               // that Clerk documents
 	firstPause  = 10 * time.Minute // after the first bulk
-	extraBulks  = 5                // beyond those of a window
-	near        = time.Minute      // in which two times are the same
+	extraBulks  = 5                // in addition to those of a window
+	near        = time.Minute      // times that differ by less count as equal
 )
 
 // askHour asks about the limit of bulks. Its bulks are empty, so that they create
-// nothing. It takes 70 minutes, and other bulks in the hour before disturb it.
+// nothing. It takes 70 minutes. Other bulks in the hour before it would disturb it.
 func (r *run) askHour(ctx context.Context) {
 	first := time.Now()
 	empty := r.emptyBulk(ctx)
@@ -75,8 +75,8 @@ func (r *run) answerLimited(got reply) {
 	}
 }
 
-// askWindow waits until a bulk is accepted again. Then a fixed window accepts many, and
-// a sliding one as many as were sent at first, which is one.
+// askWindow waits until a bulk is accepted again. A fixed window then accepts many. A sliding
+// window accepts as many as were sent first, which is one.
 func (r *run) askWindow(ctx context.Context, first time.Time, wait time.Duration) {
 	again := time.Now().Add(wait)
 	end, hour := first.Add(time.Hour), time.Now().Truncate(time.Hour).Add(time.Hour)

@@ -30,8 +30,8 @@ func TestAskHourReportsExactlyTheFlip(t *testing.T) {
 
 func TestAskHourSaysWhatDisturbsIt(t *testing.T) {
 	for want, test := range map[string]struct {
-		past  time.Duration // the hour
-		bulks int           // before, a minute each
+		past  time.Duration // since the full hour
+		bulks int           // sent before, one a minute
 	}{
 		"there were other bulks in the hour before": {23 * time.Minute, 20},
 		"the run began at a full hour":              {},

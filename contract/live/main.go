@@ -1,5 +1,6 @@
-// Command live asks Clerk's live API what its documentation leaves open, and compares
-// the answers with what package clerk and its fake assume. See contract/README.md.
+// Command live asks Clerk's live API the questions that its documentation leaves open, and
+// compares the answers with the assumptions of package clerk and its fake. See
+// contract/README.md.
 package main
 
 import (
@@ -23,14 +24,13 @@ import (
 )
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // a reader that is gone must not prevent cleaning up
+	signal.Ignore(syscall.SIGPIPE) // cleaning up must go on if the reader of the output is gone
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	os.Exit(start(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// start returns the exit code: 2 for a wrong use, 1 if the run ended early or left
-// something.
+// start returns the exit code: 2 for wrong usage, 1 if the run ended early or left something.
 func start(ctx context.Context, args []string, out, messages io.Writer) int {
 	cfg, err := parse(args, os.Getenv("CLERK_SECRET_KEY"))
 	if errors.Is(err, flag.ErrHelp) {
@@ -47,7 +47,7 @@ func start(ctx context.Context, args []string, out, messages io.Writer) int {
 	return 0
 }
 
-// A config is what flags and environment say.
+// A config holds the settings of flags and environment.
 type config struct {
 	key, url           string
 	cleanup, day       string // runs
@@ -107,7 +107,7 @@ func isLoopback(host string) bool {
 }
 
 // execute asks, cleans up and writes the report, or only cleans up after another run.
-// It cleans up after a panic, too.
+// It cleans up even after a panic.
 func execute(ctx context.Context, cfg config, transport http.RoundTripper, out, messages io.Writer) error {
 	id := make([]byte, 6)
 	if _, err := rand.Read(id); err != nil {

@@ -4,7 +4,7 @@ package main
 type question struct {
 	key, text string
 	assumed   string // what the library and its fake assume
-	needs     string // what a run needs to answer it that this program may lack
+	needs     string // what a run needs in order to answer it, and may lack
 }
 
 var questions = []question{
@@ -63,8 +63,8 @@ const (
 	needsMore  = "several hours"
 )
 
-// breaks says what is wrong in the library when a flip is seen. All other flips leave
-// its promises intact.
+// breaks says what is wrong in the library if a flip is seen. All other flips leave its
+// promises intact.
 var breaks = map[string]string{
 	"ignore-existing=returns": "no: with IgnoreExisting, Create and BulkCreate return an older invitation, and no email is sent",
 	"bulks=good-rows":         "no: a bulk that was carried out in part, and whose response was lost, can be reported as refused",

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// lookups is the time in which the library looks for a write whose response was lost.
+// lookups is how long the library looks for a write whose response was lost.
 const lookups = 5 * time.Second
 
-// report writes what the run saw as Markdown, without addresses, keys or tickets.
+// report writes the answers as Markdown, without addresses, keys or tickets.
 func (r *run) report(w io.Writer, cleaning error) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## What Clerk's live API does\n\n")

@@ -18,7 +18,7 @@ const (
 	listing     = 2 // list requests of cleaning up
 )
 
-// A stage is what became of an invitation that the run created.
+// A stage is the state of an invitation that the run created.
 type stage int
 
 const (
@@ -33,11 +33,11 @@ type run struct {
 	client
 	name  string
 	begun time.Time
-	start time.Time // of its first request; zero for one that comes back to another run
+	start time.Time // of its first request; zero for a run that returns to another run's invitations
 	users bool      // ask about users
 	leave bool      // leave an invitation for another run, a day later
-	only  bool      // report only what it answers: another run has asked the rest
-	left  string    // the id of what cleaning up keeps
+	only  bool      // report only the questions of this run; another run has asked the rest
+	left  string    // the id of the invitation that cleaning up keeps
 
 	made    map[string]stage // by id
 	written time.Time        // when the last write ended; zero if there was none
@@ -55,10 +55,11 @@ func newRun(c client, name string, start time.Time) *run {
 	return &run{client: c, name: name, begun: time.Now(), start: start, made: map[string]stage{}, answers: map[string]answer{}}
 }
 
-// marker is in every address of the run, in whatever spelling Clerk keeps it.
+// marker returns a text that is in every address of the run, in whatever spelling Clerk keeps
+// the address.
 func (r *run) marker() string { return "live" + r.name }
 
-// address returns an address of the run. Clerk sends no email to +clerk_test. Capital
+// address returns an address of the run. Clerk sends no email to +clerk_test. The capital
 // letters and the dot show whether Clerk changes the spelling.
 func (r *run) address(name string) string {
 	return "Live" + r.name + "." + name + "+clerk_test@example.com"
@@ -75,8 +76,8 @@ func (r *run) nameOf(inv invitation) string {
 	return strings.TrimPrefix(strings.ReplaceAll(local, ".", ""), r.marker())
 }
 
-// do sends a request, unless the run has ended; then the reply is empty, and answers
-// from it are ignored. It keeps account of what the run created.
+// do sends a request, unless the run has ended. In that case the reply is empty, and answers
+// from it are ignored. It records what the run has created.
 func (r *run) do(ctx context.Context, method, path string, body any) reply {
 	return r.doVersion(ctx, apiVersion, method, path, body)
 }
@@ -111,7 +112,7 @@ func (r *run) request(ctx context.Context, method, path, version string, body an
 	return got
 }
 
-// mayAsk reports whether there is a request left, with those for cleaning up.
+// mayAsk reports whether the run may send a request and still has enough left for cleaning up.
 func (r *run) mayAsk(ctx context.Context, body any) bool {
 	if r.err == nil && ctx.Err() != nil {
 		r.err = fmt.Errorf("stopped: %w", context.Cause(ctx))
@@ -164,7 +165,7 @@ func (r *run) account(method, path string, got reply) {
 // An item is the request for an invitation.
 type item map[string]any
 
-// item returns a request for an address that sends no email, with more fields.
+// item returns a request for an address, without an email and with more fields.
 func (r *run) item(name string, more ...any) item {
 	it := item{"email_address": r.address(name), "notify": false}
 	for pair := range slices.Chunk(more, 2) {
@@ -225,8 +226,8 @@ func (r *run) ownNow(ctx context.Context, query string) map[string]invitation {
 // settle waits until lists show all changes.
 func (r *run) settle(ctx context.Context) { sleep(ctx, time.Until(r.written.Add(r.lag))) }
 
-// measure returns the time after which seen first reports true, as far as it can tell
-// without asking often. Beyond a minute it gives up, and r.late is set.
+// measure returns the time after which seen first reports true, as exactly as it can without
+// asking often. After a minute it gives up and sets r.late.
 func (r *run) measure(ctx context.Context, seen func() bool) time.Duration {
 	begin, after := time.Now(), []time.Duration{0, time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute}
 	for _, d := range after {
@@ -243,17 +244,17 @@ func (r *run) measure(ctx context.Context, seen func() bool) time.Duration {
 	return time.Minute
 }
 
-// An answer is what was seen.
+// An answer says what was seen.
 type answer struct {
-	flip  string // the text form of the clerktest.Behavior; empty for what is assumed
-	other string // what neither is assumed nor has a flip
+	flip  string // the text form of the clerktest.Behavior; empty if as assumed
+	other string // an answer that is neither assumed nor a flip
 	none  string // why there is no answer
 }
 
-// saw answers a question with a flip, or, if that is empty, with what is assumed.
+// saw answers a question with a flip or, if that is empty, with the assumption.
 func (r *run) saw(key, flip string) { r.set(key, answer{flip: flip}) }
 
-// other answers a question with what has no flip.
+// other answers a question with an answer that has no flip.
 func (r *run) other(key, text string) { r.set(key, answer{other: text}) }
 
 // unclear says why a question has no answer.
@@ -265,7 +266,7 @@ func (r *run) set(key string, a answer) {
 	}
 }
 
-// sawIf answers with a flip if it holds, and otherwise with what is assumed.
+// sawIf answers with a flip if holds is true, and otherwise with the assumption.
 func (r *run) sawIf(holds bool, key, flip string) {
 	if !holds {
 		flip = ""

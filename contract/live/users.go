@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// askUsers asks what the address of a user gets. It creates a user, whose address has a
-// pending invitation from the bulks.
+// askUsers asks about the response for an address of a user. It creates a user whose address
+// has a pending invitation from the bulks.
 func (r *run) askUsers(ctx context.Context) {
 	user := map[string]any{"email_address": []string{r.address("g")}, "skip_password_requirement": true}
 	created := r.request(ctx, http.MethodPost, "/users", apiVersion, user)

@@ -61,7 +61,7 @@ func TestAskUsersReportsExactlyTheFlip(t *testing.T) {
 			want := []string{name}
 			switch needs := unseen[name]; {
 			case name == "duplicates=accepted":
-				want = []string{"duplicates-first"} // it implies that
+				want = []string{"duplicates-first"} // the flip implies this
 			case name == "duplicates=any":
 				want = []string{"duplicates=revoked", "duplicates-first"}
 			case needs != "" && needs != needsUsers:

@@ -38,7 +38,7 @@ func run(ctx context.Context) error {
 	}
 	invited, err := client.Invitations.BulkCreate(ctx, team)
 	if errors.Is(err, clerk.ErrDuplicateInvitation) {
-		// Clerk names the addresses that are invited already. Send the others.
+		// Clerk names the addresses that are already invited. Send the others.
 		known := duplicates(err)
 		fmt.Println("already invited:", known)
 		team = slices.DeleteFunc(team, func(req clerk.CreateInvitationRequest) bool {
@@ -56,7 +56,7 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// explain adds what to do about an error.
+// explain adds advice to an error.
 func explain(err error) error {
 	var failed *clerk.SDKError
 	var refused *clerk.ClerkErrors

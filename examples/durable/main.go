@@ -3,35 +3,35 @@
 //
 //	CLERK_SECRET_KEY=sk_... durable people.csv
 //
-// enqueues a campaign of that name, works on it until it has finished, and writes its
-// report to the standard output. It may be killed at any time; run again, it resumes. The
-// parts of it by themselves:
+// It enqueues a campaign of that name, works on it until it has finished, and writes its
+// report to the standard output. It may be killed at any time, and resumes when it is run
+// again. The single steps are:
 //
 //	durable enqueue people.csv     add the campaign; a second time adds nothing
 //	durable work                   send what is enqueued, until SIGINT or SIGTERM
-//	durable status people          what was sent, what waits until when, when it will end
-//	durable report people          the report, as far as it is: a line for each row
+//	durable status people          what was sent, what waits and until when, when it will end
+//	durable report people          the report so far: a line for each row
 //	durable remind people          remind those who have not accepted a week after they were
 //	                               invited (-after), as the campaign people-reminder
-//	durable cancel people          keep back what has not gone out
+//	durable cancel people          do not send the remaining invitations
 //	durable list                   the campaigns, and what they share: limits, runs, a pause
 //	durable resume                 continue at once after a pause
 //	durable delete people          erase the addresses of a campaign that has finished
 //	durable migrate                create the tables in the database of DATABASE_URL
 //
-// Without DATABASE_URL it runs a PostgreSQL server of its own, in the folder
-// durable-postgres beside the list (or in the current directory), for as long as one of
-// its processes needs it. With DATABASE_URL it uses that database, which may already have
-// River; "durable migrate" is then needed once, by a role that may create tables.
+// Without DATABASE_URL it runs its own PostgreSQL server, in the folder durable-postgres
+// beside the list (or in the current directory), for as long as one of its processes needs it.
+// With DATABASE_URL it uses that database, which may already have River. In that case, run
+// "durable migrate" once, with a role that may create tables.
 //
-// Without CLERK_SECRET_KEY "durable people.csv" invites nobody: it shows the same with a
-// fake of Clerk inside the process, which takes few requests, and a database that is
-// removed again. To rehearse with interruptions, set CLERK_BASE_URL to a fake server and
-// CLERK_SECRET_KEY to its key.
+// Without CLERK_SECRET_KEY "durable people.csv" invites nobody: it shows the same with a fake
+// of Clerk inside the process, which accepts few requests, and a temporary database. To
+// rehearse with interruptions, set CLERK_BASE_URL to a fake server and CLERK_SECRET_KEY to its
+// key.
 //
-// The exit code is 0 when all is well, 1 when anything failed, and 2 when it was called
-// wrongly; of "durable people.csv" also 3 when some rows were not sent. All but "work"
-// exit with 130 when they are stopped before they are done.
+// The exit code is 0 if all went well, 1 if anything failed, and 2 for wrong usage. "durable
+// people.csv" exits with 3 if some rows were not sent. All commands except "work" exit with
+// 130 if they are stopped before they are done.
 package main
 
 import (
@@ -83,7 +83,7 @@ type program struct {
 	stdout, stderr                  io.Writer
 }
 
-// main carries out the command line, and returns the exit code.
+// main executes the command line, and returns the exit code.
 func (p *program) main(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("durable", flag.ContinueOnError)
 	flags.SetOutput(p.stderr)
@@ -120,7 +120,7 @@ func (p *program) main(ctx context.Context, args []string) int {
 		fmt.Fprintln(p.stderr, "durable: stopped; the same command resumes")
 		return exitStopped
 	}
-	const undefinedTable = "42P01" // of River, perhaps
+	const undefinedTable = "42P01" // perhaps one of River's tables
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == undefinedTable {
 		err = fmt.Errorf(`%w; run "durable migrate" once`, err)
 	}
@@ -128,7 +128,7 @@ func (p *program) main(ctx context.Context, args []string) int {
 	return exitFailed
 }
 
-// parse finds the command and its argument. A file alone is the command "all".
+// parse returns the command and its argument. A file alone means the command "all".
 func parse(args []string) (name, argument string, ok bool) {
 	switch {
 	case len(args) == 1 && strings.HasSuffix(args[0], ".csv"):
@@ -141,7 +141,7 @@ func parse(args []string) (name, argument string, ok bool) {
 	return "", "", false
 }
 
-// run carries out a command.
+// run executes a command.
 func (p *program) run(ctx context.Context, name, argument string) (code int, err error) {
 	if name == "all" && p.secretKey == "" {
 		return p.demonstrate(ctx, argument)
@@ -170,7 +170,7 @@ func (p *program) run(ctx context.Context, name, argument string) (code int, err
 	return 0, p.manage(ctx, s, name, argument)
 }
 
-// manage carries out the commands that send nothing.
+// manage executes the commands that send nothing.
 func (p *program) manage(ctx context.Context, s *service, name, argument string) error {
 	campaign := nameOf(argument)
 	var err error
@@ -221,7 +221,7 @@ func (p *program) list(ctx context.Context, s *service) error {
 	return err
 }
 
-// demonstrate carries out a campaign with a fake of Clerk.
+// demonstrate runs a campaign with a fake of Clerk.
 func (p *program) demonstrate(ctx context.Context, file string) (code int, err error) {
 	fmt.Fprintln(p.stderr, "CLERK_SECRET_KEY is not set: this is a fake of Clerk, which takes 5 creates and 2 bulks in 10 seconds.")
 	limits := clerk.Budget{Creates: 5, BulkCreates: 2, Window: 10 * time.Second}
@@ -257,14 +257,14 @@ func (p *program) send(ctx context.Context, s *service, api http.RoundTripper, f
 	}
 	campaign := cmp.Or(p.campaign, nameOf(file))
 	unread, err := p.enqueue(ctx, s, campaign, file)
-	if err == nil { // a file that cannot be read lifts no pause
+	if err == nil { // a file that cannot be read must not lift a pause
 		err = s.campaigns.Resume(ctx, s.river)
 	}
 	if err != nil {
-		return 0, errors.Join(err, stop()) // it has to stop
+		return 0, errors.Join(err, stop()) // River has to stop in any case
 	}
 	st, err := p.watch(ctx, s, campaign)
-	switch err = cmp.Or(err, stop()); { // the same
+	switch err = cmp.Or(err, stop()); { // River has to stop in any case
 	case err != nil:
 		return 0, err
 	case st.Paused != "":
@@ -284,7 +284,7 @@ func (p *program) watch(ctx context.Context, s *service, campaign string) (*cler
 			return nil, err
 		}
 		now := *st
-		now.EstimatedEnd = time.Time{} // which moves with the clock
+		now.EstimatedEnd = time.Time{} // it moves with the clock
 		if text := describe(&now); text != last {
 			fmt.Fprintln(p.stderr, describe(st))
 			last = text
@@ -300,5 +300,5 @@ func (p *program) watch(ctx context.Context, s *service, campaign string) (*cler
 	}
 }
 
-// nameOf is a campaign's name, also where its file is given.
+// nameOf returns a campaign's name, even if its file is given.
 func nameOf(file string) string { return strings.TrimSuffix(filepath.Base(file), ".csv") }

@@ -22,7 +22,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestMain runs the tests, or is the command for one of them.
+// TestMain runs the tests, or acts as the command for one of them.
 func TestMain(m *testing.M) {
 	if args := os.Getenv("TEST_COMMAND"); args != "" {
 		os.Args = append(os.Args[:1], strings.Fields(args)...)
@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// newFolder is an empty current directory, which PostgreSQL's user can enter. Without
-// PostgreSQL the test is skipped, but fails in CI.
+// newFolder changes to an empty directory that PostgreSQL's user can enter. Without PostgreSQL
+// the test is skipped, but fails in CI.
 func newFolder(t *testing.T) {
 	t.Helper()
 	if _, err := findPrograms(); err != nil && os.Getenv("CI") != "true" {
@@ -142,7 +142,7 @@ func TestDatabaseOfAnApplication(t *testing.T) {
 	require.Zero(t, withAddress)
 }
 
-// TestRemind: the reminder is sent by "work", to those who have not accepted.
+// TestRemind: "work" sends the reminder to people who have not accepted.
 func TestRemind(t *testing.T) {
 	newFolder(t)
 	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\nb@example.com\n"), 0o600))
@@ -209,8 +209,8 @@ func TestRefusedKey(t *testing.T) {
 	requireStopped(t)
 }
 
-// TestKilledAndResumed: the command is killed while it rehearses against a fake server,
-// and run again. PostgreSQL survives the kill, and is stopped at the end.
+// TestKilledAndResumed: the command is killed while it runs against a fake server, and is then
+// run again. PostgreSQL survives the kill, and is stopped at the end.
 func TestKilledAndResumed(t *testing.T) {
 	newFolder(t)
 	var list strings.Builder
@@ -258,7 +258,7 @@ func TestKilledAndResumed(t *testing.T) {
 	requireStopped(t)
 }
 
-// TestProcessesShareTheServer: the last one stops it.
+// TestProcessesShareTheServer: the last process stops it.
 func TestProcessesShareTheServer(t *testing.T) {
 	newFolder(t)
 	self, err := os.Executable()

@@ -18,11 +18,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A cluster is a PostgreSQL database of the command's own, in a folder. The first process
-// that uses it starts its server, on a free loopback port, and the last one stops it.
+// A cluster is the command's own PostgreSQL database, in a folder. The first process that uses
+// it starts its server, on a free loopback port, and the last one stops it.
 type cluster struct {
 	folder string
-	bin    string   // where PostgreSQL's programs are
+	bin    string   // the directory of PostgreSQL's programs
 	prefix []string // of their command lines
 }
 
@@ -32,8 +32,8 @@ var errNoPostgres = errors.New(`PostgreSQL's programs (initdb, pg_ctl) were not 
   Docker instead: docker run -d -e POSTGRES_PASSWORD=secret -p 127.0.0.1:5432:5432 postgres
                   export DATABASE_URL=postgres://postgres:secret@127.0.0.1/postgres`)
 
-// openCluster starts the server of the folder, if none is running, and makes the folder if
-// there is none. It returns the database's URL.
+// openCluster starts the server of the folder, if it is not running, and creates the folder if
+// it does not exist. It returns the database's URL.
 func openCluster(ctx context.Context, folder string) (*cluster, string, error) {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
@@ -95,7 +95,7 @@ func (c *cluster) run(ctx context.Context, program string, args ...string) error
 	return nil
 }
 
-// create makes the folder and the database in it, unless they are there.
+// create creates the folder and the database in it, unless they exist.
 func (c *cluster) create(ctx context.Context) error {
 	if err := os.MkdirAll(c.folder, 0o700); err != nil {
 		return err
@@ -105,7 +105,7 @@ func (c *cluster) create(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("PostgreSQL does not run as root, and there is no user postgres: %w", err)
 		}
-		uid, _ := strconv.Atoi(owner.Uid) // numbers, where there is a root
+		uid, _ := strconv.Atoi(owner.Uid) // they are numbers on systems with root
 		gid, _ := strconv.Atoi(owner.Gid)
 		if err := os.Chown(c.folder, uid, gid); err != nil {
 			return err
@@ -135,7 +135,7 @@ func (c *cluster) start(ctx context.Context) error {
 	return c.run(ctx, "pg_ctl", "start", "-w", "-D", c.data(), "-l", filepath.Join(c.folder, "log"), "-o", options)
 }
 
-// url is where the server that is running is found.
+// url returns the URL of the running server.
 func (c *cluster) url() (string, error) {
 	pid, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
 	if err != nil {

@@ -23,15 +23,15 @@ import (
 	"github.com/clerk-invitations/clerk-go/examples/internal/people"
 )
 
-// A service is what a service that uses River has, and the campaigns installed in it.
+// A service holds the parts of a service that uses River, with the campaigns installed.
 type service struct {
 	pool      *pgxpool.Pool
-	river     *river.Client[pgx.Tx] // which only inserts
+	river     *river.Client[pgx.Tx] // only inserts jobs
 	campaigns *clerkriver.Campaigns
 	cluster   *cluster // nil with DATABASE_URL
 }
 
-// open connects to the database at a URL, or to one of the command's own in a folder.
+// open connects to the database at a URL, or to the command's own in a folder.
 func open(ctx context.Context, url, folder string, config clerkriver.Config) (s *service, err error) {
 	s = &service{}
 	if url == "" {
@@ -68,7 +68,7 @@ func (s *service) close(ctx context.Context) error {
 	return s.cluster.close(ctx)
 }
 
-// migrate creates the tables. River's are left alone where there are any.
+// migrate creates the tables. It does not touch River's if they exist.
 func (s *service) migrate(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := clerkriver.Migrate(ctx, tx, "", -1); err != nil { // others wait until tx ends
@@ -87,8 +87,8 @@ func (s *service) migrate(ctx context.Context) error {
 	})
 }
 
-// start lets River send campaigns in this process, until stop is called. What is under
-// way then is finished.
+// start makes River send campaigns in this process, until stop is called. Stopping finishes
+// the request under way.
 func (s *service) start(ctx context.Context, secretKey, baseURL string, api http.RoundTripper, log io.Writer) (stop func() error, err error) {
 	opts := []clerk.Option{clerk.WithAppName("durable")}
 	if baseURL != "" {
@@ -168,7 +168,7 @@ func (s *service) cancel(ctx context.Context, campaign string) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.CancelTx(ctx, tx, campaign) })
 }
 
-// describe returns a status in one line, with what to do about it.
+// describe returns a status in one line, with advice.
 func describe(s *clerkriver.Status) string {
 	switch {
 	case s.Done():
@@ -194,7 +194,7 @@ const toResume = `; "durable resume" continues at once`
 // writeReport writes a line for each row, as CSV.
 func writeReport(ctx context.Context, s *service, campaign string, w io.Writer) error {
 	lines := csv.NewWriter(w)
-	_ = lines.Write([]string{"line", "email_address", "outcome", "invitation_id", "problem"}) // Error tells
+	_ = lines.Write([]string{"line", "email_address", "outcome", "invitation_id", "problem"}) // Error returns its error
 	for r, err := range s.campaigns.Results(ctx, campaign, 0) {
 		if err != nil {
 			return err

@@ -51,10 +51,10 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // statusOf returns the HTTP status for an error of a call. An error can match several
-// sentinels: the first one, which says that nothing is certain, goes before the others.
+// sentinels. ErrOutcomeUnknown, after which nothing is certain, comes first.
 func statusOf(err error) int {
 	switch {
-	case errors.Is(err, clerk.ErrOutcomeUnknown): // possibly invited: a new try then gets 409
+	case errors.Is(err, clerk.ErrOutcomeUnknown): // possibly invited: another try then gets 409
 		return http.StatusGatewayTimeout // or 202, if the service looks it up later
 	case errors.Is(err, clerk.ErrRateLimited): // certainly not invited
 		return http.StatusTooManyRequests
@@ -74,8 +74,7 @@ func statusOf(err error) int {
 	return http.StatusServiceUnavailable // Clerk is down, or not where it is expected
 }
 
-// field returns the field that an invalid request is invalid for. Either the library or
-// Clerk has found it.
+// field returns the invalid field of a request. Either the library or Clerk has found it.
 func field(err error) string {
 	if input, ok := errors.AsType[*clerk.InputError](err); ok {
 		return input.Field

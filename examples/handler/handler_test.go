@@ -110,7 +110,7 @@ func TestInviteLogsNoAddress(t *testing.T) {
 	require.NotContains(t, log.String()+got.Body.String(), "ada")
 }
 
-// Create does not return these errors, but other calls do.
+// Other calls than Create return these errors.
 func TestStatusOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for status, api := range map[int]http.RoundTripper{
@@ -155,7 +155,7 @@ func TestStatusOfInvalidRequests(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, statusOf(unnamed))
 }
 
-// An error can match both; certain is only that nobody was invited.
+// An error can match both. It is only certain that nobody was invited.
 func TestStatusOfUnsentRateLimit(t *testing.T) {
 	err := errors.Join(clerk.ErrNotSent, clerk.ErrRateLimited)
 	require.Equal(t, http.StatusTooManyRequests, statusOf(err))

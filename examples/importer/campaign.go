@@ -33,7 +33,7 @@ type campaign struct {
 	display        *display
 }
 
-// prepare does what can fail before anything is sent.
+// prepare does everything that can fail before anything is sent.
 func (c *campaign) prepare() (err error) {
 	input, err := os.ReadFile(c.file)
 	if err != nil {
@@ -72,7 +72,7 @@ func (c *campaign) prepare() (err error) {
 // isFake reports whether the API is a fake inside the process.
 func (c *campaign) isFake() bool { return c.secretKey == "" }
 
-// connect makes the client and the display. A dry run only lists.
+// connect creates the client and the display. A dry run only lists.
 func (c *campaign) connect() (err error) {
 	transport, key, server := cmp.Or(c.api, http.DefaultTransport), c.secretKey, cmp.Or(c.baseURL, clerk.DefaultBaseURL)
 	c.budget = clerk.Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}
@@ -138,7 +138,7 @@ func (c *campaign) run(ctx context.Context) int {
 	return 0
 }
 
-// showStatus writes a report of what became of everybody, and returns the exit code.
+// showStatus writes a report of the state of each address, and returns the exit code.
 func (c *campaign) showStatus(ctx context.Context) int {
 	c.display.start(ctx)
 	states, err := readStates(ctx, c.client, c.report.keys(), func(listed int) {

@@ -84,7 +84,7 @@ func TestOneLine(t *testing.T) {
 	require.NotContains(t, printed, "1 lines")
 }
 
-// TestOneByOneKeepsMetadata runs against a Clerk that loses the metadata of bulks.
+// TestOneByOneKeepsMetadata: -one-by-one keeps metadata although the fake loses that of bulks.
 func TestOneByOneKeepsMetadata(t *testing.T) {
 	lossy := clerktest.WithBehavior(clerktest.Behavior{BulkMetadata: clerktest.BulkMetadataLostSilently})
 	const input = "email,team\nada@example.com,engines\ngrace@example.com,engines\n"

@@ -16,31 +16,31 @@ import (
 )
 
 const (
-	// plainWidth is the width where there is no terminal.
+	// plainWidth is the width if there is no terminal.
 	plainWidth = 1 << 20
 	barWidth   = 24
 )
 
-// A display shows how far a run is, what it waits for and until when. On a terminal it
-// is a few lines that are drawn again each second; elsewhere it prints a line at times.
+// A display shows the progress of a run, and what it waits for and until when. On a terminal
+// it redraws a few lines each second; elsewhere it prints a line from time to time.
 type display struct {
 	w        io.Writer
-	terminal *os.File // nil if w is none
+	terminal *os.File // nil if w is not a terminal
 	report   *report
 	server   string
-	quiet    time.Duration // between lines, except before waits that are as long
+	quiet    time.Duration // the time between lines, except before waits of that length
 
 	mu        sync.Mutex
 	progress  clerk.Progress
 	failure   string    // of the last request, "" if it succeeded
-	failing   time.Time // since when nothing succeeds, zero if something does
-	reached   bool      // by a request
-	inviting  bool      // as well as listing
-	sent      time.Time // when the last request was, zero if it has an answer
+	failing   time.Time // since when all requests fail; zero if they do not
+	reached   bool      // a request has reached Clerk
+	inviting  bool      // the run invites, and does not only list
+	sent      time.Time // when the last request was sent; zero if it has an answer
 	started   time.Time
 	stopping  bool
 	closed    bool
-	printed   time.Time // when the last line was
+	printed   time.Time // when the last line was printed
 	drawn     int       // lines on the terminal
 	unwatch   func() bool
 	ticker    *time.Ticker
@@ -55,8 +55,8 @@ func newDisplay(w io.Writer, r *report, server string, quiet time.Duration) *dis
 	return d
 }
 
-// width returns how many columns a text may have. It leaves room for the ^C that a
-// terminal shows.
+// width returns how many columns a text may take. It leaves room for the ^C that a terminal
+// shows.
 func (d *display) width() int {
 	if d.terminal == nil {
 		return plainWidth
@@ -102,7 +102,7 @@ func (d *display) show(p clerk.Progress) {
 	})
 }
 
-// sending shows that a request for an operation is sent.
+// sending shows that a request for an operation is being sent.
 func (d *display) sending(operation clerk.Operation) {
 	d.update(func() bool {
 		isFirst := !d.inviting && operation != clerk.OperationList
@@ -111,8 +111,8 @@ func (d *display) sending(operation clerk.Operation) {
 	})
 }
 
-// failed shows the failure of a request, or with "" that it succeeded. A lookup that
-// succeeds ends no outage of the writes.
+// failed shows the failure of a request or, if failure is "", that it succeeded. A successful
+// lookup does not end an outage of writes.
 func (d *display) failed(operation clerk.Operation, failure string) {
 	d.update(func() bool {
 		isNew := !d.reached && failure != d.failure
@@ -127,8 +127,8 @@ func (d *display) failed(operation clerk.Operation, failure string) {
 	})
 }
 
-// update changes the display and shows the change. Elsewhere than on a terminal it shows
-// only what is important, or if some time has passed.
+// update changes the display and shows the change. Without a terminal it shows only important
+// changes, or others if some time has passed.
 func (d *display) update(change func() (important bool)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -160,7 +160,7 @@ func (d *display) close() {
 	}
 }
 
-// counts returns a bar and the counts by outcome. They are the report's.
+// counts returns a bar and the counts by outcome, as in the report.
 func (d *display) counts() []string {
 	total := d.report.total()
 	done := total - d.report.count(notSent)
@@ -172,7 +172,7 @@ func (d *display) counts() []string {
 	return []string{text, d.report.summary("to go")}
 }
 
-// state returns what the run does, waits for, and when it will end.
+// state returns what the run is doing, what it waits for, and when it will end.
 func (d *display) state(now time.Time) []string {
 	p := d.progress
 	waits := p.WaitUntil.After(now)
@@ -205,8 +205,8 @@ func (d *display) state(now time.Time) []string {
 	return []string{"Inviting."}
 }
 
-// patience says for how long a run goes on while all requests fail: for a minute while it
-// lists, and for a day when Clerk has answered. It is "" if not all of them fail.
+// patience says how long a run continues while all requests fail: a minute while it lists, and
+// a day after Clerk has answered. It returns "" if not all requests fail.
 func (d *display) patience(now time.Time) string {
 	switch {
 	case d.failing.IsZero():
@@ -233,7 +233,7 @@ func (d *display) draw(texts []string) {
 		b.WriteString(line + "\r\n")
 	}
 	d.drawn = len(lines)
-	_, _ = io.WriteString(d.w, b.String()) // a terminal that is gone is no failure of the run
+	_, _ = io.WriteString(d.w, b.String()) // the run does not fail if the terminal is gone
 }
 
 // explainWait says why a run waits before it tries again.
@@ -253,8 +253,7 @@ func clock(t, now time.Time) string {
 	return t.Format(time.TimeOnly)
 }
 
-// wrap breaks a text into lines that have at most so many characters, where it has
-// spaces. A longer word is cut.
+// wrap breaks a text at spaces into lines of at most width characters. A longer word is cut.
 func wrap(text string, width int) (lines []string) {
 	line := ""
 	for word := range strings.FieldsSeq(text) {

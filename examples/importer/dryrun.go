@@ -12,8 +12,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A dryRun is a transport that lets through what reads, and itself answers what
-// writes, as if it were done.
+// A dryRun is a transport that passes on reads, and answers writes itself, as if they were
+// carried out.
 type dryRun struct {
 	next http.RoundTripper
 	made int
@@ -30,7 +30,7 @@ func (d *dryRun) RoundTrip(req *http.Request) (*http.Response, error) {
 	var invited any
 	switch {
 	case strings.HasSuffix(req.URL.Path, "/invitations/bulk"):
-		var all []clerk.Invitation // a request has some of its fields
+		var all []clerk.Invitation // a request has some of an invitation's fields
 		err = json.Unmarshal(body, &all)
 		for i := range all {
 			d.invite(&all[i])
@@ -57,7 +57,7 @@ func (d *dryRun) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// invite gives a request what Clerk adds to it.
+// invite sets the fields of an invitation that Clerk would add.
 func (d *dryRun) invite(inv *clerk.Invitation) {
 	d.made++
 	inv.Object, inv.ID, inv.Status = "invitation", fmt.Sprintf("inv_dry_run_%d", d.made), clerk.InvitationStatusPending

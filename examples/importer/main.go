@@ -5,11 +5,11 @@
 //
 // The file is CSV in UTF-8, in UTF-16 with a byte order mark, or in Windows-1252, as Excel
 // writes it in Western Europe and the United States. Commas, semicolons or tabs separate its
-// columns, and its first line names them. One of them is email_address, email, or what
-// Outlook and Google call it. An address may have a display name, as in
-// "Ada <ada@example.com>". A file of addresses alone needs no such line. Blank lines are
-// ignored, and so are other columns. If a column that is used may be in yet another
-// character set, nothing is sent. Flags may stand before or after the file. They are
+// columns, and its first line names them. One of them is email_address, email, or the name
+// that Outlook or Google uses. An address may have a display name, as in "Ada
+// <ada@example.com>". A file with only addresses needs no such line. Blank lines and other
+// columns are ignored. If a column that is used may be in yet another character set, nothing
+// is sent. Flags may come before or after the file:
 //
 //	-column NAME          the column of the addresses, if it has another name
 //	-metadata role,team   put these columns into the invitations' public metadata
@@ -28,9 +28,9 @@
 // invitations that are created ten at a time; see docs/clerk-api.md. -one-by-one is safe
 // from that.
 //
-// The report is a CSV file with a line for each line of the input. It has the separator of
-// the input and a byte order mark, for Excel. An apostrophe stands before what Excel would
-// take for a formula. No file is overwritten. The outcomes are
+// The report is a CSV file with a line for each line of the input. It has the separator of the
+// input and a byte order mark, for Excel. An apostrophe precedes text that Excel would take
+// for a formula. No file is overwritten. The outcomes are
 //
 //	invited           this run created the invitation
 //	already invited   the address had an invitation before
@@ -38,23 +38,23 @@
 //	has an account    the address belongs to a user
 //	repeated          an earlier line has the address, and this run invited it
 //	refused           the line is invalid, or Clerk refused it: the report says why
-//	unknown           Clerk did not say whether it was invited: run the command again later
-//	not sent          the run ended before
+//	unknown           it is not known whether it was invited: run the command again later
+//	not sent          the run ended before it was sent
 //
-// With -status they are accepted, pending, lapsed, revoked and not invited, or refused if
-// the line is invalid, and the exit code is 0. If an address has several invitations, the
-// first of these counts.
+// With -status, the outcomes are accepted, pending, lapsed, revoked and not invited, or
+// refused if the line is invalid. The exit code is 0. If an address has several invitations,
+// the first of these outcomes counts.
 //
-// Without CLERK_SECRET_KEY, it is a rehearsal against a fake inside the process, whose hours
-// last a second, and invites nobody. A fake that keeps what was invited is fakeclerk:
+// Without CLERK_SECRET_KEY, the program invites nobody. It rehearses with a fake inside the
+// process, whose hours last a second. fakeclerk is a fake that keeps the invitations:
 //
 //	go run github.com/clerk-invitations/clerk-go/clerktest/cmd/fakeclerk
 //	CLERK_SECRET_KEY=sk_test_clerktest importer -base-url http://127.0.0.1:8080/v1 people.csv
 //
 // SIGINT (Ctrl-C), SIGTERM and SIGHUP stop it after the request under way. A second signal
-// ends it at once, without a report. Its exit code is 0 if everybody has an invitation or
-// an account, 3 if a line was refused or its outcome is unknown, 130 if it was stopped, 1
-// if it ended early for another reason, and 2 if it was called wrongly and did nothing.
+// ends it at once, without a report. Its exit code is 0 if everybody has an invitation or an
+// account, 3 if a line was refused or its outcome is unknown, 130 if it was stopped, 1 if it
+// ended early for another reason, and 2 for wrong usage, in which case it did nothing.
 package main
 
 import (
@@ -85,19 +85,19 @@ func main() {
 	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Getenv))
 }
 
-// settings are what the flags and the environment set.
+// settings hold the values of the flags and the environment.
 type settings struct {
 	file      string
 	secretKey string // empty for a fake inside the process
 	baseURL   string // empty for Clerk
 	report    string // empty for a new file
-	column    string // of the addresses; empty for the one with a usual name
+	column    string // of the addresses; empty for a column with a usual name
 	metadata  string
 	oneByOne  bool
 	notify    bool
 	dry       bool
 	status    bool                          // instead of inviting
-	request   clerk.CreateInvitationRequest // what every request has
+	request   clerk.CreateInvitationRequest // the fields that all requests share
 }
 
 // command executes the command line and returns the exit code.
@@ -121,7 +121,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer, geten
 
 const usage = "usage: importer [flags] PEOPLE.csv"
 
-// environment is the part of the usage that is about no flag.
+// environment is the part of the usage that is not about flags.
 const environment = `
 Flags may stand before or after the file. Environment:
   CLERK_SECRET_KEY  the secret key of the instance, "sk_...". Without it, this is a
@@ -152,7 +152,7 @@ func (s *settings) define(flags *flag.FlagSet) {
 	flags.StringVar(&s.baseURL, "base-url", "", "use the API at this `URL`, such as a fakeclerk's (default: CLERK_BASE_URL, then Clerk's)")
 }
 
-// parse reads the command line. It explains the command on stderr if that is asked for.
+// parse reads the command line. If asked to, it explains the command on stderr.
 func parse(args []string, stderr io.Writer, getenv func(string) string) (settings, error) {
 	set := settings{secretKey: getenv("CLERK_SECRET_KEY")}
 	flags := flag.NewFlagSet("importer", flag.ContinueOnError)

@@ -22,7 +22,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// key is any key but a real one.
+// key is an environment with a dummy key.
 func key(name string) string {
 	return map[string]string{"CLERK_SECRET_KEY": clerktest.SecretKey}[name]
 }
@@ -81,7 +81,7 @@ func TestImport(t *testing.T) {
 		const counts = "2 invited, 1 has an account, 1 repeated, 2 refused"
 		require.Contains(t, printed, "6 lines: "+counts+"\n")
 
-		// Again: nobody is invited twice.
+		// On a second run, nobody is invited twice.
 		require.NoError(t, fake.Accept(invs[1].ID))
 		code, printed, report = importPeople(t.Context(), t, fake, sample)
 		require.Equal(t, exitRefused, code)
@@ -154,8 +154,8 @@ func TestDryRun(t *testing.T) {
 	})
 }
 
-// TestDryRunKeepsMetadata: a dry run returns the metadata that it was sent, so that no line
-// is reported as one that lost it.
+// TestDryRunKeepsMetadata: a dry run returns the metadata of the requests, so that it does not
+// report it as lost.
 func TestDryRunKeepsMetadata(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		input := "email_address,team\nada@example.com,engines\nalan@example.com,logic\n"
@@ -170,7 +170,7 @@ func TestDryRunKeepsMetadata(t *testing.T) {
 	})
 }
 
-// TestWaitIsReported has a run wait for the hourly limit.
+// TestWaitIsReported: a run waits for the hourly limit.
 func TestWaitIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var many strings.Builder
@@ -186,7 +186,7 @@ func TestWaitIsReported(t *testing.T) {
 	})
 }
 
-// TestOutageIsReported has Clerk fail in the middle of a run.
+// TestOutageIsReported: Clerk fails in the middle of a run.
 func TestOutageIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := clerktest.New()
@@ -274,7 +274,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// Nothing is sent, nothing written, and the message is not lost in a long usage.
+// Nothing is sent or written, and the message does not get lost in a long usage text.
 func TestWrongUsageIsTwoLines(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for problem, args := range map[string][]string{
@@ -344,7 +344,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// readmeBlock returns the output that ../README.md has of a command.
+// readmeBlock returns the output of a command in ../README.md.
 func readmeBlock(t *testing.T, command string) string {
 	t.Helper()
 	readme, err := os.ReadFile("../README.md")
@@ -355,7 +355,7 @@ func readmeBlock(t *testing.T, command string) string {
 	return block
 }
 
-// TestReadme compares the output that ../README.md has with that of the program.
+// TestReadme compares the output in ../README.md with that of the program.
 func TestReadme(t *testing.T) {
 	block, _, _ := strings.Cut(readmeBlock(t, "$ go run -C examples/importer . people.csv\n"), "report: ")
 	var out bytes.Buffer
@@ -377,7 +377,7 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-// TestReportOverwritesNothing also if it is named: nothing is sent then.
+// TestReportOverwritesNothing, even if -report names an existing file: then nothing is sent.
 func TestReportOverwritesNothing(t *testing.T) {
 	input := filepath.Join(t.TempDir(), "guests.csv")
 	require.NoError(t, os.WriteFile(input, []byte("ada@example.com\n"), 0o600))
@@ -385,7 +385,7 @@ func TestReportOverwritesNothing(t *testing.T) {
 	for range 2 {
 		require.Zero(t, command(t.Context(), []string{input}, &out, &out, noKey), out.String())
 		require.Zero(t, command(t.Context(), []string{"-dry-run", input}, &out, &out, noKey), out.String())
-		time.Sleep(2 * time.Millisecond) // the reports' names hold milliseconds
+		time.Sleep(2 * time.Millisecond) // the reports' names contain milliseconds
 	}
 	for kind, n := range map[string]int{"fake": 2, "dry-run": 2} {
 		reports, err := filepath.Glob(strings.TrimSuffix(input, ".csv") + "." + kind + "-*.csv")

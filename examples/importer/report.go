@@ -71,7 +71,7 @@ func (r *report) add(result clerk.CreateResult) {
 	}
 }
 
-// addStates records what became of the addresses, by what identifies one.
+// addStates records the states of the addresses, by the key of each.
 func (r *report) addStates(states map[string]state) {
 	for _, i := range r.byRow {
 		l := &r.lines[i]
@@ -84,7 +84,7 @@ func (r *report) addStates(states map[string]state) {
 	}
 }
 
-// keys returns what identifies the addresses.
+// keys returns the keys of the addresses.
 func (r *report) keys() map[string]bool {
 	keys := map[string]bool{}
 	for _, i := range r.byRow {
@@ -110,8 +110,8 @@ func (r *report) count(outcome string) int {
 	return r.counts[outcome]
 }
 
-// summary returns the counts by outcome. The lines that are not sent have a name of the
-// caller's.
+// summary returns the counts by outcome. Lines that were not sent are counted as unsent, a
+// name that the caller chooses.
 func (r *report) summary(unsent string) string {
 	var parts []string
 	for _, outcome := range outcomes {
@@ -125,20 +125,20 @@ func (r *report) summary(unsent string) string {
 	return cmp.Or(strings.Join(parts, ", "), "nobody")
 }
 
-// create makes the file for a report, which must not exist.
+// create creates the file for a report. The file must not exist.
 func create(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the user names it; it holds addresses
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the user chooses it; it contains addresses
 }
 
-// formula matches what a spreadsheet may take for a formula: at the beginning of a cell, or
-// after a separator, as the spreadsheet may expect another one than the report's.
+// formula matches text that a spreadsheet may take for a formula: at the beginning of a cell,
+// or after a separator, as the spreadsheet may expect a separator other than the report's.
 var formula = regexp.MustCompile(`(^|[,;|\t\r\n])(\s*)([=+\-@＝＋－＠])`)
 
 // cell returns a text that no spreadsheet takes for a formula.
 func cell(text string) string { return formula.ReplaceAllString(text, "$1$2'$3") }
 
-// write writes the report to its file, and closes it. It removes a file that it cannot
-// write.
+// write writes the report to its file, and closes the file. It removes the file if it cannot
+// write it.
 func (r *report) write(file *os.File) error {
 	_, err := file.WriteString("\ufeff") // Excel reads UTF-8 only with a byte order mark
 	w := csv.NewWriter(file)

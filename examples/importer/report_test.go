@@ -62,7 +62,7 @@ func TestCellsAreNoFormulas(t *testing.T) {
 	}
 }
 
-// TestReportThatCannotBeWritten writes to a file that refuses it, as a full disk does.
+// TestReportThatCannotBeWritten writes to a file that fails, like a full disk.
 func TestReportThatCannotBeWritten(t *testing.T) {
 	for _, test := range []struct{ flag, text string }{
 		{"-notify=false", "There is no report, but nobody is lost: the invitations were created as counted above."},

@@ -9,19 +9,19 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// ranks says which of several invitations of an address counts: the one with the highest
-// rank, and of those with the same, the newest.
+// ranks says which of several invitations of an address counts: the one with the highest rank
+// or, if several have that rank, the newest of them.
 var ranks = map[string]int{notInvited: 0, revoked: 1, lapsed: 2, pending: 3, accepted: 4}
 
-// A state is what became of an address.
+// A state is the state of an address, and the id of its invitation.
 type state struct{ outcome, invitation string }
 
-// keyOf returns what identifies an address.
+// keyOf returns the key that identifies an address.
 func keyOf(address string) string { return strings.ToLower(strings.TrimSpace(address)) }
 
-// readStates lists the instance's invitations and returns the states of the addresses with
-// these keys. It only reads. If others revoke or delete invitations meanwhile, one may be
-// missed.
+// readStates lists the instance's invitations, and returns the states of the addresses with
+// these keys. It only reads. If others revoke or delete invitations meanwhile, it may miss
+// one.
 func readStates(ctx context.Context, client *clerk.Client, keys map[string]bool, show func(listed int)) (map[string]state, error) {
 	states := map[string]state{}
 	listed := 0
@@ -42,8 +42,8 @@ func readStates(ctx context.Context, client *clerk.Client, keys map[string]bool,
 	return states, nil
 }
 
-// stateOf returns the state of an invitation, from a response with a header: Clerk may
-// list one as pending that has expired by Clerk's clock.
+// stateOf returns the state of an invitation, from a response with a header. Clerk may list an
+// invitation as pending although it has expired by Clerk's clock.
 func stateOf(inv clerk.Invitation, header http.Header) state {
 	now, err := http.ParseTime(header.Get("Date"))
 	if err != nil {

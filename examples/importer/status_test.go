@@ -13,7 +13,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// readOnly is a transport that fails a test when something is written.
+// readOnly returns a transport that fails the test if something is written.
 func readOnly(t *testing.T, next http.RoundTripper) http.RoundTripper {
 	t.Helper()
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -75,7 +75,7 @@ func TestStatusThatFailsLeavesNoReport(t *testing.T) {
 	require.NoFileExists(t, to)
 }
 
-// TestNewestInvitationOfARankCounts has two invitations that lapsed.
+// TestNewestInvitationOfARankCounts: an address has two lapsed invitations.
 func TestNewestInvitationOfARankCounts(t *testing.T) {
 	fake := clerktest.New()
 	client, err := fake.Client()

@@ -20,7 +20,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// A terminal is the program in a terminal of 60 columns.
+// A terminal is a terminal of 60 columns in which the program runs.
 type terminal struct {
 	t      *testing.T
 	keys   io.Writer
@@ -48,7 +48,7 @@ func start(t *testing.T, program, baseURL string, args ...string) *terminal {
 	t.Cleanup(func() { _ = file.Close() })
 	s := &terminal{t, file, vt10x.New(vt10x.WithSize(60, 24)), cmd, make(chan error, 1)}
 	go func() {
-		_, err := io.Copy(s.screen, file) // its error is that the program has ended
+		_, err := io.Copy(s.screen, file) // its error says that the program has ended
 		s.read <- err
 	}()
 	return s
@@ -105,7 +105,8 @@ func TestInTerminal(t *testing.T) {
 	}
 }
 
-// peopleFile makes a file of 400 people, one line that is refused and one repeated address.
+// peopleFile creates a file with 400 people, one line that is refused and one repeated
+// address.
 func peopleFile(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "people.csv")
@@ -162,7 +163,7 @@ report: `, done)
 	require.Len(t, addresses, 400)
 }
 
-// stops presses Ctrl-C while a request is under way, whose result counts.
+// stops presses Ctrl-C while a request is under way. The request's result counts.
 func stops(t *testing.T, program string) {
 	t.Helper()
 	fake := clerktest.New(clerktest.WithLatency(3 * time.Second))

@@ -9,8 +9,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A watch is a transport that tells the display which request is sent and how it failed:
-// the library reports neither of a single request.
+// A watch is a transport that tells the display which request is sent, and how it failed. The
+// library does not report that for single requests.
 type watch struct {
 	next    http.RoundTripper
 	display *display

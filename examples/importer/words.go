@@ -22,7 +22,7 @@ const (
 	notSent         = "not sent"
 )
 
-// What became of an invitation, in a reader's words.
+// The states of an invitation, in a reader's words.
 const (
 	accepted   = "accepted"
 	pending    = "pending"
@@ -31,7 +31,7 @@ const (
 	notInvited = "not invited"
 )
 
-// outcomes is their order in a summary.
+// outcomes lists the outcomes in the order of a summary.
 var outcomes = []string{
 	accepted, pending, lapsed, revoked, notInvited,
 	invited, wouldBeInvited, alreadyInvited, alreadyAccepted, hasAccount, repeated, refused, unknown, notSent,
@@ -104,8 +104,8 @@ func explainCode(one clerk.ClerkError) string {
 	return cmp.Or(one.LongMessage, one.Message, string(one.Code))
 }
 
-// explainEnd says why a run ended early. The error itself follows, for the person who is
-// asked for help.
+// explainEnd says why a run ended early. The error itself follows, for the person who is asked
+// for help.
 func explainEnd(err error) string {
 	meta, _ := clerk.MetaFromError(err)
 	var reason string
@@ -130,7 +130,7 @@ func explainResume(err error) string {
 	return "To resume, run the same command again. It skips everybody who is invited already."
 }
 
-// explainLostReport says what a report that could not be written means.
+// explainLostReport says what it means that a report could not be written.
 func explainLostReport(isRehearsal bool) string {
 	if isRehearsal {
 		return "There is no report, but nobody is lost: nobody was invited. Make room or name another -report, then run the same command again."
@@ -139,7 +139,7 @@ func explainLostReport(isRehearsal bool) string {
 		"-report, then run the same command again. It skips everybody who is invited already, and reports them."
 }
 
-// bulkMetadata is the doubt about metadata.
+// bulkMetadata is the note about metadata that may be lost.
 const bulkMetadata = "Note: an open report, which nobody has confirmed, says that Clerk loses the metadata of invitations that are " +
 	"created ten at a time (docs/clerk-api.md). If in doubt, stop, and use -one-by-one: 90 an hour instead of 340."
 

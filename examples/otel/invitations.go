@@ -15,8 +15,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// Invitations has the operations of a client, with a span and a duration for each call.
-// The spans of the call's attempts are its children.
+// Invitations provides the operations of a client, and records a span and a duration for each
+// call. The spans of the call's attempts are its children.
 type Invitations struct {
 	service  *clerk.InvitationsService
 	tracer   trace.Tracer
@@ -75,8 +75,8 @@ func (s *Invitations) Revoke(ctx context.Context, id string) (*clerk.Invitation,
 	})
 }
 
-// CreateAll invites many, and counts the results. A run can take days, so it has no span
-// of its own: those of its attempts are children of the caller's.
+// CreateAll invites many, and counts the results. A run can take days, so it has no span of
+// its own: the spans of its attempts are children of the caller's span.
 func (s *Invitations) CreateAll(ctx context.Context, requests iter.Seq[clerk.CreateInvitationRequest], opts ...clerk.CreateAllOption) iter.Seq2[clerk.CreateResult, error] {
 	return func(yield func(clerk.CreateResult, error) bool) {
 		for result, err := range s.service.CreateAll(ctx, requests, opts...) {
@@ -107,8 +107,8 @@ func observe[T any](ctx context.Context, s *Invitations, name string, call func(
 	return result, err
 }
 
-// sentinels are the errors that have a type of their own. Those that say what is certain
-// about the outcome come first, as an error can match several.
+// sentinels are the errors that have a type of their own. An error can match several, so those
+// that say how certain the outcome is come first.
 var sentinels = []struct {
 	err  error
 	kind string
@@ -125,7 +125,7 @@ var sentinels = []struct {
 	{clerk.ErrUnauthorized, "unauthorized"},
 }
 
-// callError returns the type of a call's error, from a small set, as metrics need it.
+// callError returns the type of a call's error, from a small set, as metrics need.
 func callError(err error) string {
 	for _, sentinel := range sentinels {
 		if errors.Is(err, sentinel.err) {

@@ -1,9 +1,9 @@
 // Command otel records spans and metrics of calls and attempts with OpenTelemetry. It
 // runs against the fake of package clerktest, and prints what it would export.
 //
-// A call has a span, and each of its attempts has one below it. Spans and metrics contain
-// the operation, the route and the attempt, and no URL: the query of a lookup contains an
-// address, so an instrumentation that records URLs, such as otelhttp, exports it.
+// A call has a span, and each of its attempts has a child span. Spans and metrics contain the
+// operation, the route and the attempt, and no URL: the query of a lookup contains an address,
+// so an instrumentation that records URLs, such as otelhttp, exports it.
 package main
 
 import (
@@ -77,7 +77,7 @@ func printMetrics(ctx context.Context, out io.Writer, reader sdkmetric.Reader) e
 			}
 		}
 	}
-	slices.Sort(lines) // OpenTelemetry has no order
+	slices.Sort(lines) // OpenTelemetry's order is not defined
 	_, err := io.WriteString(out, strings.Join(lines, ""))
 	return err
 }

@@ -27,10 +27,10 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// The name has letters that no hexadecimal id has.
+// The name contains letters that no hexadecimal id contains.
 var ada = clerk.CreateInvitationRequest{EmailAddress: "lovelace@example.com", PublicMetadata: map[string]any{"name": "lovelace"}}
 
-// A telemetry keeps what is exported.
+// A telemetry keeps the exported data.
 type telemetry struct {
 	spans   *tracetest.InMemoryExporter
 	reader  *sdkmetric.ManualReader
@@ -53,7 +53,7 @@ func (o *telemetry) connect(t *testing.T, next http.RoundTripper, opts ...clerk.
 	return invitations
 }
 
-// exported returns all that was exported, as text.
+// exported returns all exported data as text.
 func (o *telemetry) exported(t *testing.T) string {
 	t.Helper()
 	var metrics metricdata.ResourceMetrics
@@ -82,7 +82,7 @@ func TestAttemptsAreChildrenOfTheirCall(t *testing.T) {
 			attempt, code int
 			status        codes.Code
 		}{
-			{"POST /invitations", 1, 200, codes.Error}, // the body breaks off
+			{"POST /invitations", 1, 200, codes.Error}, // the body is cut off
 			{"GET /invitations", 1, 500, codes.Error},
 			{"GET /invitations", 2, 200, codes.Unset},
 		} {
@@ -95,15 +95,14 @@ func TestAttemptsAreChildrenOfTheirCall(t *testing.T) {
 	})
 }
 
-// failing is a transport whose error contains all that is secret.
+// failing is a transport whose error contains all secrets.
 type failing struct{}
 
 func (failing) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "dial", Err: errors.New(req.URL.String() + req.Header.Get("Authorization") + "ada@example.com")}
 }
 
-// TestNothingSecretIsExported meets every fault, at writes and at lookups, and errors of
-// every kind.
+// TestNothingSecretIsExported: writes and lookups meet every fault, and errors of every kind.
 func TestNothingSecretIsExported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newTelemetry()
@@ -138,8 +137,8 @@ func found(s string, texts ...string) []string {
 	return slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return !strings.Contains(s, text) })
 }
 
-// useAll makes calls that succeed and calls that fail. Whether they do depends on the
-// transport, so their results do not matter.
+// useAll makes all calls. Whether they succeed depends on the transport, so their results do
+// not matter.
 func useAll(ctx context.Context, s *Invitations) {
 	if inv, err := s.Create(ctx, ada); err == nil {
 		_, _ = s.Revoke(ctx, inv.ID)

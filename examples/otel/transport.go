@@ -71,7 +71,7 @@ func attemptError(status int, err error) string {
 	return ""
 }
 
-// A body calls end when it is closed, with the error of reading it.
+// A body calls end with the error of reading it when it is closed.
 type body struct {
 	io.ReadCloser
 

@@ -52,7 +52,7 @@ func run(ctx context.Context, out io.Writer, secretKey, email string) (err error
 		return err
 	}
 
-	// Whatever happens, also on Ctrl-C, what was created is revoked in the end.
+	// Whatever happens, even on Ctrl-C, the created invitations are revoked at the end.
 	var created []clerk.Invitation
 	defer func() {
 		ctx := context.WithoutCancel(ctx)

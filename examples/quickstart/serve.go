@@ -13,8 +13,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest/fakeserver"
 )
 
-// runAndServe invites two people at a fake, and serves the fake's page until ctx
-// ends.
+// runAndServe invites two people with a fake, and serves the fake's page until ctx ends.
 func runAndServe(ctx context.Context, out io.Writer, email string) error {
 	fake := clerktest.New(clerktest.WithRandomIDs())
 	listener, err := listen(ctx)
@@ -40,7 +39,7 @@ func runAndServe(ctx context.Context, out io.Writer, email string) error {
 	}
 }
 
-// listen listens at port 8080, or at a free port when that is in use.
+// listen listens on port 8080, or on a free port if that is in use.
 func listen(ctx context.Context) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:8080")

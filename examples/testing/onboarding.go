@@ -15,7 +15,7 @@ type Service struct {
 	Clerk *clerk.Client
 }
 
-// Invite makes sure that an address is invited. It reports whether it is new.
+// Invite makes sure that an address is invited. It reports whether the invitation is new.
 func (s *Service) Invite(ctx context.Context, emailAddress string) (isNew bool, err error) {
 	_, err = s.Clerk.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: emailAddress})
 	switch {

@@ -75,8 +75,8 @@ func TestInviteWhenTheResponseIsLost(t *testing.T) {
 	})
 }
 
-// The connection breaks, and so does every lookup of what became of the request. It takes
-// most of the deadline, in a synctest bubble no time.
+// The connection breaks, and every lookup of the request's outcome fails. That takes most of
+// the deadline, but no real time in a synctest bubble.
 func TestInviteWithUnknownOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		service, fake := newService(t, clerktest.WithFaults(clerktest.FaultMix{
@@ -103,7 +103,7 @@ func TestInviteBeyondTheQuota(t *testing.T) {
 	}
 }
 
-// In a synctest bubble an hour takes no time.
+// In a synctest bubble, an hour takes no real time.
 func TestInviteAfterTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		service, _ := newService(t, clerktest.WithRateLimits(clerktest.RateLimits{

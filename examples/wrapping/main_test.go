@@ -80,8 +80,7 @@ func TestErrorsHaveReasons(t *testing.T) {
 	}
 }
 
-// TestNoTypeOfTheLibraryIsExported looks at every type that the SDK's methods and exported
-// fields have.
+// TestNoTypeOfTheLibraryIsExported checks every type in the SDK's methods and exported fields.
 func TestNoTypeOfTheLibraryIsExported(t *testing.T) {
 	library := reflect.TypeFor[clerk.Client]().PkgPath()
 	for _, exported := range []reflect.Type{reflect.TypeFor[*People](), reflect.TypeFor[*Invitation](), reflect.TypeFor[*Error](), reflect.TypeOf(NewPeople)} {

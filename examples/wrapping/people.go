@@ -11,14 +11,14 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// People is the internal SDK. None of its exported methods has a type of package clerk, so
+// People is the internal SDK. None of its exported methods uses a type of package clerk, so
 // its users do not depend on that package, and it can be replaced.
 type People struct {
 	client *clerk.Client
 	logger *slog.Logger
 }
 
-// An Invitation is what users of the SDK need of one.
+// An Invitation holds the fields that users of the SDK need.
 type Invitation struct {
 	ID        string
 	Address   string
@@ -38,7 +38,7 @@ var (
 )
 
 // An Error is the error of every method. It wraps a reason, but not the error of package
-// clerk, of which it keeps the text: that contains no address.
+// clerk. It keeps only that error's text, which contains no address.
 type Error struct {
 	Reason     error
 	Text       string
@@ -76,9 +76,9 @@ func (p *People) Invite(ctx context.Context, address string) (Invitation, error)
 	return invitationOf(inv), nil
 }
 
-// InviteAll invites everybody, for as long as it takes, and yields each address. Its error
-// is nil if the person has an invitation or an account. An error without an address is
-// the last: the run ended early.
+// InviteAll invites everybody, for as long as it takes, and yields each address. The error is
+// nil if the person has an invitation or an account. An error without an address comes last
+// and means that the run ended early.
 func (p *People) InviteAll(ctx context.Context, addresses iter.Seq[string]) iter.Seq2[string, error] {
 	requests := func(yield func(clerk.CreateInvitationRequest) bool) {
 		for address := range addresses {
@@ -107,7 +107,7 @@ func (p *People) InviteAll(ctx context.Context, addresses iter.Seq[string]) iter
 	}
 }
 
-// failed logs an error of package clerk, and returns that of the SDK.
+// failed logs an error of package clerk, and returns the SDK's error for it.
 func (p *People) failed(ctx context.Context, err error) error {
 	p.logger.WarnContext(ctx, "call failed", "error", err)
 	return wrapError(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A tracing is a transport that logs a record for every attempt, also for one that fails;
+// A tracing is a transport that logs a record for every attempt, including failed ones;
 // examples/otel starts a span instead. It uses the route, never the URL, whose query may
 // contain an address, and the type of an error, never its text, which may contain a URL.
 type tracing struct {

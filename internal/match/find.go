@@ -47,7 +47,7 @@ func (w *Wanted[T]) Explain(ctx context.Context, s *search.Search[T], about []st
 			continue
 		}
 		_, found, err := s.Created(ctx, address, "", false)
-		if err != nil || found == decide.FoundOwn { // it was not listed a moment ago, so the lists are read again
+		if err != nil || found == decide.FoundOwn { // not listed a moment ago: look again
 			return decide.FoundNothing, err
 		}
 		isMissing, explained = true, max(explained, found)

@@ -3,7 +3,7 @@
 //
 //	go run ./apitext ../clerktest
 //
-// Parameters have no names and Version no value, for both change without breaking callers.
+// Parameters have no names and Version no value, as both change without breaking callers.
 package main
 
 import (
@@ -80,7 +80,8 @@ func (p printer) constant(object *types.Const) {
 	p.line("const %s %s = %s", object.Name(), p.text(object.Type()), object.Val().ExactString())
 }
 
-// typeName writes a type with its fields and methods. An alias has those of its type.
+// typeName writes a type with its fields and methods. An alias has the fields and methods of
+// its type.
 func (p printer) typeName(object *types.TypeName) {
 	name := object.Name()
 	if object.IsAlias() {
@@ -123,7 +124,7 @@ func (p printer) fields(name string, t *types.Struct) {
 	}
 }
 
-// interfaceMethods also tells whether other packages can implement the interface.
+// interfaceMethods writes an interface's methods, and whether other packages can implement it.
 func (p printer) interfaceMethods(name string, t *types.Interface) {
 	for method := range t.Methods() { // sorted
 		if method.Exported() {
@@ -136,7 +137,7 @@ func (p printer) interfaceMethods(name string, t *types.Interface) {
 
 func (p printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
 
-// text returns t with the names of packages, not their paths.
+// text returns t with the names of packages instead of their paths.
 func (p printer) text(t types.Type) string {
 	return types.TypeString(t, func(pkg *types.Package) string {
 		if pkg == p.pkg {

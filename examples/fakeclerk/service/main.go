@@ -26,14 +26,14 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// handler serves the application at a URL, to which the links of invitations lead.
+// handler serves the application at a URL to which the links of invitations lead.
 func handler(client *clerk.Client, url string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		page(w, http.StatusOK, `<form method="post" action="/invite"><label>Address <input type="email" name="email"></label> <button>Invite</button></form>`)
 	})
 	mux.HandleFunc("POST /invite", func(w http.ResponseWriter, r *http.Request) {
-		// Not the request's context alone: it ends when the browser disconnects.
+		// Do not use the request's context alone: it ends when the browser disconnects.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 10*time.Second)
 		defer cancel()
 		inv, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{
@@ -50,8 +50,8 @@ func handler(client *clerk.Client, url string) http.Handler {
 			page(w, http.StatusOK, "Invitation "+inv.ID+" was sent.")
 		}
 	})
-	// A real application shows Clerk's sign-up component here, which reads the ticket.
-	// At fakeclerk the button of its page, or POST /_fake/sign-up, signs up.
+	// A real application shows Clerk's sign-up component here, which reads the ticket. With
+	// fakeclerk, use the button of its page, or POST /_fake/sign-up, to sign up.
 	mux.HandleFunc("GET /welcome", func(w http.ResponseWriter, r *http.Request) {
 		if r.FormValue("__clerk_ticket") == "" {
 			page(w, http.StatusBadRequest, "The link has no ticket.")

@@ -11,11 +11,11 @@ const (
 )
 
 // parseAddress returns the address in a field. It may have a display name, as in
-// "Ada <ada@example.com>". Whether the address is valid, others decide.
+// "Ada <ada@example.com>". It does not check whether the address is valid.
 func parseAddress(field string) (address, problem string) {
 	field = strings.TrimSpace(field)
 	if rest, ok := strings.CutPrefix(field, "'"); ok && rest != "" && strings.ContainsAny(rest[:1], "=+-@") {
-		field = rest // spreadsheets have the mark, so that the cell is no formula
+		field = rest // the mark keeps a spreadsheet from taking the cell for a formula
 	}
 	name, inside, ok := strings.Cut(field, "<")
 	if !ok {

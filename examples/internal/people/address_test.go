@@ -46,7 +46,7 @@ func TestDisplayNamesAreUnderstoodOrRefused(t *testing.T) {
 	}
 }
 
-// quoted returns a field as CSV has it.
+// quoted returns a field as it appears in CSV.
 func quoted(field string) string {
 	return `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
 }

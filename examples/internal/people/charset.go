@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// errCharset is the error of a file whose character set is not certain.
+// errCharset is the error for a file whose character set is uncertain.
 var errCharset = errors.New(`the text is not in UTF-8, and what it is in is not certain: save the file as "CSV UTF-8"`)
 
-// A charset finds out in which character set a file is: UTF-8, or Windows-1252, which Excel
-// uses for "CSV" in Western Europe and the United States.
+// A charset determines the character set of a file: UTF-8, or Windows-1252, which Excel uses
+// for "CSV" in Western Europe and the United States.
 type charset struct {
 	isMac   bool   // lines end in CR, so it is not Windows-1252
 	isUTF8  bool   // by a byte order mark or a field
@@ -38,7 +38,7 @@ func (c *charset) decode(field string) (string, error) {
 	return field, nil
 }
 
-// windows1252 has the characters from 0x80 to 0x9f. The five that are not defined are
+// windows1252 lists the characters from 0x80 to 0x9f. The five that are not defined are
 // control characters.
 var windows1252 = []rune("€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ")
 
@@ -66,9 +66,9 @@ func readable(fields []string) []string {
 	return texts
 }
 
-// isPlausible reports whether a text was in Windows-1252. The character sets of MS-DOS and
-// the Macintosh, which Excel can use, have letters where Windows-1252 has symbols. Those
-// stand beside letters then.
+// isPlausible reports whether a text was in Windows-1252. The character sets of MS-DOS and the
+// Macintosh, which Excel can use, have letters where Windows-1252 has symbols. Decoding such a
+// file as Windows-1252 puts symbols next to letters.
 func isPlausible(text []rune) bool {
 	isLetter := func(i int) bool { return i >= 0 && i < len(text) && unicode.IsLetter(text[i]) }
 	for i, r := range text {

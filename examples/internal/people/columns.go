@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// ErrNoAddresses is the error of a file whose first line names no column of addresses.
+// ErrNoAddresses is the error for a file whose first line names no column of addresses.
 var ErrNoAddresses = errors.New("the first line names no column of addresses")
 
-// addressColumns is what the column of addresses may be called, best first. The last ones
-// are those of Outlook, Google Contacts, Google Workspace and Thunderbird, and words of
-// other languages.
+// addressColumns lists the usual names of the column of addresses, best first. The last ones
+// are used by Outlook, Google Contacts, Google Workspace and Thunderbird, and in other
+// languages.
 var addressColumns = []string{
 	"email_address", "email", "e-mail", "email address", "e-mail address",
 	"e-mail-adresse", "e-mail 1 - value", "email address [required]", "primary email",
 	"adresse e-mail", "courriel", "correo electrónico", "indirizzo e-mail", "e-mailadres",
 }
 
-// The columns of a file.
+// columns are the columns of a file.
 type columns struct {
 	count    int
 	address  int
@@ -81,8 +81,8 @@ func listNames(header []string) string {
 	return strings.Join(names, ", ")
 }
 
-// addressPositions returns the positions of the columns that may have the addresses, the
-// best first: those with the name or, without one, with a usual name.
+// addressPositions returns the positions of the columns that may have the addresses, best
+// first: those with the given name or, if it is empty, with a usual name.
 func addressPositions(header []string, name string) (positions []int) {
 	names := addressColumns
 	if name != "" {
@@ -98,8 +98,8 @@ func addressPositions(header []string, name string) (positions []int) {
 	return positions
 }
 
-// findComma returns what separates the columns: what makes one of them that of the
-// addresses, or else what the first line has most of.
+// findComma returns the separator of the columns: the one that yields a column of addresses
+// or, if none does, the most frequent one in the first line.
 func findComma(text []byte, address string) rune {
 	candidates := []rune{',', ';', '\t'}
 	var firstLine string
@@ -123,7 +123,7 @@ func findComma(text []byte, address string) rune {
 	})
 }
 
-// decode decodes the fields of a line that are in columns that are used.
+// decode decodes the fields of a line that are in used columns.
 func (c *columns) decode(set *charset, line int, fields []string) (err error) {
 	for _, i := range append([]int{c.address}, slices.Sorted(maps.Keys(c.metadata))...) {
 		if i >= len(fields) {
@@ -140,7 +140,7 @@ func isBlank(fields []string) bool {
 	return !slices.ContainsFunc(fields, func(field string) bool { return strings.TrimSpace(field) != "" })
 }
 
-// values returns the metadata in a line, without empty fields; nil if there is none.
+// values returns the metadata in a line, without empty fields, or nil if there is none.
 func (c *columns) values(fields []string) map[string]any {
 	var data map[string]any
 	for i, field := range fields {

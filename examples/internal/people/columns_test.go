@@ -8,7 +8,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/examples/internal/people"
 )
 
-// TestAddressColumnsOfOthers has the first lines of exports, shortened.
+// TestAddressColumnsOfOthers reads the first lines of exports, shortened.
 func TestAddressColumnsOfOthers(t *testing.T) {
 	for header, position := range map[string]int{
 		"First Name,Last Name,E-mail Address,E-mail 2 Address":                2, // Outlook

@@ -1,4 +1,5 @@
-// Package people reads whom to invite from a CSV file, for the examples that invite many.
+// Package people reads the people to invite from a CSV file, for the examples that invite
+// many.
 package people
 
 import (
@@ -10,12 +11,12 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// A List is the people in a CSV file.
+// A List holds the people in a CSV file.
 type List struct {
 	Rows     []Row
 	Requests []clerk.CreateInvitationRequest
 	Comma    rune     // separates the columns of the file
-	Notes    []string // how the file was read, if that should be checked
+	Notes    []string // how the file was read, if the user should check that
 }
 
 // A Row is a line of the file.
@@ -29,10 +30,11 @@ type Row struct {
 var errEmpty = errors.New("the file is empty")
 
 // Read reads a CSV file in UTF-8, in UTF-16 with a byte order mark, or in Windows-1252.
-// Commas, semicolons or tabs separate its columns, or what a line before the others says,
-// such as "sep=|". Its first line names the columns. One is email_address, email, or what
-// Outlook and Google call it; those in metadata become the invitations' public metadata. A
-// file of addresses alone needs no such line. Other columns can have any content.
+// Commas, semicolons or tabs separate its columns, unless a line before the others, such as
+// "sep=|", names another separator. Its first line names the columns. One is email_address,
+// email, or the name that Outlook or Google uses. Those in metadata become the invitations'
+// public metadata. A file with only addresses needs no such line. Other columns can have any
+// content.
 //
 // An address may have a display name, as in "Ada <ada@example.com>". Blank lines are
 // skipped. A line that cannot be read is a row with a problem. A file that cannot be read,
@@ -41,8 +43,8 @@ func Read(input []byte, metadata ...string) (*List, error) {
 	return ReadColumn(input, "", metadata...)
 }
 
-// ReadColumn is like Read, with addresses in the column of that name. If it is "", it is
-// the same as Read.
+// ReadColumn is like Read, with the addresses in the column of that name. If the name is "",
+// it is the same as Read.
 func ReadColumn(input []byte, address string, metadata ...string) (*List, error) {
 	text, set, err := decode(input)
 	if err != nil {

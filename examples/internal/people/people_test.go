@@ -65,7 +65,7 @@ func TestReadWithProblems(t *testing.T) {
 		{7, "", -1, "a quotation mark is missing or misplaced"}, // it opens a quote that line 9 closes
 		{8, "f@example.com", 2, ""},
 		{9, "g@example.com", 3, ""},
-		{10, "", -1, "a quotation mark is missing or misplaced"}, // and one that is never closed
+		{10, "", -1, "a quotation mark is missing or misplaced"}, // a quote that is never closed
 		{11, "i@example.com", 4, ""},
 	}, list.Rows)
 	require.Len(t, list.Requests, 5)
@@ -94,7 +94,7 @@ func TestReadWithProblems(t *testing.T) {
 	require.EqualError(t, err, `no column is called "role"; the columns are email, team`)
 }
 
-// A mark that nothing closes may have been the beginning of a quote.
+// A quotation mark that is never closed may begin a quoted field.
 func TestSingleMarkInsideIsAProblem(t *testing.T) {
 	list, err := people.Read([]byte("email,size\nada@example.com,5\"\ngrace@example.com,6\n"))
 	require.NoError(t, err)

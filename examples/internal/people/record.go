@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// A file is a CSV file. After a record that cannot be read, it resumes at the line after
-// the record's first, as a quotation mark that is not closed may have included others.
+// A file is a CSV file. After a record that cannot be read, reading resumes at the line after
+// the record's first line, as an unclosed quotation mark may have swallowed other lines.
 type file struct {
 	text  []byte // the rest
 	comma rune
@@ -15,7 +15,7 @@ type file struct {
 	csv   *csv.Reader
 }
 
-// errQuote is the problem of a record that cannot be read.
+// errQuote is the error for a record that cannot be read.
 var errQuote = errors.New("a quotation mark is missing or misplaced")
 
 // next reads a record, and returns the line in which it begins.
@@ -50,6 +50,6 @@ func (f *file) next() (line int, fields []string, err error) {
 func (f *file) reader(text []byte) *csv.Reader {
 	r := csv.NewReader(bytes.NewReader(text))
 	r.Comma, r.FieldsPerRecord = f.comma, -1
-	r.TrimLeadingSpace = f.comma != '\t' // it would take empty fields for space
+	r.TrimLeadingSpace = f.comma != '\t' // otherwise it would take empty fields for space
 	return r
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // decode returns the text of a file in UTF-8, in UTF-16 with a byte order mark, or in a
-// character set to find out. The lines of the file may end in CR, LF or both; those of the
-// text end in LF.
+// character set still to be determined. The lines of the file may end in CR, LF or both; those
+// of the text end in LF.
 func decode(input []byte) (text []byte, set *charset, err error) {
 	set = &charset{isMac: bytes.Contains(input, []byte("\r")) && !bytes.Contains(input, []byte("\n"))}
 	switch {
@@ -44,8 +44,8 @@ func fromUTF16(input []byte, order binary.ByteOrder) []byte {
 	return []byte(string(utf16.Decode(units)))
 }
 
-// cutSeparator removes a first line such as "sep=;", which tells Excel what separates the
-// columns, and returns the separator; 0 if there is no such line.
+// cutSeparator removes a first line such as "sep=;", which names the separator of the columns
+// for Excel. It returns the separator, or 0 if there is no such line.
 func cutSeparator(text []byte) (comma rune, rest []byte) {
 	line, rest, _ := bytes.Cut(text, []byte("\n"))
 	name, value, _ := strings.Cut(strings.Trim(string(line), `" `), "=")

@@ -1,4 +1,4 @@
-// Package readme has what the examples' tests share.
+// Package readme holds helpers for the examples' tests.
 package readme
 
 import (
@@ -13,7 +13,7 @@ import (
 
 var block = regexp.MustCompile("(?ms)^```console\n\\$ go run \\./examples/(\\w+)\n(.*?)^```$")
 
-// RequireOutput requires that an example's main function prints what README.md says.
+// RequireOutput requires that an example's main function prints the output in README.md.
 func RequireOutput(t *testing.T, example string, main func()) {
 	t.Helper()
 	content, err := os.ReadFile("../README.md")
@@ -29,7 +29,7 @@ func RequireOutput(t *testing.T, example string, main func()) {
 	require.Regexp(t, pattern, outputOf(t, main))
 }
 
-// outputOf returns what a program prints that has no key.
+// outputOf returns the output of a program that has no key.
 func outputOf(t *testing.T, main func()) string {
 	t.Helper()
 	t.Setenv("CLERK_SECRET_KEY", "")

@@ -68,7 +68,7 @@ func TestUnexpectedResponses(t *testing.T) {
 				err := calls[op](t.Context(), client)
 				text := test.text
 				if op == clerk.OperationDelete {
-					text = strings.Replace(text, "the response is not a", "the response is about something else: it confirms no deletion", 1)
+					text = strings.Replace(text, "the response is not a", "the response is about something else: it does not confirm a deletion", 1)
 				}
 				require.ErrorContains(t, err, text)
 				sdk := asSDKError(t, err)

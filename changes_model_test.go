@@ -196,11 +196,11 @@ func (l *changesLife) check() error {
 		}
 		switch {
 		case !slices.IsSortedFunc(told, isAfter) || len(slices.Compact(slices.Clone(told))) != len(told):
-			return fmt.Errorf("of %s was told %v", id, told)
+			return fmt.Errorf("%s: reported %v", id, told)
 		case slices.Contains(told, clerk.ChangeAccepted) && slices.Contains(told, clerk.ChangeRevoked):
-			return fmt.Errorf("of %s was told %v", id, told)
+			return fmt.Errorf("%s: reported %v", id, told)
 		case slices.Contains(told, clerk.ChangeDeleted) != l.deleted[id]:
-			return fmt.Errorf("of %s, which was deleted: %t, was told %v", id, l.deleted[id], told)
+			return fmt.Errorf("%s, deleted: %t: reported %v", id, l.deleted[id], told)
 		}
 	}
 	for _, inv := range l.fake.Invitations() {
@@ -215,7 +215,7 @@ func (l *changesLife) check() error {
 		}
 		isKnown := l.known[inv.ID]
 		if last != want && (last != "" || !isKnown) || !isKnown && !slices.Contains(told, clerk.ChangeNew) {
-			return fmt.Errorf("%s is %s, and was told %v", inv.ID, inv.Status, told)
+			return fmt.Errorf("%s is %s, but reported %v", inv.ID, inv.Status, told)
 		}
 	}
 	return nil

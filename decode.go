@@ -32,7 +32,7 @@ func decodeInvitation(body []byte) (*Invitation, error) {
 func decodeDeleted(body []byte) (*DeletedObject, error) {
 	var deleted DeletedObject
 	if err := json.Unmarshal(body, &deleted); err != nil || !deleted.Deleted {
-		return nil, fmt.Errorf("%w: it confirms no deletion", errMismatch)
+		return nil, fmt.Errorf("%w: it does not confirm a deletion", errMismatch)
 	}
 	return &deleted, nil
 }
@@ -41,7 +41,7 @@ func decodeDeleted(body []byte) (*DeletedObject, error) {
 func decodeInvitations(body []byte) ([]Invitation, error) {
 	list, err := jsonbody.ReadList(body, hasID)
 	if err == nil && !list.IsArray {
-		err = errors.New("it is no array")
+		err = errors.New("it is not an array")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoInvitations, err)

@@ -18,11 +18,11 @@ import (
 // Sentinels for [errors.Is]. A sentinel for one of Clerk's codes matches any error response
 // that contains the code, whatever its HTTP status.
 var (
-	// ErrDuplicateInvitation: the address has an invitation already (duplicate_record).
+	// ErrDuplicateInvitation: the address already has an invitation (duplicate_record).
 	// Usually it is pending, but integrators report the code for accepted and older
 	// invitations as well, so look the address up before telling anyone.
 	// [ClerkError.EmailAddresses] returns the addresses.
-	ErrDuplicateInvitation = errors.New("clerk: the address has an invitation already")
+	ErrDuplicateInvitation = errors.New("clerk: the address already has an invitation")
 	// ErrUserExists: the address belongs to a user (form_identifier_exists).
 	ErrUserExists = errors.New("clerk: the address belongs to a user")
 	// ErrNotFound: no invitation has the id (resource_not_found), or no pending one has

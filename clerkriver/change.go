@@ -37,7 +37,7 @@ func (r *run) record(ctx context.Context, all []found) error {
 			_, err = r.recordWith(ctx, part, err)
 		}
 		if err != nil {
-			return fmt.Errorf("clerkriver: recording what became of invitations: %w", err)
+			return fmt.Errorf("clerkriver: recording changes of invitations: %w", err)
 		}
 	}
 	return nil
@@ -146,7 +146,7 @@ func (r *run) tellChange(ctx context.Context, u untoldChange) error {
 	last, stop := r.c.closing(ctx)
 	defer stop()
 	if _, later := r.pool.Exec(last, r.sql(queryTellChangeLater), u.Campaign, u.Place, u.Number, r.c.config.Wake, toText(err.Error())); later != nil {
-		return fmt.Errorf("clerkriver: keeping why OnChange failed: %w", later)
+		return fmt.Errorf("clerkriver: recording why OnChange failed: %w", later)
 	}
 	return nil
 }

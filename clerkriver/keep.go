@@ -122,7 +122,7 @@ func (r *run) tellOne(ctx context.Context, campaign int64, place int) error {
 	last, stop := r.c.closing(ctx)
 	defer stop()
 	if _, later := r.pool.Exec(last, r.sql(queryTellLater), campaign, place, r.c.config.Wake, toText(err.Error())); later != nil {
-		return fmt.Errorf("clerkriver: keeping why OnResult failed: %w", later)
+		return fmt.Errorf("clerkriver: recording why OnResult failed: %w", later)
 	}
 	return nil
 }

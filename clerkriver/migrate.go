@@ -142,7 +142,7 @@ func Migrate(ctx context.Context, tx pgx.Tx, schema string, target int) ([]Migra
 	all := Migrations(schema)
 	switch {
 	case target == 0:
-		return nil, errors.New("clerkriver: Migrate needs a version from 1 on, or -1 for the newest; Drop drops the tables")
+		return nil, errors.New("clerkriver: Migrate needs a version of 1 or more, or -1 for the newest; Drop drops the tables")
 	case target < 0:
 		target = len(all)
 	case target > len(all):

@@ -55,7 +55,7 @@ var shared server
 func (s *server) start() error {
 	programs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(programs) == 0 {
-		return errors.New("PostgreSQL is not installed where Debian's package has it")
+		return errors.New("PostgreSQL is not installed where Debian's package installs it")
 	}
 	s.bin = filepath.Dir(programs[len(programs)-1])
 	var err error

@@ -58,7 +58,7 @@ func (c *Campaigns) work(ctx context.Context, client *clerk.Client, paced bool, 
 
 // The reasons for which a run ends although nothing is wrong.
 var (
-	errWait   = errors.New("clerkriver: the run would wait for long")
+	errWait   = errors.New("clerkriver: the run would wait too long")
 	errEnough = errors.New("clerkriver: the run lasted long enough")
 )
 

@@ -160,13 +160,13 @@ func (r rule) set(text string) error {
 	case *int:
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return fmt.Errorf("%q is no number", text)
+			return fmt.Errorf("%q is not a number", text)
 		}
 		*into = n
 	case *time.Duration:
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return fmt.Errorf("%q is no duration such as 1.5s", text)
+			return fmt.Errorf("%q is not a duration such as 1.5s", text)
 		}
 		*into = d
 	default:

@@ -110,7 +110,7 @@ func filter(r *http.Request) (clerktest.Filter, error) {
 	}
 	for _, name := range []string{"limit", "offset"} {
 		if text := query.Get(name); text != "" && number(text, -1) < 0 {
-			return clerktest.Filter{}, fmt.Errorf("%s %q is not a number from 0", name, text)
+			return clerktest.Filter{}, fmt.Errorf("%s %q is not a number of at least 0", name, text)
 		}
 	}
 	offset := number(query.Get("offset"), 0)

@@ -25,7 +25,7 @@ func (r *run) askDay(ctx context.Context) {
 		r.err = errors.New("the run's invitation is not among the newest 500")
 	}
 	if r.err == nil && millis(old.ExpiresAt).After(r.begun) {
-		r.err = errors.New("the run's invitation is not a day old yet; it is deleted all the same")
+		r.err = errors.New("the run's invitation is not a day old yet; it is deleted anyway")
 	}
 	got := r.create(ctx, r.item("day"))
 	duplicate := got.code() == "duplicate_record"

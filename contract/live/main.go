@@ -90,7 +90,7 @@ func parse(args []string, key string) (config, error) {
 	case cfg.key == "":
 		return config{}, errors.New("set CLERK_SECRET_KEY to the key of a development instance")
 	case !strings.HasPrefix(cfg.key, "sk_test_") && !*live:
-		return config{}, errors.New("CLERK_SECRET_KEY is not the key of a development instance (sk_test_): give -allow-live to use it all the same")
+		return config{}, errors.New("CLERK_SECRET_KEY is not the key of a development instance (sk_test_): set -allow-live to use it anyway")
 	case !isRun.MatchString(cmp.Or(cfg.cleanup, cfg.day, "000000000000")):
 		return config{}, errors.New("-cleanup and -day take the 12 digits and letters that a run printed first")
 	case cfg.modes() > 1:

@@ -94,7 +94,7 @@ func (c *config) allHosts() []string {
 
 func (c *config) setKey(key string) error {
 	if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return errors.New("-key is empty or has a character that no key has")
+		return errors.New("-key is empty or contains an invalid character")
 	}
 	c.add(clerktest.WithSecretKey(key))
 	return nil
@@ -166,7 +166,7 @@ func (c *config) setIDs(kind string) error {
 func (c *config) checkURL() error {
 	u, err := url.Parse(c.url)
 	if c.url != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("-url %q is no http or https URL", c.url)
+		return fmt.Errorf("-url %q is not an http or https URL", c.url)
 	}
 	return nil
 }

@@ -37,8 +37,8 @@ func TestInvalidArgumentsAreRefused(t *testing.T) {
 		"share 2 is not between":                {"-faults", "2"},
 		`unknown fault "drop"`:                  {"-faults", "0.5:drop"},
 		"-latency is negative":                  {"-latency", "-1s"},
-		`-url "fakeclerk:8080" is no http`:      {"-url", "fakeclerk:8080"},
-		`-url "javascript:alert(1)" is no http`: {"-url", "javascript:alert(1)"},
+		`-url "fakeclerk:8080" is not an http`:      {"-url", "fakeclerk:8080"},
+		`-url "javascript:alert(1)" is not an http`: {"-url", "javascript:alert(1)"},
 		"invalid value":                         {"-latency", "long"},
 	} {
 		_, err := parse(args, io.Discard)

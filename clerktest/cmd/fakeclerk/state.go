@@ -37,7 +37,7 @@ func openState(path string) (*stateFile, error) {
 }
 
 // errReplaced means that another process replaced the file before it was locked.
-var errReplaced = errors.New("another process replaces it")
+var errReplaced = errors.New("another process is replacing it")
 
 func tryOpenState(path string) (*stateFile, error) {
 	s := &stateFile{}

@@ -28,18 +28,18 @@ func TestFlagsConfigureTheFake(t *testing.T) {
 
 func TestInvalidArgumentsAreRefused(t *testing.T) {
 	for text, args := range map[string][]string{
-		`-limits "none" is none of`:             {"-limits", "none"},
-		`unknown argument "8080"`:               {"8080"},
-		"not defined: -port":                    {"-port", "8080"},
-		`-ids "own" is neither`:                 {"-ids", "own"},
-		"-key is empty":                         {"-key", ""},
-		`-faults "many" does not begin`:         {"-faults", "many"},
-		"share 2 is not between":                {"-faults", "2"},
-		`unknown fault "drop"`:                  {"-faults", "0.5:drop"},
-		"-latency is negative":                  {"-latency", "-1s"},
+		`-limits "none" is none of`:                 {"-limits", "none"},
+		`unknown argument "8080"`:                   {"8080"},
+		"not defined: -port":                        {"-port", "8080"},
+		`-ids "own" is neither`:                     {"-ids", "own"},
+		"-key is empty":                             {"-key", ""},
+		`-faults "many" does not begin`:             {"-faults", "many"},
+		"share 2 is not between":                    {"-faults", "2"},
+		`unknown fault "drop"`:                      {"-faults", "0.5:drop"},
+		"-latency is negative":                      {"-latency", "-1s"},
 		`-url "fakeclerk:8080" is not an http`:      {"-url", "fakeclerk:8080"},
 		`-url "javascript:alert(1)" is not an http`: {"-url", "javascript:alert(1)"},
-		"invalid value":                         {"-latency", "long"},
+		"invalid value":                             {"-latency", "long"},
 	} {
 		_, err := parse(args, io.Discard)
 		require.ErrorContains(t, err, text)

@@ -80,6 +80,13 @@ var simCases = []simCase{
 			time.Sleep(time.Hour)
 		}
 	}},
+	{"a create that timed out takes effect long after its retry failed", simNature{latency: time.Millisecond}, func(l *simLife) {
+		for i := range 20 {
+			l.fail(simHangLate, simErrorBefore, simOK, simOK, simDropBefore, simOK, simHangBefore, simHangBefore, simHangBefore)
+			l.create(0, simRequest(i, false))
+			time.Sleep(time.Hour)
+		}
+	}},
 	{"the machine is suspended during a create", simNature{latency: 100 * time.Millisecond, suspend: 1}, func(l *simLife) {
 		l.fail(simDropAfter).create(0, simRequest(0, false))
 		l.fail(simDropAfter).create(0, simRequest(1, true))

@@ -36,7 +36,7 @@ type History struct {
 	Writes    int       // requests so far
 	InParts   bool      // a refused request may have been carried out in part
 
-	effectAt time.Time // when the last one failed that may have had an effect; zero for none
+	doneBy time.Time // the latest time of the effects that requests may have had; zero for none
 }
 
 // Failed records that a request of the write has just failed.
@@ -49,26 +49,31 @@ func (h *History) Failed(failure error, class transport.Class) {
 		h.Ambiguous = failure
 	}
 	if class == transport.Ambiguous || class == transport.Refused && h.InParts {
-		h.effectAt = h.FailedAt
+		if doneBy := h.FailedAt.Add(graceAfter(failure)); doneBy.After(h.doneBy) {
+			h.doneBy = doneBy
+		}
 	}
+}
+
+func graceAfter(failure error) time.Duration {
+	if errors.Is(failure, context.DeadlineExceeded) {
+		return graceAfterTimeout
+	}
+	return Grace
 }
 
 // DoneBy returns the latest time at which the write's work was done. A refused retry does no
 // work.
 func (h *History) DoneBy() time.Time {
-	if h.effectAt.IsZero() {
-		return h.FailedAt.Add(h.Grace())
+	if h.doneBy.IsZero() {
+		return h.FailedAt.Add(Grace)
 	}
-	return h.effectAt.Add(h.Grace())
+	return h.doneBy
 }
 
-// Grace returns the longest time after the failure in which lists may miss the write's work.
-func (h *History) Grace() time.Duration {
-	if errors.Is(h.Ambiguous, context.DeadlineExceeded) {
-		return graceAfterTimeout
-	}
-	return Grace
-}
+// Grace returns the longest time after the last failure in which lists may miss the write's
+// work.
+func (h *History) Grace() time.Duration { return max(Grace, h.doneBy.Sub(h.FailedAt)) }
 
 // IsSettled reports whether lists must show the write's work by now.
 func (h *History) IsSettled() bool { return time.Since(h.FailedAt) >= h.Grace() }

@@ -19,11 +19,33 @@ var (
 	errTimedOut = fmt.Errorf("no response: %w", context.DeadlineExceeded)
 )
 
+// A request that timed out may have an effect for longer than one that failed after it.
 func TestGraceIsLongerAfterATimeout(t *testing.T) {
-	require.Equal(t, 5*time.Second, decide.Grace)
-	require.Equal(t, decide.Grace, (&decide.History{}).Grace())
-	require.Equal(t, decide.Grace, (&decide.History{Ambiguous: errReset}).Grace())
-	require.Equal(t, 2*decide.Grace, (&decide.History{Ambiguous: errTimedOut}).Grace())
+	for name, test := range map[string]struct {
+		failures []error // a second apart
+		grace    time.Duration
+	}{
+		"no request":        {nil, decide.Grace},
+		"a reset":           {[]error{errReset}, 5 * time.Second},
+		"a timeout":         {[]error{errTimedOut}, 10 * time.Second},
+		"a reset after it":  {[]error{errTimedOut, errReset}, 9 * time.Second},
+		"six resets":        {[]error{errTimedOut, errReset, errReset, errReset, errReset, errReset, errReset}, 5 * time.Second},
+		"a timeout at last": {[]error{errReset, errTimedOut}, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var h decide.History
+				for _, failure := range test.failures {
+					time.Sleep(time.Second)
+					h.Failed(failure, transport.Ambiguous)
+				}
+				require.Equal(t, test.grace, h.Grace())
+				if len(test.failures) > 0 {
+					require.Equal(t, h.FailedAt.Add(test.grace), h.DoneBy())
+				}
+			})
+		})
+	}
 }
 
 func TestInspectionsLastIfARetryWouldCreateDuplicates(t *testing.T) {

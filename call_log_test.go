@@ -93,8 +93,8 @@ func TestLogCountsTheLookupsOfAWrite(t *testing.T) {
 	})
 }
 
-// TestLogWaitsOfEachLookup: with IgnoreExisting, the lookups go on until the grace time is
-// over, and the last one is followed by a retry.
+// TestLogWaitsOfEachLookup: with IgnoreExisting, the lookups continue until the grace time is
+// over, and a retry follows the last one.
 func TestLogWaitsOfEachLookup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logBuffer

@@ -24,7 +24,7 @@ func TestAllListsEveryPage(t *testing.T) {
 	all := newClient(t, server).Invitations.All(t.Context(), req)
 	require.Empty(t, server.queries, "nothing is requested before the loop begins")
 
-	req.Limit = 1 // the sequence has a copy of its own
+	req.Limit = 1 // the sequence has its own copy
 	for range 2 {
 		server.queries = nil
 		var got []string

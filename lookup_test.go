@@ -317,7 +317,7 @@ func TestRefusedBulkIsNotLookedUpForLong(t *testing.T) {
 }
 
 // TestResponseAboutSomethingElseIsNotRetried: each write gets a response about something
-// else. A retry would get it, too.
+// else. A retry would get it as well.
 func TestResponseAboutSomethingElseIsNotRetried(t *testing.T) {
 	for op, call := range calls {
 		if op == clerk.OperationList {

@@ -179,14 +179,13 @@ func (c *callConfig) checkBaseURL() error {
 // the attempt timeout, it limits each attempt. CheckRedirect is not used, as redirects
 // are never followed. The client is not changed.
 //
-// The transport must not retry writes, and must not use the request's context for
-// requests of its own: the library traces connections through that context to decide
-// whether a write may be retried. A transport that does not send a request returns an
-// error that matches [ErrNotSent]; a transport that wraps another calls [NotSent] to learn
-// whether a failed request was sent. A transport that connects by HTTP/2 should detect dead
-// connections, by [http.HTTP2Config].SendPingTimeout; the library's own transport does so
-// after 10 seconds. [RequestInfoFromContext] tells a transport which operation a request
-// belongs to.
+// The transport must not retry writes, and must not use the request's context for its own
+// requests: the library traces connections through that context to decide whether a write may
+// be retried. A transport that does not send a request returns an error that matches
+// [ErrNotSent]; a transport that wraps another calls [NotSent] to learn whether a failed
+// request was sent. A transport that connects by HTTP/2 should detect dead connections, by
+// [http.HTTP2Config].SendPingTimeout; the library's own transport does so after 10 seconds.
+// [RequestInfoFromContext] tells a transport which operation a request belongs to.
 func WithHTTPClient(client *http.Client) Option {
 	return clientOption(setting("WithHTTPClient", check.NotNil(client != nil), func(c *clientConfig) {
 		c.http = new(*client) // a copy, as the caller may change its own

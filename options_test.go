@@ -292,8 +292,8 @@ func TestTypedNilLoggerLogsNothing(t *testing.T) {
 	})
 }
 
-// TestCallsPrintNothing makes calls in a process of its own: by default go-retryablehttp
-// logs each request, with its query, to standard error.
+// TestCallsPrintNothing makes calls in its own process: by default go-retryablehttp logs each
+// request, with its query, to standard error.
 func TestCallsPrintNothing(t *testing.T) {
 	if os.Getenv("CLERK_TEST_PRINTS") != "" {
 		synctest.Test(t, func(t *testing.T) {

@@ -29,7 +29,7 @@ type outageTest struct {
 	client    *clerk.Client
 	start     time.Time
 	lasts     time.Duration // the outage, from start
-	total     bool          // reads fail, too
+	total     bool          // reads fail as well
 	failure   httpmock.Responder
 	latency   time.Duration
 	counted   bool // failed creates count against the limit of 100

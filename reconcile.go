@@ -161,7 +161,7 @@ func unknownOutcome(failure, lookup, ended error) error {
 	e := wrap(failure, "", ended)
 	e.class, e.lookupErr = transport.Ambiguous, lookup
 	if lookup != nil {
-		if sdk, ok := errors.AsType[*SDKError](lookup); ok { // e counts its attempts, too
+		if sdk, ok := errors.AsType[*SDKError](lookup); ok { // e includes its attempts
 			uncounted := *sdk
 			uncounted.Attempts, lookup = 0, &uncounted
 		}

@@ -14,9 +14,8 @@
 // [Campaigns.EnqueueTx] adds a campaign, [Campaigns.Status] and [Campaigns.Results]
 // report on it, and [Campaigns.RemindTx] reminds those who have not accepted. River runs one
 // small job of kind "clerk_invitations_wake" for each Clerk instance, at most once in
-// [Config].Wake, on a queue of its own. The job's arguments name the instance and nothing
-// else. Rows and results are in tables whose names begin with "clerkriver_"; [Migrate] creates
-// them.
+// [Config].Wake, on its own queue. The job's arguments contain only the instance's name. Rows
+// and results are in tables whose names begin with "clerkriver_"; [Migrate] creates them.
 //
 // Clerk's limits are shared by everybody who sends through [Campaigns.Transport]: request
 // handlers, runs of CreateAll and campaigns, on all machines that use the database.

@@ -12,7 +12,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// erasePerson erases an address in a transaction of its own.
+// erasePerson erases an address in its own transaction.
 func (a *app) erasePerson(t *testing.T, address string) {
 	t.Helper()
 	require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error { return a.ErasePersonTx(t.Context(), tx, address) }))

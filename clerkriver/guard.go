@@ -8,8 +8,8 @@ import (
 // errGoexit means that a function of the caller ended its goroutine.
 var errGoexit = errors.New("it called runtime.Goexit")
 
-// guarded calls a function of the caller in a goroutine of its own, so that neither a
-// panic nor runtime.Goexit ends more than the call.
+// guarded calls a function of the caller in its own goroutine, so that a panic or
+// runtime.Goexit ends only that call.
 func guarded(call func() error) error {
 	result := make(chan error, 1)
 	go func() {

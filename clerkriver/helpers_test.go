@@ -79,7 +79,7 @@ func (a *app) start(tb testing.TB) (stop func()) {
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// enqueue enqueues a campaign in a transaction of its own.
+// enqueue enqueues a campaign in its own transaction.
 func (a *app) enqueue(tb testing.TB, name string, rows iter.Seq[Row]) int {
 	tb.Helper()
 	var added int
@@ -231,7 +231,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// cancel cancels a campaign in a transaction of its own.
+// cancel cancels a campaign in its own transaction.
 func cancel(t *testing.T, a *app, name string) {
 	t.Helper()
 	require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error { return a.CancelTx(t.Context(), tx, name) }))

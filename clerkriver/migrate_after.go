@@ -1,6 +1,6 @@
 package clerkriver
 
-// The second version: what becomes of invitations after they were created.
+// The second version: the states of invitations after they were created.
 const upV2 = `
 ALTER TABLE SCHEMA.clerkriver_instances
 	ADD COLUMN synced_at  timestamptz NOT NULL DEFAULT 'epoch', -- when the last sync began

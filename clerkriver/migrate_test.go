@@ -19,8 +19,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestRightsToDataOnly: a role that may only read and write data can do everything but
-// migrate, in a schema of its own.
+// TestRightsToDataOnly: a role that may only read and write data can do everything except
+// migrate, in its own schema.
 func TestRightsToDataOnly(t *testing.T) {
 	t.Parallel()
 	url := shared.database(t)

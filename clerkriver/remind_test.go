@@ -15,7 +15,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// remind adds a reminder in a transaction of its own.
+// remind adds a reminder in its own transaction.
 func (a *app) remind(t *testing.T, of, name string, reminder Reminder) (added int, err error) {
 	t.Helper()
 	err = pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) (err error) {
@@ -33,7 +33,7 @@ func (a *app) mustRemind(t *testing.T, of, name string, n int) {
 	require.Equal(t, n, added)
 }
 
-// exclude excludes an address in a transaction of its own.
+// exclude excludes an address in its own transaction.
 func (a *app) exclude(t *testing.T, address string) {
 	t.Helper()
 	require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error { return a.ExcludeTx(t.Context(), tx, address) }))

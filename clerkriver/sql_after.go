@@ -140,7 +140,7 @@ const (
 	queryEnded = `SELECT name FROM SCHEMA.clerkriver_campaigns
 		WHERE instance = $1 AND deleted_at IS NULL AND ended_at <= clock_timestamp() - $2::interval`
 
-	// Erases the rows in locked. Each transaction counts in a source of its own.
+	// Erases the rows in locked. Each transaction counts in its own source.
 	eraseLocked = `erased AS (
 			UPDATE SCHEMA.clerkriver_rows r SET ` + withoutPerson + `
 			FROM locked WHERE r.campaign_id = locked.campaign_id AND r.place = locked.place),

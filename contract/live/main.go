@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // cleaning up must go on if the reader of the output is gone
+	signal.Ignore(syscall.SIGPIPE) // cleaning up must continue if the reader of the output is gone
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	os.Exit(start(ctx, os.Args[1:], os.Stdout, os.Stderr))

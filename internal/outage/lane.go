@@ -52,7 +52,7 @@ func newLane(isRead bool) *lane { return &lane{isRead: isRead, window: startWind
 
 func (l *lane) isOut() bool { return !l.since.IsZero() }
 
-// holdsAll reports whether first requests wait, too. If only requests of one call have
+// holdsAll reports whether first requests wait as well. If only requests of one call have
 // failed, the call may be the reason.
 func (l *lane) holdsAll() bool { return l.isOut() && l.several }
 

@@ -45,8 +45,7 @@ func (c *call) erase(ctx context.Context, address string) error {
 			}
 		}
 		if decide.Grace >= clock.Left(ctx) || clock.Sleep(ctx, decide.Grace) != nil {
-			return &SDKError{ResponseMeta: c.last.ResponseMeta, class: transport.Ambiguous, Err: clock.Err(ctx),
-				Message: "no time to list the address after the last change: call Erase again"}
+			return &SDKError{class: transport.Ambiguous, Err: clock.Err(ctx), Message: "no time to list the address after the last change: call Erase again"}
 		}
 	}
 }

@@ -54,6 +54,7 @@ func TestEraseNeedsTimeForItsProof(t *testing.T) {
 		start := time.Now()
 		err := l.client.Invitations.Erase(ctx, "ada@example.com")
 		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.EqualError(t, err, "clerk: Erase: outcome unknown: no time to list the address after the last change: call Erase again (4 attempts)")
 		require.Equal(t, start, time.Now(), "it does not wait in vain")
 		require.NoError(t, l.client.Invitations.Erase(t.Context(), "ada@example.com"))
 	})

@@ -22,7 +22,7 @@ import (
 // have been created: check later with FindPending. MaxElapsedTime limits all requests
 // together.
 func (s *InvitationsService) Resend(ctx context.Context, invitationID string, req CreateInvitationRequest, opts ...CallOption) (*Invitation, error) {
-	m := method{operation: OperationCreate, input: checkID(invitationID)}
+	m := method{OperationCreate, "Resend", checkID(invitationID)}
 	if m.input == nil && req.EmailAddress != "" {
 		m.input = checkAddress(req.EmailAddress)
 	}
@@ -40,7 +40,7 @@ func (c *call) resend(ctx context.Context, id string, req CreateInvitationReques
 		return nil, err
 	}
 	if old.Status == InvitationStatusAccepted {
-		return nil, &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "the invitation is already accepted", Err: ErrAlreadyAccepted}
+		return nil, &SDKError{Message: "the invitation is already accepted", Err: ErrAlreadyAccepted}
 	}
 	if req, err = likeOld(req, old); err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func (c *call) resend(ctx context.Context, id string, req CreateInvitationReques
 	inv, err := reconcile(ctx, c, w)
 	switch {
 	case err == nil && inv.ID == id: // revoking it would end the only link
-		return nil, &SDKError{ResponseMeta: c.last.ResponseMeta, Message: "Clerk returned the old invitation", Err: ErrDuplicateInvitation}
+		return nil, &SDKError{Message: "Clerk returned the old invitation", Err: ErrDuplicateInvitation}
 	case err != nil || old.Status != InvitationStatusPending:
 		return inv, err
 	}

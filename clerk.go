@@ -5,14 +5,12 @@
 //	if err != nil {
 //		return err
 //	}
-//	inv, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{
-//		EmailAddress: "ada@example.com",
-//	})
+//	inv, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
 //	switch {
-//	case errors.Is(err, clerk.ErrDuplicateInvitation):
-//		// Already invited.
-//	case errors.Is(err, clerk.ErrUserExists):
-//		// The address belongs to a user.
+//	case errors.Is(err, clerk.ErrOutcomeUnknown): // first, as the others may match, too
+//		// Perhaps invited: look again in a minute.
+//	case errors.Is(err, clerk.ErrDuplicateInvitation), errors.Is(err, clerk.ErrUserExists):
+//		// Already invited, or a user.
 //	case err != nil:
 //		return err
 //	}

@@ -31,6 +31,8 @@ func inviteAda(ctx context.Context) error {
 	}
 	inv, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
 	switch {
+	case errors.Is(err, clerk.ErrOutcomeUnknown): // first, as the others may match, too
+		return err // perhaps invited: look again in a minute
 	case errors.Is(err, clerk.ErrDuplicateInvitation), errors.Is(err, clerk.ErrUserExists):
 		return nil // nothing to do
 	case err != nil:
@@ -55,6 +57,8 @@ func inviteOne(ctx context.Context, client *clerk.Client, address string) error 
 		ExpiresInDays:  7,
 	})
 	switch {
+	case errors.Is(err, clerk.ErrOutcomeUnknown): // first, as the others may match, too
+		return err // perhaps invited: look again in a minute
 	case errors.Is(err, clerk.ErrDuplicateInvitation):
 		fmt.Println("invited already")
 	case errors.Is(err, clerk.ErrUserExists):
@@ -310,6 +314,24 @@ func TestInviteWithUnknownOutcomeAtOnce(t *testing.T) {
 	client, fake := clerktest.NewClient(t, clerktest.WithClientOptions(noRetries))
 	fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
 	require.ErrorIs(t, (&Service{Clerk: client}).Invite(t.Context(), "ada@example.com"), clerk.ErrOutcomeUnknown)
+}
+
+// The create is lost, its retry is refused, and then no list answers: somebody may be
+// invited, although the error matches ErrUserExists, too.
+func TestRecipesCheckForAnUnknownOutcomeFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, fake := clerktest.NewClient(t, clerktest.WithFaults(clerktest.FaultMix{
+			Share: 1, Faults: []clerktest.Fault{clerktest.FaultErrorBefore}, Operations: []clerk.Operation{clerk.OperationList},
+		}))
+		fake.Fail(clerk.OperationCreate, clerktest.FaultDropBefore)
+		for range 2 { // the lists of the first lookup: pending invitations, and revoked ones
+			fake.Respond(clerk.OperationList, clerktest.Response{Status: http.StatusOK, Body: `{"data": [], "total_count": 0}`})
+		}
+		fake.Respond(clerk.OperationCreate, clerktest.Response{Code: clerk.CodeFormIdentifierExists})
+		err := (&Service{Clerk: client}).Invite(t.Context(), "ada@example.com")
+		require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+		require.ErrorIs(t, err, clerk.ErrUserExists)
+	})
 }
 
 func TestFakeclerkIsReachedByOption(t *testing.T) {

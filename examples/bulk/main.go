@@ -37,8 +37,8 @@ func run(ctx context.Context) error {
 		{EmailAddress: "alan@example.com"},
 	}
 	invited, err := client.Invitations.BulkCreate(ctx, team)
-	if errors.Is(err, clerk.ErrDuplicateInvitation) {
-		// Clerk names the addresses that are already invited. Send the others.
+	if errors.Is(err, clerk.ErrDuplicateInvitation) && !errors.Is(err, clerk.ErrOutcomeUnknown) {
+		// Clerk names the addresses that are invited already. Send the others.
 		known := duplicates(err)
 		fmt.Println("already invited:", known)
 		team = slices.DeleteFunc(team, func(req clerk.CreateInvitationRequest) bool {

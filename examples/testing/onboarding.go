@@ -21,6 +21,8 @@ func (s *Service) Invite(ctx context.Context, emailAddress string) (isNew bool, 
 	switch {
 	case err == nil:
 		return true, nil
+	case errors.Is(err, clerk.ErrOutcomeUnknown): // before the others, as they may match, too
+		return false, fmt.Errorf("perhaps invited: %w", err)
 	case errors.Is(err, clerk.ErrDuplicateInvitation), errors.Is(err, clerk.ErrUserExists):
 		return false, nil
 	default:

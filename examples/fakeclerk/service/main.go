@@ -41,6 +41,9 @@ func handler(client *clerk.Client, url string) http.Handler {
 			RedirectURL:  url + "/welcome",
 		})
 		switch {
+		case errors.Is(err, clerk.ErrOutcomeUnknown): // first, as the others may match, too
+			log.Print(err)
+			page(w, http.StatusGatewayTimeout, "Perhaps the invitation was sent. Look again in a minute.")
 		case errors.Is(err, clerk.ErrDuplicateInvitation), errors.Is(err, clerk.ErrUserExists):
 			page(w, http.StatusOK, "This address is invited already.")
 		case err != nil:

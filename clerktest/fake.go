@@ -14,6 +14,7 @@ const SecretKey = "sk_test_clerktest"
 type Fake struct {
 	options
 
+	initial   options // as New applied them
 	mu        mutex
 	clock     clock
 	ids       ids
@@ -36,10 +37,18 @@ func New(opts ...Option) *Fake {
 	f.mu.clock = &f.clock
 	f.ids = newIDs(f.randomIDs, f.seed)
 	f.log.size = f.logSize
-	f.clear()
+	f.initial = f.options
+	f.begin()
+	return f
+}
+
+// begin makes the fake what its options describe. Its links lead where they did.
+func (f *Fake) begin() {
+	f.behavior, f.latency = f.initial.behavior, f.initial.latency
+	f.clock.ahead = 0
 	f.failures.setMix(f.faults, f.seed)
 	f.limiter.set(f.limits, f.behavior)
-	return f
+	f.clear()
 }
 
 // clear removes invitations, users, planned failures, requests and counts.

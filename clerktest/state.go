@@ -124,9 +124,11 @@ func (f *Fake) loadInvitation(r record) error {
 	return nil
 }
 
-// Reset removes all invitations, users and requests, drops the planned failures, and restarts
-// the windows of the rate limits. Ids are not reused, and the fake's options stay. If the
-// writer of [WithJournal] fails, Reset does nothing.
+// Reset makes the fake as [New] returned it. It removes all invitations, users and
+// requests, drops the failures that were planned, and sets the clock back. Faults,
+// latency, behavior and rate limits are those of the fake's options again. Ids are not
+// reused, and links lead where [Fake.SetLinkBase] set. If the writer of [WithJournal]
+// fails, Reset does nothing.
 func (f *Fake) Reset() { _ = f.TryReset() }
 
 // TryReset is like [Fake.Reset], but returns an error, [ErrNotStored], if the writer of
@@ -138,7 +140,7 @@ func (f *Fake) TryReset() error {
 	if err := f.commit(); err != nil {
 		return err
 	}
-	f.clear()
+	f.begin()
 	return nil
 }
 

@@ -107,8 +107,50 @@ func TestReset(t *testing.T) {
 	require.NotEqual(t, first.ID, second.ID)
 }
 
-// TestLoadedExpiredInvitationsHaveExpired loads invitations with status expired that omit some
-// of their times.
+func TestResetRestoresWhatTheOptionsSet(t *testing.T) {
+	mix := clerktest.FaultMix{Share: 0.5, Seed: 1, Faults: []clerktest.Fault{clerktest.FaultDropAfter}, Operations: []clerk.Operation{clerk.OperationRevoke}}
+	for name, opts := range map[string][]clerktest.Option{
+		"no options": nil,
+		"options": {
+			clerktest.WithFaults(mix), clerktest.WithLatency(time.Nanosecond), clerktest.WithLinkBase("http://localhost:1"),
+			clerktest.WithRateLimits(clerktest.ProductionRateLimits()), clerktest.WithBehavior(clerktest.Behavior{ListLag: time.Second}),
+		},
+	} {
+		fake := clerktest.New(opts...)
+		want := fake.State(clerktest.Filter{})
+		fake.SetFaults(clerktest.FaultMix{Share: 1})
+		fake.SetLatency(time.Hour)
+		fake.SetRateLimits(clerktest.RateLimits{Bulks: clerktest.Limit{Requests: 1, Per: time.Minute}})
+		fake.SetBehavior(clerktest.Behavior{NullMetadata: true, DeletedLinksWork: true, Windows: clerktest.WindowsSliding})
+		fake.SetLinkBase("http://localhost:2")
+		fake.Advance(30 * 24 * time.Hour)
+		fake.Reset()
+		got := fake.State(clerktest.Filter{})
+		require.WithinDuration(t, want.Now, got.Now, time.Minute)
+		want.Now = got.Now
+		require.Equal(t, want, got, name)
+		require.Contains(t, invite(t, fake, "ada@example.com").URL, "http://localhost:2/", "where the fake is served stays")
+	}
+}
+
+// TestResetRepeatsTheChoiceOfFaults: each test of a suite that resets the fake meets the
+// same faults, whatever the tests before it were.
+func TestResetRepeatsTheChoiceOfFaults(t *testing.T) {
+	fake := clerktest.New(clerktest.WithFaults(clerktest.FaultMix{Share: 0.5, Faults: []clerktest.Fault{clerktest.FaultErrorBefore}}))
+	var choices [2]string
+	for i := range choices {
+		for range 20 {
+			resp, _ := send(t, fake, "GET", "/v1/invitations", "")
+			choices[i] += fmt.Sprint(resp.StatusCode, " ")
+		}
+		fake.Reset()
+	}
+	require.Equal(t, choices[0], choices[1])
+	require.Contains(t, choices[0], "500")
+}
+
+// TestLoadedExpiredInvitationsHaveExpired loads invitations with status expired that
+// leave out some of their times.
 func TestLoadedExpiredInvitationsHaveExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const day = 24 * 60 * 60 * 1000

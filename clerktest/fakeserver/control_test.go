@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -48,6 +49,24 @@ func TestControlReadsAndResets(t *testing.T) {
 		"known faults":           {"GET /_fake/faults", "", 200, `"text": "performs the request, then breaks the connection"`, changedNothing},
 		"a method it hasn't":     {"DELETE /_fake/state", "", 405, "", changedNothing},
 	})
+}
+
+func TestResetEndsWhatWasSet(t *testing.T) {
+	fake := clerktest.New(clerktest.WithLatency(time.Nanosecond))
+	for path, body := range map[string]string{
+		"time": "advance=720h", "faults/share": "share=1", "latency": "latency=0s", "limits": "preset=production", "behavior": "behavior=list-lag=1s",
+	} {
+		resp, _ := call(t, fake, "POST /_fake/"+path, body)
+		require.Less(t, resp.StatusCode, 300, path)
+	}
+	resp, _ := call(t, fake, "POST /_fake/reset", "")
+	require.Equal(t, 204, resp.StatusCode)
+	state := fake.State(clerktest.Filter{})
+	require.Zero(t, state.Ahead)
+	require.Zero(t, state.Faults)
+	require.Equal(t, time.Nanosecond, state.Latency)
+	require.Zero(t, state.Limits)
+	require.Zero(t, state.Behavior)
 }
 
 func TestDocsShowEveryPath(t *testing.T) {

@@ -9,14 +9,14 @@ import (
 )
 
 func (s *server) setLatency(r *http.Request) (any, error) {
-	var in struct{ Latency duration }
+	var in struct{ Latency *duration }
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	if in.Latency < 0 {
-		return nil, errors.New("latency is negative")
+	if in.Latency == nil || *in.Latency < 0 {
+		return nil, errors.New("latency is missing or negative")
 	}
-	s.fake.SetLatency(time.Duration(in.Latency))
+	s.fake.SetLatency(time.Duration(*in.Latency))
 	return nil, nil
 }
 
@@ -27,15 +27,15 @@ func (s *server) time(*http.Request) (any, error) {
 }
 
 func (s *server) advance(r *http.Request) (any, error) {
-	var in struct{ Advance duration }
+	var in struct{ Advance *duration }
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	const most = 10 * 365 * 24 * time.Hour
-	if in.Advance < 0 || time.Duration(in.Advance) > most {
-		return nil, errors.New("advance is not between 0 and 10 years: time can only be moved forward")
+	if in.Advance == nil || *in.Advance < 0 || time.Duration(*in.Advance) > most {
+		return nil, errors.New("advance is missing, or not between 0 and 10 years: time can only be moved forward")
 	}
-	s.fake.Advance(time.Duration(in.Advance))
+	s.fake.Advance(time.Duration(*in.Advance))
 	return s.time(r)
 }
 
@@ -54,11 +54,14 @@ func alternatives() []string {
 }
 
 func (s *server) setBehavior(r *http.Request) (any, error) {
-	var in struct{ Behavior string }
+	var in struct{ Behavior *string }
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	behavior, err := clerktest.ParseBehavior(in.Behavior)
+	if in.Behavior == nil {
+		return nil, errors.New("behavior is missing; an empty one ends the rules that differ")
+	}
+	behavior, err := clerktest.ParseBehavior(*in.Behavior)
 	if err != nil {
 		return nil, err
 	}

@@ -74,8 +74,11 @@ func (s *server) setShare(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
+	if in.Share == nil {
+		return nil, errors.New("share is missing; 0 ends the share")
+	}
 	mix := clerktest.FaultMix{
-		Share: in.Share, Seed: in.Seed, Faults: in.Faults, Operations: in.Operations, Addresses: in.EmailAddresses,
+		Share: *in.Share, Seed: in.Seed, Faults: in.Faults, Operations: in.Operations, Addresses: in.EmailAddresses,
 	}
 	if response, ok := in.response(); ok {
 		mix.Responses = []clerktest.Response{response}

@@ -46,6 +46,6 @@ func TestControlOfFaults(t *testing.T) {
 			t.Helper()
 			require.Equal(t, 250*time.Millisecond, fake.State(clerktest.Filter{}).Latency)
 		}},
-		"negative latency": {"POST /_fake/latency", `{"latency":"-1s"}`, 400, "latency is negative", changedNothing},
+		"negative latency": {"POST /_fake/latency", `{"latency":"-1s"}`, 400, "latency is missing or negative", changedNothing},
 	})
 }

@@ -24,12 +24,12 @@ func (s *server) getInvitation(r *http.Request) (any, error) {
 // apply.
 func (s *server) invite(r *http.Request) (any, error) {
 	var in struct {
-		EmailAddress   string          `json:"email_address"`
-		RedirectURL    string          `json:"redirect_url,omitempty"`
-		PublicMetadata json.RawMessage `json:"public_metadata,omitempty"`
-		ExpiresInDays  int             `json:"expires_in_days,omitempty"`
-		Notify         *bool           `json:"notify,omitempty"`
-		IgnoreExisting bool            `json:"ignore_existing,omitempty"`
+		EmailAddress   string           `json:"email_address"`
+		RedirectURL    string           `json:"redirect_url,omitempty"`
+		PublicMetadata *json.RawMessage `json:"public_metadata,omitempty"`
+		ExpiresInDays  int              `json:"expires_in_days,omitempty"`
+		Notify         *bool            `json:"notify,omitempty"`
+		IgnoreExisting bool             `json:"ignore_existing,omitempty"`
 	}
 	if err := decode(r, &in); err != nil {
 		return nil, err

@@ -42,12 +42,14 @@ func decode(r *http.Request, v any) error {
 	return nil
 }
 
-// fromForm returns a form as a JSON object, without empty fields.
+// fromForm makes a JSON object from a form. Fields that are empty become null, which sets
+// nothing, except the behavior, whose empty text means the one that is assumed.
 func fromForm(form url.Values) map[string]any {
 	object := map[string]any{}
 	for name, values := range form {
 		switch {
-		case values[0] == "":
+		case values[0] == "" && name != "behavior":
+			object[name] = nil
 		case name == "faults" || name == "operations" || name == "email_addresses":
 			object[name] = values
 		case name == "share" || name == "seed" || name == "status" || name == "count" || name == "expires_in_days":
@@ -119,7 +121,7 @@ type nextFault struct {
 type faultShare struct {
 	responseParams
 
-	Share          float64           `json:"share"`
+	Share          *float64          `json:"share"`
 	Seed           uint64            `json:"seed"`
 	Faults         []clerktest.Fault `json:"faults"`
 	Operations     []clerk.Operation `json:"operations"`
@@ -146,6 +148,9 @@ func (l rateLimits) limits() (clerktest.RateLimits, error) {
 		limits, err := Limits(l.Preset)
 		limits.Sliding = l.Sliding
 		return limits, err
+	}
+	if l.Creates == (rateLimit{}) && l.Bulks == (rateLimit{}) && l.Requests == (rateLimit{}) {
+		return clerktest.RateLimits{}, errors.New("give either a preset, or limits: creates, bulks, requests")
 	}
 	limit := func(l rateLimit) clerktest.Limit {
 		return clerktest.Limit{Requests: l.Requests, Per: time.Duration(l.Per)}

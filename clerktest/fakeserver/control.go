@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
@@ -23,7 +24,9 @@ func (s *server) control() http.Handler {
 	post := func(path string, do func(*http.Request) (any, error)) {
 		handle("POST "+controlPath+path, endpoint{do, "back"})
 	}
-	mux.Handle("GET "+controlPath+"{$}", endpoint{func(*http.Request) (any, error) { return object{"paths": patterns}, nil }, ""})
+	index := endpoint{func(*http.Request) (any, error) { return object{"paths": patterns}, nil }, ""}
+	mux.Handle("GET "+controlPath+"{$}", index)
+	mux.Handle("GET "+strings.TrimSuffix(controlPath, "/"), index)
 	get("healthz", func(*http.Request) (any, error) { return map[string]string{"status": "ok"}, nil })
 	get("state", s.selects(func(state clerktest.State) any { return stateJSON(state) }))
 	get("emails", s.emails)

@@ -49,10 +49,12 @@ func Handler(fake *clerktest.Fake, opts ...Option) http.Handler {
 		switch path := r.URL.Path; {
 		case strings.HasPrefix(path, controlPath) && isPage(pages, r):
 			pages.ServeHTTP(w, r)
-		case strings.HasPrefix(path, controlPath):
+		case strings.HasPrefix(path+"/", controlPath):
 			control.ServeHTTP(w, r)
 		case path == "/" || path == clerktest.SignUpPath || isLanding(r):
 			pages.ServeHTTP(w, r)
+		case !strings.HasPrefix(path, "/v1/") && r.Header.Get("Authorization") == "":
+			http.Error(w, "Nothing is here: the page is at /, the control API at /_fake/, and Clerk's API at /v1/.", http.StatusNotFound)
 		default:
 			fake.ServeHTTP(w, r) // not through a mux, which redirects unclean paths
 		}

@@ -21,6 +21,26 @@ func TestCrossOriginRequestsOfBrowsersAreRefused(t *testing.T) {
 	}
 }
 
+// TestPathsOfNobodyNeedNoKey: who types a path by hand learns which ones there are, and not
+// that a key is missing.
+func TestPathsOfNobodyNeedNoKey(t *testing.T) {
+	fake := clerktest.New()
+	resp, body := call(t, fake, "GET /_fake", "")
+	require.Equal(t, 200, resp.StatusCode)
+	_, paths := call(t, fake, "GET /_fake/", "")
+	require.Equal(t, paths, body)
+	resp, _ = call(t, fake, "POST /_fake", "share=1")
+	require.Equal(t, 405, resp.StatusCode)
+	for _, request := range []string{"GET /foo", "POST /invitations", "GET /_fakes", "GET /v1"} {
+		resp, body := call(t, fake, request, "")
+		require.Equal(t, 404, resp.StatusCode, request)
+		require.Contains(t, body, "the page is at /, the control API at /_fake/, and Clerk's API at /v1/")
+	}
+	require.Empty(t, fake.Requests())
+	resp, _ = call(t, fake, "GET /v1/invitations", "")
+	require.Equal(t, 401, resp.StatusCode, "Clerk's API needs a key")
+}
+
 func TestOtherPathsAreTheFakesExceptInBrowsers(t *testing.T) {
 	fake := clerktest.New()
 	resp, body := call(t, fake, "GET /invitations", "", "Authorization", "Bearer "+fake.SecretKey())

@@ -7,9 +7,9 @@
 //	fake.SetLinkBase(server.URL)
 //
 // The page and the control API need no key and show tickets and addresses: serve
-// them to people you trust, on loopback or in a test network. It refuses requests that a
-// browser makes for another site, and requests for a host that is neither a loopback host nor
-// one of [WithHosts].
+// them to people you trust, on loopback or in a test network. Requests that a
+// browser makes for a page of another origin are refused unless they only read, as are
+// requests for a host that is neither of loopback nor of [WithHosts].
 //
 // docs/testing.md describes the control API.
 package fakeserver

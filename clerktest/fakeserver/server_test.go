@@ -8,7 +8,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-func TestCrossOriginRequestsOfBrowsersAreRefused(t *testing.T) {
+func TestCrossOriginChangesOfBrowsersAreRefused(t *testing.T) {
 	for name, headers := range map[string][]string{
 		"by Sec-Fetch-Site": {"Sec-Fetch-Site", "cross-site"},
 		"by Origin":         {"Origin", "https://elsewhere.example.com"},
@@ -18,6 +18,9 @@ func TestCrossOriginRequestsOfBrowsersAreRefused(t *testing.T) {
 		resp, _ := call(t, fake, "POST /_fake/reset", "", headers...)
 		require.Equal(t, 403, resp.StatusCode, name)
 		require.Len(t, fake.Invitations(), 1)
+		resp, _ = call(t, fake, "GET /_fake/state", "", headers...)
+		require.Equal(t, 200, resp.StatusCode, "links lead here from other sites")
+		require.Empty(t, resp.Header.Get("Access-Control-Allow-Origin"), "the other page does not see it")
 	}
 }
 

@@ -3,6 +3,7 @@ package browser
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -135,6 +136,28 @@ func TestFaultsLatencyAndLimitsAreSetOnThePage(t *testing.T) {
 	s.sees("#limits", "99 of 100 left")
 	s.do(chromedp.Click(chromedp.CSS(form("limits/reset") + "button")))
 	s.sees("#limits", "100 of 100 left")
+}
+
+// TestSettingsOfOthersStayUntilSomethingIsChosen: the buttons send nothing that replaces what
+// the control API has set, even if the page was open before.
+func TestSettingsOfOthersStayUntilSomethingIsChosen(t *testing.T) {
+	s := newSite(t)
+	s.do(chromedp.Navigate(s.url))
+	s.fake.SetRateLimits(clerktest.RateLimits{Creates: clerktest.Limit{Requests: 7, Per: time.Hour}})
+	s.fake.SetFaults(clerktest.FaultMix{Share: 0.3})
+	s.fake.SetLatency(7 * time.Millisecond)
+	s.fake.SetBehavior(clerktest.Behavior{NullMetadata: true})
+	const sends = `(form => form.checkValidity() ? new URLSearchParams(new FormData(form)).toString() : "")(document.querySelector('form[action="/_fake/%s"]'))`
+	for range 2 {
+		s.sees("#limits", "7 of 7 left per 1h")
+		s.sees("#faults", "30 %")
+		s.sees("#faults", "7ms")
+		s.sees("#behavior", "null-metadata")
+		for action, want := range map[string]string{"limits": "", "faults/share": "", "latency": "", "behavior": "behavior=null-metadata"} {
+			require.Equal(t, want, get(s, chromedp.Evaluate[string](fmt.Sprintf(sends, action))), action)
+		}
+		s.do(chromedp.Navigate(s.url)) // again, on a page that is opened afterwards
+	}
 }
 
 func TestPageWorksWithKeyboardAlone(t *testing.T) {

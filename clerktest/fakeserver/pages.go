@@ -53,7 +53,6 @@ type pageData struct {
 	Codes      []clerk.ErrorCode
 	Limited    []namedUsage
 	Presets    []string
-	Preset     string // the preset in force; empty for other limits
 	Shares     []float64
 	Latencies  []time.Duration
 	Steps      []time.Duration // the steps by which the clock can be moved
@@ -131,25 +130,13 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	p.Emails, p.More["emails"] = firstItems(p.Emails)
 	p.Users, p.More["users"] = firstItems(p.Users)
 	p.Requests, p.More["requests"] = firstItems(p.Requests)
-	p.Preset = presetOf(p.Limits)
 	p.Limited = []namedUsage{
 		{"Creates", p.Limits.Creates}, {"Bulk creates", p.Limits.Bulks}, {"All requests", p.Limits.Requests},
 	}
 	render(w, http.StatusOK, "page.html", p)
 }
 
-// presetOf returns the name of the limits in force.
-func presetOf(usage clerktest.RateLimitUsage) string {
-	for _, name := range presets {
-		limits, err := Limits(name)
-		if err == nil && limits.Creates == usage.Creates.Limit && limits.Bulks == usage.Bulks.Limit && limits.Requests == usage.Requests.Limit {
-			return name
-		}
-	}
-	return ""
-}
-
-// linkTexts says why a link leads to the sign-up page without a ticket.
+// linkTexts explain why a link leads to the sign-up page without a ticket.
 var linkTexts = map[string]signUpData{
 	"expired":   {Heading: "This invitation has expired", Text: "Its link no longer signs anybody up. Ask for a new invitation."},
 	"revoked":   {Heading: "This invitation was revoked", Text: "Its link no longer signs anybody up."},

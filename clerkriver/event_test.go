@@ -104,8 +104,81 @@ func TestStuckIsFollowedByUnstuck(t *testing.T) {
 	}
 }
 
-// TestOnlyRowsThatCouldBeSentAreLate: neither a late sync nor a row that must wait is a reason
-// for an alert.
+// TestLatenessCountsFromTheEndOfAPause, and from when a campaign may begin, however long ago
+// it was enqueued or a run that sent it was killed.
+func TestLatenessCountsFromTheEndOfAPause(t *testing.T) {
+	t.Parallel()
+	tomorrow := EnqueueOpts{NotBefore: time.Now().Add(24 * time.Hour)}
+	for name, test := range map[string]struct {
+		hold, release func(*app) error
+		isCancelled   bool
+	}{
+		"the instance": {
+			func(a *app) error { return a.Pause(t.Context(), "wrong list") },
+			func(a *app) error { return a.Resume(t.Context(), nil) }, false,
+		},
+		"a campaign": {
+			func(a *app) error { return a.PauseCampaign(t.Context(), "spring", "wrong list") },
+			func(a *app) error { return a.ResumeCampaign(t.Context(), nil, "spring") }, false,
+		},
+		"a cancelled campaign": {
+			func(a *app) error { return a.PauseCampaign(t.Context(), "spring", "wrong list") },
+			func(a *app) error { return a.ResumeCampaign(t.Context(), nil, "spring") }, true,
+		},
+		"a campaign of tomorrow": {
+			func(a *app) error { return a.Reschedule(t.Context(), nil, "spring", tomorrow) },
+			func(a *app) error { return a.Reschedule(t.Context(), nil, "spring", EnqueueOpts{}) }, false,
+		},
+	} {
+		for _, killed := range []bool{false, true} {
+			var events recorder
+			a := newApp(t, shared.database(t), Config{OnEvent: events.hear}, clerktest.New())
+			a.enqueue(t, "spring", guests(5))
+			if killed {
+				interrupted(t, a)
+			}
+			require.NoError(t, test.hold(a))
+			if test.isCancelled {
+				cancel(t, a, "spring")
+			}
+			age(t, a)
+			_, err := a.pool.Exec(t.Context(), `UPDATE clerkriver_rows SET changed_at = changed_at - interval '9 minutes';
+				UPDATE clerkriver_campaigns SET cancelled_at = cancelled_at - interval '9 minutes'`)
+			require.NoError(t, err)
+			require.NoError(t, test.release(a))
+			s, err := a.InstanceStatus(t.Context())
+			require.NoError(t, err)
+			require.Zero(t, s.OverdueSince, name)
+			require.NotContains(t, events.heard(), EventStuck, name)
+			a.work(t)
+			require.True(t, a.done(t, "spring"), name)
+		}
+	}
+}
+
+// TestResumingIsNoRun: a run that is late without a pause stays late until one begins.
+func TestResumingIsNoRun(t *testing.T) {
+	t.Parallel()
+	var events recorder
+	a := newApp(t, shared.database(t), Config{OnEvent: events.hear}, clerktest.New())
+	a.enqueue(t, "winter", to("other@example.com"))
+	a.work(t)
+	a.enqueue(t, "spring", guests(5))
+	age(t, a)
+	before, err := a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.NotZero(t, before.OverdueSince)
+	require.NoError(t, a.Resume(t.Context(), nil))
+	require.NoError(t, a.ResumeCampaign(t.Context(), nil, "spring"))
+	require.NoError(t, a.Reschedule(t.Context(), nil, "spring", EnqueueOpts{Priority: 1}))
+	after, err := a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, before.OverdueSince, after.OverdueSince)
+	require.Equal(t, []EventKind{EventStuck, EventResumed, EventResumed}, events.heard()[2:])
+}
+
+// TestOnlyRowsThatCouldBeSentAreLate: a sync that nobody makes is no reason for an alert, and
+// neither is a row that must wait.
 func TestOnlyRowsThatCouldBeSentAreLate(t *testing.T) {
 	t.Parallel()
 	one := clerk.Budget{Creates: 1, Window: time.Hour}

@@ -109,8 +109,10 @@ const (
 	queryPause = `INSERT INTO SCHEMA.clerkriver_instances (name, paused_until, pause_reason) VALUES ($1, 'infinity', $2::text)
 		ON CONFLICT (name) DO UPDATE SET paused_until = 'infinity', pause_reason = $2`
 
+	// The next run may begin at once, and is late from now on if it was not due before.
 	queryResume = `UPDATE SCHEMA.clerkriver_instances
-		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0, next_run = 'epoch'
+		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0,
+			next_run = least(greatest(next_run, paused_until), clock_timestamp())
 		WHERE name = $1`
 
 	// The time at which the next run is due, and at which it would be due for rows without an
@@ -122,11 +124,12 @@ const (
 			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
 				greatest(max(leased_until), max(paused_until), CASE WHEN $4::boolean THEN max(next_run) END) AS earliest
 			FROM SCHEMA.clerkriver_instances WHERE name = $1),
-		open AS (SELECT id, greatest(not_before, enqueued_at) AS begin, cancelled_at FROM SCHEMA.clerkriver_campaigns
+		open AS (SELECT id, greatest(not_before, enqueued_at) AS begin, cancelled_at,
+				least(not_before, clock_timestamp()) AS since FROM SCHEMA.clerkriver_campaigns
 			WHERE instance = $1 AND finished_at IS NULL AND paused_at IS NULL),
 		waiting AS (SELECT least(
-			(SELECT min(cancelled_at) FROM open),
-			(SELECT min(r.changed_at) FROM SCHEMA.clerkriver_rows r JOIN open ON open.id = r.campaign_id
+			(SELECT min(greatest(cancelled_at, since)) FROM open WHERE cancelled_at IS NOT NULL),
+			(SELECT min(greatest(r.changed_at, since)) FROM SCHEMA.clerkriver_rows r JOIN open ON open.id = r.campaign_id
 				WHERE r.run = (SELECT run FROM i) AND r.run > 0 AND r.state = 'sending'),
 			(SELECT greatest(min(begin), (SELECT min(free_at) FROM SCHEMA.clerkriver_slots
 					WHERE instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $5::integer)))
@@ -167,10 +170,13 @@ const (
 	queryPauseCampaign = `UPDATE SCHEMA.clerkriver_campaigns SET paused_at = coalesce(paused_at, clock_timestamp()), pause_reason = $3::text
 		WHERE instance = $1 AND name = $2::text AND deleted_at IS NULL`
 
-	queryResumeCampaign = `UPDATE SCHEMA.clerkriver_campaigns SET paused_at = NULL, pause_reason = ''
+	// It may begin now, and not from when it was enqueued on: that would be late.
+	queryResumeCampaign = `UPDATE SCHEMA.clerkriver_campaigns SET paused_at = NULL, pause_reason = '',
+			not_before = CASE WHEN paused_at IS NULL THEN not_before ELSE greatest(not_before, clock_timestamp()) END
 		WHERE instance = $1 AND name = $2::text AND deleted_at IS NULL`
 
-	queryReschedule = `UPDATE SCHEMA.clerkriver_campaigns SET priority = $3::integer, not_before = $4::timestamptz
+	queryReschedule = `UPDATE SCHEMA.clerkriver_campaigns SET priority = $3::integer,
+			not_before = greatest($4::timestamptz, least(not_before, clock_timestamp()))
 		WHERE instance = $1 AND name = $2::text AND deleted_at IS NULL`
 
 	// Finishes the campaigns without an open row. Those that a transaction has locked are

@@ -22,7 +22,8 @@ type Status struct {
 	// Untold is the number of results that [Config].OnResult has not accepted yet, plus the
 	// number of changes that [Config].OnChange has not.
 	Untold int
-	// Priority and NotBefore are those of [EnqueueOpts].
+	// Priority and NotBefore are those of [EnqueueOpts]; NotBefore is later if the campaign
+	// was resumed or rescheduled.
 	Priority  int32
 	NotBefore time.Time
 	// EnqueuedAt is the time at which the campaign was enqueued, CancelledAt at which it was

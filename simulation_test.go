@@ -102,7 +102,7 @@ func TestSimulationLives(t *testing.T) {
 		require.Less(t, counts["unknown in time"]*50, counts["calls in time"])
 		require.Less(t, counts["unknown"]*200, counts["created"])
 	})
-	inBubbles(t, cmp.Or(*simLives, soakSize(500, 600, 40_000)), func(seed int, trace *strings.Builder) error {
+	inBubbles(t, cmp.Or(*simLives, soakSize(500, 600, 300_000)), func(seed int, trace *strings.Builder) error {
 		l, err := playLife(seed, trace)
 		mu.Lock()
 		defer mu.Unlock()

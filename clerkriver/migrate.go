@@ -32,7 +32,7 @@ func Migrations(schema string) []Migration {
 		SQLDown: strings.ReplaceAll(downV1, "SCHEMA.", prefix),
 	}, {
 		Version: 2,
-		Name:    "what becomes of invitations",
+		Name:    "states of invitations after they were created",
 		SQLUp:   strings.ReplaceAll(upV2, "SCHEMA.", prefix),
 		SQLDown: strings.ReplaceAll(downV2, "SCHEMA.", prefix),
 	}}
@@ -54,13 +54,13 @@ CREATE TABLE SCHEMA.clerkriver_instances (
 	leased_until  timestamptz NOT NULL DEFAULT 'epoch',
 	begun_at      timestamptz, -- the last run
 	ended_at      timestamptz,
-	next_run      timestamptz NOT NULL DEFAULT 'epoch', -- no wake job begins a run before
+	next_run      timestamptz NOT NULL DEFAULT 'epoch', -- no wake job begins a run before that
 	failures      integer     NOT NULL DEFAULT 0, -- runs in a row that ended early
 	problem       text        NOT NULL DEFAULT '', -- why the last run ended early
-	refused_since timestamptz, -- Clerk has refused every request since
+	refused_since timestamptz, -- Clerk has refused every request since then
 	paused_until  timestamptz NOT NULL DEFAULT 'epoch', -- infinity if a person paused
 	pause_reason  text        NOT NULL DEFAULT '',
-	pauses        integer     NOT NULL DEFAULT 0 -- in a row that no person made
+	pauses        integer     NOT NULL DEFAULT 0 -- pauses in a row that no person made
 );
 CREATE TABLE SCHEMA.clerkriver_campaigns (
 	id           bigint      PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -68,11 +68,11 @@ CREATE TABLE SCHEMA.clerkriver_campaigns (
 	name         text        NOT NULL,
 	priority     integer     NOT NULL,
 	not_before   timestamptz NOT NULL,
-	options      text        NOT NULL, -- those that it was enqueued with
+	options      text        NOT NULL, -- the options that it was enqueued with
 	resend       boolean     NOT NULL DEFAULT false, -- its requests have ignore_existing
 	digest       bytea       NOT NULL DEFAULT '', -- of its rows
 	total        integer     NOT NULL DEFAULT 0, -- rows
-	next_place   integer     NOT NULL DEFAULT 0, -- a run has taken the rows before
+	next_place   integer     NOT NULL DEFAULT 0, -- a run has taken the rows before it
 	enqueued_at  timestamptz NOT NULL,
 	paused_at    timestamptz,
 	pause_reason text        NOT NULL DEFAULT '',
@@ -89,13 +89,13 @@ CREATE TABLE SCHEMA.clerkriver_rows (
 	ref             text        NOT NULL,
 	request         json        NOT NULL,
 	state           text        NOT NULL DEFAULT 'waiting',
-	run             bigint      NOT NULL DEFAULT 0, -- that took it last
-	attempts        smallint    NOT NULL DEFAULT 0, -- that may have sent it, and left no outcome
+	run             bigint      NOT NULL DEFAULT 0, -- the run that took it last
+	attempts        smallint    NOT NULL DEFAULT 0, -- attempts that may have sent it, and left no outcome
 	may_exist_until timestamptz, -- when the last of them had certainly ended
 	invitation_id   text,
 	problem         text,
 	changed_at      timestamptz NOT NULL DEFAULT now(),
-	tell_at         timestamptz, -- when OnResult is called again; null if it has nothing to hear
+	tell_at         timestamptz, -- when OnResult is called again; null if it has accepted the result
 	tells           smallint    NOT NULL DEFAULT 0, -- calls of OnResult that failed
 	tell_problem    text,
 	PRIMARY KEY (campaign_id, place)
@@ -106,7 +106,7 @@ CREATE INDEX clerkriver_rows_invitation ON SCHEMA.clerkriver_rows (invitation_id
 	WHERE invitation_id IS NOT NULL;
 CREATE INDEX clerkriver_rows_untold ON SCHEMA.clerkriver_rows (tell_at)
 	WHERE tell_at IS NOT NULL;
-CREATE TABLE SCHEMA.clerkriver_counts ( -- of outcomes; a sum over the sources, which never wait for each other
+CREATE TABLE SCHEMA.clerkriver_counts ( -- counts of outcomes, to be summed over the sources, which never wait for each other
 	campaign_id bigint  NOT NULL,
 	state       text    NOT NULL,
 	source      bigint  NOT NULL, -- the run that counts
@@ -119,7 +119,7 @@ CREATE TABLE SCHEMA.clerkriver_slots (
 	slot        integer     NOT NULL,
 	token       bigint      NOT NULL DEFAULT 0, -- counts the requests that have held it
 	free_at     timestamptz NOT NULL DEFAULT 'epoch',
-	invitations text[]      NOT NULL DEFAULT '{}', -- that its last request created, if no campaign's
+	invitations text[]      NOT NULL DEFAULT '{}', -- those that its last request created, unless it was a campaign's
 	PRIMARY KEY (instance, kind, slot)
 ) WITH (fillfactor = 50);`
 

@@ -8,24 +8,24 @@ ALTER TABLE SCHEMA.clerkriver_instances
 	ADD COLUMN sync       bigint      NOT NULL DEFAULT 0; -- counts the syncs that ended
 ALTER TABLE SCHEMA.clerkriver_campaigns
 	ADD COLUMN reminds    bigint, -- the campaign whose invitations it sends again
-	ADD COLUMN ended_at   timestamptz; -- no invitation was open any more
+	ADD COLUMN ended_at   timestamptz; -- when no invitation was open anymore
 ALTER TABLE SCHEMA.clerkriver_rows
 	ADD COLUMN person     bigint, -- a hash of the address; null if it was erased
-	ADD COLUMN change     smallint NOT NULL DEFAULT 0, -- counts what became of the invitation
-	ADD COLUMN became_at  timestamptz, -- when, by Clerk's clock
+	ADD COLUMN change     smallint NOT NULL DEFAULT 0, -- counts the changes of the invitation
+	ADD COLUMN became_at  timestamptz, -- when the invitation changed, by Clerk's clock
 	ADD COLUMN missing_in bigint, -- the sync that did not find it
 	ADD COLUMN replaces   text, -- the invitation that a reminder sends again
-	ADD COLUMN revoke     text, -- the invitation to be revoked now that there is another one
-	ADD COLUMN revoke_at  timestamptz; -- when it is tried
+	ADD COLUMN revoke     text, -- the invitation to revoke, as there is another one
+	ADD COLUMN revoke_at  timestamptz; -- when revoking it is tried
 CREATE INDEX clerkriver_rows_open ON SCHEMA.clerkriver_rows (campaign_id) WHERE state = 'created';
 CREATE INDEX clerkriver_rows_person ON SCHEMA.clerkriver_rows (person) WHERE person IS NOT NULL;
 CREATE INDEX clerkriver_rows_revoke ON SCHEMA.clerkriver_rows (revoke_at) WHERE revoke_at IS NOT NULL;
-CREATE TABLE SCHEMA.clerkriver_excluded ( -- from reminders
+CREATE TABLE SCHEMA.clerkriver_excluded ( -- people excluded from reminders
 	instance text   NOT NULL,
 	person   bigint NOT NULL,
 	PRIMARY KEY (instance, person)
 );
-CREATE TABLE SCHEMA.clerkriver_erasures ( -- of rows that were being sent
+CREATE TABLE SCHEMA.clerkriver_erasures ( -- erasures of rows that were being sent
 	campaign_id bigint      NOT NULL,
 	place       integer     NOT NULL,
 	instance    text        NOT NULL,

@@ -35,9 +35,8 @@
 //
 // # Inviting many
 //
-// Clerk allows 100 creates and 25 bulk creates an hour.
-// [InvitationsService.CreateAll] sends any number of requests within these limits,
-// and resumes an interrupted run.
+// Clerk allows 100 creates and 25 bulk creates an hour. [InvitationsService.CreateAll] sends
+// any number of requests within these limits, and resumes an interrupted run.
 //
 // # Secrets
 //

@@ -1,7 +1,6 @@
 package clerk
 
-// An ErrorCode is Clerk's name for an error. Codes that this package does not
-// name can appear.
+// An ErrorCode is Clerk's name for an error. Codes that this package does not name can appear.
 type ErrorCode string
 
 // The codes of Clerk's public error catalogue that operations on invitations can return.

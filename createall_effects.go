@@ -20,8 +20,7 @@ const (
 	endsRun                    // every request would fail
 )
 
-// effectOf returns the effect of a failure, and the outcome of the item that is its
-// reason.
+// effectOf returns the effect of a failure, and the outcome of the item that is its reason.
 func effectOf(failure error) (effect, Outcome) {
 	class := classOf(failure)
 	meta, _ := MetaFromError(failure)

@@ -71,8 +71,7 @@ type CreateResult struct {
 	Request CreateInvitationRequest
 	// Outcome says how it ended.
 	Outcome Outcome
-	// Invitation is the invitation that the run created; nil unless Outcome is
-	// OutcomeCreated.
+	// Invitation is the invitation that the run created; nil unless Outcome is OutcomeCreated.
 	Invitation *Invitation
 	// Existing is the existing invitation of the address, for OutcomeAlreadyInvited and
 	// OutcomeRepeated; nil if it is not known.

@@ -231,9 +231,8 @@ func isDefinite(failure error) bool {
 	return !isSDK || hasCode(failure, CodeNotAllowedAccess)
 }
 
-// SDKError is any failure other than a documented refusal: an undocumented status, a
-// response that is unreadable or too large, a failed connection, an ended context, an
-// invalid request.
+// SDKError is any failure other than a documented refusal: an undocumented status, a response
+// that is unreadable or too large, a failed connection, an ended context, an invalid request.
 type SDKError struct {
 	ResponseMeta
 	// Message says what failed, on one line and without addresses.
@@ -249,8 +248,7 @@ type SDKError struct {
 	lookupErr error           // why the lookup failed; not part of the error's chain
 }
 
-// Error returns one line without addresses: operation, status, what failed and trace
-// id.
+// Error returns one line without addresses: operation, status, what failed and trace id.
 func (e *SDKError) Error() string {
 	switch {
 	case e == nil:
@@ -281,8 +279,7 @@ func (m *ResponseMeta) line(outcome, message string) string {
 	}.String()
 }
 
-// Format writes the error's one line for every verb: the other fields may contain
-// addresses.
+// Format writes the error's one line for every verb: the other fields may contain addresses.
 func (e ClerkErrors) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
 
 // Format writes the error's one line for every verb.
@@ -321,8 +318,7 @@ type InputError struct {
 	// Field is a field by its name in Clerk's API, such as "email_address" or
 	// "requests[3].email_address", or an option, such as "WithBaseURL".
 	Field string
-	// Problem says what is wrong with it, such as "is empty". It does not repeat the
-	// value.
+	// Problem says what is wrong with it, such as "is empty". It does not repeat the value.
 	Problem string
 }
 

@@ -157,8 +157,7 @@ type CreateInvitationRequest struct {
 	// RedirectURL is the target of the link in the email, an absolute URL or a path. It is
 	// needed only for custom sign-up flows.
 	RedirectURL string `json:"redirect_url,omitempty"`
-	// Notify says whether Clerk sends an email; nil means true. To send none, use
-	// new(false).
+	// Notify says whether Clerk sends an email; nil means true. To send none, use new(false).
 	Notify *bool `json:"notify,omitempty"`
 	// IgnoreExisting invites even if the address has a pending invitation or belongs to a
 	// user. Clerk's OpenAPI document contradicts itself about users in a BulkCreate.
@@ -226,8 +225,7 @@ type ListInvitationsRequest struct {
 	Query string
 	// OrderBy is the order; empty means Clerk's default, newest first.
 	OrderBy InvitationOrder
-	// Paginated asks for the response with the total count. It is always sent; nil means
-	// true.
+	// Paginated asks for the response with the total count. It is always sent; nil means true.
 	Paginated *bool
 	// Limit is the most invitations to return, 1 to MaxListLimit; 0 means Clerk's default
 	// of 10.

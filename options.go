@@ -128,12 +128,11 @@ func (c *callConfig) setRetry(retry RetryConfig) (err error) {
 	return err
 }
 
-// WithAttemptTimeout limits one attempt, from connecting to the last byte of the
-// response. The default is 15 seconds, and 10.5 seconds for a write that is looked up
-// afterwards. The caller's context and [BackoffStrategy].MaxElapsedTime limit an attempt as
-// well. A write that is looked up afterwards uses at most two thirds of the time until the
-// caller's deadline, to leave time for that. Without WithAttemptTimeout, the same applies to
-// MaxElapsedTime.
+// WithAttemptTimeout limits one attempt, from connecting to the last byte of the response. The
+// default is 15 seconds, and 10.5 seconds for a write that is looked up afterwards. The
+// caller's context and [BackoffStrategy].MaxElapsedTime limit an attempt as well. A write that
+// is looked up afterwards uses at most two thirds of the time until the caller's deadline, to
+// leave time for that. Without WithAttemptTimeout, the same applies to MaxElapsedTime.
 func WithAttemptTimeout(timeout time.Duration) SharedOption {
 	return sharedOption(setting("WithAttemptTimeout", check.Positive(timeout), func(c *callConfig) { c.attemptTimeout = timeout }))
 }

@@ -8,8 +8,7 @@ import (
 
 // A RequestInfo says which call a request belongs to.
 type RequestInfo struct {
-	// Operation is the request's operation. A lookup after a failed write is an
-	// OperationList.
+	// Operation is the request's operation. A lookup after a failed write is an OperationList.
 	Operation Operation
 	// Route is the method and the path below the base URL, without the values of its
 	// parameters, such as "POST /invitations/{invitation_id}/revoke".
@@ -18,10 +17,9 @@ type RequestInfo struct {
 	Attempt int
 }
 
-// RequestInfoFromContext returns the information about a request of this package from
-// its context. It is for transports, for example to name spans without the request's
-// URL, whose query may contain an address. The second result is false for other
-// requests.
+// RequestInfoFromContext returns the information about a request of this package from its
+// context. It is for transports, for example to name spans without the request's URL, whose
+// query may contain an address. The second result is false for other requests.
 func RequestInfoFromContext(ctx context.Context) (RequestInfo, bool) {
 	r, attempt := transport.FromContext(ctx)
 	if r == nil {

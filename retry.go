@@ -50,8 +50,7 @@ type BackoffStrategy struct {
 	// MaxInterval is the longest wait after any attempt, unless Clerk asks for more; 60 s
 	// by default.
 	MaxInterval time.Duration
-	// Exponent multiplies the interval with each further attempt, at least 1; 1.5 by
-	// default.
+	// Exponent multiplies the interval with each further attempt, at least 1; 1.5 by default.
 	Exponent float64
 	// MaxElapsedTime limits a call, with all its requests, waits and lookups; 1 minute by
 	// default. An attempt under way at that time is cut off.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,7 +105,44 @@ func TestHostCanTest(t *testing.T) {
 	require.Zero(t, status.Untold, "OnResult has succeeded for every row")
 }
 
-// TestReadmeIsComplete: an application needs only the README's functions.
+// TestHostCanTestOnChange without waiting for a quarter of an hour.
+func TestHostCanTestOnChange(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	pool, err := pgxpool.New(ctx, databaseURL(t))
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	require.NoError(t, migrate(ctx, pool))
+	var heard []clerkriver.Change
+	onChange := func(_ context.Context, _ pgx.Tx, change clerkriver.Change) error {
+		heard = append(heard, change)
+		return nil
+	}
+	fake := clerktest.New()
+
+	// Config.Wake is how often Work is called, and Config.Sync how often it lists.
+	campaigns, err := clerkriver.New(pool, clerkriver.Config{Wake: time.Second, Sync: time.Second, OnChange: onChange})
+	require.NoError(t, err)
+	client, err := campaigns.NewClient(fake.SecretKey(), fake)
+	require.NoError(t, err)
+	rows := slices.Values([]clerkriver.Row{{Ref: "member_1", Request: clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"}}})
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		_, err := campaigns.EnqueueTx(ctx, nil, tx, "spring", rows, nil)
+		return err
+	})
+	require.NoError(t, err)
+	next, err := campaigns.Work(ctx, client) // invites Ada
+	require.NoError(t, err)
+	require.NoError(t, fake.Accept(fake.Invitations()[0].ID))
+	time.Sleep(time.Until(next))
+	_, err = campaigns.Work(ctx, client) // lists the invitations, and calls OnChange
+	require.NoError(t, err)
+	require.Len(t, heard, 1)
+	require.Equal(t, clerkriver.StateAccepted, heard[0].State)
+	require.Equal(t, "member_1", heard[0].Ref)
+}
+
+// TestReadmeIsComplete: its functions are all that an application needs.
 func TestReadmeIsComplete(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -178,7 +216,7 @@ func TestReadmeIsCompiled(t *testing.T) {
 	require.NoError(t, err)
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	blocks := strings.Split(string(readme), "```go\n")[1:]
-	require.Len(t, blocks, 3)
+	require.Len(t, blocks, 4)
 	for _, block := range blocks {
 		snippet, _, _ := strings.Cut(block, "```")
 		require.Contains(t, squeeze(string(example)+string(whole)), squeeze(snippet))

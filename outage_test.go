@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -332,4 +334,33 @@ func TestHeldBackCallsSayWhy(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 	})
+}
+
+// TestShortDeadlineFailsFastInAnOutage, as docs/outages-and-lost-responses.md says.
+func TestShortDeadlineFailsFastInAnOutage(t *testing.T) {
+	for name, failure := range map[string]httpmock.Responder{"503": reply(http.StatusServiceUnavailable, ``), "no response": hanging(time.Hour)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOutageTest(t, &outageTest{lasts: time.Hour, total: true, failure: failure})
+				const calls = 60
+				var took [calls]time.Duration
+				var group sync.WaitGroup
+				for i := range calls {
+					group.Go(func() {
+						time.Sleep(time.Duration(i) * time.Second)
+						ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+						defer cancel()
+						start := time.Now()
+						_, err := o.client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: guest(i)})
+						took[i] = time.Since(start)
+						assert.Error(t, err)
+					})
+				}
+				group.Wait()
+				slices.Sort(took[:])
+				require.Equal(t, 2*time.Second, took[calls/2].Round(time.Millisecond), "most are held back")
+				require.LessOrEqual(t, took[calls-1], 3*time.Second)
+			})
+		})
+	}
 }

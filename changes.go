@@ -18,10 +18,11 @@ import (
 // all invitations and yields nothing.
 //
 // It makes one listing of the revoked invitations and one of the others: with 2,000
-// invitations usually 5 requests. An invitation that has expired by Clerk's clock is reported
-// as expired even if Clerk still lists it as pending. A missing invitation is reported as
-// deleted by the next call that does not find it either. A listing proves no absence if
-// invitations left the list meanwhile, as others may have been skipped.
+// invitations usually 5 requests. An invitation that has expired by Clerk's clock is
+// reported as expired even if Clerk still lists it as pending. One that is missing is
+// reported as deleted by the next call that does not find it either. A listing proves no
+// absence if invitations left the list meanwhile, and others may have been skipped, or if
+// one was created less than 5 seconds before it.
 //
 // Each page is requested when the loop reaches it, or earlier with [WithPrefetch]. An
 // error is yielded once, with a zero Change, and ends the sequence; MaxElapsedTime applies

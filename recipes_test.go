@@ -1,10 +1,12 @@
 package clerk_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -47,6 +49,41 @@ func TestReadmeCodeSendsNothingAfterItsContextEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // nothing is to reach Clerk
 	require.ErrorIs(t, inviteAda(ctx), clerk.ErrNotSent)
+}
+
+// setUp creates the client of a service, which all of its handlers share. An empty baseURL
+// means Clerk; that of fakeclerk is for tests.
+func setUp(ctx context.Context, secretKey, baseURL string) (*clerk.Client, error) {
+	client, err := clerk.NewClient(secretKey,
+		clerk.WithBaseURL(cmp.Or(baseURL, clerk.DefaultBaseURL)),
+		clerk.WithAppName("people/2.1"),  // in the User-Agent header
+		clerk.WithLogger(slog.Default()), // warns of failed attempts and of outages
+	)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err = client.Invitations.List(ctx, clerk.ListInvitationsRequest{Limit: 1})
+	if errors.Is(err, clerk.ErrUnauthorized) {
+		return nil, err
+	}
+	return client, nil // after any other error, too: Clerk may be down
+}
+
+func TestSetUpChecksTheKey(t *testing.T) {
+	fake := clerktest.New()
+	baseURL, stop := fake.Serve()
+	defer stop()
+	_, err := setUp(t.Context(), "sk_test_wrong", baseURL)
+	require.ErrorIs(t, err, clerk.ErrUnauthorized)
+	client, err := setUp(t.Context(), fake.SecretKey(), baseURL)
+	require.NoError(t, err)
+	require.NoError(t, (&Service{Clerk: client}).Invite(t.Context(), "ada@example.com"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // nothing is to reach Clerk
+	_, err = setUp(ctx, testKey, "")
+	require.NoError(t, err)
 }
 
 func inviteOne(ctx context.Context, client *clerk.Client, address string) error {

@@ -41,7 +41,7 @@ func (c *campaign) prepare() (err error) {
 	}
 	c.people, err = people.ReadColumn(input, c.column, c.columns()...)
 	if errors.Is(err, people.ErrNoAddresses) {
-		return fmt.Errorf("%w; name it with -column", err)
+		return fmt.Errorf("%w; name it with -column, or remove what is above the line that names it", err)
 	}
 	if err != nil {
 		return err

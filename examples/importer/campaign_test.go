@@ -49,18 +49,27 @@ func TestExcelOfWesternEurope(t *testing.T) {
 	require.JSONEq(t, `{"Team":"Köln"}`, string(fake.Invitations()[0].PublicMetadata))
 }
 
-func TestUncertainFileIsRefusedAsAWhole(t *testing.T) {
-	for text, input := range map[string]string{
-		`line 3: the text is not in UTF-8, and what it is in is not certain: save the file as "CSV UTF-8"`: "Team;E-Mail\r\n;ada@example.com\r\nK\x94ln;grace@example.com\r\n", // MS-DOS
-		"the first line names no column of addresses: Team, Contact; name it with -column":                 "Team;Contact\r\n;ada@example.com\r\n",
+// TestUnreadFileIsRefusedAsAWhole: what the file may mean is not guessed, and no advice loses
+// a line.
+func TestUnreadFileIsRefusedAsAWhole(t *testing.T) {
+	const people = "Ada,ada@example.com\r\nGrace,grace@example.com\r\n"
+	const noHeader = "the first line is no header, as it has an address: Ada, ada@example.com; put a line above it that names the columns, one of them email"
+	for _, test := range []struct{ input, column, text string }{
+		{"Team;E-Mail\r\n;ada@example.com\r\nK\x94ln;grace@example.com\r\n", "", // MS-DOS
+			`line 3: the text is not in UTF-8, and what it is in is not certain: save the file as "CSV UTF-8"`},
+		{"Team;Contact\r\n;ada@example.com\r\n", "",
+			"the first line names no column of addresses: Team, Contact; name it with -column, or remove what is above the line that names it"},
+		{people, "", noHeader},
+		{people, "ada@example.com", noHeader},
+		{people, "Ada", noHeader},
 	} {
 		file := filepath.Join(t.TempDir(), "people.csv")
-		require.NoError(t, os.WriteFile(file, []byte(input), 0o600))
+		require.NoError(t, os.WriteFile(file, []byte(test.input), 0o600))
 		fake := clerktest.New()
-		set, err := parse([]string{"-metadata", "team", file}, io.Discard, key)
+		set, err := parse([]string{"-metadata", "team", "-column", test.column, file}, io.Discard, key)
 		require.NoError(t, err)
 		c := campaign{settings: set, api: fake}
-		require.EqualError(t, c.prepare(), text)
+		require.EqualError(t, c.prepare(), test.text)
 		require.Empty(t, fake.Requests())
 		files, err := os.ReadDir(filepath.Dir(file))
 		require.NoError(t, err)

@@ -39,6 +39,13 @@ func parseAddress(field string) (address, problem string) {
 	return address, ""
 }
 
+// isAddress reports whether a field is an address, and not, say, a name with an @.
+func isAddress(field string) bool {
+	address, problem := parseAddress(field)
+	_, domain, ok := strings.Cut(address, "@")
+	return problem == "" && ok && strings.Contains(domain, ".") && !strings.ContainsFunc(address, unicode.IsSpace)
+}
+
 // countAddresses counts the words of a text that have an @. A quoted text is one word.
 func countAddresses(text string) (n int) {
 	if strings.HasPrefix(text, `"`) {

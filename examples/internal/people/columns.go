@@ -32,6 +32,10 @@ type columns struct {
 // newColumns finds the columns of the addresses and the metadata in the first line.
 func newColumns(header []string, address string, metadata []string) (*columns, error) {
 	candidates := addressPositions(header, address)
+	if (address != "" || len(candidates) == 0) && slices.ContainsFunc(header, isAddress) {
+		return nil, fmt.Errorf("the first line is no header, as it has an address: %s; "+
+			"put a line above it that names the columns, one of them email", listNames(header))
+	}
 	if len(candidates) == 0 {
 		if address != "" {
 			return nil, noColumn(header, address)

@@ -32,12 +32,30 @@ func TestReadColumn(t *testing.T) {
 	list, err := people.ReadColumn([]byte("email;Work, Address \nada@example.com;grace@example.com\n"), "work, address")
 	require.NoError(t, err)
 	require.Equal(t, "grace@example.com", list.Requests[0].EmailAddress)
-	for header, column := range map[string]string{"email,,name": "work", "ada@example.com": "email"} {
-		_, err = people.ReadColumn([]byte(header+"\n"), column)
-		require.ErrorContains(t, err, `no column is called "`+column+`"; the columns are `)
-	}
 	_, err = people.ReadColumn([]byte("email,,name\n"), "work")
 	require.EqualError(t, err, `no column is called "work"; the columns are email, name`)
+}
+
+// TestFirstLineWithAnAddressIsNoHeader: it is somebody's, who must not be lost.
+func TestFirstLineWithAnAddressIsNoHeader(t *testing.T) {
+	for line, columns := range map[string][]string{
+		"Ada,ada@example.com":          {"", "Ada", "ada@example.com", "email"},
+		"Ada;Ada L. <ada@example.com>": {"", "Ada"},
+		"ada@example.com":              {"ada@example.com", "email"},
+	} {
+		for _, column := range columns {
+			_, err := people.ReadColumn([]byte(line+"\ngrace@example.com\n"), column)
+			require.ErrorContains(t, err, "the first line is no header, as it has an address: ", line)
+			require.NotErrorIs(t, err, people.ErrNoAddresses, "no other name helps")
+		}
+	}
+	for header, column := range map[string]string{
+		"E-Mail@Work,Name": "E-Mail@Work", "Address (such as ada@example.com),Name": "address (such as ada@example.com)", "email,ada@example.com": "",
+	} {
+		list, err := people.ReadColumn([]byte(header+"\ngrace@example.com,Grace\n"), column)
+		require.NoError(t, err, header)
+		require.Equal(t, "grace@example.com", list.Requests[0].EmailAddress)
+	}
 }
 
 func TestFurtherColumnsOfAddressesAreNoted(t *testing.T) {

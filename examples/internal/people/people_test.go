@@ -81,7 +81,7 @@ func TestReadWithProblems(t *testing.T) {
 		"sep=;\n":                  "the file is empty",
 		"e\x00m\x00":               `the file is not CSV in UTF-8; save it as "CSV UTF-8"`,
 		"PK\x03\x04\x14\x00":       `the file is not CSV in UTF-8; save it as "CSV UTF-8"`,
-		"ada@example.com,Ada\nb\n": noAddress + "ada@example.com, Ada",
+		"ada@example.com,Ada\nb\n": "the first line is no header, as it has an address: ada@example.com, Ada; put a line above it that names the columns, one of them email",
 	} {
 		_, err := people.Read([]byte(input))
 		require.EqualError(t, err, text)

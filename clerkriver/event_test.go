@@ -177,8 +177,8 @@ func TestResumingIsNoRun(t *testing.T) {
 	require.Equal(t, []EventKind{EventStuck, EventResumed, EventResumed}, events.heard()[2:])
 }
 
-// TestOnlyRowsThatCouldBeSentAreLate: a sync that nobody makes is no reason for an alert, and
-// neither is a row that must wait.
+// TestOnlyRowsThatCouldBeSentAreLate: neither a late sync nor a row that must wait is a reason
+// for an alert.
 func TestOnlyRowsThatCouldBeSentAreLate(t *testing.T) {
 	t.Parallel()
 	one := clerk.Budget{Creates: 1, Window: time.Hour}

@@ -149,8 +149,8 @@ func TestResetRepeatsTheChoiceOfFaults(t *testing.T) {
 	require.Contains(t, choices[0], "500")
 }
 
-// TestLoadedExpiredInvitationsHaveExpired loads invitations with status expired that
-// leave out some of their times.
+// TestLoadedExpiredInvitationsHaveExpired loads invitations with status expired that omit some
+// of their times.
 func TestLoadedExpiredInvitationsHaveExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const day = 24 * 60 * 60 * 1000

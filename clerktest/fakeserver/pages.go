@@ -136,7 +136,7 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	render(w, http.StatusOK, "page.html", p)
 }
 
-// linkTexts explain why a link leads to the sign-up page without a ticket.
+// linkTexts says why a link leads to the sign-up page without a ticket.
 var linkTexts = map[string]signUpData{
 	"expired":   {Heading: "This invitation has expired", Text: "Its link no longer signs anybody up. Ask for a new invitation."},
 	"revoked":   {Heading: "This invitation was revoked", Text: "Its link no longer signs anybody up."},

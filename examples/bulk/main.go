@@ -38,7 +38,7 @@ func run(ctx context.Context) error {
 	}
 	invited, err := client.Invitations.BulkCreate(ctx, team)
 	if errors.Is(err, clerk.ErrDuplicateInvitation) && !errors.Is(err, clerk.ErrOutcomeUnknown) {
-		// Clerk names the addresses that are invited already. Send the others.
+		// Clerk names the addresses that are already invited. Send the others.
 		known := duplicates(err)
 		fmt.Println("already invited:", known)
 		team = slices.DeleteFunc(team, func(req clerk.CreateInvitationRequest) bool {

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// sharpness bounds the error in the start of a refused request by the server's clock.
+	// sharpness is the largest error in the start of a refused request by the server's clock.
 	sharpness = 100 * time.Millisecond
 	// roughness is the same for clocks that agree: a second each for the clocks and for the
 	// Date, which has whole seconds.

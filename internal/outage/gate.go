@@ -33,7 +33,7 @@ const (
 	Failed                 // it may be down
 )
 
-// A Gate is passed by the requests to one server. It is safe for concurrent use.
+// A Gate lets the requests to one server pass. It is safe for concurrent use.
 type Gate struct {
 	random func() float64
 

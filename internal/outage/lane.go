@@ -24,7 +24,7 @@ const (
 
 // A Failure describes a request that Failed.
 type Failure struct {
-	// Cause says in a few words why.
+	// Cause says why, in a few words.
 	Cause string
 	// RetryAfter is the wait that the server asked for; 0 if it did not ask.
 	RetryAfter time.Duration

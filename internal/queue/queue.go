@@ -356,8 +356,8 @@ func (it *Item[T]) fail(settled int, rateLimited bool, now time.Time) {
 	it.settledAtLast = settled
 }
 
-// failedAlone records that an item failed as the only one of its batch. It is sent again,
-// parked or given up.
+// failedAlone records that an item failed as the only one of its batch. The item is sent
+// again, parked or given up.
 func (q *Queue[T]) failedAlone(b Batch[T], it *Item[T], why Reason, now time.Time) (givenUp []*Item[T]) {
 	it.alone++
 	it.batchNext = b.Single && why == RateLimited

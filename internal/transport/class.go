@@ -12,13 +12,13 @@ type Class uint8
 const (
 	// NoClass is the class of an error that no request caused.
 	NoClass Class = iota
-	// Succeeded means that the response has the operation's result.
+	// Succeeded means that the response contains the operation's result.
 	Succeeded
 	// Refused means that the server did not carry out the operation, for a reason in the
 	// request.
 	Refused
-	// RateLimited means that the server did not carry out the operation, and asks to wait
-	// because of too many requests.
+	// RateLimited means that the server did not carry out the operation because of too many
+	// requests, and asks to wait.
 	RateLimited
 	// NotSent means that the server certainly did not process the request.
 	NotSent
@@ -28,7 +28,7 @@ const (
 	Failed
 )
 
-// A delivery says how often net/http has sent the request of an attempt, as far as known.
+// A delivery says how often net/http has sent the request of an attempt, as far as is known.
 type delivery uint8
 
 const (

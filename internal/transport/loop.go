@@ -51,10 +51,10 @@ type Request struct {
 	Decode func(body []byte) (any, error)
 	// Policy limits the attempts.
 	Policy Policy
-	// Gate holds back attempts in an outage; nil for none.
+	// Gate holds back attempts in an outage; nil means no gate.
 	Gate *outage.Gate
-	// Call identifies the call that makes the request. It must be comparable. CallID does so
-	// in log records.
+	// Call identifies the call that makes the request. It must be comparable. CallID
+	// identifies it in log records.
 	Call   any
 	CallID uint64
 	// Pass counts the lookups of what the call's write did. It is 0 before the first failure.
@@ -73,8 +73,8 @@ type Policy struct {
 	Retry bool
 	// RetryConnectionErrors allows a retry after an attempt without a complete response.
 	RetryConnectionErrors bool
-	// RetryRateLimits allows a retry of a write after status 429. Reads are retried
-	// anyway.
+	// RetryRateLimits allows a retry of a write after status 429. Reads are retried in any
+	// case.
 	RetryRateLimits bool
 	// LeaveTime limits an attempt to two thirds of the time until the context's deadline,
 	// and LeaveCallTime to two thirds of the time until Deadline. The rest is left for
@@ -88,8 +88,8 @@ type Policy struct {
 	Deadline time.Time
 }
 
-// A Backoff returns how long to wait after an attempt, counted from 1. asked is the wait
-// that the response asks for; 0 if it does not.
+// A Backoff returns how long to wait after an attempt, counted from 1. asked is the wait that
+// the response asks for, or 0.
 type Backoff interface {
 	Backoff(attempt int, asked time.Duration) time.Duration
 }
@@ -100,7 +100,7 @@ type Attempt struct {
 	Class    Class
 	unusable bool // a complete response arrived, and a retry would get the same one
 
-	// Status and Header are those of the response; 0 and nil without one.
+	// Status and Header are from the response; 0 and nil if there was none.
 	Status int
 	Header http.Header
 	// Body is the beginning of a body that was not decoded, at most 64 KiB.
@@ -129,8 +129,9 @@ func (a *Attempt) timedOut() bool {
 	return a.Status == 0 && (errors.Is(a.Err, context.DeadlineExceeded) || errors.Is(a.Err, context.Canceled))
 }
 
-// A Loop makes the attempts of one request. When it has ended, the embedded Attempt is
-// the last one or, if that only timed out and is not ambiguous, the last that did not.
+// A Loop makes the attempts of one request. When it has ended, the embedded Attempt is the
+// last one or, if that only timed out and is not ambiguous, the last one that did not only
+// time out.
 type Loop struct {
 	Attempt
 	// Value is the result of Decode.
@@ -174,7 +175,7 @@ func FromContext(ctx context.Context) (r *Request, attempt int) {
 	return nil, 0
 }
 
-// keep makes a the latest attempt.
+// keep stores a as the latest attempt.
 func (l *Loop) keep(a Attempt) {
 	l.Longest, l.again = max(l.Longest, time.Since(a.began)), false
 	if !l.began.IsZero() && !l.timedOut() {
@@ -183,8 +184,8 @@ func (l *Loop) keep(a Attempt) {
 	l.Attempt = a
 }
 
-// recall restores the latest attempt that did not only time out if the last one did, as it
-// says more about the failure. Whether the last one was sent still counts.
+// If the last attempt only timed out, recall restores the latest one that did not, as it says
+// more about the failure. Whether the last one was sent still counts.
 func (l *Loop) recall() {
 	if !l.timedOut() || l.Class == Ambiguous || l.earlier == nil {
 		return

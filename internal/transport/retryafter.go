@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// retryAfter returns how long a response asks to wait; 0 if it does not ask. A date is
+// retryAfter returns how long a response asks to wait, or 0 if it does not ask. A date is
 // taken relative to the response's Date if it has one, as the server's clock may be off.
 func retryAfter(header http.Header) time.Duration {
 	now, err := http.ParseTime(header.Get("Date"))

@@ -97,8 +97,8 @@ func (l *Loop) resetHeader(req *http.Request) {
 	}
 }
 
-// With these, a dead HTTP/2 connection, whose peer has gone without closing it, is found
-// within 10 seconds, and the next attempt uses a new one.
+// With these settings, a dead HTTP/2 connection, whose peer has gone without closing it, is
+// detected within 10 seconds, and the next attempt uses a new one.
 const (
 	pingAfter   = 5 * time.Second // of silence from the server
 	pingTimeout = 5 * time.Second

@@ -29,7 +29,7 @@ type campaign struct {
 	perHour        int // invitations that the budget permits
 	people         *people.List
 	report         *report
-	reportFile     *os.File
+	reportPath     string
 	display        *display
 }
 
@@ -65,8 +65,8 @@ func (c *campaign) prepare() (err error) {
 		kind = "fake"
 	}
 	name := strings.TrimSuffix(c.file, ".csv")
-	c.reportFile, err = create(cmp.Or(c.settings.report, name+"."+kind+"-"+time.Now().Format("20060102-150405.000")+".csv"))
-	return err
+	c.reportPath = cmp.Or(c.settings.report, name+"."+kind+"-"+time.Now().Format("20060102-150405.000")+".csv")
+	return tryCreate(c.reportPath)
 }
 
 // isFake reports whether the API is a fake inside the process.
@@ -120,12 +120,12 @@ func (c *campaign) run(ctx context.Context) int {
 	}
 	stopped := failure != nil && ctx.Err() != nil
 	c.summarise(failure, stopped)
-	if err := c.report.write(c.reportFile); err != nil {
+	if err := c.report.write(c.reportPath); err != nil {
 		c.println(c.stderr, "importer: the report could not be written: "+err.Error())
 		c.println(c.stderr, explainLostReport(c.dry || c.isFake()))
 		failure = cmp.Or(failure, err)
 	} else {
-		fmt.Fprintln(c.stdout, "report:", c.reportFile.Name())
+		fmt.Fprintln(c.stdout, "report:", c.reportPath)
 	}
 	switch {
 	case stopped:
@@ -146,8 +146,6 @@ func (c *campaign) showStatus(ctx context.Context) int {
 	})
 	c.display.close()
 	if err != nil {
-		_ = c.reportFile.Close()
-		_ = os.Remove(c.reportFile.Name()) // it is empty
 		if ctx.Err() != nil {
 			c.println(c.stderr, "importer: stopped")
 			return exitStopped
@@ -163,11 +161,11 @@ func (c *campaign) showStatus(ctx context.Context) int {
 	if c.isFake() {
 		c.println(c.stdout, "CLERK_SECRET_KEY is not set, so Clerk was a fake, which has invited nobody.")
 	}
-	if err := c.report.write(c.reportFile); err != nil {
+	if err := c.report.write(c.reportPath); err != nil {
 		c.println(c.stderr, "importer: the report could not be written: "+err.Error())
 		return exitFailed
 	}
-	fmt.Fprintln(c.stdout, "report:", c.reportFile.Name())
+	fmt.Fprintln(c.stdout, "report:", c.reportPath)
 	return 0
 }
 

@@ -130,16 +130,37 @@ func create(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the user chooses it; it contains addresses
 }
 
-// formula matches text that a spreadsheet may take for a formula: at the beginning of a cell,
-// or after a separator, as the spreadsheet may expect a separator other than the report's.
+// tryCreate reports whether the file for a report can be created. It leaves none.
+func tryCreate(path string) error {
+	file, err := create(path)
+	if err != nil {
+		return err
+	}
+	_ = file.Close()
+	return os.Remove(path)
+}
+
+// formula matches what a spreadsheet may take for a formula: at the beginning of a cell, or
+// after a separator, as the spreadsheet may expect another one than the report's.
 var formula = regexp.MustCompile(`(^|[,;|\t\r\n])(\s*)([=+\-@＝＋－＠])`)
 
 // cell returns a text that no spreadsheet takes for a formula.
 func cell(text string) string { return formula.ReplaceAllString(text, "$1$2'$3") }
 
-// write writes the report to its file, and closes the file. It removes the file if it cannot
-// write it.
-func (r *report) write(file *os.File) error {
+// write writes the report to a new file. It removes a file that it cannot fill.
+func (r *report) write(path string) error {
+	file, err := create(path)
+	if err != nil {
+		return err
+	}
+	if err = r.fill(file); err != nil {
+		_ = os.Remove(path) // the first error counts
+	}
+	return err
+}
+
+// fill writes the report to its file, and closes it.
+func (r *report) fill(file *os.File) error {
 	_, err := file.WriteString("\ufeff") // Excel reads UTF-8 only with a byte order mark
 	w := csv.NewWriter(file)
 	w.Comma = r.comma
@@ -149,8 +170,5 @@ func (r *report) write(file *os.File) error {
 	}
 	w.Flush()
 	closed := file.Close()
-	if err = cmp.Or(err, w.Error(), closed); err != nil {
-		_ = os.Remove(file.Name()) // the first error counts
-	}
-	return err
+	return cmp.Or(err, w.Error(), closed)
 }

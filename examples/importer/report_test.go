@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -62,24 +63,49 @@ func TestCellsAreNoFormulas(t *testing.T) {
 	}
 }
 
-// TestReportThatCannotBeWritten writes to a file that fails, like a full disk.
+// TestReportThatCannotBeWritten has another program create the file meanwhile.
 func TestReportThatCannotBeWritten(t *testing.T) {
 	for _, test := range []struct{ flag, text string }{
 		{"-notify=false", "There is no report, but nobody is lost: the invitations were created as counted above."},
 		{"-dry-run", "There is no report, but nobody is lost: nobody was invited."},
+		{"-status", ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			fake := clerktest.New()
 			c, out, to := prepared(t, fake, "ada@example.com\n", test.flag)
-			require.NoError(t, c.reportFile.Close())
-			readOnly, err := os.Open(to)
-			require.NoError(t, err)
-			c.reportFile = readOnly
+			require.NoError(t, os.WriteFile(to, []byte("another's"), 0o600))
 			require.Equal(t, exitFailed, c.run(t.Context()))
-			require.Contains(t, out.String(), "importer: the report could not be written: write "+to)
+			require.Contains(t, out.String(), "importer: the report could not be written: open "+to)
 			require.Contains(t, out.String(), test.text)
 			require.NotContains(t, out.String(), "report: ")
-			require.NoFileExists(t, to)
+			content, err := os.ReadFile(to)
+			require.NoError(t, err)
+			require.Equal(t, "another's", string(content), "no file is overwritten")
 		})
 	}
+}
+
+// TestReportOnAFullDisk writes to a file that refuses it.
+func TestReportOnAFullDisk(t *testing.T) {
+	file, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	require.Error(t, (&report{comma: ','}).fill(file))
+}
+
+// TestNoFileIsLeftWithoutAReport: a process that is killed leaves no empty report, which
+// would be in the way of the same command.
+func TestNoFileIsLeftWithoutAReport(t *testing.T) {
+	dir := t.TempDir()
+	file, to := filepath.Join(dir, "people.csv"), filepath.Join(dir, "report.csv")
+	require.NoError(t, os.WriteFile(file, []byte("ada@example.com\n"), 0o600))
+	prepare := func() error {
+		set, err := parse([]string{file, "-report", to}, io.Discard, key)
+		require.NoError(t, err)
+		return (&campaign{settings: set, api: clerktest.New()}).prepare()
+	}
+	require.NoError(t, prepare())
+	require.NoFileExists(t, to)
+	require.NoError(t, prepare(), "the same command again")
+	require.NoError(t, os.WriteFile(to, nil, 0o600))
+	require.ErrorIs(t, prepare(), os.ErrExist, "before anything is sent")
 }

@@ -21,11 +21,10 @@ const (
 	// Clerk accepts requests again.
 	EventResumed EventKind = "resumed"
 	// EventStuck means that rows wait, and the run that was due at Until is late by two
-	// [Config].Wake or more. Rows that may not be sent yet do not count: those of a later
-	// [EnqueueOpts].NotBefore, those that wait for Clerk's limits, and those of a pause, after
-	// which the time counts anew. It is reported by the next wake job and by
-	// [Campaigns.Status], [Campaigns.List] and [Campaigns.InstanceStatus], once by each process
-	// for each run that is late.
+	// [Config].Wake or more. Rows that may not be sent yet do not count, because of a later
+	// [EnqueueOpts].NotBefore, Clerk's limits or a pause, after which the time counts anew. The
+	// next wake job reports it, and so do [Campaigns.Status], [Campaigns.List] and
+	// [Campaigns.InstanceStatus]. Each process reports each late run once.
 	EventStuck EventKind = "stuck"
 	// EventUnstuck means that no run is late anymore: one has begun, or no rows wait. A
 	// process that has reported EventStuck reports it, on the same occasions, unless it has

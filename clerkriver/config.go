@@ -54,7 +54,9 @@ type Config struct {
 	// Default 15 minutes, at least a second; a negative value turns it off.
 	Sync time.Duration
 	// OnChange is called once for each change of a row that a sync finds, in the
-	// transaction that records it. The rules for OnResult apply. May be nil.
+	// transaction that records it. It is not called for an invitation that a reminder has
+	// replaced, unless that was accepted: then for its row or the reminder's, not for both.
+	// What holds for OnResult holds for OnChange. May be nil.
 	OnChange func(ctx context.Context, tx pgx.Tx, change Change) error
 	// Keep is how long the rows of a campaign are kept after its last invitation was found to
 	// be no longer open. Then they are erased, as by [Campaigns.Delete]. This needs Sync, as

@@ -39,8 +39,9 @@ func (m Reminder) text(of string) string {
 // again, remind them of the reminder.
 //
 // The new invitation is created first, and then the old one is revoked, which the next sync
-// records. After a kill in between, both are open until the next run. If Clerk says that the
-// old one was accepted, the row becomes [StateAccepted], and the new one is revoked.
+// records without calling [Config].OnChange. After a kill in between, both are open until
+// the next run. If Clerk says that the old one was accepted, the row becomes
+// [StateAccepted], and the new one is revoked.
 //
 // The name, tx, errors and the client are as in [Campaigns.EnqueueTx]: called again with the
 // same arguments, RemindTx adds nothing and returns 0. The error is [ErrNoCampaign] if there

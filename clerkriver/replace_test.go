@@ -143,11 +143,69 @@ func TestOldInvitationAcceptedMeanwhile(t *testing.T) {
 	require.Equal(t, map[State]int{StateRevoked: 1, StateAccepted: 1}, a.counts(t, "spring"))
 	require.Equal(t, map[State]int{StateCreated: 1, StateAccepted: 1}, a.counts(t, "reminder"))
 	require.Equal(t, map[int][]State{0: {StateAccepted}}, a.changes(t, "reminder"))
+	require.Empty(t, a.changes(t, "spring"), "it is one acceptance")
 	require.WithinDuration(t, time.Now(), a.all(t, "reminder")[0].BecameAt, time.Minute)
 }
 
-// TestReminderWhateverIgnoreExistingDoes: Clerk documents that ignore_existing creates another
-// invitation. If it does not, nobody is left without a link.
+// TestAcceptanceFoundBeforeTheOldInvitationIsRevoked is told for the old row alone.
+func TestAcceptanceFoundBeforeTheOldInvitationIsRevoked(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 1, Config{OnChange: heardChanges})
+	newChangesTable(t, a)
+	a.mustRemind(t, "spring", "reminder", 1)
+	a.through(t, func(req *http.Request) (*http.Response, error) {
+		if isRevocation(req) {
+			return nil, errors.New("the network is down")
+		}
+		return fake.RoundTrip(req)
+	})
+	a.work(t)
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 0)))
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke_at = 'infinity' WHERE revoke_at IS NOT NULL")
+	require.NoError(t, err)
+	a.config.Sync = time.Minute
+	a.syncNow(t)
+	require.Equal(t, map[int][]State{0: {StateAccepted}}, a.changes(t, "spring"))
+	a.through(t, fake.RoundTrip)
+	_, err = a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke_at = now() WHERE revoke_at IS NOT NULL")
+	require.NoError(t, err)
+	a.work(t)
+	require.Equal(t, map[State]int{StateAccepted: 1}, a.counts(t, "reminder"))
+	require.Empty(t, a.changes(t, "reminder"))
+}
+
+// TestWhatBecomesOfReplacedInvitationsIsNotTold: a table with a row for each person would
+// say that those who have just been reminded have no invitation.
+func TestWhatBecomesOfReplacedInvitationsIsNotTold(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 4, Config{OnChange: heardChanges})
+	newChangesTable(t, a)
+	a.mustRemind(t, "spring", "reminder", 4)
+	isKept := map[string]bool{a.invitationOf(t, "spring", 2): true, a.invitationOf(t, "spring", 3): true}
+	a.through(t, func(req *http.Request) (*http.Response, error) {
+		if isRevocation(req) && isKept[path.Base(path.Dir(req.URL.Path))] {
+			return clerktest.New().RoundTrip(req) // which does not know it
+		}
+		return fake.RoundTrip(req)
+	})
+	a.work(t)
+	require.NoError(t, fake.Expire(a.invitationOf(t, "spring", 2)))
+	require.NoError(t, fake.Delete(a.invitationOf(t, "spring", 3)))
+	require.NoError(t, fake.Accept(a.invitationOf(t, "reminder", 0)))
+	require.NoError(t, fake.Revoke(a.invitationOf(t, "reminder", 1)))
+	a.timing.listLag = 0
+	a.config.Sync = time.Minute
+	for range 3 {
+		a.syncNow(t)
+	}
+	require.Equal(t, map[State]int{StateRevoked: 2, StateExpired: 1, StateDeleted: 1}, a.counts(t, "spring"))
+	require.Equal(t, map[State]int{StateAccepted: 1, StateRevoked: 1, StateCreated: 2}, a.counts(t, "reminder"))
+	require.Empty(t, a.changes(t, "spring"))
+	require.Equal(t, map[int][]State{0: {StateAccepted}, 1: {StateRevoked}}, a.changes(t, "reminder"))
+}
+
+// TestReminderWhateverIgnoreExistingDoes: Clerk documents that it creates another invitation.
+// Nobody is left without a link otherwise.
 func TestReminderWhateverIgnoreExistingDoes(t *testing.T) {
 	t.Parallel()
 	for effect, want := range map[clerktest.IgnoreExisting]statuses{

@@ -45,7 +45,7 @@ const (
 	// StateExpired means that the invitation has expired by Clerk's clock. It may still be
 	// found accepted or revoked later.
 	StateExpired State = "expired"
-	// StateRevoked means that somebody revoked the invitation.
+	// StateRevoked means that the invitation was revoked, by somebody or for a reminder.
 	StateRevoked State = "revoked"
 	// StateDeleted means that two syncs in a row did not find the invitation.
 	StateDeleted State = "deleted"

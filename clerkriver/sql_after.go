@@ -33,6 +33,7 @@ const (
 		WHERE c.instance = $1 AND ` + isChange
 
 	// Records that the rows $2 of the campaigns $1 reached the states $3 at $4, in the run $5.
+	// Returns those that OnChange is to hear of.
 	queryRecord = `WITH old AS (
 			SELECT r.campaign_id, r.place, r.state AS was, t.state, t.became_at
 			FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::timestamptz[]) AS t (campaign_id, place, state, became_at)
@@ -48,7 +49,7 @@ const (
 			GROUP BY campaign_id, n.state
 			ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + excluded.rows)
 		SELECT c.name, changed.place, ref, request, state, invitation_id, changed_at, change, became_at, ` + setSilence + `
-		FROM changed JOIN SCHEMA.clerkriver_campaigns c ON c.id = changed.campaign_id`
+		FROM changed JOIN SCHEMA.clerkriver_campaigns c ON c.id = changed.campaign_id WHERE ` + isTold
 
 	// Makes the server end a transaction whose client is silent for $6.
 	setSilence = `set_config('idle_in_transaction_session_timeout', $6::text, true)`

@@ -69,6 +69,14 @@ const (
 		WHERE campaign_id = $1::bigint AND place = $2::integer AND revoke = replaces AND state NOT IN ('created', 'expired')
 		RETURNING revoke`
 
+	// OnChange does not hear what became of an invitation that a reminder n has replaced,
+	// unless it was accepted. An acceptance is recorded for both rows, and told for the first.
+	isTold = `NOT EXISTS (SELECT FROM SCHEMA.clerkriver_rows n
+			WHERE n.person = changed.person AND n.replaces = changed.invitation_id AND n.invitation_id <> n.replaces
+				AND (n.state = 'accepted' OR changed.state <> 'accepted' AND (n.state = 'created' OR n.change > 0)))
+		AND NOT EXISTS (SELECT FROM SCHEMA.clerkriver_rows o
+			WHERE o.invitation_id = changed.replaces AND o.state = 'accepted' AND changed.state = 'accepted')`
+
 	// The pause doubles each time, from $4 up to an hour.
 	queryRevokeLater = `UPDATE SCHEMA.clerkriver_rows SET revoke_at = clock_timestamp() +
 			least(greatest(clock_timestamp() - changed_at, $4::interval), interval '1 hour')

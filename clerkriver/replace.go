@@ -154,12 +154,18 @@ func (r *run) revoke(ctx context.Context, one replaced) error {
 	return failure
 }
 
-// endAccepted records that the old invitation was accepted, and revokes the new one.
+// endAccepted records that the old invitation was accepted, and revokes the new one. If
+// the list does not say when, that is now.
 func (r *run) endAccepted(ctx context.Context, one replaced, failure error) error {
 	meta, _ := clerk.MetaFromError(failure)
 	at, err := http.ParseTime(meta.Header.Get("Date"))
 	if err != nil {
 		at = time.Now()
+	}
+	short, cancel := context.WithTimeout(ctx, r.c.timing.patience)
+	defer cancel()
+	if old, err := r.client.Invitations.Get(short, one.Old); err == nil && old.Status == clerk.InvitationStatusAccepted {
+		at = old.UpdatedAt.Time()
 	}
 	r.accepting.Lock()
 	err = r.record(ctx, []found{{one.Campaign, one.Place, StateAccepted, at}})

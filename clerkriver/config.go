@@ -34,8 +34,9 @@ type Config struct {
 	// Limits are Clerk's limits. Default: 100 creates and 25 bulk creates an hour, as Clerk's
 	// "Rate limits" page says. All users of the instance must set the same limits.
 	Limits clerk.Budget
-	// Budget is the part of Limits that campaigns may use. The rest is left for request
-	// handlers, which may use all of Limits. Default: 90 creates and all bulk creates.
+	// Budget is the part of Limits that campaigns may use; the rest is left to request handlers,
+	// which may use all of Limits. Default: 90 creates and all bulk creates. Its Window must
+	// be that of Limits, which is its default.
 	Budget clerk.Budget
 	// Wake is the shortest time between two runs of River's wake job. A killed runner is
 	// replaced after its lease of 30 seconds and up to one Wake. Default one minute, at least
@@ -122,7 +123,9 @@ func (config Config) withDefaults() (Config, error) {
 		return config, errors.New("clerkriver: a limit is negative")
 	case budget.Creates == 0 && budget.BulkCreates == 0:
 		return config, errors.New("clerkriver: Budget has neither creates nor bulk creates")
-	case budget.Creates > limits.Creates || budget.BulkCreates > limits.BulkCreates || budget.Window != limits.Window:
+	case budget.Window != limits.Window:
+		return config, fmt.Errorf("clerkriver: Budget and Limits have different windows, %s and %s", budget.Window, limits.Window)
+	case budget.Creates > limits.Creates || budget.BulkCreates > limits.BulkCreates:
 		return config, errors.New("clerkriver: Budget is not a part of Limits")
 	}
 	return config, nil

@@ -18,7 +18,7 @@ func TestConfigThatCannotBeRight(t *testing.T) {
 		"a limit is negative":           {Limits: clerk.Budget{Creates: -1, Window: time.Hour}},
 		"has neither creates nor bulk":  {Limits: clerk.Budget{BulkCreates: 5}, Budget: clerk.Budget{Window: time.Hour, Creates: 0}},
 		"Budget is not a part":          {Budget: clerk.Budget{Creates: 101}},
-		"is not a part of Limits":       {Budget: clerk.Budget{Creates: 1, Window: time.Minute}},
+		"have different windows":        {Budget: clerk.Budget{Creates: 1, Window: time.Minute}},
 	} {
 		_, err := New(pool, config)
 		require.ErrorContains(t, err, problem)

@@ -10,8 +10,10 @@ import (
 // A State is the progress of a row.
 type State string
 
-// The states. Those after StateSending are outcomes. Unless [Config].Sync is off, StateCreated
-// later changes to the state that the invitation has reached, one of those after StateSkipped.
+// The states. Those after StateSending are outcomes. If [Config].Sync is not off,
+// StateCreated changes again, to what became of the invitation: the states after
+// StateSkipped. Of these StateExpired changes, too, if the invitation is then found
+// accepted or revoked. The others are final.
 const (
 	// StateWaiting means that the row has not been sent yet.
 	StateWaiting State = "waiting"

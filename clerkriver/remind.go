@@ -31,12 +31,12 @@ func (m Reminder) text(of string) string {
 //
 // Its rows are those whose invitation is open or has expired when RemindTx is called, so
 // call it when the other campaign has finished. They have the Ref and the request of the old
-// row. Before a reminder is sent, the instance's invitations are listed, even if [Config].Sync
-// is off, unless they were listed within the last five minutes. A row becomes [StateSkipped]
-// if the old invitation is known to be accepted, revoked or deleted by then, if the other
-// campaign was deleted, or if its person was excluded by [Campaigns.ExcludeTx], has accepted
-// another campaign's invitation, or was reminded of the same campaign before. To remind people
-// again, remind them of the reminder.
+// row. Before it is sent, the instance's invitations are listed, unless they were within
+// five minutes, even if [Config].Sync is off. A row becomes [StateSkipped] if the old
+// invitation is known to be accepted, revoked or deleted by then, if the other campaign was
+// deleted, or if its person was excluded by [Campaigns.ExcludeTx], has accepted another
+// campaign's invitation, or was reminded of the same campaign before. If that is known when
+// RemindTx is called, there is no row. To remind people again, remind them of the reminder.
 //
 // The new invitation is created first, and then the old one is revoked, which the next sync
 // records without calling [Config].OnChange. After a kill in between, both are open until

@@ -99,7 +99,15 @@ func (a *app) work(tb testing.TB) time.Time {
 	return due
 }
 
-// counts returns the counts of a campaign's status.
+// nextWindow makes a run that may use the limits anew.
+func (a *app) nextWindow(tb testing.TB) {
+	tb.Helper()
+	_, err := a.pool.Exec(tb.Context(), "UPDATE clerkriver_slots SET free_at = 'epoch'")
+	require.NoError(tb, err)
+	a.work(tb)
+}
+
+// counts is the counts of a campaign's status.
 func (a *app) counts(tb testing.TB, name string) map[State]int {
 	tb.Helper()
 	s, err := a.Status(tb.Context(), name)

@@ -252,19 +252,18 @@ func TestExcludedPersonIsNotReminded(t *testing.T) {
 // reminder was enqueued. Rows that were taken before it are checked again.
 func TestReminderNeedsAFreshSync(t *testing.T) {
 	t.Parallel()
-	limits := clerk.Budget{BulkCreates: 1, Window: 2 * time.Second}
+	limits := clerk.Budget{BulkCreates: 1, Window: time.Hour}
 	a, fake := invited(t, 1, Config{Limits: limits, Budget: limits})
 	a.enqueue(t, "summer", guestsFrom(100, 30))
 	for !a.done(t, "summer") {
-		a.workWhenDue(t)
+		a.nextWindow(t)
 	}
-	a.timing.patience = time.Millisecond
 	a.mustRemind(t, "summer", "reminder", 30)
 	lists := sent(fake, clerk.OperationList)
-	a.workWhenDue(t)
+	a.nextWindow(t)
 	require.Equal(t, lists+2, sent(fake, clerk.OperationList))
 	require.Equal(t, 10, a.counts(t, "reminder")[StateCreated])
-	a.workWhenDue(t)
+	a.nextWindow(t)
 	require.Equal(t, lists+2, sent(fake, clerk.OperationList))
 	require.Equal(t, 20, a.counts(t, "reminder")[StateCreated])
 	for _, inv := range fake.Invitations() {
@@ -274,7 +273,7 @@ func TestReminderNeedsAFreshSync(t *testing.T) {
 	}
 	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_instances SET fresh_at = fresh_at - interval '6 minutes'")
 	require.NoError(t, err)
-	a.workWhenDue(t)
+	a.nextWindow(t)
 	require.Equal(t, lists+4, sent(fake, clerk.OperationList))
 	require.Equal(t, map[State]int{StateAccepted: 20, StateSkipped: 10}, a.counts(t, "reminder"))
 }
@@ -299,22 +298,13 @@ func TestReminderReadsAShiftedListingAgain(t *testing.T) {
 	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 2)))
 	a.mustRemind(t, "spring", "reminder", 6)
 	reminds = true
-	a.workWhenDue(t)
+	a.nextWindow(t)
 	require.False(t, reminds)
 	require.Equal(t, statuses{accepted}, links(fake, guest(2)))
 	require.Equal(t, map[State]int{StateCreated: 4, StateSkipped: 2}, a.counts(t, "reminder"))
 }
 
-// workWhenDue makes the next run when it is due.
-func (a *app) workWhenDue(t *testing.T) {
-	t.Helper()
-	next, err := a.due(t.Context(), true)
-	require.NoError(t, err)
-	time.Sleep(next.wait)
-	a.work(t)
-}
-
-// guestsFrom yields n rows, starting with a guest.
+// guestsFrom is n rows, from a guest on.
 func guestsFrom(first, n int) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
 		for i := range n {

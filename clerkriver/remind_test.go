@@ -248,8 +248,24 @@ func TestExcludedPersonIsNotReminded(t *testing.T) {
 	require.Equal(t, statuses{revoked, pending}, links(fake, guest(0)), "nothing was kept of them")
 }
 
-// TestReminderNeedsAFreshSync: a sync in the last few minutes is enough if it began after the
-// reminder was enqueued. Rows that were taken before it are checked again.
+// TestExcludingHoldsUpNobody, not even a transaction that excludes the same person.
+func TestExcludingHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t)+"?lock_timeout=1", Config{}, nil)
+	require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error {
+		require.NoError(t, a.ExcludeTx(t.Context(), tx, guest(0)))
+		a.exclude(t, guest(0))
+		a.exclude(t, guest(0))
+		return nil
+	}))
+	a.erasePerson(t, guest(0))
+	var n int
+	require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT count(*) FROM clerkriver_excluded").Scan(&n))
+	require.Zero(t, n)
+}
+
+// TestReminderNeedsAFreshSync: one of the last minutes is enough, if it began after the
+// reminder was enqueued. Rows that were taken before are looked at again.
 func TestReminderNeedsAFreshSync(t *testing.T) {
 	t.Parallel()
 	limits := clerk.Budget{BulkCreates: 1, Window: time.Hour}

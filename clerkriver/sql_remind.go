@@ -83,6 +83,7 @@ const (
 		WHERE campaign_id = $1::bigint AND place = $2::integer AND revoke = $3::text`
 
 	// $2 is a person.
-	queryExclude = `INSERT INTO SCHEMA.clerkriver_excluded (instance, person) VALUES ($1, $2::bigint) ON CONFLICT DO NOTHING`
+	queryExclude = `INSERT INTO SCHEMA.clerkriver_excluded (instance, person) SELECT $1, $2::bigint
+		WHERE NOT EXISTS (SELECT FROM SCHEMA.clerkriver_excluded WHERE instance = $1 AND person = $2)`
 	queryInclude = `DELETE FROM SCHEMA.clerkriver_excluded WHERE instance = $1 AND person = $2::bigint`
 )

@@ -171,8 +171,46 @@ func TestOpenTransactionsHoldUpNobody(t *testing.T) {
 	require.Equal(t, map[State]int{StateCancelled: 30}, a.counts(t, "cancelled"))
 }
 
-// TestRolledBackCancelIsSent: rows that a cancelling transaction kept back are sent after its
-// rollback.
+// TestHeldCampaignIsPassedOver, although it comes first and is sent in a run of its own.
+func TestHeldCampaignIsPassedOver(t *testing.T) {
+	t.Parallel()
+	for name, hold := range map[string]func(*app, pgx.Tx) error{
+		"CancelTx":      func(a *app, tx pgx.Tx) error { return a.CancelTx(t.Context(), tx, "spring") },
+		"ErasePersonTx": func(a *app, tx pgx.Tx) error { return a.ErasePersonTx(t.Context(), tx, guest(3)) },
+	} {
+		for _, killed := range []bool{false, true} {
+			fake := clerktest.New()
+			a := newApp(t, shared.database(t), Config{}, fake)
+			a.enqueue(t, "spring", func(yield func(Row) bool) {
+				for row := range guests(5) {
+					row.Request.IgnoreExisting = true
+					if !yield(row) {
+						return
+					}
+				}
+			})
+			if killed {
+				interrupted(t, a)
+				expire(t, a)
+			}
+			a.enqueue(t, "summer", to("other@example.com"))
+			open, err := a.pool.Begin(t.Context())
+			require.NoError(t, err)
+			defer func() { _ = open.Rollback(context.WithoutCancel(t.Context())) }()
+			require.NoError(t, hold(a, open))
+			before := len(fake.Invitations())
+			a.work(t)
+			require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "summer"), name)
+			require.Len(t, fake.Invitations(), before+1, "nothing of spring is sent")
+			require.NoError(t, open.Rollback(t.Context()))
+			a.work(t)
+			require.Equal(t, map[State]int{StateCreated: 5}, a.counts(t, "spring"), name)
+			require.Len(t, fake.Invitations(), 6)
+		}
+	}
+}
+
+// TestRolledBackCancelIsSent: what a cancelling transaction kept back goes out later.
 func TestRolledBackCancelIsSent(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t), Config{}, clerktest.New())

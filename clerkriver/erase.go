@@ -36,12 +36,18 @@ func (r *run) eraseEnded(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	for _, name := range names {
+	campaigns, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	for _, id := range campaigns {
 		if err != nil || ctx.Err() != nil {
 			break
 		}
-		err = r.c.Delete(ctx, name)
+		err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+			var free bool // of a transaction that erases a person from it
+			if err := tx.QueryRow(ctx, r.sql(queryHold), id).Scan(&free); err != nil || !free {
+				return err
+			}
+			return r.c.delete(ctx, tx, id)
+		})
 	}
 	return err
 }
@@ -58,20 +64,25 @@ func (c *Campaigns) Delete(ctx context.Context, name string) error {
 		if _, err := tx.Exec(ctx, c.sql(queryFinishCampaign), c.config.Instance, id); err != nil {
 			return err
 		}
-		var total int
-		err = tx.QueryRow(ctx, c.sql(queryMarkDeleted), id).Scan(&total)
-		if errors.Is(err, pgx.ErrNoRows) {
+		if err = c.delete(ctx, tx, id); errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("%w: %q", ErrActive, name)
 		}
-		for begin := 0; err == nil && begin < total; begin += deletedRows {
-			_, err = tx.Exec(ctx, c.sql(queryDeleteRows), id, begin, begin+deletedRows)
-		}
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, c.sql(queryDeleteCounts), id)
 		return err
 	}))
+}
+
+// delete erases the rows of a campaign. It returns pgx.ErrNoRows if it has not finished.
+func (c *Campaigns) delete(ctx context.Context, tx pgx.Tx, id int64) error {
+	var total int
+	err := tx.QueryRow(ctx, c.sql(queryMarkDeleted), id).Scan(&total)
+	for begin := 0; err == nil && begin < total; begin += deletedRows {
+		_, err = tx.Exec(ctx, c.sql(queryDeleteRows), id, begin, begin+deletedRows)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, c.sql(queryDeleteCounts), id)
+	return err
 }
 
 // deletedRows limits the rows that one statement of Delete erases.

@@ -1,6 +1,9 @@
 package clerkriver
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -100,6 +103,98 @@ func TestErasingHoldsUpNobody(t *testing.T) {
 	}))
 	require.Zero(t, a.work(t))
 	require.Equal(t, map[State]int{StateErased: 2, StateCreated: 3}, a.counts(t, "spring"))
+}
+
+// TestErasingHoldsUpNoRun: no statement of a run waits for the rows of the person. With a
+// lock_timeout, one that did would fail.
+func TestErasingHoldsUpNoRun(t *testing.T) {
+	t.Parallel()
+	refuses := func(context.Context, pgx.Tx, Result) error { return errors.New("not now") }
+	refusesChange := func(context.Context, pgx.Tx, Change) error { return errors.New("not now") }
+	now := func(t *testing.T, a *app, assignment string) {
+		t.Helper()
+		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_"+assignment)
+		require.NoError(t, err)
+	}
+	for name, test := range map[string]struct {
+		config  Config
+		prepare func(*testing.T, *app, *clerktest.Fake)
+	}{
+		"a row that was given back": {Config{Limits: clerk.Budget{Creates: 5, BulkCreates: 1, Window: time.Hour}}, func(t *testing.T, a *app, _ *clerktest.Fake) {
+			t.Helper()
+			a.work(t)
+			now(t, a, "rows SET request = jsonb_set(request::jsonb, '{email_address}', '\"erased@example.com\"'), person = "+
+				fmt.Sprint(personOf("erased@example.com"))+" WHERE run > 0 AND state = 'waiting'")
+		}},
+		"an invitation to be revoked": {Config{}, func(t *testing.T, a *app, _ *clerktest.Fake) {
+			t.Helper()
+			a.work(t)
+			a.mustRemind(t, "spring", "reminder", 20)
+			a.work(t)
+			now(t, a, "rows SET revoke = replaces, revoke_at = 'epoch' WHERE replaces IS NOT NULL")
+		}},
+		"a result that was not told": {Config{OnResult: refuses}, func(t *testing.T, a *app, _ *clerktest.Fake) {
+			t.Helper()
+			a.work(t)
+			now(t, a, "rows SET tell_at = 'epoch'")
+		}},
+		"a change that was not told": {Config{Sync: time.Minute, OnChange: refusesChange}, func(t *testing.T, a *app, fake *clerktest.Fake) {
+			t.Helper()
+			a.work(t)
+			require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 0)))
+			a.syncNow(t)
+			now(t, a, "untold SET tell_at = 'epoch'")
+		}},
+		"a campaign to be deleted": {Config{Sync: time.Minute, Keep: time.Hour}, func(t *testing.T, a *app, fake *clerktest.Fake) {
+			t.Helper()
+			a.work(t)
+			for _, inv := range fake.Invitations() {
+				require.NoError(t, fake.Expire(inv.ID))
+			}
+			a.syncNow(t)
+			now(t, a, "campaigns SET ended_at = 'epoch'")
+		}},
+		"a person erased while they were sent to": {Config{}, func(t *testing.T, a *app, _ *clerktest.Fake) {
+			t.Helper()
+			interrupted(t, a)
+			a.erasePerson(t, "erased@example.com")
+			now(t, a, "rows SET state = 'waiting' WHERE state = 'sending'")
+			expire(t, a)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := clerktest.New()
+			a := newApp(t, shared.database(t)+"?lock_timeout=1", test.config, fake)
+			a.timing.listLag = 10 * time.Millisecond
+			a.enqueue(t, "spring", to(append([]string{"erased@example.com"}, addresses(19)...)...))
+			test.prepare(t, a, fake)
+			a.enqueue(t, "summer", to("other@example.com"))
+			now(t, a, "campaigns SET priority = -1 WHERE name = 'summer'")
+			require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error {
+				require.NoError(t, a.ErasePersonTx(t.Context(), tx, "erased@example.com"))
+				a.nextWindow(t)
+				a.nextWindow(t)
+				require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "summer"))
+				return nil
+			}))
+			a.requireErased(t, "erased@")
+			for range 4 {
+				a.nextWindow(t)
+			}
+			a.requireErased(t, "erased@")
+			if s, err := a.Status(t.Context(), "spring"); err == nil {
+				require.True(t, s.Done(), "%v", s)
+			}
+		})
+	}
+}
+
+func addresses(n int) (all []string) {
+	for i := range n {
+		all = append(all, guest(i))
+	}
+	return all
 }
 
 // TestKeep: a campaign's rows are erased a time after its last invitation ended.

@@ -100,8 +100,10 @@ CREATE TABLE SCHEMA.clerkriver_rows (
 	tell_problem    text,
 	PRIMARY KEY (campaign_id, place)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
-CREATE INDEX clerkriver_rows_taken ON SCHEMA.clerkriver_rows (run)
-	WHERE run > 0 AND state IN ('waiting', 'sending');
+CREATE INDEX clerkriver_rows_sending ON SCHEMA.clerkriver_rows (run)
+	WHERE run > 0 AND state = 'sending';
+CREATE INDEX clerkriver_rows_given_back ON SCHEMA.clerkriver_rows (campaign_id)
+	WHERE run > 0 AND state = 'waiting';
 CREATE INDEX clerkriver_rows_invitation ON SCHEMA.clerkriver_rows (invitation_id)
 	WHERE invitation_id IS NOT NULL;
 CREATE INDEX clerkriver_rows_untold ON SCHEMA.clerkriver_rows (tell_at)

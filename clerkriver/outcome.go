@@ -150,10 +150,8 @@ func (r *run) settleCancelled(ctx context.Context) error {
 			all = append(all, it)
 		}
 	}
-	if len(all) == 0 {
-		return nil
-	}
-	if err := r.resumeCancelled(ctx, all); err != nil {
+	all, err := r.retake(ctx, queryLookUpAgain, all)
+	if err != nil {
 		return err
 	}
 	for _, it := range all {
@@ -173,15 +171,4 @@ func (r *run) settleCancelled(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// resumeCancelled marks the items as being sent, so that their results can be kept.
-func (r *run) resumeCancelled(ctx context.Context, items []item) error {
-	var campaigns []int64
-	var places []int
-	for _, it := range items {
-		campaigns, places = append(campaigns, it.campaign), append(places, it.place)
-	}
-	_, err := r.pool.Exec(ctx, r.sql(queryLookUpAgain), r.instance, r.run, campaigns, places)
-	return err
 }

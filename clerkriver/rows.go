@@ -75,25 +75,23 @@ func (r *run) choose(ctx context.Context) (bool, error) {
 		g.campaign = 0
 	}
 	r.group = g
-	r.pulled, err = r.retake(ctx, slices.DeleteFunc(slices.Clone(r.left), func(it item) bool { // the others wait for their own run
+	r.pulled, err = r.retake(ctx, queryRetake, slices.DeleteFunc(slices.Clone(r.left), func(it item) bool { // the others wait for their own run
 		return it.cancelled || it.held || it.request.IgnoreExisting != resend || resend && it.campaign != g.campaign
 	}))
 	return true, err
 }
 
-// retake takes items again that an earlier run gave back, and returns all that can be sent.
-func (r *run) retake(ctx context.Context, items []item) ([]item, error) {
+// retake takes the items again that an earlier run has taken, and returns those that it got.
+func (r *run) retake(ctx context.Context, query string, items []item) ([]item, error) {
+	if len(items) == 0 {
+		return nil, nil
+	}
 	var campaigns []int64
 	var places []int
 	for _, it := range items {
-		if !it.sending {
-			campaigns, places = append(campaigns, it.campaign), append(places, it.place)
-		}
+		campaigns, places = append(campaigns, it.campaign), append(places, it.place)
 	}
-	if len(places) == 0 {
-		return items, nil
-	}
-	rows, err := r.pool.Query(ctx, r.sql(queryRetake), r.instance, r.run, campaigns, places)
+	rows, err := r.pool.Query(ctx, r.sql(query), r.instance, r.run, campaigns, places)
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +99,8 @@ func (r *run) retake(ctx context.Context, items []item) ([]item, error) {
 	if err != nil {
 		return nil, err
 	}
-	isTaken := map[rowKey]bool{}
-	for _, row := range taken {
-		isTaken[row] = true
-	}
 	return slices.DeleteFunc(items, func(it item) bool {
-		return !it.sending && !isTaken[rowKey{it.campaign, it.place}]
+		return !slices.Contains(taken, rowKey{it.campaign, it.place})
 	}), nil
 }
 

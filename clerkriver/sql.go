@@ -40,10 +40,11 @@ func toText(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "")
 }
 
-// In the queries $1 is the instance, unless a comment says otherwise. Rows that were taken and
-// have no outcome have the last runner's number. So the index clerkriver_rows_taken finds
-// them, however many rows there are or were. No query of a runner waits for a campaign that a
-// caller's transaction has locked.
+// In the queries $1 is the instance, unless a comment says otherwise. Only the last
+// runner's number can be that of rows that are being sent, so these are found by the index
+// clerkriver_rows_sending, however many rows there are or were, and those that were given
+// back by clerkriver_rows_given_back. No query of a runner waits for a campaign or row that
+// a caller's transaction has locked.
 
 // hasLease is true while the run $2 may send.
 const hasLease = `EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $1 AND run = $2::bigint
@@ -66,16 +67,20 @@ const (
 			AND (next_run <= clock_timestamp() OR NOT $5::boolean)
 		RETURNING run, pauses > 0`
 
-	// Takes the rows that the last run left, if $2 is the holder. Rows that it was sending may
-	// have been sent.
-	queryTakeOver = `UPDATE SCHEMA.clerkriver_rows r
-		SET run = i.run, attempts = CASE state WHEN 'sending' THEN least(attempts + 1, 1000) ELSE attempts END,
-			may_exist_until = CASE state WHEN 'sending' THEN clock_timestamp() ELSE may_exist_until END
-		FROM SCHEMA.clerkriver_instances i, SCHEMA.clerkriver_campaigns c
-		WHERE i.name = $1 AND i.holder = $2::text
-			AND r.run = i.run - 1 AND r.run > 0 AND r.state IN ('waiting', 'sending')
-			AND c.id = r.campaign_id AND c.instance = $1 AND c.finished_at IS NULL
-		RETURNING ` + itemColumns
+	// Takes what the last run was sending, if $2 is the holder: it may have been sent.
+	// Returns it, and what was given back.
+	queryTakeOver = `WITH sending AS (
+			UPDATE SCHEMA.clerkriver_rows r
+			SET run = i.run, attempts = least(attempts + 1, 1000), may_exist_until = clock_timestamp()
+			FROM SCHEMA.clerkriver_instances i, SCHEMA.clerkriver_campaigns c
+			WHERE i.name = $1 AND i.holder = $2::text AND r.run = i.run - 1 AND r.run > 0 AND r.state = 'sending'
+				AND c.id = r.campaign_id AND c.instance = $1 AND c.finished_at IS NULL
+			RETURNING r.*)
+		SELECT ` + itemColumns + ` FROM SCHEMA.clerkriver_campaigns c JOIN (
+			SELECT * FROM sending
+			UNION ALL SELECT r.* FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns o ON o.id = r.campaign_id
+				WHERE o.instance = $1 AND o.finished_at IS NULL AND ` + isGivenBack + `) r ON r.campaign_id = c.id`
+	isGivenBack = `r.run > 0 AND r.state = 'waiting'`
 
 	queryExtend = `UPDATE SCHEMA.clerkriver_instances i SET leased_until = clock_timestamp() + $3::interval
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()
@@ -181,25 +186,20 @@ const (
 
 	// Finishes the campaigns without an open row. Those that a transaction has locked are
 	// finished by a later run.
-	queryFinish = `WITH open AS MATERIALIZED (` + openCampaigns + `)
-		UPDATE SCHEMA.clerkriver_campaigns SET finished_at = clock_timestamp() WHERE id IN (
-			SELECT id FROM SCHEMA.clerkriver_campaigns c
-			WHERE instance = $1 AND finished_at IS NULL AND (next_place >= total OR cancelled_at IS NOT NULL)
-				AND id NOT IN (SELECT campaign_id FROM open) FOR UPDATE SKIP LOCKED)`
+	queryFinish = `UPDATE SCHEMA.clerkriver_campaigns SET finished_at = clock_timestamp() WHERE id IN (
+			SELECT id FROM SCHEMA.clerkriver_campaigns c WHERE instance = $1 AND ` + isAtEnd + ` FOR UPDATE SKIP LOCKED)`
 
 	// The same for the campaign $2, which the transaction has locked.
-	queryFinishCampaign = `WITH open AS MATERIALIZED (` + openCampaigns + `)
-		UPDATE SCHEMA.clerkriver_campaigns SET finished_at = clock_timestamp()
-		WHERE id = $2::bigint AND finished_at IS NULL AND (next_place >= total OR cancelled_at IS NOT NULL)
-			AND id NOT IN (SELECT campaign_id FROM open)`
+	queryFinishCampaign = `UPDATE SCHEMA.clerkriver_campaigns c SET finished_at = clock_timestamp() WHERE id = $2::bigint AND ` + isAtEnd
 
-	// The campaigns with rows that were taken and have no outcome. Rows of a cancelled
-	// campaign that were taken, but certainly not sent, are cancelled.
-	openCampaigns = `SELECT DISTINCT r.campaign_id FROM SCHEMA.clerkriver_rows r
-			JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
-		WHERE r.run = (SELECT run FROM SCHEMA.clerkriver_instances WHERE name = $1)
-			AND r.run > 0 AND r.state IN ('waiting', 'sending')
-			AND (c.cancelled_at IS NULL OR r.state = 'sending' OR r.attempts > 0)`
+	// Of a campaign c: no row waits, is being sent, or was given back. What was given back of a
+	// cancelled one, and certainly not sent, is cancelled.
+	isAtEnd = `finished_at IS NULL AND (next_place >= total OR cancelled_at IS NOT NULL)
+			AND NOT EXISTS (SELECT FROM SCHEMA.clerkriver_rows r
+				WHERE r.run = (SELECT run FROM SCHEMA.clerkriver_instances WHERE name = $1) AND r.run > 0 AND r.state = 'sending'
+					AND r.campaign_id = c.id)
+			AND NOT EXISTS (SELECT FROM SCHEMA.clerkriver_rows r
+				WHERE r.campaign_id = c.id AND ` + isGivenBack + ` AND (c.cancelled_at IS NULL OR r.attempts > 0))`
 
 	// $1 is the campaign.
 	queryMarkDeleted = `UPDATE SCHEMA.clerkriver_campaigns SET deleted_at = clock_timestamp(), digest = ''
@@ -214,17 +214,16 @@ const (
 			c.paused_at IS NOT NULL, c.pause_reason,
 			coalesce((SELECT jsonb_object_agg(state, rows) FROM (
 				SELECT state, sum(rows) AS rows FROM SCHEMA.clerkriver_counts WHERE campaign_id = c.id GROUP BY state) n), '{}'),
-			coalesce(t.sending, 0), coalesce(t.unclear, 0),
+			coalesce(sending.n, 0),
+			(SELECT count(*) FROM SCHEMA.clerkriver_rows r
+				WHERE c.finished_at IS NULL AND r.campaign_id = c.id AND ` + isGivenBack + ` AND r.attempts > 0),
 			coalesce(i.` + isPaused + `, false), coalesce(i.pause_reason, ''),
 			coalesce(nullif(i.paused_until, 'infinity'), 'epoch'), coalesce(i.problem, '')
 		FROM SCHEMA.clerkriver_campaigns c
 		LEFT JOIN SCHEMA.clerkriver_instances i ON i.name = c.instance
-		LEFT JOIN (SELECT r.campaign_id, count(*) FILTER (WHERE r.state = 'sending') AS sending,
-				count(*) FILTER (WHERE r.state = 'waiting' AND r.attempts > 0) AS unclear
-			FROM SCHEMA.clerkriver_rows r
-			WHERE r.run = (SELECT run FROM SCHEMA.clerkriver_instances WHERE name = $1)
-				AND r.run > 0 AND r.state IN ('waiting', 'sending')
-			GROUP BY r.campaign_id) t ON t.campaign_id = c.id
+		LEFT JOIN (SELECT r.campaign_id, count(*) AS n FROM SCHEMA.clerkriver_rows r
+			WHERE r.run = (SELECT run FROM SCHEMA.clerkriver_instances WHERE name = $1) AND r.run > 0 AND r.state = 'sending'
+			GROUP BY r.campaign_id) sending ON sending.campaign_id = c.id
 		WHERE c.instance = $1 AND c.deleted_at IS NULL AND ($2::text = '' OR c.name = $2)
 		ORDER BY c.id`
 
@@ -247,12 +246,14 @@ const (
 
 // Rows.
 const (
-	// The campaign to send: $3 or, if that is 0, the first that has rows that no run has
-	// taken, or is among $2.
-	queryChoose = `SELECT id, resend, reminds IS NOT NULL, enqueued_at FROM SCHEMA.clerkriver_campaigns c
-		WHERE instance = $1 AND finished_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL
-			AND (id = $3::bigint OR $3 = 0 AND not_before <= clock_timestamp() AND (next_place < total OR id = ANY($2::bigint[])))
-		ORDER BY priority, id LIMIT 1`
+	// The campaign to send: $3, or else the first that has rows which no run has taken, or is
+	// among $2. Those that a caller's transaction has locked are passed over.
+	queryChoose = `SELECT id, resend, reminds IS NOT NULL, enqueued_at FROM (
+			SELECT * FROM SCHEMA.clerkriver_campaigns
+			WHERE instance = $1 AND finished_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL
+				AND (id = $3::bigint OR not_before <= clock_timestamp() AND (next_place < total OR id = ANY($2::bigint[])))
+			ORDER BY id <> $3, priority, id FOR UPDATE SKIP LOCKED) c
+		WHERE ` + isNotHeld + ` LIMIT 1`
 
 	// Takes the next $4 rows of a campaign: of $3 or, if that is 0, of the first campaign that
 	// skips people who have an invitation. It returns a row without a place if no rows wait.
@@ -271,20 +272,24 @@ const (
 				AND r.state = 'waiting' RETURNING r.*)
 		SELECT ` + itemColumns + ` FROM moved c LEFT JOIN taken r ON true`
 
-	// Takes rows again that an earlier run gave back: $4 of the campaigns $3.
+	// Takes rows again that an earlier run has taken: $4 of the campaigns $3.
 	queryRetake = `WITH open AS (
 			SELECT id FROM SCHEMA.clerkriver_campaigns c
 			WHERE id = ANY($3::bigint[]) AND cancelled_at IS NULL AND paused_at IS NULL AND ` + hasLease + ` AND ` + isNotHeld + `
 			FOR UPDATE SKIP LOCKED)
-		UPDATE SCHEMA.clerkriver_rows r SET state = 'sending', changed_at = clock_timestamp()
+		UPDATE SCHEMA.clerkriver_rows r SET state = 'sending', run = $2::bigint, changed_at = clock_timestamp()
 		FROM unnest($3::bigint[], $4::integer[]) AS t (campaign_id, place) JOIN open ON open.id = t.campaign_id
-		WHERE r.campaign_id = t.campaign_id AND r.place = t.place AND r.run = $2::bigint AND r.state = 'waiting'
+		WHERE r.campaign_id = t.campaign_id AND r.place = t.place AND ` + isRetaken + `
 		RETURNING r.campaign_id, r.place`
+	isRetaken = `(` + isGivenBack + ` OR r.run = $2 AND r.state = 'sending')`
 
-	// Marks rows of cancelled campaigns as being sent, to look them up: $4 of the campaigns $3.
-	queryLookUpAgain = `UPDATE SCHEMA.clerkriver_rows r SET state = 'sending'
-		FROM unnest($3::bigint[], $4::integer[]) AS t (campaign_id, place)
-		WHERE r.campaign_id = t.campaign_id AND r.place = t.place AND r.run = $2::bigint AND r.state = 'waiting' AND ` + hasLease
+	// The same for cancelled campaigns, to look the rows up.
+	queryLookUpAgain = `WITH open AS (
+			SELECT r.campaign_id, r.place FROM unnest($3::bigint[], $4::integer[]) AS t (campaign_id, place)
+			JOIN SCHEMA.clerkriver_rows r ON r.campaign_id = t.campaign_id AND r.place = t.place
+			WHERE ` + isRetaken + ` AND ` + hasLease + ` FOR UPDATE OF r SKIP LOCKED)
+		UPDATE SCHEMA.clerkriver_rows r SET state = 'sending', run = $2::bigint FROM open
+		WHERE r.campaign_id = open.campaign_id AND r.place = open.place RETURNING r.campaign_id, r.place`
 
 	// Keeps the result of the row $2 of campaign $1 that the run $3 is sending. $7 is the time
 	// at which OnResult is called again, NULL if it has accepted the result, and $8 says why
@@ -342,7 +347,11 @@ const (
 	// The pause doubles each time, from $3 up to an hour.
 	queryTellLater = `UPDATE SCHEMA.clerkriver_rows SET tells = least(tells + 1, 1000), tell_problem = $4::text,
 			tell_at = clock_timestamp() + least($3::interval * power(2, least(tells, 12)), interval '1 hour')
-		WHERE campaign_id = $1::bigint AND place = $2::integer AND tell_at IS NOT NULL`
+		WHERE ` + isUnlocked + ` AND tell_at IS NOT NULL`
+
+	// The row $2 of the campaign $1, unless a caller's transaction has locked it.
+	isUnlocked = `ctid = (SELECT ctid FROM SCHEMA.clerkriver_rows
+		WHERE campaign_id = $1::bigint AND place = $2::integer FOR UPDATE SKIP LOCKED)`
 
 	resultColumns = `place, ref, request, state, coalesce(invitation_id, ''), coalesce(problem, ''), changed_at`
 

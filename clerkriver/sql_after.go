@@ -84,7 +84,7 @@ const (
 
 	// $4 is the run, $5 is like $6 of queryRecord.
 	queryTellChange = `WITH told AS (
-			DELETE FROM SCHEMA.clerkriver_untold WHERE campaign_id = $1::bigint AND place = $2::integer AND change = $3::smallint RETURNING *),
+			DELETE FROM SCHEMA.clerkriver_untold WHERE ` + isUnlockedChange + ` RETURNING *),
 		counted AS (
 			INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows) SELECT $1, '` + stateUntold + `', $4::bigint, -1 FROM told
 			ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows - 1)
@@ -95,7 +95,11 @@ const (
 	// The pause doubles each time, from $4 up to an hour. $5 is the failure.
 	queryTellChangeLater = `UPDATE SCHEMA.clerkriver_untold SET tells = least(tells + 1, 1000), problem = $5::text,
 			tell_at = clock_timestamp() + least($4::interval * power(2, least(tells, 12)), interval '1 hour')
-		WHERE campaign_id = $1::bigint AND place = $2::integer AND change = $3::smallint`
+		WHERE ` + isUnlockedChange
+
+	// The change, unless a caller's transaction has locked it.
+	isUnlockedChange = `ctid = (SELECT ctid FROM SCHEMA.clerkriver_untold
+		WHERE campaign_id = $1::bigint AND place = $2::integer AND change = $3::smallint FOR UPDATE SKIP LOCKED)`
 )
 
 // Erasing. $1 is the instance.
@@ -109,9 +113,9 @@ const (
 	withoutPerson = `request = '{}', ref = '', person = NULL, problem = NULL, tell_problem = CASE WHEN r.tell_at IS NOT NULL THEN '' END,
 		state = CASE r.state WHEN 'waiting' THEN 'erased' ELSE r.state END, changed_at = clock_timestamp()`
 
-	// Waits only for a run that is taking rows. $2 is the person.
+	// Waits only for a run that is taking rows, or deleting them. $2 is the person.
 	queryHoldCampaigns = `SELECT pg_advisory_xact_lock_shared(` + holdKey + `)
-		FROM (SELECT DISTINCT c.id FROM ` + personsRows + ` AND c.finished_at IS NULL ORDER BY c.id) c`
+		FROM (SELECT DISTINCT c.id FROM ` + personsRows + ` ORDER BY c.id) c`
 
 	queryErase = `WITH found AS (
 			SELECT r.campaign_id, r.place, r.state FROM ` + personsRows + ` ORDER BY r.campaign_id, r.place),
@@ -124,12 +128,11 @@ const (
 		` + eraseLocked
 
 	// Erases the rows that a run was sending when their person was erased.
-	queryEraseLater = `WITH applied AS (
-			DELETE FROM SCHEMA.clerkriver_erasures e WHERE instance = $1 AND NOT EXISTS (SELECT FROM SCHEMA.clerkriver_rows r
-				WHERE r.campaign_id = e.campaign_id AND r.place = e.place AND r.state = 'sending') RETURNING *),
-		locked AS (
-			SELECT r.campaign_id, r.place, r.state FROM applied JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place)
-			ORDER BY r.campaign_id, r.place FOR UPDATE OF r),
+	queryEraseLater = `WITH locked AS (
+			SELECT r.campaign_id, r.place, r.state FROM SCHEMA.clerkriver_erasures e JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place)
+			WHERE e.instance = $1 AND r.state <> 'sending' FOR UPDATE OF r SKIP LOCKED),
+		applied AS (
+			DELETE FROM SCHEMA.clerkriver_erasures e USING locked WHERE e.campaign_id = locked.campaign_id AND e.place = locked.place),
 		` + eraseLocked
 
 	// Marks the campaigns that have finished, and have no open invitation.
@@ -138,10 +141,13 @@ const (
 		WHERE instance = $1 AND finished_at IS NOT NULL AND deleted_at IS NULL AND ended_at IS NULL AND NOT ` + hasOpen + ` FOR UPDATE SKIP LOCKED)`
 
 	// The campaigns that ended $2 ago.
-	queryEnded = `SELECT name FROM SCHEMA.clerkriver_campaigns
+	queryEnded = `SELECT id FROM SCHEMA.clerkriver_campaigns
 		WHERE instance = $1 AND deleted_at IS NULL AND ended_at <= clock_timestamp() - $2::interval`
 
-	// Erases the rows in locked. Each transaction counts in its own source.
+	// $1 is the campaign.
+	queryHold = `SELECT ` + isNotHeld + ` FROM (SELECT $1::bigint AS id) c`
+
+	// Erases the rows, locked. Each transaction counts in a source of its own.
 	eraseLocked = `erased AS (
 			UPDATE SCHEMA.clerkriver_rows r SET ` + withoutPerson + `
 			FROM locked WHERE r.campaign_id = locked.campaign_id AND r.place = locked.place),

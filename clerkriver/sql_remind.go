@@ -56,17 +56,17 @@ const (
 	// The invitations to revoke.
 	queryReplaced = `SELECT r.campaign_id, r.place, r.revoke, r.replaces FROM SCHEMA.clerkriver_rows r
 		JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
-		WHERE r.revoke_at <= clock_timestamp() AND c.instance = $1 ORDER BY r.revoke_at LIMIT $2::integer`
+		WHERE r.revoke_at <= clock_timestamp() AND c.instance = $1 ORDER BY r.revoke_at LIMIT $2::integer FOR UPDATE OF r SKIP LOCKED`
 
 	// Records that the invitation $3 of the row $2 of the campaign $1 was revoked, or cannot
 	// be.
 	queryRevoked = `UPDATE SCHEMA.clerkriver_rows SET revoke = NULL, revoke_at = NULL
-		WHERE campaign_id = $1::bigint AND place = $2::integer AND revoke = $3::text`
+		WHERE ` + isUnlocked + ` AND revoke = $3::text`
 
 	// Marks the new invitation for revocation, as the old one of the row $2 of the campaign $1
 	// was accepted, which has been recorded.
 	queryRevokeNew = `UPDATE SCHEMA.clerkriver_rows SET revoke = invitation_id, revoke_at = clock_timestamp()
-		WHERE campaign_id = $1::bigint AND place = $2::integer AND revoke = replaces AND state NOT IN ('created', 'expired')
+		WHERE ` + isUnlocked + ` AND revoke = replaces AND state NOT IN ('created', 'expired')
 		RETURNING revoke`
 
 	// OnChange does not hear what became of an invitation that a reminder n has replaced,
@@ -80,7 +80,7 @@ const (
 	// The pause doubles each time, from $4 up to an hour.
 	queryRevokeLater = `UPDATE SCHEMA.clerkriver_rows SET revoke_at = clock_timestamp() +
 			least(greatest(clock_timestamp() - changed_at, $4::interval), interval '1 hour')
-		WHERE campaign_id = $1::bigint AND place = $2::integer AND revoke = $3::text`
+		WHERE ` + isUnlocked + ` AND revoke = $3::text`
 
 	// $2 is a person.
 	queryExclude = `INSERT INTO SCHEMA.clerkriver_excluded (instance, person) SELECT $1, $2::bigint

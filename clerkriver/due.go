@@ -23,8 +23,8 @@ func (c *Campaigns) due(ctx context.Context, paced bool) (d due, err error) {
 	asking, cancel := context.WithTimeout(ctx, c.timing.closing)
 	defer cancel()
 	var at, rows *time.Time
-	err = c.pool.QueryRow(asking, c.sql(queryDue), c.config.Instance, c.config.Budget.Creates, c.syncInterval(),
-		paced, c.config.Budget.BulkCreates, c.keepFor()).Scan(&d.clock, &d.now, &d.failed, &at, &rows)
+	err = c.pool.QueryRow(asking, c.sql(queryDue), c.config.Instance, c.config.Budget.Creates, c.config.Budget.BulkCreates,
+		c.syncInterval(), paced, c.keepFor()).Scan(&d.clock, &d.now, &d.failed, &at, &rows)
 	if err != nil {
 		return d, explain(err)
 	}

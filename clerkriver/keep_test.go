@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
@@ -110,6 +111,33 @@ func TestOnResultFailsAlone(t *testing.T) {
 			require.NoError(t, a.Delete(t.Context(), "spring"))
 		})
 	}
+}
+
+// TestTellingAgainNeedsNoRequest, although another row waits for Clerk's limits.
+func TestTellingAgainNeedsNoRequest(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	told := 0
+	a := newApp(t, shared.database(t), Config{
+		Limits: clerk.Budget{Creates: 1, Window: time.Hour},
+		OnResult: func(context.Context, pgx.Tx, Result) error {
+			told++
+			return errors.New("not now")
+		},
+	}, fake)
+	a.enqueue(t, "spring", guests(2))
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 1, StateWaiting: 1}, a.counts(t, "spring"))
+	requests := len(fake.Requests())
+	for n := range 3 {
+		require.Equal(t, n+1, told)
+		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET tell_at = 'epoch' WHERE tell_at IS NOT NULL")
+		require.NoError(t, err)
+		a.work(t)
+	}
+	require.Len(t, fake.Requests(), requests)
+	a.nextWindow(t)
+	require.Equal(t, map[State]int{StateCreated: 2}, a.counts(t, "spring"))
 }
 
 // TestResultsNeedNoOnResultLater: the next deployment has no OnResult.

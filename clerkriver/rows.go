@@ -63,7 +63,7 @@ func (r *run) choose(ctx context.Context) (bool, error) {
 	}
 	var resend bool
 	var g group
-	err := r.pool.QueryRow(ctx, r.sql(queryChoose), r.instance, again, first).Scan(&g.campaign, &resend, &g.reminds, &g.since)
+	err := r.pool.QueryRow(ctx, r.sql(queryChoose), r.instance, r.c.config.Budget.Creates, r.c.config.Budget.BulkCreates, again, first).Scan(&g.campaign, &resend, &g.reminds, &g.since)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}

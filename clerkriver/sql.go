@@ -120,14 +120,14 @@ const (
 			next_run = least(greatest(next_run, paused_until), clock_timestamp())
 		WHERE name = $1`
 
-	// The time at which the next run is due, and at which it would be due for rows without an
-	// outcome alone. It is NULL if there is nothing to do, or a person has paused the
-	// instance. $2 and $5 are the budget's creates and bulk creates, $3 is the interval of
-	// syncs, NULL if there are none, $4 whether the run waits for next_run, $6 the time for
-	// which campaigns are kept, NULL forever. An instance without a row has never run.
+	// When the next run is due, and when it would be for rows without an outcome alone; NULL if
+	// there is nothing to do, or a person has paused the instance. $2 and $3 are the budget's
+	// creates and bulk creates, $4 is the interval of syncs, NULL if there are none, $5
+	// whether the run waits for next_run, $6 the time for which campaigns are kept, NULL for ever. An
+	// instance without a row has never run.
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
-				greatest(max(leased_until), max(paused_until), CASE WHEN $4::boolean THEN max(next_run) END) AS earliest
+				greatest(max(leased_until), max(paused_until), CASE WHEN $5::boolean THEN max(next_run) END) AS earliest
 			FROM SCHEMA.clerkriver_instances WHERE name = $1),
 		open AS (SELECT id, greatest(not_before, enqueued_at) AS begin, cancelled_at,
 				least(not_before, clock_timestamp()) AS since FROM SCHEMA.clerkriver_campaigns
@@ -136,9 +136,7 @@ const (
 			(SELECT min(greatest(cancelled_at, since)) FROM open WHERE cancelled_at IS NOT NULL),
 			(SELECT min(greatest(r.changed_at, since)) FROM SCHEMA.clerkriver_rows r JOIN open ON open.id = r.campaign_id
 				WHERE r.run = (SELECT run FROM i) AND r.run > 0 AND r.state = 'sending'),
-			(SELECT greatest(min(begin), (SELECT min(free_at) FROM SCHEMA.clerkriver_slots
-					WHERE instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $5::integer)))
-				FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0)) AS at),
+			(SELECT greatest(min(begin), ` + nextFree + `) FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0)) AS at),
 		anything AS (SELECT least((SELECT at FROM waiting),
 			(SELECT r.tell_at FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 				WHERE r.tell_at IS NOT NULL AND c.instance = $1 ORDER BY r.tell_at LIMIT 1),
@@ -149,6 +147,10 @@ const (
 			CASE WHEN anything.at IS NOT NULL THEN nullif(greatest(anything.at, earliest), 'infinity') END,
 			CASE WHEN waiting.at IS NOT NULL THEN nullif(greatest(waiting.at, earliest), 'infinity') END
 		FROM anything, waiting, i`
+
+	// When a slot of the budget, $2 creates and $3 bulk creates, is free; NULL if there are no slots yet.
+	nextFree   = `(SELECT min(free_at) FROM SCHEMA.clerkriver_slots WHERE ` + isInBudget + `)`
+	isInBudget = `instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $3::integer)`
 )
 
 // Campaigns.
@@ -240,19 +242,19 @@ const (
 
 	// The free slots of the budget, $2 creates and $3 bulk creates.
 	queryBudget = `SELECT kind, free_at FROM SCHEMA.clerkriver_slots
-		WHERE instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $3::integer)
-		ORDER BY free_at`
+		WHERE ` + isInBudget + ` ORDER BY free_at`
 )
 
 // Rows.
 const (
-	// The campaign to send: $3, or else the first that has rows which no run has taken, or is
-	// among $2. Those that a caller's transaction has locked are passed over.
+	// The campaign to send: $5, or else the first that has rows which no run has taken, or is
+	// among $4, if a slot is free. Those that a caller's transaction has locked are passed over.
 	queryChoose = `SELECT id, resend, reminds IS NOT NULL, enqueued_at FROM (
 			SELECT * FROM SCHEMA.clerkriver_campaigns
 			WHERE instance = $1 AND finished_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL
-				AND (id = $3::bigint OR not_before <= clock_timestamp() AND (next_place < total OR id = ANY($2::bigint[])))
-			ORDER BY id <> $3, priority, id FOR UPDATE SKIP LOCKED) c
+				AND (id = $5::bigint OR not_before <= clock_timestamp() AND (next_place < total OR id = ANY($4::bigint[]))
+					AND coalesce(` + nextFree + ` <= clock_timestamp(), true))
+			ORDER BY id <> $5, priority, id FOR UPDATE SKIP LOCKED) c
 		WHERE ` + isNotHeld + ` LIMIT 1`
 
 	// Takes the next $4 rows of a campaign: of $3 or, if that is 0, of the first campaign that

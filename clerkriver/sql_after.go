@@ -7,17 +7,17 @@ const (
 	// longer, a 96th of the time since the campaign finished. The campaign with an open row
 	// for which that is earliest decides. It is NULL if no row is open.
 	syncDue = `(SELECT min(greatest(coalesce(i.synced_at, 'epoch'), c.enqueued_at)
-			+ greatest($3::interval, (clock_timestamp() - coalesce(c.finished_at, clock_timestamp())) / 96))
+			+ greatest($4::interval, (clock_timestamp() - coalesce(c.finished_at, clock_timestamp())) / 96))
 		FROM SCHEMA.clerkriver_campaigns c LEFT JOIN SCHEMA.clerkriver_instances i ON i.name = c.instance
-		WHERE c.instance = $1 AND c.deleted_at IS NULL AND $3::interval IS NOT NULL AND ` + hasOpen + `)`
+		WHERE c.instance = $1 AND c.deleted_at IS NULL AND $4::interval IS NOT NULL AND ` + hasOpen + `)`
 	hasOpen = `EXISTS (SELECT FROM SCHEMA.clerkriver_rows r WHERE r.campaign_id = c.id AND r.state = 'created')`
 
-	// Begins a sync of the run $2 if one is due: with the interval $3 or, unless $4 is 0,
-	// before that reminder is sent. It returns its number, and the time at which the oldest
-	// campaign was enqueued that has an open row, or that people are reminded of.
+	// Begins a sync of the run $2 if one is due: with the interval $4 or, unless $3 is 0,
+	// before that reminder is sent. It returns its number, and when the oldest campaign was
+	// enqueued that has an open row, or that people are reminded of.
 	queryBeginSync = `UPDATE SCHEMA.clerkriver_instances SET synced_at = clock_timestamp()
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp() AND
-			CASE WHEN $4::bigint = 0 THEN ` + syncDue + ` <= clock_timestamp() ELSE ` + isStale + ` END
+			CASE WHEN $3::bigint = 0 THEN ` + syncDue + ` <= clock_timestamp() ELSE ` + isStale + ` END
 		RETURNING sync + 1, (SELECT min(enqueued_at) FROM SCHEMA.clerkriver_campaigns c
 			WHERE c.instance = $1 AND c.deleted_at IS NULL AND (` + hasOpen + ` OR ` + isReminded + `))`
 

@@ -42,9 +42,9 @@ const (
 	isReminded = `EXISTS (SELECT FROM SCHEMA.clerkriver_campaigns m
 		WHERE m.reminds = c.id AND m.finished_at IS NULL AND m.cancelled_at IS NULL)`
 
-	// The last sync is too old for the reminder $4, or it was enqueued later.
+	// The last sync is too old for the reminder $3, or it was enqueued later.
 	isStale = `fresh_at <= greatest(clock_timestamp() - interval '5 minutes',
-		(SELECT enqueued_at FROM SCHEMA.clerkriver_campaigns WHERE id = $4))`
+		(SELECT enqueued_at FROM SCHEMA.clerkriver_campaigns WHERE id = $3))`
 
 	// Set in the transaction that keeps a new invitation, $5.
 	setRevoke = `revoke = CASE WHEN $4 = 'created' AND $5 <> replaces THEN replaces END,

@@ -43,7 +43,7 @@ func (r *run) sync(ctx context.Context) error {
 		return nil
 	}
 	l := &listing{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
-	err := r.pool.QueryRow(ctx, r.sql(queryBeginSync), r.instance, r.run, r.c.syncInterval(), reminder).Scan(&l.number, &l.since)
+	err := r.pool.QueryRow(ctx, r.sql(queryBeginSync), r.instance, r.run, reminder, r.c.syncInterval()).Scan(&l.number, &l.since)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}

@@ -4,6 +4,7 @@ package clerkriver
 const upV2 = `
 ALTER TABLE SCHEMA.clerkriver_instances
 	ADD COLUMN synced_at  timestamptz NOT NULL DEFAULT 'epoch', -- when the last sync began
+	ADD COLUMN synced_run bigint      NOT NULL DEFAULT 0, -- the last run that was a sync
 	ADD COLUMN fresh_at   timestamptz NOT NULL DEFAULT 'epoch', -- when the last sync that ended began
 	ADD COLUMN sync       bigint      NOT NULL DEFAULT 0; -- counts the syncs that ended
 ALTER TABLE SCHEMA.clerkriver_campaigns
@@ -68,4 +69,4 @@ DELETE FROM SCHEMA.clerkriver_counts WHERE state IN ('accepted', 'expired', 'rev
 ALTER TABLE SCHEMA.clerkriver_campaigns DROP COLUMN reminds, DROP COLUMN ended_at;
 ALTER TABLE SCHEMA.clerkriver_rows DROP COLUMN person, DROP COLUMN change, DROP COLUMN became_at, DROP COLUMN missing_in,
 	DROP COLUMN replaces, DROP COLUMN revoke, DROP COLUMN revoke_at;
-ALTER TABLE SCHEMA.clerkriver_instances DROP COLUMN synced_at, DROP COLUMN fresh_at, DROP COLUMN sync;`
+ALTER TABLE SCHEMA.clerkriver_instances DROP COLUMN synced_at, DROP COLUMN synced_run, DROP COLUMN fresh_at, DROP COLUMN sync;`

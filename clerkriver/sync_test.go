@@ -216,7 +216,23 @@ func TestSyncStopsAtOldestOpenRow(t *testing.T) {
 	require.Zero(t, a.work(t))
 }
 
-// TestSyncNeedsNoPreparedStatement, like the other queries.
+// TestSyncsLetCampaignsBeSent: if each run is late for a sync, every second one sends.
+func TestSyncsLetCampaignsBeSent(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 1, Config{Sync: time.Minute})
+	a.enqueue(t, "summer", to("a@example.com"))
+	a.syncNow(t)
+	require.Equal(t, map[State]int{StateWaiting: 1}, a.counts(t, "summer"), "a sync is a run of its own")
+	a.syncNow(t)
+	require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "summer"))
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 0)))
+	a.enqueue(t, "autumn", to("b@example.com"))
+	a.syncNow(t)
+	require.Equal(t, map[State]int{StateAccepted: 1}, a.counts(t, "spring"))
+	require.Equal(t, map[State]int{StateWaiting: 1}, a.counts(t, "autumn"))
+}
+
+// TestSyncNeedsNoPreparedStatement: as the other queries.
 func TestSyncNeedsNoPreparedStatement(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"exec", "simple_protocol"} {

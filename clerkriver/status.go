@@ -193,7 +193,7 @@ func (c *Campaigns) forecast(ctx context.Context, s *Status, next due) error {
 	if first.After(now) {
 		s.WaitUntil = first
 	}
-	s.EstimatedEnd = later(begin, estimate(free, open, now, c.config.Budget.Window))
+	s.EstimatedEnd = later(first, estimate(free, open, now, c.config.Budget.Window))
 	return nil
 }
 

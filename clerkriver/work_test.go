@@ -222,6 +222,7 @@ func TestStrayAnswerPausesNothing(t *testing.T) {
 			s := a.wait(t, "spring", func(s *Status) bool { return strings.Contains(s.Problem, "40") })
 			require.Empty(t, s.Paused)
 			require.NotZero(t, s.WaitUntil, "it is a wait")
+			require.False(t, s.EstimatedEnd.Before(s.WaitUntil))
 			require.Equal(t, map[State]int{StateCreated: 3}, a.wait(t, "spring", (*Status).Done).Counts)
 			require.Empty(t, paused)
 		})

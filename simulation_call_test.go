@@ -183,12 +183,10 @@ func (l *simLife) created(c *simCall, address string, inv *clerk.Invitation) err
 }
 
 // known checks that the outcome of a call is known if nothing went wrong, and nobody else
-// invited at that time, which is uncertain by the difference of the clocks until a client has
-// measured it.
+// invited at about that time.
 func (l *simLife) known(c *simCall) error {
-	from := c.began.Add(-simTolerance - l.world.clock.Abs())
 	isNear := func(r *simRecord) bool {
-		return r.creator != &c.actor && r.made.After(from) && r.made.Before(c.ended)
+		return r.creator != &c.actor && r.made.After(c.began.Add(-l.world.uncertainty())) && r.made.Before(c.ended)
 	}
 	if c.isUnknown() && c.actor.faults == 0 && l.world.parts == 0 && !c.hasDeadline && !slices.ContainsFunc(l.world.records, isNear) {
 		return c.violation("falsely unknown: no request met a fault")

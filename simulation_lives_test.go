@@ -39,6 +39,10 @@ func someNature(random *rand.Rand) simNature {
 // isPlain reports whether every outcome can be determined.
 func (n *simNature) isPlain() bool { return n.clock.Abs() < time.Second && !n.noIDs }
 
+// uncertainty returns by how much the time of others' work is uncertain until a client has
+// measured the difference of the clocks.
+func (n *simNature) uncertainty() time.Duration { return simTolerance + n.clock.Abs() }
+
 // playLife plays a random life.
 func playLife(seed int, trace *strings.Builder) (*simLife, error) {
 	random := rand.New(rand.NewPCG(uint64(seed), 20))

@@ -26,10 +26,6 @@ type WakeArgs struct {
 // Kind returns [WakeKind].
 func (WakeArgs) Kind() string { return WakeKind }
 
-// manyWakes limits the wakes that are scheduled earlier than the next run. When they run, they
-// add wakes that are missing.
-const manyWakes = 20
-
 // wakeAttempts limits how often River tries a wake. The last attempt does not end the chain:
 // each attempt, and each other wake, adds the wakes that are missing.
 const wakeAttempts = 100
@@ -117,35 +113,28 @@ func (c *Campaigns) schedule(ctx context.Context, riverClient *river.Client[pgx.
 	if err == nil && !next.ok {
 		return nil
 	}
+	wake, wait := c.config.Wake, max(0, next.wait)
 	from := time.Time{} // earlier wakes will do
 	if err != nil {     // the next wake asks again
-		next = due{now: time.Now(), wait: c.config.Wake}
-	} else if next.wait > 0 {
-		from = next.now.Add(next.wait - c.config.Wake/2)
+		next.now, wait = time.Now(), wake
+	} else if wait > 0 {
+		from = next.now.Add(wait - wake/2)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timing.closing)
 	defer cancel()
 	list, err := riverClient.JobList(ctx, river.NewJobListParams().Kinds(WakeKind).Queues(c.config.Queue).
 		States(rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled).
-		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(manyWakes))
+		Where("scheduled_at BETWEEN @from AND @until", river.NamedArgs{"from": from, "until": next.now.Add(wait + wake + wake/2)}).
+		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(2))
 	if err != nil {
 		return explainRiver(err)
 	}
 	var missing []river.InsertManyParams
-	for i := range 2 {
-		wait := max(0, next.wait) + time.Duration(i)*c.config.Wake
-		early, found := 0, len(missing)
-		for _, job := range list.Jobs {
-			switch at := job.ScheduledAt; {
-			case at.Before(from):
-				early++
-			case at.Before(next.now.Add(wait + c.config.Wake/2)):
-				found++
-			}
-		}
-		if found <= i && early < manyWakes {
-			missing = append(missing, c.wakeAt(next.now, wait))
-		}
+	if len(list.Jobs) == 0 || list.Jobs[0].ScheduledAt.After(next.now.Add(wait+wake/2)) {
+		missing = append(missing, c.wakeAt(next.now, wait))
+	}
+	if len(list.Jobs)+len(missing) < 2 {
+		missing = append(missing, c.wakeAt(next.now, wait+wake))
 	}
 	if len(missing) > 0 {
 		_, err = riverClient.InsertMany(ctx, missing)

@@ -21,12 +21,12 @@ ALTER TABLE SCHEMA.clerkriver_rows
 CREATE INDEX clerkriver_rows_open ON SCHEMA.clerkriver_rows (campaign_id) WHERE state = 'created';
 CREATE INDEX clerkriver_rows_person ON SCHEMA.clerkriver_rows (person) WHERE person IS NOT NULL;
 CREATE INDEX clerkriver_rows_revoke ON SCHEMA.clerkriver_rows (revoke_at) WHERE revoke_at IS NOT NULL;
-CREATE TABLE SCHEMA.clerkriver_excluded ( -- from reminders; without a key, for which transactions would wait
+CREATE TABLE SCHEMA.clerkriver_excluded ( -- people excluded from reminders; for a unique key, transactions would wait
 	instance text   NOT NULL,
 	person   bigint NOT NULL
 );
 CREATE INDEX clerkriver_excluded_person ON SCHEMA.clerkriver_excluded (instance, person);
-CREATE TABLE SCHEMA.clerkriver_erasures ( -- of rows that were being sent
+CREATE TABLE SCHEMA.clerkriver_erasures ( -- erasures of rows that were being sent
 	campaign_id bigint      NOT NULL,
 	place       integer     NOT NULL,
 	instance    text        NOT NULL,

@@ -63,7 +63,9 @@ func (r *run) choose(ctx context.Context) (bool, error) {
 	}
 	var resend bool
 	var g group
-	err := r.pool.QueryRow(ctx, r.sql(queryChoose), r.instance, r.c.config.Budget.Creates, r.c.config.Budget.BulkCreates, again, first).Scan(&g.campaign, &resend, &g.reminds, &g.since)
+	budget := r.c.config.Budget
+	err := r.pool.QueryRow(ctx, r.sql(queryChoose), r.instance, budget.Creates, budget.BulkCreates, again, first).
+		Scan(&g.campaign, &resend, &g.reminds, &g.since)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
@@ -75,7 +77,8 @@ func (r *run) choose(ctx context.Context) (bool, error) {
 		g.campaign = 0
 	}
 	r.group = g
-	r.pulled, err = r.retake(ctx, queryRetake, slices.DeleteFunc(slices.Clone(r.left), func(it item) bool { // the others wait for their own run
+	r.pulled, err = r.retake(ctx, queryRetake, slices.DeleteFunc(slices.Clone(r.left), func(it item) bool {
+		// the others wait for their own run
 		return it.cancelled || it.held || it.request.IgnoreExisting != resend || resend && it.campaign != g.campaign
 	}))
 	return true, err

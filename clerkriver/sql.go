@@ -120,11 +120,11 @@ const (
 			next_run = least(greatest(next_run, paused_until), clock_timestamp())
 		WHERE name = $1`
 
-	// When the next run is due, and when it would be for rows without an outcome alone; NULL if
-	// there is nothing to do, or a person has paused the instance. $2 and $3 are the budget's
-	// creates and bulk creates, $4 is the interval of syncs, NULL if there are none, $5
-	// whether the run waits for next_run, $6 the time for which campaigns are kept, NULL for ever. An
-	// instance without a row has never run.
+	// The time at which the next run is due, and at which it would be due for rows without an
+	// outcome alone. It is NULL if there is nothing to do, or a person has paused the
+	// instance. $2 and $3 are the budget's creates and bulk creates, $4 is the interval of
+	// syncs, NULL if there are none, $5 whether the run waits for next_run, $6 the time for
+	// which campaigns are kept, NULL forever. An instance without a row has never run.
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
 				greatest(max(leased_until), max(paused_until), CASE WHEN $5::boolean THEN max(next_run) END) AS earliest

@@ -196,7 +196,9 @@ func (c *simCampaign) checkResult(run *simRun, result clerk.CreateResult, own *s
 			return errors.New("it is the first")
 		}
 	case clerk.OutcomeUnknown:
-		isNear := func(r *simRecord) bool { return r.creator != &run.actor && r.made.After(run.began.Add(-w.uncertainty())) }
+		isNear := func(r *simRecord) bool {
+			return r.creator != &run.actor && r.made.After(run.began.Add(-w.uncertainty()))
+		}
 		if run.actor.faults == 0 && w.parts == 0 && !slices.ContainsFunc(w.records, isNear) {
 			return errors.New("falsely unknown")
 		}

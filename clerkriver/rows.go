@@ -84,30 +84,7 @@ func (r *run) choose(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-// retake takes the items again that an earlier run has taken, and returns those that it got.
-func (r *run) retake(ctx context.Context, query string, items []item) ([]item, error) {
-	if len(items) == 0 {
-		return nil, nil
-	}
-	var campaigns []int64
-	var places []int
-	for _, it := range items {
-		campaigns, places = append(campaigns, it.campaign), append(places, it.place)
-	}
-	rows, err := r.pool.Query(ctx, r.sql(query), r.instance, r.run, campaigns, places)
-	if err != nil {
-		return nil, err
-	}
-	taken, err := pgx.CollectRows(rows, pgx.RowToStructByPos[rowKey])
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(items, func(it item) bool {
-		return !slices.Contains(taken, rowKey{it.campaign, it.place})
-	}), nil
-}
-
-// pull takes rows that no run has taken, if there are any.
+// pull takes rows that no run has taken; none if there are none.
 func (r *run) pull(ctx context.Context) ([]item, error) {
 	for {
 		rows, err := r.pool.Query(ctx, r.sql(queryPull), r.instance, r.run, r.group.campaign, chunk)

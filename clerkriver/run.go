@@ -116,3 +116,26 @@ type rowKey struct {
 	Campaign int64
 	Place    int
 }
+
+// retake takes the items again that an earlier run has taken, and returns those that it got.
+func (r *run) retake(ctx context.Context, query string, items []item) ([]item, error) {
+	if len(items) == 0 {
+		return nil, nil
+	}
+	var campaigns []int64
+	var places []int
+	for _, it := range items {
+		campaigns, places = append(campaigns, it.campaign), append(places, it.place)
+	}
+	rows, err := r.pool.Query(ctx, r.sql(query), r.instance, r.run, campaigns, places)
+	if err != nil {
+		return nil, err
+	}
+	taken, err := pgx.CollectRows(rows, pgx.RowToStructByPos[rowKey])
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(items, func(it item) bool {
+		return !slices.Contains(taken, rowKey{it.campaign, it.place})
+	}), nil
+}

@@ -351,10 +351,6 @@ const (
 			tell_at = clock_timestamp() + least($3::interval * power(2, least(tells, 12)), interval '1 hour')
 		WHERE ` + isUnlocked + ` AND tell_at IS NOT NULL`
 
-	// The row $2 of the campaign $1, unless a caller's transaction has locked it.
-	isUnlocked = `ctid = (SELECT ctid FROM SCHEMA.clerkriver_rows
-		WHERE campaign_id = $1::bigint AND place = $2::integer FOR UPDATE SKIP LOCKED)`
-
 	resultColumns = `place, ref, request, state, coalesce(invitation_id, ''), coalesce(problem, ''), changed_at`
 
 	// The rows of the campaign $1 from the place $2 on, in the states $4 unless empty. Those of a cancelled campaign that

@@ -82,6 +82,10 @@ const (
 			least(greatest(clock_timestamp() - changed_at, $4::interval), interval '1 hour')
 		WHERE ` + isUnlocked + ` AND revoke = $3::text`
 
+	// The row $2 of the campaign $1, unless a caller's transaction has locked it.
+	isUnlocked = `ctid = (SELECT ctid FROM SCHEMA.clerkriver_rows
+		WHERE campaign_id = $1::bigint AND place = $2::integer FOR UPDATE SKIP LOCKED)`
+
 	// $2 is a person.
 	queryExclude = `INSERT INTO SCHEMA.clerkriver_excluded (instance, person) SELECT $1, $2::bigint
 		WHERE NOT EXISTS (SELECT FROM SCHEMA.clerkriver_excluded WHERE instance = $1 AND person = $2)`

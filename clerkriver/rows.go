@@ -84,7 +84,7 @@ func (r *run) choose(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-// pull takes rows that no run has taken; none if there are none.
+// pull takes rows that no run has taken, if there are any.
 func (r *run) pull(ctx context.Context) ([]item, error) {
 	for {
 		rows, err := r.pool.Query(ctx, r.sql(queryPull), r.instance, r.run, r.group.campaign, chunk)

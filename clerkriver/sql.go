@@ -121,10 +121,9 @@ const (
 		WHERE name = $1`
 
 	// The time at which the next run is due, and at which it would be due for rows without an
-	// outcome alone. It is NULL if there is nothing to do, or a person has paused the
-	// instance. $2 and $3 are the budget's creates and bulk creates, $4 is the interval of
-	// syncs, NULL if there are none, $5 whether the run waits for next_run, $6 the time for
-	// which campaigns are kept, NULL forever. An instance without a row has never run.
+	// outcome alone. It is NULL if there is nothing to do, or a person has paused the instance.
+	// $2 and $3 are the budget's creates and bulk creates, $4 is the interval of syncs (NULL:
+	// none), $5 whether the run waits for next_run, $6 how long campaigns are kept (NULL: forever).
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
 				greatest(max(leased_until), max(paused_until), CASE WHEN $5::boolean THEN max(next_run) END) AS earliest
@@ -148,7 +147,7 @@ const (
 			CASE WHEN waiting.at IS NOT NULL THEN nullif(greatest(waiting.at, earliest), 'infinity') END
 		FROM anything, waiting, i`
 
-	// When a slot of the budget, $2 creates and $3 bulk creates, is free; NULL if there are no slots yet.
+	// The time at which a slot of the budget is free: $2 creates and $3 bulk creates.
 	nextFree   = `(SELECT min(free_at) FROM SCHEMA.clerkriver_slots WHERE ` + isInBudget + `)`
 	isInBudget = `instance = $1 AND (kind = 'create' AND slot < $2::integer OR kind = 'bulk' AND slot < $3::integer)`
 )

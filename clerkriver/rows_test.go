@@ -46,7 +46,8 @@ func TestRunnerThatDiedIsReplaced(t *testing.T) {
 	}
 }
 
-// TestNothingScansTheRows: a query that needs a few rows of a large table reads only a few.
+// TestNothingScansTheRows: a query that needs a few rows of a large table reads only a few. The
+// test counts rows, not scans, as building the indexes of the empty table scans it as well.
 func TestNothingScansTheRows(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, shared.database(t)+"?application_name=app", Config{Limits: clerk.Budget{Creates: 100, BulkCreates: 25, Window: time.Hour}}, clerktest.New())
@@ -54,7 +55,7 @@ func TestNothingScansTheRows(t *testing.T) {
 	watch, err := pgx.Connect(t.Context(), strings.TrimSuffix(a.pool.Config().ConnString(), "?application_name=app"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, watch.Close(context.WithoutCancel(t.Context()))) }()
-	_, err = watch.Exec(t.Context(), "ANALYZE; ALTER TABLE clerkriver_rows SET (autovacuum_enabled = false)") // a small table is scanned
+	_, err = watch.Exec(t.Context(), "ANALYZE")
 	require.NoError(t, err)
 	scanned := func() (n int) {
 		a.pool.Reset() // PostgreSQL counts what a connection did when that ends

@@ -13,7 +13,7 @@ import (
 
 // creation returns the write that creates one invitation. body is the request's JSON.
 func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
-	address := req.EmailAddress
+	address, isNew := req.EmailAddress, !req.IgnoreExisting
 	return write[*Invitation]{
 		send: func(ctx context.Context, c *call) (*Invitation, error) {
 			r := transport.Request{Operation: string(OperationCreate), Method: http.MethodPost, Path: "/invitations", Body: body}
@@ -24,7 +24,7 @@ func creation(req *CreateInvitationRequest, body []byte) write[*Invitation] {
 			if addresses.IsOther(inv.EmailAddress, address) && !c.hasCreated(inv) {
 				return nil, c.otherAddress()
 			}
-			c.measureSkew(inv.CreatedAt, !req.IgnoreExisting)
+			c.measureSkew(inv.CreatedAt, isNew)
 			return inv, nil
 		},
 		find: func(ctx context.Context, l *lookup) (*Invitation, decide.Finding, error) {

@@ -135,7 +135,9 @@ func (r *run) retake(ctx context.Context, query string, items []item) ([]item, e
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(items, func(it item) bool {
-		return !slices.Contains(taken, rowKey{it.campaign, it.place})
-	}), nil
+	isTaken := map[rowKey]bool{}
+	for _, row := range taken {
+		isTaken[row] = true
+	}
+	return slices.DeleteFunc(items, func(it item) bool { return !isTaken[rowKey{it.campaign, it.place}] }), nil
 }

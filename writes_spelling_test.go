@@ -187,15 +187,17 @@ func TestAnotherSpellingIsOnlyUnclearWhereItMayBeTheCampaigns(t *testing.T) {
 	plain := clerk.CreateInvitationRequest{EmailAddress: "ada@example.com", IgnoreExisting: true}
 	refused := clerk.CreateInvitationRequest{EmailAddress: "ada+1@example.com"}
 	for name, test := range map[string]struct {
-		age  time.Duration
-		opts func() []clerk.CreateAllOption
-		reqs []clerk.CreateInvitationRequest
-		want clerk.Outcome // of the tagged address
+		age    time.Duration
+		beside string // an address that is invited as well
+		opts   func() []clerk.CreateAllOption
+		reqs   []clerk.CreateInvitationRequest
+		want   clerk.Outcome // of the tagged address
 	}{
 		"a day old":                {age: 24 * time.Hour, reqs: []clerk.CreateInvitationRequest{tagged}, want: clerk.OutcomeCreated},
 		"almost a day old":         {age: 22 * time.Hour, reqs: []clerk.CreateInvitationRequest{tagged}, want: clerk.OutcomeUnknown},
 		"of another request":       {age: time.Hour, reqs: []clerk.CreateInvitationRequest{plain, tagged}, want: clerk.OutcomeCreated},
 		"of a later request":       {age: time.Hour, reqs: []clerk.CreateInvitationRequest{tagged, plain}, want: clerk.OutcomeUnknown},
+		"beside its own":           {age: time.Hour, beside: tagged.EmailAddress, reqs: []clerk.CreateInvitationRequest{tagged}, want: clerk.OutcomeAlreadyInvited},
 		"Clerk refuses duplicates": {age: time.Hour, reqs: []clerk.CreateInvitationRequest{refused}, want: clerk.OutcomeCreated},
 		"before the campaign": {
 			age: time.Hour, reqs: []clerk.CreateInvitationRequest{tagged}, want: clerk.OutcomeCreated,
@@ -218,6 +220,9 @@ func TestAnotherSpellingIsOnlyUnclearWhereItMayBeTheCampaigns(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newLife(t)
 				l.invite(t, plain.EmailAddress)
+				if test.beside != "" {
+					l.invite(t, test.beside)
+				}
 				time.Sleep(test.age)
 				var opts []clerk.CreateAllOption
 				if test.opts != nil {

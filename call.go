@@ -21,7 +21,7 @@ type callMeta struct {
 	ResponseMeta
 
 	class         transport.Class // of the last attempt
-	sent          time.Time       // when the first attempt began; zero if there was none
+	sent          time.Time       // when the last attempt began; zero if there was none
 	longest       time.Duration   // of an attempt
 	isDevelopment bool            // the key belongs to a development instance
 	total         int             // of a list; -1 if it is not known

@@ -31,14 +31,11 @@ type sender[T any] func(context.Context, *call) (T, error)
 
 // reconcile carries out a write until its outcome is known, or time is up.
 func reconcile[T any](ctx context.Context, c *call, w write[T]) (T, error) {
-	c.sent = decide.History{FirstSent: time.Now()}
 	result, err := w.send(ctx, c)
 	if err == nil {
 		return result, nil
 	}
-	if !c.last.sent.IsZero() { // it may have been held back before that
-		c.sent.FirstSent = c.last.sent
-	}
+	c.sent = decide.History{FirstSent: c.last.sent} // it may have been held back before that
 	c.sent.Failed(err, classOf(err))
 	if c.retry.Strategy == RetryNone || c.sent.Ambiguous == nil {
 		return result, err

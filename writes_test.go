@@ -2,6 +2,7 @@ package clerk_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -238,5 +239,35 @@ func TestDeleteOutlastsFaults(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestInvitationsFromBeforeARequestWasSentAreOfOthers: the first request of a create has no
+// effect, and takes some seconds in which somebody else invites the person. The second one
+// is lost.
+func TestInvitationsFromBeforeARequestWasSentAreOfOthers(t *testing.T) {
+	for name, first := range map[string]httpmock.Responder{
+		"rate limited": reply(429, ``, "Retry-After", "8"),
+		"not sent": func(*http.Request) (*http.Response, error) {
+			time.Sleep(8 * time.Second)
+			return nil, errDial
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t)
+				req := clerk.CreateInvitationRequest{EmailAddress: address}
+				lossy := answering(first, failing(errReset), l.fake.RoundTrip)
+				lossy.RegisterResponder(http.MethodGet, invitationsURL, l.fake.RoundTrip)
+				time.AfterFunc(5*time.Second, func() {
+					_, err := l.client.Invitations.Create(context.Background(), req)
+					require.NoError(t, err)
+				})
+				_, err := clientThrough(t, l.fake, lossy).Invitations.Create(t.Context(), req)
+				require.ErrorIs(t, err, clerk.ErrDuplicateInvitation)
+				require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				require.Len(t, l.fake.Invitations(), 1)
+			})
+		})
 	}
 }

@@ -42,10 +42,7 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 		return withoutBody(nil, req), nil
 	}
 	l.Attempts++
-	a := Attempt{began: time.Now()}
-	if l.Attempts == 1 {
-		l.Began = a.began
-	}
+	a := Attempt{Began: time.Now()}
 	ctx, cancel := context.WithDeadline(req.Context(), l.attemptDeadline(req.Context()))
 	defer cancel()
 	conn := newConnection(ctx)

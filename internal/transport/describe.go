@@ -53,7 +53,7 @@ func (l *Loop) reason(err error, maxElapsed time.Duration) string {
 	}
 	timedOut, p := errors.Is(err, context.DeadlineExceeded), &l.request.Policy
 	switch {
-	case timedOut && !l.began.IsZero() && l.Stopped == nil && time.Since(l.began) >= p.AttemptTimeout:
+	case timedOut && !l.Began.IsZero() && l.Stopped == nil && time.Since(l.Began) >= p.AttemptTimeout:
 		return "the attempt took longer than " + p.AttemptTimeout.String()
 	case timedOut && !p.Deadline.IsZero() && !time.Now().Before(p.Deadline):
 		return "the call took longer than MaxElapsedTime, " + maxElapsed.String()
@@ -104,7 +104,7 @@ func (l *Loop) log(ctx context.Context, logger *slog.Logger) {
 	if l.Class == Succeeded || l.IsDocumented() {
 		level = slog.LevelDebug
 	}
-	attrs := append(l.request.attrs(), slog.Int("attempt", l.Attempts), slog.Duration("duration", time.Since(l.began)))
+	attrs := append(l.request.attrs(), slog.Int("attempt", l.Attempts), slog.Duration("duration", time.Since(l.Began)))
 	if l.Status != 0 {
 		attrs = append(attrs, slog.Int("status", l.Status))
 	}

@@ -64,7 +64,7 @@ func (a *Attempt) result() (outage.Result, outage.Failure) {
 		f.Cause = strconv.Itoa(a.Status) + " " + http.StatusText(a.Status)
 	case a.Status > 0, IsPermanent(a.Err), errors.Is(a.Err, context.Canceled), errors.Is(a.Err, ErrNotSent):
 		return outage.Unclear, f
-	case errors.Is(a.Err, context.DeadlineExceeded) && time.Since(a.began) < patience:
+	case errors.Is(a.Err, context.DeadlineExceeded) && time.Since(a.Began) < patience:
 		return outage.Unclear, f
 	case a.Class == NotSent:
 		f.Cause = "no connection"

@@ -96,6 +96,8 @@ type Backoff interface {
 
 // An Attempt is the result of one HTTP request.
 type Attempt struct {
+	// Began is its start. In a Loop, a write's earlier attempts had no effect.
+	Began time.Time
 	// Class says what the result means for the operation.
 	Class    Class
 	unusable bool // a complete response arrived, and a retry would get the same one
@@ -115,8 +117,7 @@ type Attempt struct {
 	// Err is the reason that there is no complete, usable response; nil if there is one.
 	Err error
 
-	began time.Time
-	size  int // of the body as read, in bytes
+	size int // of the body as read, in bytes
 }
 
 func (a *Attempt) contentType() string {
@@ -138,8 +139,6 @@ type Loop struct {
 	Value any
 	// Attempts is the number of attempts made.
 	Attempts int
-	// Began is the start of the first attempt; zero if there was none.
-	Began time.Time
 	// Longest is the duration of the longest attempt.
 	Longest time.Duration
 	// Stopped is the error of the context or the deadline that prevented another attempt;
@@ -177,8 +176,8 @@ func FromContext(ctx context.Context) (r *Request, attempt int) {
 
 // keep stores a as the latest attempt.
 func (l *Loop) keep(a Attempt) {
-	l.Longest, l.again = max(l.Longest, time.Since(a.began)), false
-	if !l.began.IsZero() && !l.timedOut() {
+	l.Longest, l.again = max(l.Longest, time.Since(a.Began)), false
+	if !l.Began.IsZero() && !l.timedOut() {
 		l.earlier = new(l.Attempt)
 	}
 	l.Attempt = a

@@ -190,16 +190,14 @@ func (r *run) handleFailure(ctx context.Context, b batch, rest []*queued, last d
 		return failure // an outage from the start, or every request is refused
 	}
 	backOff(r.pace, failure, last.FailedAt, r.queue.Streak())
-	for _, it := range givenUp {
-		result := CreateResult{Outcome: OutcomeRejected, Err: failure}
-		if it.IsAmbiguous() {
-			result.Outcome = OutcomeUnknown
-		}
-		if err := r.report(&it.Value, result); err != nil {
-			return err
-		}
+	if givenUp == nil {
+		return nil
 	}
-	return nil
+	result := CreateResult{Outcome: OutcomeRejected, Err: failure}
+	if givenUp.IsAmbiguous() {
+		result.Outcome = OutcomeUnknown
+	}
+	return r.report(&givenUp.Value, result)
 }
 
 // reject reports the items that a refusal names, or the only item, and queues the others

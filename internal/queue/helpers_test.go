@@ -51,6 +51,14 @@ func limitedBefore(limited int, all items) items {
 	return all
 }
 
+// nameOf returns the name of an item; none for nil.
+func nameOf(it *Item[rune]) string {
+	if it == nil {
+		return ""
+	}
+	return string(it.Value)
+}
+
 func namesOf(all items) string {
 	var b strings.Builder
 	for _, it := range all {

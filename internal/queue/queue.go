@@ -315,8 +315,8 @@ func (q *Queue[T]) park(items []*Item[T], after time.Time) {
 }
 
 // Failed records that a batch failed for a reason that may be temporary. rest are the
-// items without a result. They are sent again, except those it returns as given up.
-func (q *Queue[T]) Failed(b Batch[T], rest []*Item[T], why Reason, now time.Time) (givenUp []*Item[T]) {
+// items without a result. They are sent again, except the one that it returns as given up.
+func (q *Queue[T]) Failed(b Batch[T], rest []*Item[T], why Reason, now time.Time) (givenUp *Item[T]) {
 	q.streak++
 	if why != NotSent {
 		for _, it := range rest {
@@ -358,7 +358,7 @@ func (it *Item[T]) fail(settled int, rateLimited bool, now time.Time) {
 
 // failedAlone records that an item failed as the only one of its batch. The item is sent
 // again, parked or given up.
-func (q *Queue[T]) failedAlone(b Batch[T], it *Item[T], why Reason, now time.Time) (givenUp []*Item[T]) {
+func (q *Queue[T]) failedAlone(b Batch[T], it *Item[T], why Reason, now time.Time) (givenUp *Item[T]) {
 	it.alone++
 	it.batchNext = b.Single && why == RateLimited
 	if why == RateLimited {
@@ -367,7 +367,7 @@ func (q *Queue[T]) failedAlone(b Batch[T], it *Item[T], why Reason, now time.Tim
 	othersSucceed := q.settled > it.settledBefore
 	switch {
 	case why != RateLimited && it.alone-it.limited >= failuresAlone && (othersSucceed || now.Sub(it.firstFailed) >= outagePatience):
-		return []*Item[T]{it}
+		return it
 	case it.failures < failuresTogether:
 		q.makeReady([]*Item[T]{it}, false)
 	default:

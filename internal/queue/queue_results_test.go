@@ -129,7 +129,7 @@ func TestQueueFailed(t *testing.T) {
 			q := queue{ready: newItems("z"), settled: test.settled, streak: 2}
 			givenUp := q.Failed(test.batch.leave(&q), test.rest, test.why, test.at)
 			require.Equal(t, test.want, describe(&q))
-			require.Equal(t, test.givenUp, namesOf(givenUp))
+			require.Equal(t, test.givenUp, nameOf(givenUp))
 			require.Equal(t, 3, q.streak)
 			require.Equal(t, test.settled, q.settled, "it is not settled")
 		})

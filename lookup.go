@@ -52,7 +52,7 @@ func (c *call) newLookup(failure, ownRefusal error, retryDuplicates bool) *looku
 	h := &c.sent
 	l := c.part().lookUp()
 	l.failure, l.last, l.ambiguous, l.settled = failure, failureOf(failure, ownRefusal), h.Ambiguous != nil, h.IsSettled()
-	l.Refused, l.RetryDuplicates, l.Statuses = l.last >= decide.Refused && !l.ambiguous, retryDuplicates, allStatuses[:1]
+	l.Refused, l.RetryDuplicates, l.Statuses = !l.ambiguous, retryDuplicates, allStatuses[:1]
 	l.Between(h, h)
 	l.call.isLookup = true
 	if l.ambiguous && (l.settled || !retryDuplicates) { // a retry may be next

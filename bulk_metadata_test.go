@@ -130,6 +130,11 @@ func TestCreateAllReportsEachLossWithoutCreates(t *testing.T) {
 		for i, result := range results {
 			require.Equal(t, clerk.OutcomeCreated, result.Outcome)
 			require.Equal(t, i%2 == 0, result.Err != nil)
+			if result.Err != nil {
+				meta, ok := clerk.MetaFromError(result.Err)
+				require.True(t, ok)
+				require.Equal(t, 200, meta.StatusCode, "of the bulk's response")
+			}
 		}
 		require.Equal(t, 3, l.got(clerk.OperationBulkCreate))
 	})

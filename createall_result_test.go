@@ -2,7 +2,10 @@ package clerk_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,4 +27,13 @@ func TestOutcomesAreTextsInJSON(t *testing.T) {
 	var one clerk.Outcome
 	require.EqualError(t, json.Unmarshal([]byte(`"invited"`), &one), `clerk: unknown outcome "invited"`)
 	require.Error(t, json.Unmarshal([]byte(`1`), &one))
+}
+
+func TestProgressAsText(t *testing.T) {
+	p := clerk.Progress{Listed: 1, Taken: 130, Created: 2, AlreadyInvited: 4, UserExists: 8, Rejected: 16, Repeated: 32, Unknown: 64}
+	require.Equal(t, 126, p.Done())
+	const counts = "clerk.Progress{listed=1 taken=130 created=2 already_invited=4 user_exists=8 rejected=16 repeated=32 unknown=64"
+	require.Equal(t, counts+"}", fmt.Sprint(p))
+	p.WaitUntil, p.WaitFor, p.Cause = time.Unix(0, 0), clerk.OperationCreate, errors.New("502\nBad Gateway")
+	require.Equal(t, counts+` wait_until=1970-01-01T00:00:00Z wait_for=CreateInvitation cause="502 Bad Gateway"}`, fmt.Sprint(p))
 }

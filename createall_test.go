@@ -220,3 +220,18 @@ func TestCreateAllDoesNotClaimInvitationsOfOthersAfterNothingWasSent(t *testing.
 		})
 	}
 }
+
+// TestRepeatOfAnUnknownOutcomeIsUnknown: the response to a request is about somebody else.
+func TestRepeatOfAnUnknownOutcomeIsUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mock := answeringWrites(reply(200, pendingJSON))
+		client := newClient(t, mock)
+		req := clerk.CreateInvitationRequest{EmailAddress: guest(1)}
+		results, err := createAll(t, client, slices.Values([]clerk.CreateInvitationRequest{req, req}), clerk.WithSkipNone())
+		require.NoError(t, err)
+		require.Equal(t, []clerk.Outcome{clerk.OutcomeUnknown, clerk.OutcomeUnknown}, outcomes(results))
+		require.ErrorIs(t, results[1].Err, clerk.ErrOutcomeUnknown)
+		require.EqualError(t, results[1].Err, "clerk: CreateInvitation: outcome unknown: an earlier request has the address, and its outcome is unknown")
+		require.Equal(t, 1, sent(mock, clerk.OperationCreate))
+	})
+}

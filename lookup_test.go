@@ -86,6 +86,23 @@ func TestLookupOutlastsUnusableAnswers(t *testing.T) {
 	}
 }
 
+// TestLookupsThatWouldFailAgainEndTheCall: the key is refused meanwhile, or lists have no Date.
+func TestLookupsThatWouldFailAgainEndTheCall(t *testing.T) {
+	for name, answer := range map[string]httpmock.Responder{
+		"401": reply(401, ``), "no Date": reply(200, `{"data":[],"total_count":0}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				mock := answering(reply(500, ``))
+				mock.RegisterResponder(http.MethodGet, invitationsURL, answer)
+				_, err := newClient(t, mock).Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				require.Equal(t, 2, mock.GetTotalCallCount())
+			})
+		})
+	}
+}
+
 // TestUnknownMatchesNothingElse: lookups keep failing, each in a different way. The error is
 // that of the write.
 func TestUnknownMatchesNothingElse(t *testing.T) {

@@ -150,3 +150,26 @@ func TestLogCountsTheLookupsForARefusedRow(t *testing.T) {
 		}
 	})
 }
+
+// TestLogNamesTheWriteOfARun: a run has no operation, but each of its writes does.
+func TestLogNamesTheWriteOfARun(t *testing.T) {
+	for op, budget := range map[clerk.Operation]clerk.Budget{
+		clerk.OperationCreate: {Creates: 10}, clerk.OperationBulkCreate: {BulkCreates: 10},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var log logBuffer
+			l := newLife(t)
+			l.fake.Fail(op, clerktest.FaultDropBefore, clerktest.FaultErrorAfter)
+			_, err := createAll(t, log.client(t, l.fake, l.fake), guests(20), clerk.WithBudget(budget))
+			require.NoError(t, err)
+			looked := 0
+			for _, line := range log.lines() {
+				if strings.Contains(line, "looked up") {
+					looked++
+					require.Contains(t, line, " operation="+string(op)+" ")
+				}
+			}
+			require.NotZero(t, looked)
+		})
+	}
+}

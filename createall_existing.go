@@ -236,7 +236,7 @@ func (r *roster) explain(ctx context.Context, it *item, refusal error) CreateRes
 // returns nil if the existing one is not the run's, or cannot be found soon enough.
 func (r *roster) findOwn(ctx context.Context, address string, requests []decide.History) (*Invitation, error) {
 	c := r.call.anew()
-	c.isLookup, c.deadline = true, c.started.Add(2*decide.Grace)
+	c.operation, c.isLookup, c.deadline = OperationCreate, true, c.started.Add(2*decide.Grace)
 	ctx, cancel := c.withDeadline(ctx)
 	defer cancel()
 	l := c.lookUp()

@@ -32,6 +32,7 @@ func (d *dispatcher) send(ctx context.Context, b batch, mayRetry func() bool) (m
 		sendOne, sendAll = resume[*Invitation], resume[[]Invitation]
 	}
 	if b.Single {
+		c.operation = OperationCreate
 		it, count := &b.Items[0].Value, d.pace.CountSingle()
 		inv, err := sendOne(ctx, c, counted(creation(&it.request, it.body), count, mayRetry))
 		count.Done(err)
@@ -44,6 +45,7 @@ func (d *dispatcher) send(ctx context.Context, b batch, mayRetry func() bool) (m
 	for _, it := range b.Items {
 		parts.add(it.Value.request, it.Value.body)
 	}
+	c.operation = OperationBulkCreate
 	invs, err := sendAll(ctx, c, counted(parts.creation(), count, mayRetry))
 	count.Done(err)
 	invs, err = parts.inspected(ctx, c, invs, err)

@@ -53,13 +53,16 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, "refused: form_param_value_invalid expires_in_days", describe(err))
 }
 
-// isAboutAddress reports whether err, an ErrInvalidRequest, is about the address.
+// isAboutAddress reports whether err, an ErrInvalidRequest, is about the address. Clerk need
+// not name a parameter. Then it most likely is: the rest of a request does not vary.
 func isAboutAddress(err error) bool {
+	var field string
 	if input, ok := errors.AsType[*clerk.InputError](err); ok { // the library found it
-		return input.Field == "email_address"
+		field = input.Field
+	} else if refused, ok := errors.AsType[*clerk.ClerkErrors](err); ok { // Clerk did
+		field = refused.Errors[0].ParamName()
 	}
-	refused, ok := errors.AsType[*clerk.ClerkErrors](err) // Clerk did
-	return ok && refused.Errors[0].ParamName() == "email_address"
+	return field == "" || field == "email_address"
 }
 
 func TestIsAboutAddress(t *testing.T) {
@@ -74,6 +77,7 @@ func TestIsAboutAddress(t *testing.T) {
 			require.Equal(t, isAddress, isAboutAddress(err), err)
 		}
 	}
+	require.True(t, isAboutAddress(&clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeMalformedRequestParameters}}}))
 }
 
 func TestErrorsForTestsMatchSentinels(t *testing.T) {

@@ -62,7 +62,7 @@ func statusOf(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, clerk.ErrDuplicateInvitation), errors.Is(err, clerk.ErrUserExists):
 		return http.StatusConflict
-	case errors.Is(err, clerk.ErrInvalidRequest) && field(err) == "email_address":
+	case errors.Is(err, clerk.ErrInvalidRequest) && isAboutAddress(err):
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, clerk.ErrInvalidRequest): // such as a redirect URL: this service's mistake
 		return http.StatusInternalServerError
@@ -71,16 +71,17 @@ func statusOf(err error) int {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return http.StatusGatewayTimeout
 	}
-	return http.StatusServiceUnavailable // Clerk is down, or not where it is expected
+	return http.StatusServiceUnavailable // such as an answer that is not Clerk's
 }
 
-// field returns the invalid field of a request. Either the library or Clerk has found it.
-func field(err error) string {
-	if input, ok := errors.AsType[*clerk.InputError](err); ok {
-		return input.Field
+// isAboutAddress reports whether err, an ErrInvalidRequest, is about the address. Clerk need
+// not name a parameter. Then it most likely is: the rest of a request does not vary.
+func isAboutAddress(err error) bool {
+	var field string
+	if input, ok := errors.AsType[*clerk.InputError](err); ok { // the library found it
+		field = input.Field
+	} else if refused, ok := errors.AsType[*clerk.ClerkErrors](err); ok { // Clerk did
+		field = refused.Errors[0].ParamName()
 	}
-	if refused, ok := errors.AsType[*clerk.ClerkErrors](err); ok {
-		return refused.Errors[0].ParamName()
-	}
-	return ""
+	return field == "" || field == "email_address"
 }

@@ -152,7 +152,18 @@ func TestStatusOfInvalidRequests(t *testing.T) {
 		require.Equal(t, test.status, statusOf(err), name)
 	}
 	unnamed := &clerk.ClerkErrors{Errors: []clerk.ClerkError{{Code: clerk.CodeMalformedRequestParameters}}}
-	require.Equal(t, http.StatusInternalServerError, statusOf(unnamed))
+	require.Equal(t, http.StatusUnprocessableEntity, statusOf(unnamed), "most likely the address")
+}
+
+// Whatever Clerk really does where its documentation is silent, a typo is the caller's mistake.
+func TestTypoIsUnprocessable(t *testing.T) {
+	for name, behavior := range clerktest.Behaviors() {
+		synctest.Test(t, func(t *testing.T) {
+			fake := clerktest.New(clerktest.WithBehavior(behavior))
+			got := serve(t, fake, `{"email_address": "ada@@"}`)
+			require.Equal(t, http.StatusUnprocessableEntity, got.Code, name)
+		})
+	}
 }
 
 // An error can match both. It is only certain that nobody was invited.

@@ -103,7 +103,7 @@ func (b *bulk) send(ctx context.Context, c *call) ([]Invitation, error) {
 	return b.Objects(), nil
 }
 
-// find lists what was created since the call began, for all requests together.
+// find lists what was created since the first request, for all of the bulk together.
 func (b *bulk) find(ctx context.Context, l *lookup) ([]Invitation, decide.Finding, error) {
 	found, err := b.findCreated(ctx, l)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -15,8 +16,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// The code blocks of docs/errors-and-retries.md and docs/inviting-many.md are copies of
-// what is here.
+// The code blocks of docs/errors-and-retries.md and docs/inviting-many.md, and remind in
+// docs/recipes.md, are copies of what is here.
 
 // describe returns a text for the person who invites.
 func describe(err error) string {
@@ -202,5 +203,62 @@ func TestCampaignOfRecipesIsResumed(t *testing.T) {
 		require.NoError(t, inviteAgain(t.Context(), client, began))
 		require.NoError(t, inviteAgain(t.Context(), client, began))
 		require.Len(t, fake.Sent(), 3)
+	})
+}
+
+// remind sends another email to everybody whose invitation is pending and was created before
+// a time. If it was interrupted, call it again with the same time.
+func remind(ctx context.Context, client *clerk.Client, before time.Time) error {
+	newest := map[string]clerk.Invitation{} // by address, as somebody may have two
+	for inv, err := range client.Invitations.All(ctx, clerk.ListInvitationsRequest{Status: clerk.InvitationStatusPending}) {
+		if err != nil {
+			return err
+		}
+		if inv.CreatedAt > newest[inv.EmailAddress].CreatedAt {
+			newest[inv.EmailAddress] = inv
+		}
+	}
+	patient := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: 2 * time.Hour}})
+	for _, inv := range newest {
+		if !inv.CreatedAt.Time().Before(before) {
+			continue // invited or reminded since
+		}
+		_, err := client.Invitations.Resend(ctx, inv.ID, clerk.CreateInvitationRequest{ExpiresInDays: 7}, patient)
+		switch {
+		case err == nil, errors.Is(err, clerk.ErrAlreadyAccepted), errors.Is(err, clerk.ErrNotFound):
+		case errors.Is(err, clerk.ErrOldNotRevoked), errors.Is(err, clerk.ErrOutcomeUnknown):
+			slog.WarnContext(ctx, "reminding", "id", inv.ID, "error", err) // not again: that may be a third email
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// TestRemind: 250 people were invited, and some reminders fail halfway.
+func TestRemind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := lifeWith(t, clerktest.WithRateLimits(clerktest.ProductionRateLimits()))
+		l.fill(t, 250, guest)
+		time.Sleep(24 * time.Hour)
+		week := time.Now()
+		invs := l.fake.Invitations()
+		require.NoError(t, l.fake.Accept(invs[3].ID))
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropAfter)
+		ctx, stop := context.WithTimeout(t.Context(), 90*time.Minute)
+		defer stop()
+		require.Error(t, remind(ctx, l.client, week))
+		require.NoError(t, remind(t.Context(), l.client, week))
+		require.Equal(t, 249, len(l.fake.Sent())-250)
+		pending := map[string]int{}
+		for _, inv := range l.fake.Invitations() {
+			if inv.Status == clerk.InvitationStatusPending {
+				pending[inv.EmailAddress]++
+			}
+		}
+		require.Len(t, pending, 249)
+		for address, n := range pending {
+			require.Equal(t, 1, n, address)
+		}
 	})
 }

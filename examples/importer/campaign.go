@@ -72,7 +72,7 @@ func (c *campaign) prepare() (err error) {
 // isFake reports whether the API is a fake inside the process.
 func (c *campaign) isFake() bool { return c.secretKey == "" }
 
-// connect creates the client and the display. A dry run only lists.
+// connect creates the client and the display. A dry run and -status only list.
 func (c *campaign) connect() (err error) {
 	transport, key, server := cmp.Or(c.api, http.DefaultTransport), c.secretKey, cmp.Or(c.baseURL, clerk.DefaultBaseURL)
 	c.budget = clerk.Budget{Creates: 90, BulkCreates: 25, Window: time.Hour}
@@ -89,12 +89,13 @@ func (c *campaign) connect() (err error) {
 		key, transport, c.budget.Window = fake.SecretKey(), fake, time.Second
 	}
 	c.display = newDisplay(c.stderr, c.report, server, min(c.budget.Window, 10*time.Second))
-	if c.dry {
+	transport = &watch{transport, c.display}
+	if c.dry || c.status {
 		transport, c.budget = &dryRun{next: transport}, clerk.Budget{Creates: math.MaxInt, BulkCreates: math.MaxInt, Window: time.Second}
 	}
 	opts := []clerk.Option{
 		clerk.WithAppName("importer"),
-		clerk.WithHTTPClient(&http.Client{Transport: &watch{transport, c.display}}),
+		clerk.WithHTTPClient(&http.Client{Transport: transport}),
 	}
 	if c.baseURL != "" {
 		opts = append(opts, clerk.WithBaseURL(c.baseURL))
@@ -140,11 +141,7 @@ func (c *campaign) run(ctx context.Context) int {
 
 // showStatus writes a report of the state of each address, and returns the exit code.
 func (c *campaign) showStatus(ctx context.Context) int {
-	c.display.start(ctx)
-	states, err := readStates(ctx, c.client, c.report.keys(), func(listed int) {
-		c.display.show(clerk.Progress{Listed: listed})
-	})
-	c.display.close()
+	states, err := c.readStates(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			c.println(c.stderr, "importer: stopped")
@@ -167,6 +164,25 @@ func (c *campaign) showStatus(ctx context.Context) int {
 	}
 	fmt.Fprintln(c.stdout, "report:", c.reportPath)
 	return 0
+}
+
+// readStates refuses the lines that a run would refuse, and returns the states of the
+// addresses.
+func (c *campaign) readStates(ctx context.Context) (map[string]state, error) {
+	c.display.start(ctx)
+	defer c.display.close()
+	for result, err := range c.client.Invitations.CreateAll(ctx, slices.Values(c.people.Requests),
+		clerk.WithBudget(c.budget), clerk.WithSkipNone()) { // it sends nothing
+		if err != nil {
+			return nil, err
+		}
+		if result.Outcome == clerk.OutcomeRejected {
+			c.report.add(result)
+		}
+	}
+	return readStates(ctx, c.client, c.report.keys(), func(listed int) {
+		c.display.show(clerk.Progress{Listed: listed})
+	})
 }
 
 // inviteAll invites everybody, and returns why it ended early.

@@ -42,7 +42,7 @@
 //	not sent          the run ended before it was sent
 //
 // With -status, the outcomes are accepted, pending, lapsed, revoked and not invited, or
-// refused if the line is invalid. The exit code is 0. If an address has several invitations,
+// refused if a run would refuse the line without asking Clerk. The exit code is 0. If an address has several invitations,
 // the first of these outcomes counts.
 //
 // Without CLERK_SECRET_KEY, the program invites nobody. It rehearses with a fake inside the

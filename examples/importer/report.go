@@ -71,10 +71,13 @@ func (r *report) add(result clerk.CreateResult) {
 	}
 }
 
-// addStates records the states of the addresses, by the key of each.
+// addStates records the states of the addresses, by the key of each. Refused lines stay so.
 func (r *report) addStates(states map[string]state) {
 	for _, i := range r.byRow {
 		l := &r.lines[i]
+		if l.outcome == refused {
+			continue
+		}
 		s := states[keyOf(l.Address)]
 		r.set(l, cmp.Or(s.outcome, notInvited))
 		l.invitation = s.invitation

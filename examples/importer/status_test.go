@@ -90,3 +90,24 @@ func TestNewestInvitationOfARankCounts(t *testing.T) {
 	_, _, report := importPeople(t.Context(), t, fake, "ada@example.com\n", "-status")
 	require.Equal(t, [][]string{{"1", "ada@example.com", "lapsed", last, ""}}, report)
 }
+
+// TestStatusRefusesTheLinesThatARunRefuses, with the same reasons, and writes nothing.
+func TestStatusRefusesTheLinesThatARunRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const input = "email,name\nada@example.com,Ada\nbroken,\n ,nobody\n@example.com,\nADA@example.com,\na@example.com b@example.com,\n"
+		fake := clerktest.New()
+		code, _, invitations := importPeople(t.Context(), t, fake, input)
+		require.Equal(t, exitRefused, code)
+		code, printed, states := importPeople(t.Context(), t, readOnly(t, fake), input, "-status")
+		require.Zero(t, code)
+		require.Contains(t, printed, "6 lines: 2 pending, 4 refused\n")
+		require.NotContains(t, printed, "Inviting")
+		require.Equal(t, []string{"3", "broken", "refused", "", "the address has no @"}, states[1])
+		require.Equal(t, []string{"4", "", "refused", "", "the address is empty"}, states[2])
+		for i := range states {
+			if invitations[i][2] == refused || states[i][2] == refused {
+				require.Equal(t, invitations[i], states[i])
+			}
+		}
+	})
+}

@@ -204,6 +204,9 @@ func (c *campaign) inviteAll(ctx context.Context) (failure error) {
 // summarise prints the result, and how to resume.
 func (c *campaign) summarise(failure error, stopped bool) {
 	c.println(c.stdout, count(c.report.total(), "line")+": "+c.report.summary(notSent))
+	if c.report.unusual > 0 {
+		c.println(c.stdout, explainUnusual(c.report.unusual))
+	}
 	if n := c.report.count(wouldBeInvited); c.dry && n > c.perHour {
 		c.println(c.stdout, fmt.Sprintf("Inviting them takes about %s, at %d an hour.", count((n-1)/c.perHour, "hour"), c.perHour))
 	}

@@ -7,9 +7,9 @@
 // writes it in Western Europe and the United States. Commas, semicolons or tabs separate its
 // columns, and its first line names them. One of them is email_address, email, or the name
 // that Outlook or Google uses. An address may have a display name, as in "Ada
-// <ada@example.com>". A file with only addresses needs no such line. Blank lines and other
-// columns are ignored. If a column that is used may be in yet another character set, nothing
-// is sent. Flags may come before or after the file:
+// <ada@example.com>", and mailto: in front. A file with only addresses needs no such line.
+// Blank lines and other columns are ignored. If a column that is used may be in yet another
+// character set, nothing is sent. Flags may come before or after the file:
 //
 //	-column NAME          the column of the addresses, if it has another name
 //	-metadata role,team   put these columns into the invitations' public metadata
@@ -40,6 +40,9 @@
 //	refused           the line is invalid, or Clerk refused it: the report says why
 //	unknown           it is not known whether it was invited: run the command again later
 //	not sent          the run ended before it was sent
+//
+// A dry run does not know what Clerk refuses. It only marks addresses that look unusual: those
+// that are not valid by RFC 5322, need quotation marks, or have a domain without a dot.
 //
 // With -status, the outcomes are accepted, pending, lapsed, revoked and not invited, or
 // refused if a run would refuse the line without asking Clerk. The exit code is 0. If an address has several invitations,

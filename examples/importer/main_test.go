@@ -154,6 +154,30 @@ func TestDryRun(t *testing.T) {
 	})
 }
 
+// TestDryRunWarnsOfUnusualAddresses, but does not refuse them.
+func TestDryRunWarnsOfUnusualAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const input = "ada@example.com\nada@example..com\nada@example..com\nmailto:alan@example.com\nbroken\n"
+		_, printed, report := importPeople(t.Context(), t, clerktest.New(), input, "-dry-run")
+		require.Equal(t, [][]string{
+			{"1", "ada@example.com", "would be invited", "", ""},
+			{"2", "ada@example..com", "would be invited", "", "the address looks unusual and is most likely refused"},
+			{"3", "ada@example..com", "repeated", "", "the same address as in line 2"},
+			{"4", "alan@example.com", "would be invited", "", ""},
+			{"5", "broken", "refused", "", "the address has no @"},
+		}, report)
+		const warning = "1 address looks unusual and is most likely refused: see the report.\n"
+		require.Contains(t, printed, "5 lines: 3 would be invited, 1 repeated, 1 refused\n"+warning)
+
+		code, printed, _ := importPeople(t.Context(), t, clerktest.New(), "ada@example..com\nada@example\n", "-dry-run")
+		require.Zero(t, code)
+		require.Contains(t, printed, "2 addresses look unusual and are most likely refused: see the report.\n")
+
+		_, printed, _ = importPeople(t.Context(), t, clerktest.New(), input)
+		require.NotContains(t, printed, "unusual", "Clerk has decided")
+	})
+}
+
 // TestDryRunKeepsMetadata: a dry run returns the metadata of the requests, so that it does not
 // report it as lost.
 func TestDryRunKeepsMetadata(t *testing.T) {

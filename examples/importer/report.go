@@ -21,6 +21,8 @@ type report struct {
 	lines []line
 	byRow []int // position in lines of each request
 
+	unusual int // lines of a dry run whose problem is that
+
 	mu     sync.Mutex // the display reads the counts
 	counts map[string]int
 }
@@ -61,6 +63,9 @@ func (r *report) add(result clerk.CreateResult) {
 		l.problem = explain(result.Err)
 	case l.first > 0 && result.Outcome != clerk.OutcomeCreated:
 		l.problem = fmt.Sprintf("the same address as in line %d", l.first)
+	case l.outcome == wouldBeInvited && people.IsUnusual(l.Address):
+		l.problem = unusual
+		r.unusual++
 	}
 	switch {
 	case r.dry && result.Outcome != clerk.OutcomeAlreadyInvited:

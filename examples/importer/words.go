@@ -139,6 +139,17 @@ func explainLostReport(isRehearsal bool) string {
 		"-report, then run the same command again. It skips everybody who is invited already, and reports them."
 }
 
+// unusual is the problem of an address that looks like a mistake.
+const unusual = "the address looks unusual and is most likely refused"
+
+// explainUnusual says that n addresses look like mistakes.
+func explainUnusual(n int) string {
+	if n == 1 {
+		return "1 address looks unusual and is most likely refused: see the report."
+	}
+	return fmt.Sprintf("%d addresses look unusual and are most likely refused: see the report.", n)
+}
+
 // bulkMetadata is the note about metadata that may be lost.
 const bulkMetadata = "Note: an open report, which nobody has confirmed, says that Clerk loses the metadata of invitations that are " +
 	"created ten at a time (docs/clerk-api.md). If in doubt, stop, and use -one-by-one: 90 an hour instead of 340."

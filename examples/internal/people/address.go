@@ -1,6 +1,8 @@
 package people
 
 import (
+	"net/mail"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -10,10 +12,14 @@ const (
 	problemBrackets = "the angle brackets do not enclose one address at the end"
 )
 
+// scheme matches the scheme of an address that was copied from a link.
+var scheme = regexp.MustCompile(`(?i)(^|<)\s*mailto:`)
+
 // parseAddress returns the address in a field. It may have a display name, as in
-// "Ada <ada@example.com>". It does not check whether the address is valid.
+// "Ada <ada@example.com>", and the scheme mailto. It does not check whether the address is
+// valid.
 func parseAddress(field string) (address, problem string) {
-	field = strings.TrimSpace(field)
+	field = strings.TrimSpace(scheme.ReplaceAllString(field, "$1"))
 	if rest, ok := strings.CutPrefix(field, "'"); ok && rest != "" && strings.ContainsAny(rest[:1], "=+-@") {
 		field = rest // the mark keeps a spreadsheet from taking the cell for a formula
 	}
@@ -37,6 +43,15 @@ func parseAddress(field string) (address, problem string) {
 		return field, problemBrackets
 	}
 	return address, ""
+}
+
+// IsUnusual reports whether an address looks like a mistake: it is not a local part and a
+// domain by RFC 5322, it needs quotation marks, or its domain has no dot. Clerk decides
+// whether the address is valid.
+func IsUnusual(address string) bool {
+	parsed, err := mail.ParseAddress(address)
+	_, domain, _ := strings.Cut(address, "@")
+	return err != nil || parsed.Address != address || !strings.Contains(domain, ".")
 }
 
 // isAddress reports whether a field is an address, and not, say, a name with an @.

@@ -15,12 +15,17 @@ func TestDisplayNamesAreUnderstoodOrRefused(t *testing.T) {
 		brackets = "the angle brackets do not enclose one address at the end"
 	)
 	for field, want := range map[string][2]string{
-		"Ada <ada@example.com>":                      {"ada@example.com"},
-		" Lovelace, Ada  < ada@example.com > ":       {"ada@example.com"},
-		`"Lovelace, Ada" <ada@example.com>`:          {"ada@example.com"},
-		"<ada@example.com>":                          {"ada@example.com"},
-		"ada@example.com <ada@example.com>":          {"ada@example.com"},
-		"'Ada@example.com' <ada@example.com>":        {"ada@example.com"},
+		"Ada <ada@example.com>":                    {"ada@example.com"},
+		" Lovelace, Ada  < ada@example.com > ":     {"ada@example.com"},
+		`"Lovelace, Ada" <ada@example.com>`:        {"ada@example.com"},
+		"<ada@example.com>":                        {"ada@example.com"},
+		"ada@example.com <ada@example.com>":        {"ada@example.com"},
+		"'Ada@example.com' <ada@example.com>":      {"ada@example.com"},
+		"mailto:ada@example.com":                   {"ada@example.com"},
+		"Ada < MAILTO: ada@example.com>":           {"ada@example.com"},
+		"ada@example.com <mailto:ada@example.com>": {"ada@example.com"}, // Outlook
+		"mailto:ada":                                 {"ada"},
+		`"mailto:ada"@example.com`:                   {`"mailto:ada"@example.com`},
 		`"a b"@example.com`:                          {`"a b"@example.com`}, // Clerk decides
 		`"a, b@c"@example.com`:                       {`"a, b@c"@example.com`},
 		"nobody":                                     {"nobody"},
@@ -43,6 +48,26 @@ func TestDisplayNamesAreUnderstoodOrRefused(t *testing.T) {
 			require.Equal(t, want[0], list.Requests[0].EmailAddress, field)
 			require.Equal(t, want[0], list.Rows[0].Address, field)
 		}
+	}
+}
+
+func TestUnusualAddresses(t *testing.T) {
+	for address, want := range map[string]bool{
+		"ada@example.com":                    false,
+		"Ada.O'Hara+two_3-4@mail.example.uk": false,
+		"zoë@bücher.example":                 false, // Clerk decides
+		"ada@xn--bcher-kva.example":          false,
+		"ada@example..com":                   true,
+		"ada..lovelace@example.com":          true,
+		".ada@example.com":                   true,
+		"ada@example.com.":                   true,
+		"ada@@example.com":                   true,
+		"ada@example":                        true,
+		"tel:ada@example.com":                true,
+		"ada@example.com (engines)":          true,
+		`"a b"@example.com`:                  true, // valid, but rarely meant
+	} {
+		require.Equal(t, want, people.IsUnusual(address), address)
 	}
 }
 

@@ -36,8 +36,8 @@ var errEmpty = errors.New("the file is empty")
 // public metadata. A file with only addresses needs no such line. Other columns can have any
 // content.
 //
-// An address may have a display name, as in "Ada <ada@example.com>". Blank lines are
-// skipped. A line that cannot be read is a row with a problem. A file that cannot be read,
+// An address may have a display name, as in "Ada <ada@example.com>", and the scheme mailto,
+// as in a link. Blank lines are skipped. A line that cannot be read is a row with a problem. A file that cannot be read,
 // or whose character set is not certain, is an error.
 func Read(input []byte, metadata ...string) (*List, error) {
 	return ReadColumn(input, "", metadata...)

@@ -120,7 +120,14 @@ func (c *campaign) run(ctx context.Context) int {
 		failure = nil // it was stopped after the last line
 	}
 	stopped := failure != nil && ctx.Err() != nil
+	var unread error
+	if failure == nil {
+		unread = compareMetadata(ctx, c.client, c.report, c.people.Requests)
+	}
 	c.summarise(failure, stopped)
+	if unread != nil {
+		c.println(c.stderr, "Note: the metadata of earlier invitations could not be read: "+explainEnd(unread))
+	}
 	if err := c.report.write(c.reportPath); err != nil {
 		c.println(c.stderr, "importer: the report could not be written: "+err.Error())
 		c.println(c.stderr, explainLostReport(c.dry || c.isFake()))
@@ -206,6 +213,9 @@ func (c *campaign) summarise(failure error, stopped bool) {
 	c.println(c.stdout, count(c.report.total(), "line")+": "+c.report.summary(notSent))
 	if c.report.unusual > 0 {
 		c.println(c.stdout, explainUnusual(c.report.unusual))
+	}
+	if c.report.otherMetadata > 0 {
+		c.println(c.stdout, explainOtherMetadata(c.report.otherMetadata))
 	}
 	if n := c.report.count(wouldBeInvited); c.dry && n > c.perHour {
 		c.println(c.stdout, fmt.Sprintf("Inviting them takes about %s, at %d an hour.", count((n-1)/c.perHour, "hour"), c.perHour))

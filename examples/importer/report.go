@@ -21,7 +21,8 @@ type report struct {
 	lines []line
 	byRow []int // position in lines of each request
 
-	unusual int // lines of a dry run whose problem is that
+	unusual       int // lines of a dry run whose problem is that
+	otherMetadata int // lines whose problem is that
 
 	mu     sync.Mutex // the display reads the counts
 	counts map[string]int
@@ -90,6 +91,19 @@ func (r *report) addStates(states map[string]state) {
 			l.problem = fmt.Sprintf("the same address as in line %d", l.first)
 		}
 	}
+}
+
+// earlier returns the lines whose address had an invitation before the run, by its ID. Lines
+// that repeat an address are left out.
+func (r *report) earlier() map[string]*line {
+	lines := map[string]*line{}
+	for i := range r.lines {
+		l := &r.lines[i]
+		if l.first == 0 && (l.outcome == alreadyInvited || l.outcome == alreadyAccepted) {
+			lines[l.invitation] = l
+		}
+	}
+	return lines
 }
 
 // keys returns the keys of the addresses.

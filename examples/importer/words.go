@@ -150,6 +150,17 @@ func explainUnusual(n int) string {
 	return fmt.Sprintf("%d addresses look unusual and are most likely refused: see the report.", n)
 }
 
+// otherMetadata is the problem of an address that was invited with other metadata.
+const otherMetadata = "the earlier invitation has other metadata, and keeps it"
+
+// explainOtherMetadata says that n addresses were invited with other metadata.
+func explainOtherMetadata(n int) string {
+	if n == 1 {
+		return "1 address has an earlier invitation with other metadata than in this run, and keeps it: see the report."
+	}
+	return fmt.Sprintf("%d addresses have earlier invitations with other metadata than in this run, and keep it: see the report.", n)
+}
+
 // bulkMetadata is the note about metadata that may be lost.
 const bulkMetadata = "Note: an open report, which nobody has confirmed, says that Clerk loses the metadata of invitations that are " +
 	"created ten at a time (docs/clerk-api.md). If in doubt, stop, and use -one-by-one: 90 an hour instead of 340."

@@ -124,6 +124,24 @@ func TestFaultsLatencyAndLimitsAreSetOnThePage(t *testing.T) {
 	s.sees("#faults dl", "Requests that fail0 %")
 	require.NoError(t, list())
 
+	s.do(chromedp.SetValue(chromedp.CSS(form("faults/share")+`[name=share]`), "0.5"),
+		chromedp.SetValue(chromedp.CSS(form("faults/share")+`[name=operations]`), string(clerk.OperationList)),
+		chromedp.Click(chromedp.CSS(form("faults/share")+"button")))
+	s.sees("#faults", "50 % of ListInvitations")
+	require.Equal(t, clerktest.FaultMix{Share: 0.5, Operations: []clerk.Operation{clerk.OperationList}}, s.fake.State(clerktest.Filter{}).Faults)
+	s.do(chromedp.SetValue(chromedp.CSS(form("faults")+`[name=operation]`), string(clerk.OperationList)),
+		chromedp.SetValue(chromedp.CSS(form("faults")+`[name=code]`), "too_many_requests"),
+		chromedp.SetValue(chromedp.CSS(form("faults")+`[name=retry_after]`), "30s"),
+		chromedp.SetValue(chromedp.CSS(form("faults")+`[name=count]`), "3"),
+		chromedp.Click(chromedp.CSS(form("faults")+"button")))
+	s.sees("#faults", "3 × ListInvitations: too_many_requests")
+	meta, ok := clerk.MetaFromError(list())
+	require.True(t, ok)
+	require.Equal(t, 30*time.Second, meta.RetryAfter)
+	s.sees("#faults", "2 × ListInvitations: too_many_requests")
+	s.do(chromedp.Click(chromedp.CSS(form("faults/clear") + "button")))
+	s.sees("#faults dl", "Requests that fail0 %")
+
 	s.do(chromedp.SetValue(chromedp.CSS(form("latency")+`[name=latency]`), "100ms"),
 		chromedp.Click(chromedp.CSS(form("latency")+"button")))
 	s.sees("#faults dd", "100ms")

@@ -55,6 +55,7 @@ type pageData struct {
 	Presets    []string
 	Shares     []float64
 	Latencies  []time.Duration
+	Waits      []time.Duration // the values of a Retry-After
 	Steps      []time.Duration // the steps by which the clock can be moved
 	Behaviors  []string
 	More       map[string]bool // the lists that have more items
@@ -118,6 +119,7 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 		FaultTexts: faultTexts, Codes: clerktest.Codes(), Presets: presets, Shares: []float64{0, 0.05, 0.2, 0.5, 1},
 		Steps: []time.Duration{time.Minute, time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour}, Behaviors: alternatives(),
 		Latencies: []time.Duration{0, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second, 10 * time.Second},
+		Waits:     []time.Duration{time.Second, 30 * time.Second, 5 * time.Minute, time.Hour},
 	}
 	p.State = s.fake.State(clerktest.Filter{
 		Query: p.Get("query"), Status: statusNamed(p.Get("status")), Limit: shown + 1,

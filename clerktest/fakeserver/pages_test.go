@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
@@ -79,6 +80,29 @@ func TestPageFiltersAndPages(t *testing.T) {
 	require.Len(t, found, 20, "the search covers emails")
 	_, page = rows("/?invitations=-1&emails=x&status=lost&requests=99999")
 	require.Contains(t, page, "guest59")
+}
+
+func TestPageShowsFaults(t *testing.T) {
+	fake := clerktest.New()
+	fake.SetFaults(clerktest.FaultMix{
+		Share: 0.2, Operations: []clerk.Operation{clerk.OperationCreate, clerk.OperationList},
+		Faults: []clerktest.Fault{clerktest.FaultDropAfter, clerktest.FaultRateLimit},
+	})
+	for _, fault := range []clerktest.Fault{
+		clerktest.FaultDropAfter, clerktest.FaultDropAfter, clerktest.FaultRefuse, clerktest.FaultDropAfter,
+	} {
+		fake.Fail(clerk.OperationList, fault)
+	}
+	_, body := call(t, fake, "GET /", "")
+	require.Contains(t, body, `<dd>20 % of CreateInvitation and ListInvitations, drop after, rate limit</dd>`)
+	var planned []string
+	for _, found := range regexp.MustCompile(`<dt>Planned</dt><dd>(.*?)</dd>`).FindAllStringSubmatch(body, -1) {
+		planned = append(planned, found[1])
+	}
+	require.Equal(t, []string{"2 × ListInvitations: drop after", "ListInvitations: refuse", "ListInvitations: drop after"}, planned)
+	fake.ClearFaults()
+	_, body = call(t, fake, "GET /", "")
+	require.Contains(t, body, `<dd>0 %</dd>`)
 }
 
 func TestTimesHaveYearAndZone(t *testing.T) {

@@ -29,6 +29,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"wait":    func(d time.Duration) string { return short(d.Round(time.Second)) },
 	"short":   short,
 	"brief":   brief,
+	"grouped": grouped,
 	"text":    func(b []byte) string { return string(b) },
 }).ParseFS(assets, "assets/*.html"))
 
@@ -49,6 +50,21 @@ func brief(text string) string {
 		return string(cut[:most]) + "…"
 	}
 	return text
+}
+
+// grouped returns texts with equal neighbors as one, after their number.
+func grouped(texts []string) (groups []string) {
+	for len(texts) > 0 {
+		group, n := texts[0], 1
+		for n < len(texts) && texts[n] == group {
+			n++
+		}
+		if texts = texts[n:]; n > 1 {
+			group = strconv.Itoa(n) + " × " + group
+		}
+		groups = append(groups, group)
+	}
+	return groups
 }
 
 // short formats a duration without zero parts, such as 1h for 1h0m0s, and with days.

@@ -103,15 +103,19 @@ func TestLogWaitsOfEachLookup(t *testing.T) {
 		l.fake.Fail(clerk.OperationCreate, clerktest.FaultErrorBefore)
 		_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true})
 		require.NoError(t, err)
-		passes := 0
+		passes, lists := 0, 0
 		for _, line := range log.lines() {
 			require.Contains(t, line, " call=1 ")
+			if strings.Contains(line, "GET /invitations") {
+				lists++
+			}
 			if strings.Contains(line, "looked up") {
 				passes++
 				require.Contains(t, line, fmt.Sprintf(" pass=%d next=", passes))
 			}
 		}
 		require.Equal(t, 7, passes)
+		require.Equal(t, 6+2, lists, "only the last lookup also reads the revoked ones")
 	})
 }
 

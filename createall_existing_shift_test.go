@@ -133,3 +133,21 @@ func TestCreateAllReadsAnEmptyListOnce(t *testing.T) {
 		require.Equal(t, 3, lists)
 	})
 }
+
+// TestListingAgainKeepsWhatTheRunKnows: the run has created an invitation before a request with
+// IgnoreExisting makes it list the newest ones again.
+func TestListingAgainKeepsWhatTheRunKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		ada := clerk.CreateInvitationRequest{EmailAddress: address}
+		results, err := createAll(t, l.client, func(yield func(clerk.CreateInvitationRequest) bool) {
+			if yield(ada) {
+				time.Sleep(time.Minute) // it is sent
+				_ = yield(clerk.CreateInvitationRequest{EmailAddress: guest(1), IgnoreExisting: true}) && yield(ada)
+			}
+		})
+		require.NoError(t, err)
+		require.Equal(t, []clerk.Outcome{clerk.OutcomeCreated, clerk.OutcomeCreated, clerk.OutcomeRepeated}, outcomes(results))
+		require.Equal(t, results[0].Invitation.ID, results[2].Existing.ID)
+	})
+}

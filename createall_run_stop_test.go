@@ -95,6 +95,39 @@ func TestCreateAllStartsNoRequestAfterCancellation(t *testing.T) {
 	})
 }
 
+// TestCreateAllRetriesNothingAfterCancellation: the run is stopped while it looks up what an
+// ambiguous write did, for the first time or later.
+func TestCreateAllRetriesNothingAfterCancellation(t *testing.T) {
+	for stopAt := range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			writes, lookups := 0, 0
+			client := clientThrough(t, l.fake, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				if req.Method == http.MethodPost {
+					require.NoError(t, ctx.Err(), "stopped in lookup %d", stopAt)
+					if writes++; writes < 3 {
+						return reply(502, ``)(req)
+					}
+				} else if writes > 0 {
+					if lookups++; lookups > stopAt {
+						cancel()
+					}
+				}
+				return l.fake.RoundTrip(req)
+			}))
+			var last error
+			for _, err := range client.Invitations.CreateAll(ctx, guests(10)) {
+				last = err
+			}
+			if ctx.Err() != nil {
+				require.ErrorIs(t, last, context.Canceled)
+			}
+		})
+	}
+}
+
 func TestCreateAllEndsOnErrorsAboutEveryRequest(t *testing.T) {
 	for name, test := range map[string]struct {
 		failure httpmock.Responder

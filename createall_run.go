@@ -238,7 +238,7 @@ func (r *run) ended(err error) error {
 	if e.Message == "" { // the error is not from this package
 		e.Message = "the run was stopped: " + redact.Line(err.Error())
 	}
-	if r.queue.HasAmbiguous() || errors.Is(err, ErrOutcomeUnknown) {
+	if r.queue.HasAmbiguous() {
 		e.class = transport.Ambiguous
 	}
 	return e

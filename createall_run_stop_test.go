@@ -179,6 +179,7 @@ func TestCreateAllEndsWithUnknownOutcome(t *testing.T) {
 				start := time.Now()
 				results, err := createAll(t, client, guests(100))
 				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				require.Contains(t, err.Error(), "outcome unknown")
 				require.Equal(t, name == "a bad key", errors.Is(err, clerk.ErrUnauthorized))
 				require.Len(t, results, 20)
 				require.LessOrEqual(t, time.Since(start), 2*time.Minute)

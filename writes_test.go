@@ -3,6 +3,7 @@ package clerk_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -268,6 +269,34 @@ func TestInvitationsFromBeforeARequestWasSentAreOfOthers(t *testing.T) {
 				require.NotErrorIs(t, err, clerk.ErrOutcomeUnknown)
 				require.Len(t, l.fake.Invitations(), 1)
 			})
+		})
+	}
+}
+
+// TestRetryThatIsNotSentClaimsNothingOlder: somebody who has an invitation is invited again. The
+// first request is lost, and later the key cannot be read once.
+func TestRetryThatIsNotSentClaimsNothingOlder(t *testing.T) {
+	for failAt := range 24 {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			old := l.invite(t, address)
+			keys := 0
+			key := func(context.Context) (string, error) {
+				if keys++; keys == failAt+2 { // the first one is the lost request's
+					return "", errors.New("no key")
+				}
+				return l.fake.SecretKey(), nil
+			}
+			l.fake.Fail(clerk.OperationCreate, clerktest.FaultDropBefore)
+			inv, err := newClient(t, l.fake, clerk.WithSecretKeyFunc(key)).Invitations.Create(t.Context(),
+				clerk.CreateInvitationRequest{EmailAddress: address, IgnoreExisting: true})
+			if err != nil {
+				require.ErrorIs(t, err, clerk.ErrOutcomeUnknown)
+				require.Len(t, l.fake.Invitations(), 1)
+				return
+			}
+			require.NotEqual(t, old.ID, inv.ID)
+			require.Len(t, l.fake.Invitations(), 2)
 		})
 	}
 }

@@ -46,80 +46,13 @@ func toText(s string) string {
 // back by clerkriver_rows_given_back. No query of a runner waits for a campaign or row that
 // a caller's transaction has locked.
 
-// hasLease is true while the run $2 may send.
-const hasLease = `EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $1 AND run = $2::bigint
-	AND leased_until > clock_timestamp() AND paused_until <= clock_timestamp())`
-
 // itemColumns are the columns of an item, of campaigns c and rows r.
 const itemColumns = `c.id, c.name, c.priority, c.enqueued_at, c.cancelled_at IS NOT NULL,
 	c.paused_at IS NOT NULL OR c.not_before > clock_timestamp(), coalesce(r.place, -1), coalesce(r.ref, ''),
 	r.request, coalesce(r.attempts, 0), coalesce(r.state = 'sending', false), r.may_exist_until, coalesce(r.replaces, '')`
 
-// The instance and its lease.
+// When the next run is due.
 const (
-	queryAddInstance = `INSERT INTO SCHEMA.clerkriver_instances (name) VALUES ($1) ON CONFLICT DO NOTHING`
-
-	// $2 is the new holder, $5 whether the run waits for next_run.
-	queryTakeLease = `UPDATE SCHEMA.clerkriver_instances
-		SET run = run + 1, holder = $2::text, begun_at = clock_timestamp(), leased_until = clock_timestamp() + $3::interval,
-			next_run = clock_timestamp() + $4::interval
-		WHERE name = $1 AND leased_until <= clock_timestamp() AND paused_until <= clock_timestamp()
-			AND (next_run <= clock_timestamp() OR NOT $5::boolean)
-		RETURNING run, pauses > 0`
-
-	// Takes what the last run was sending, if $2 is the holder: it may have been sent.
-	// Returns it, and what was given back.
-	queryTakeOver = `WITH sending AS (
-			UPDATE SCHEMA.clerkriver_rows r
-			SET run = i.run, attempts = least(attempts + 1, 1000), may_exist_until = clock_timestamp()
-			FROM SCHEMA.clerkriver_instances i, SCHEMA.clerkriver_campaigns c
-			WHERE i.name = $1 AND i.holder = $2::text AND r.run = i.run - 1 AND r.run > 0 AND r.state = 'sending'
-				AND c.id = r.campaign_id AND c.instance = $1 AND c.finished_at IS NULL
-			RETURNING r.*)
-		SELECT ` + itemColumns + ` FROM SCHEMA.clerkriver_campaigns c JOIN (
-			SELECT * FROM sending
-			UNION ALL SELECT r.* FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns o ON o.id = r.campaign_id
-				WHERE o.instance = $1 AND o.finished_at IS NULL AND ` + isGivenBack + `) r ON r.campaign_id = c.id`
-	isGivenBack = `r.run > 0 AND r.state = 'waiting'`
-
-	queryExtend = `UPDATE SCHEMA.clerkriver_instances i SET leased_until = clock_timestamp() + $3::interval
-		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()
-		RETURNING paused_until > clock_timestamp(), EXISTS (
-			SELECT FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
-			WHERE r.run = $2::bigint AND r.run > 0 AND r.state = 'sending' AND c.instance = $1
-				AND greatest(c.cancelled_at, c.paused_at) >= i.begun_at)`
-
-	queryCheckLease = `SELECT paused_until > clock_timestamp() OR ` + sendsErased + ` FROM SCHEMA.clerkriver_instances i
-		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()`
-
-	// $3 is the problem, $4 whether Clerk was asked, $5 whether it refused everything, $6
-	// whether in its own envelope, $7 Wake. The pause doubles each time, from 10 Wakes up
-	// to 1,280, and begins when Clerk has refused for 3 Wakes.
-	queryReleaseLease = `UPDATE SCHEMA.clerkriver_instances SET
-			leased_until = 'epoch', ended_at = clock_timestamp(), problem = $3::text,
-			failures = CASE WHEN $3 = '' THEN 0 ELSE failures + 1 END,
-			next_run = CASE WHEN $3 = '' THEN next_run
-				ELSE greatest(next_run, clock_timestamp() + $7::interval * power(2, least(failures, 3))) END,
-			refused_since = CASE WHEN $5::boolean THEN coalesce(refused_since, clock_timestamp())
-				WHEN $4::boolean THEN NULL ELSE refused_since END,
-			pauses = CASE WHEN ` + mustPause + ` THEN pauses + 1 WHEN $4 AND NOT $5 THEN 0 ELSE pauses END,
-			pause_reason = CASE WHEN ` + mustPause + ` THEN $3 ELSE pause_reason END,
-			paused_until = CASE WHEN ` + mustPause + ` THEN clock_timestamp() + 10 * $7::interval * power(2, least(pauses, 7))
-				ELSE paused_until END
-		WHERE name = $1 AND run = $2::bigint
-		RETURNING ` + isPaused + `, pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch')`
-	mustPause = `$6::boolean AND refused_since <= clock_timestamp() - 3 * $7::interval AND paused_until < 'infinity'`
-	isPaused  = `paused_until > clock_timestamp()`
-
-	queryPause = `INSERT INTO SCHEMA.clerkriver_instances (name, paused_until, pause_reason) VALUES ($1, 'infinity', $2::text)
-		ON CONFLICT (name) DO UPDATE SET paused_until = 'infinity', pause_reason = $2`
-
-	// The next run may begin at once, and is late from now on if it was not due before.
-	queryResume = `UPDATE SCHEMA.clerkriver_instances
-		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0,
-			next_run = least(greatest(next_run, paused_until), clock_timestamp())
-		WHERE name = $1`
-
 	// The time at which the next run is due, and at which it would be due for rows without an
 	// outcome alone. It is NULL if there is nothing to do, or a person has paused the instance.
 	// $2 and $3 are the budget's creates and bulk creates, $4 is the interval of syncs (NULL:
@@ -246,6 +179,21 @@ const (
 
 // Rows.
 const (
+	// Takes what the last run was sending, if $2 is the holder: it may have been sent.
+	// Returns it, and what was given back.
+	queryTakeOver = `WITH sending AS (
+			UPDATE SCHEMA.clerkriver_rows r
+			SET run = i.run, attempts = least(attempts + 1, 1000), may_exist_until = clock_timestamp()
+			FROM SCHEMA.clerkriver_instances i, SCHEMA.clerkriver_campaigns c
+			WHERE i.name = $1 AND i.holder = $2::text AND r.run = i.run - 1 AND r.run > 0 AND r.state = 'sending'
+				AND c.id = r.campaign_id AND c.instance = $1 AND c.finished_at IS NULL
+			RETURNING r.*)
+		SELECT ` + itemColumns + ` FROM SCHEMA.clerkriver_campaigns c JOIN (
+			SELECT * FROM sending
+			UNION ALL SELECT r.* FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns o ON o.id = r.campaign_id
+				WHERE o.instance = $1 AND o.finished_at IS NULL AND ` + isGivenBack + `) r ON r.campaign_id = c.id`
+	isGivenBack = `r.run > 0 AND r.state = 'waiting'`
+
 	// The campaign to send: $5, or else the first that has rows which no run has taken, or is
 	// among $4, if a slot is free. Those that a caller's transaction has locked are passed over.
 	queryChoose = `SELECT id, resend, reminds IS NOT NULL, enqueued_at FROM (

@@ -1,0 +1,56 @@
+package clerkriver
+
+// hasLease is true while the run $2 may send.
+const hasLease = `EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $1 AND run = $2::bigint
+	AND leased_until > clock_timestamp() AND paused_until <= clock_timestamp())`
+
+// The instance and its lease.
+const (
+	queryAddInstance = `INSERT INTO SCHEMA.clerkriver_instances (name) VALUES ($1) ON CONFLICT DO NOTHING`
+
+	// $2 is the new holder, $5 whether the run waits for next_run.
+	queryTakeLease = `UPDATE SCHEMA.clerkriver_instances
+		SET run = run + 1, holder = $2::text, begun_at = clock_timestamp(), leased_until = clock_timestamp() + $3::interval,
+			next_run = clock_timestamp() + $4::interval
+		WHERE name = $1 AND leased_until <= clock_timestamp() AND paused_until <= clock_timestamp()
+			AND (next_run <= clock_timestamp() OR NOT $5::boolean)
+		RETURNING run, pauses > 0`
+
+	queryExtend = `UPDATE SCHEMA.clerkriver_instances i SET leased_until = clock_timestamp() + $3::interval
+		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()
+		RETURNING paused_until > clock_timestamp(), EXISTS (
+			SELECT FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+			WHERE r.run = $2::bigint AND r.run > 0 AND r.state = 'sending' AND c.instance = $1
+				AND greatest(c.cancelled_at, c.paused_at) >= i.begun_at)`
+
+	queryCheckLease = `SELECT paused_until > clock_timestamp() OR ` + sendsErased + ` FROM SCHEMA.clerkriver_instances i
+		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()`
+
+	// $3 is the problem, $4 whether Clerk was asked, $5 whether it refused everything, $6
+	// whether in its own envelope, $7 Wake. The pause doubles each time, from 10 Wakes up
+	// to 1,280, and begins when Clerk has refused for 3 Wakes.
+	queryReleaseLease = `UPDATE SCHEMA.clerkriver_instances SET
+			leased_until = 'epoch', ended_at = clock_timestamp(), problem = $3::text,
+			failures = CASE WHEN $3 = '' THEN 0 ELSE failures + 1 END,
+			next_run = CASE WHEN $3 = '' THEN next_run
+				ELSE greatest(next_run, clock_timestamp() + $7::interval * power(2, least(failures, 3))) END,
+			refused_since = CASE WHEN $5::boolean THEN coalesce(refused_since, clock_timestamp())
+				WHEN $4::boolean THEN NULL ELSE refused_since END,
+			pauses = CASE WHEN ` + mustPause + ` THEN pauses + 1 WHEN $4 AND NOT $5 THEN 0 ELSE pauses END,
+			pause_reason = CASE WHEN ` + mustPause + ` THEN $3 ELSE pause_reason END,
+			paused_until = CASE WHEN ` + mustPause + ` THEN clock_timestamp() + 10 * $7::interval * power(2, least(pauses, 7))
+				ELSE paused_until END
+		WHERE name = $1 AND run = $2::bigint
+		RETURNING ` + isPaused + `, pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch')`
+	mustPause = `$6::boolean AND refused_since <= clock_timestamp() - 3 * $7::interval AND paused_until < 'infinity'`
+	isPaused  = `paused_until > clock_timestamp()`
+
+	queryPause = `INSERT INTO SCHEMA.clerkriver_instances (name, paused_until, pause_reason) VALUES ($1, 'infinity', $2::text)
+		ON CONFLICT (name) DO UPDATE SET paused_until = 'infinity', pause_reason = $2`
+
+	// The next run may begin at once, and is late from now on if it was not due before.
+	queryResume = `UPDATE SCHEMA.clerkriver_instances
+		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0,
+			next_run = least(greatest(next_run, paused_until), clock_timestamp())
+		WHERE name = $1`
+)

@@ -24,6 +24,13 @@ func stateOf(outcome clerk.Outcome) State {
 	return StateUnknown
 }
 
+// isAnswer reports whether Clerk has created the invitation, or has refused this row alone. A
+// row that was found in a list, or is invalid, was not sent.
+func isAnswer(made clerk.CreateResult) bool {
+	_, isRefused := errors.AsType[*clerk.ClerkErrors](made.Err)
+	return made.Outcome == clerk.OutcomeCreated || made.Outcome == clerk.OutcomeUserExists || made.Outcome == clerk.OutcomeRejected && isRefused
+}
+
 // settle keeps CreateAll's result for a row.
 func (r *run) settle(ctx context.Context, it item, made clerk.CreateResult) {
 	state, id, problem := stateOf(made.Outcome), "", ""

@@ -74,3 +74,21 @@ func TestHandlersInvitationIsNotTheCampaigns(t *testing.T) {
 		require.Equal(t, fake.Invitations()[i].ID, results[i].InvitationID)
 	}
 }
+
+// TestOnlyAnAnswerShowsThatClerkAccepts requests again: a row may end without a request.
+func TestOnlyAnAnswerShowsThatClerkAccepts(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		made clerk.CreateResult
+		want bool
+	}{
+		{clerk.CreateResult{Outcome: clerk.OutcomeCreated}, true},
+		{clerk.CreateResult{Outcome: clerk.OutcomeUserExists}, true},
+		{clerk.CreateResult{Outcome: clerk.OutcomeRejected, Err: &clerk.ClerkErrors{}}, true},
+		{clerk.CreateResult{Outcome: clerk.OutcomeRejected, Err: errors.New("email_address has no @")}, false},
+		{clerk.CreateResult{Outcome: clerk.OutcomeAlreadyInvited}, false},
+		{clerk.CreateResult{Outcome: clerk.OutcomeUnknown, Err: &clerk.ClerkErrors{}}, false},
+	} {
+		require.Equal(t, test.want, isAnswer(test.made), test.made)
+	}
+}

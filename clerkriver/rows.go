@@ -48,7 +48,8 @@ func (c *Campaigns) begin(ctx context.Context, client *clerk.Client, paced bool)
 
 // choose finds the campaigns to send: those with rows that a lost run was sending, or else
 // those that come first. It returns false if there are none. After a sync it returns true only
-// for reminders, which need no second listing.
+// for reminders, which need no second listing, and if a pause has ended by itself: only what is
+// sent shows whether Clerk accepts it again.
 func (r *run) choose(ctx context.Context) (bool, error) {
 	var first int64
 	var again []int64 // campaigns with rows that the last run left
@@ -67,9 +68,10 @@ func (r *run) choose(ctx context.Context) (bool, error) {
 	err := r.pool.QueryRow(ctx, r.sql(queryChoose), r.instance, budget.Creates, budget.BulkCreates, again, first).
 		Scan(&g.campaign, &resend, &g.reminds, &g.since)
 	if errors.Is(err, pgx.ErrNoRows) {
+		r.idle = true
 		return false, nil
 	}
-	if err != nil || r.synced && !g.reminds { // the others wait for the next run, which may list as well
+	if err != nil || r.synced && !g.reminds && !r.wasPaused { // the others wait for the next run, which may list as well
 		return false, err
 	}
 	g.since = g.since.Add(-skipSlack)

@@ -34,7 +34,7 @@ type run struct {
 	client *clerk.Client
 	ctx    context.Context //nolint:containedctx // of the run, which stop ends
 
-	wasPaused bool   // a pause has just ended by itself
+	wasPaused bool   // a pause has ended by itself, and Clerk has not accepted a request since
 	left      []item // rows that the last run took and left without an outcome
 	group     group
 
@@ -45,7 +45,9 @@ type run struct {
 
 	unknowns []unknown // rows that may have been sent, but have no result
 	cause    error     // of the wait that CreateAll began
-	asked    bool      // CreateAll has run
+	sent     bool      // Clerk has created an invitation, or refused one row alone
+	asked    bool      // CreateAll or a listing has ended well
+	idle     bool      // there was nothing to send
 	synced   bool      // the run has listed the invitations
 
 	skipped   []item     // reminders that are not sent

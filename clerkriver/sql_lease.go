@@ -26,24 +26,29 @@ const (
 	queryCheckLease = `SELECT paused_until > clock_timestamp() OR ` + sendsErased + ` FROM SCHEMA.clerkriver_instances i
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()`
 
-	// $3 is the problem, $4 whether Clerk was asked, $5 whether it refused everything, $6
-	// whether in its own envelope, $7 Wake. The pause doubles each time, from 10 Wakes up
-	// to 1,280, and begins when Clerk has refused for 3 Wakes.
+	// $3 is the problem, $4 whether Clerk has answered for a row, $5 whether it refused
+	// everything, $6 whether in its own envelope, $7 Wake, $8 whether something ended well that
+	// asked Clerk, $9 whether there was nothing to send. The pause doubles each time, from 10
+	// Wakes up to 1,280, and begins when Clerk has refused for 3 Wakes. A run that ends well
+	// without sending proves nothing about sending, while rows wait.
 	queryReleaseLease = `UPDATE SCHEMA.clerkriver_instances SET
-			leased_until = 'epoch', ended_at = clock_timestamp(), problem = $3::text,
-			failures = CASE WHEN $3 = '' THEN 0 ELSE failures + 1 END,
+			leased_until = 'epoch', ended_at = clock_timestamp(),
+			problem = CASE WHEN $3::text <> '' OR ` + isWell + ` THEN $3 ELSE problem END,
+			failures = CASE WHEN $3 <> '' THEN failures + 1 WHEN ` + isWell + ` THEN 0 ELSE failures END,
 			next_run = CASE WHEN $3 = '' THEN next_run
 				ELSE greatest(next_run, clock_timestamp() + $7::interval * power(2, least(failures, 3))) END,
 			refused_since = CASE WHEN $5::boolean THEN coalesce(refused_since, clock_timestamp())
-				WHEN $4::boolean THEN NULL ELSE refused_since END,
-			pauses = CASE WHEN ` + mustPause + ` THEN pauses + 1 WHEN $4 AND NOT $5 THEN 0 ELSE pauses END,
+				WHEN ` + isAccepted + ` THEN NULL ELSE refused_since END,
+			pauses = CASE WHEN ` + mustPause + ` THEN pauses + 1 WHEN ` + isAccepted + ` THEN 0 ELSE pauses END,
 			pause_reason = CASE WHEN ` + mustPause + ` THEN $3 ELSE pause_reason END,
 			paused_until = CASE WHEN ` + mustPause + ` THEN clock_timestamp() + 10 * $7::interval * power(2, least(pauses, 7))
 				ELSE paused_until END
 		WHERE name = $1 AND run = $2::bigint
-		RETURNING ` + isPaused + `, pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch')`
-	mustPause = `$6::boolean AND refused_since <= clock_timestamp() - 3 * $7::interval AND paused_until < 'infinity'`
-	isPaused  = `paused_until > clock_timestamp()`
+		RETURNING ` + isPaused + `, pauses = 0, pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch')`
+	isAccepted = `NOT $5::boolean AND ($4::boolean OR $8::boolean AND NOT ` + hasWaiting + `)`
+	isWell     = `(` + isAccepted + ` OR $9::boolean AND refused_since IS NULL)`
+	mustPause  = `$6::boolean AND refused_since <= clock_timestamp() - 3 * $7::interval AND paused_until < 'infinity'`
+	isPaused   = `paused_until > clock_timestamp()`
 
 	queryPause = `INSERT INTO SCHEMA.clerkriver_instances (name, paused_until, pause_reason) VALUES ($1, 'infinity', $2::text)
 		ON CONFLICT (name) DO UPDATE SET paused_until = 'infinity', pause_reason = $2`

@@ -36,7 +36,7 @@ type Status struct {
 	// paused, or a person paused it.
 	PausedUntil time.Time
 	// Problem says why the last run of the instance ended early, or that the next one is late;
-	// empty if neither applies.
+	// empty if neither applies. It stays if later runs only made a sync while rows waited.
 	Problem string
 	// OverdueSince is the time at which the next run was due, if rows of the campaign could be
 	// sent and the run is late by two [Config].Wake or more: no process works on the wake
@@ -308,8 +308,8 @@ type InstanceStatus struct {
 	// LeasedUntil is the time at which the lease of the run under way ends, unless it is
 	// extended; zero if none is under way.
 	LeasedUntil time.Time
-	// Failures is the number of runs in a row that ended early. Problem says why the last one
-	// did.
+	// Failures is the number of runs in a row that ended early, without those that only made
+	// a sync while rows waited. Problem says why the last one did.
 	Failures int
 	Problem  string
 	// Paused and PausedUntil are those of [Status], for all campaigns.

@@ -50,7 +50,7 @@ func (r *run) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.asked, r.synced = true, true
+	r.synced = true
 	l.since = l.since.Add(-clockSlack)
 	for range maxListings {
 		if err := r.listAll(ctx, l); err != nil {
@@ -60,6 +60,7 @@ func (r *run) sync(ctx context.Context) error {
 			break
 		}
 	}
+	r.asked = true
 	if l.complete {
 		if err := r.recordMissing(ctx, l); err != nil {
 			return err

@@ -144,7 +144,6 @@ func (r *run) steps(ctx context.Context) error {
 
 // send runs CreateAll over the rows.
 func (r *run) send(ctx context.Context) error {
-	r.asked = true
 	opts := []clerk.CreateAllOption{
 		clerk.WithBudget(r.c.config.Budget), clerk.WithProgress(r.observe), clerk.WithSourceError(r.sourceError),
 	}
@@ -161,9 +160,11 @@ func (r *run) send(ctx context.Context) error {
 		r.mu.Lock()
 		it := r.given[made.Index]
 		r.mu.Unlock()
+		r.sent = r.sent || isAnswer(made)
 		r.settle(ctx, it, made)
 		r.keepSkipped(ctx)
 	}
+	r.asked = true
 	return nil
 }
 

@@ -34,6 +34,7 @@ func (r *run) record(ctx context.Context, all []found) error {
 		}
 		told, err := r.recordWith(ctx, part, nil)
 		if err != nil && told {
+			r.noteUntold(err)
 			_, err = r.recordWith(ctx, part, err)
 		}
 		if err != nil {
@@ -143,6 +144,7 @@ func (r *run) tellChange(ctx context.Context, u untoldChange) error {
 	if err == nil {
 		return nil
 	}
+	r.noteUntold(err)
 	last, stop := r.c.closing(ctx)
 	defer stop()
 	if _, later := r.pool.Exec(last, r.sql(queryTellChangeLater), u.Campaign, u.Place, u.Number, r.c.config.Wake, toText(err.Error())); later != nil {

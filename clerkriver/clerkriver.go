@@ -123,6 +123,15 @@ func (c *Campaigns) report(ctx context.Context, event Event) {
 	}
 }
 
+// reportUntold logs that OnResult or OnChange failed in a run, n times, and why the first time.
+func (c *Campaigns) reportUntold(ctx context.Context, run int64, n int, first error) {
+	if n == 0 || c.config.Logger == nil {
+		return
+	}
+	c.config.Logger.LogAttrs(ctx, slog.LevelWarn, "clerk invitations: OnResult or OnChange failed",
+		slog.String("instance", c.config.Instance), slog.Int64("run", run), slog.Int("times", n), slog.String("error", redacted(first.Error())))
+}
+
 // closing returns a context for work that must be done even if ctx has ended.
 func (c *Campaigns) closing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), c.timing.closing)

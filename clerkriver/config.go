@@ -66,9 +66,10 @@ type Config struct {
 	// OnEvent is called when a run begins and ends, and when sending pauses, resumes or
 	// is late. It should return soon: the run waits for it. A panic is ignored. May be nil.
 	OnEvent func(ctx context.Context, event Event)
-	// Logger logs each [Event], and how many results OnResult did not accept. Pauses, late
-	// runs and problems have level Warn, everything else Debug. It logs no address. The
-	// default, nil, logs nothing.
+	// Logger logs each [Event] and, at the end of a run, how often OnResult or OnChange failed,
+	// with the first error. Pauses, late runs, problems and these failures have level Warn,
+	// everything else Debug. It logs no address: words of
+	// an error that may be one or a secret are replaced. The default, nil, logs nothing.
 	Logger *slog.Logger
 }
 

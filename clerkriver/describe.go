@@ -33,9 +33,7 @@ func (s Status) String() string {
 	if waits && !s.WaitUntil.IsZero() && s.Counts[StateWaiting] > 0 {
 		text += " until " + clock(s.WaitUntil)
 	}
-	if s.Untold > 0 {
-		text += fmt.Sprintf("; %d not yet accepted by OnResult or OnChange", s.Untold)
-	}
+	text += untold(s.Untold)
 	if waits && !s.EstimatedEnd.IsZero() {
 		text += "; to end about " + clock(s.EstimatedEnd)
 	}
@@ -58,7 +56,7 @@ func (s InstanceStatus) String() string {
 	text := fmt.Sprintf("instance %s: %d of %d creates and %d of %d bulk creates free for campaigns, run %d",
 		s.Instance, s.Creates.Free, s.Creates.Budget, s.BulkCreates.Free, s.BulkCreates.Budget, s.Run)
 	if s.Paused != "" {
-		return text + pause(s.Paused, s.PausedUntil)
+		return text + untold(s.Untold) + pause(s.Paused, s.PausedUntil)
 	}
 	if !s.NextWake.IsZero() {
 		text += ", the next one about " + clock(s.NextWake)
@@ -69,7 +67,15 @@ func (s InstanceStatus) String() string {
 	if s.Problem != "" {
 		text += "; the last one ended early: " + s.Problem
 	}
-	return text
+	return text + untold(s.Untold)
+}
+
+// untold describes the results and changes that were not accepted.
+func untold(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d not yet accepted by OnResult or OnChange", n)
 }
 
 // pause describes a pause.

@@ -22,7 +22,7 @@ import (
 
 // alerting contains the README's snippet.
 func alerting(config *clerkriver.Config, alert func(context.Context, string, string), resolve func(context.Context, string)) {
-	config.Logger = slog.Default() // warns of pauses, late runs and runs that ended early
+	config.Logger = slog.Default() // warns of pauses, late runs, runs that ended early, and failures of OnResult
 	config.OnEvent = func(ctx context.Context, event clerkriver.Event) {
 		switch event.Kind {
 		case clerkriver.EventPaused:

@@ -3,6 +3,8 @@ package clerkriver
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 )
 
 // errGoexit means that a function of the caller ended its goroutine.
@@ -23,4 +25,27 @@ func guarded(call func() error) error {
 		err = call()
 	}()
 	return <-result
+}
+
+// secretWord matches a word that may contain an email address, escaped or not, a URL's query, a
+// secret key or an invitation's ticket. The root module has the same rule, in a package that
+// another version may change.
+var secretWord = regexp.MustCompile(`[@=%\\\x{FF20}\x{FE6B}]|&#|&commat;|(?i:sk_[0-9a-z])|eyJ[\w-]+\.[\w-]`)
+
+// maxLogged is the length of the longest text of the caller's that is logged, in bytes.
+const maxLogged = 300
+
+// redacted returns a text of the caller's on one line, without words that may be secret.
+func redacted(text string) string {
+	words := strings.Fields(toText(text))
+	for i, word := range words {
+		if secretWord.MatchString(word) {
+			words[i] = "[redacted]"
+		}
+	}
+	line := strings.Join(words, " ")
+	if len(line) > maxLogged {
+		line = strings.ToValidUTF8(line[:maxLogged], "") + "..."
+	}
+	return line
 }

@@ -25,6 +25,7 @@ func (r *run) keep(ctx context.Context, it item, state State, invitationID, prob
 	}
 	stops, failure, err := r.keepWith(ctx, it, result, tell, nil)
 	if failure != nil {
+		r.noteUntold(failure)
 		stops, _, err = r.keepWith(ctx, it, result, nil, failure)
 	}
 	if errors.Is(err, errLeaseLost) {
@@ -119,6 +120,7 @@ func (r *run) tellOne(ctx context.Context, campaign int64, place int) error {
 	if err == nil {
 		return nil
 	}
+	r.noteUntold(err)
 	last, stop := r.c.closing(ctx)
 	defer stop()
 	if _, later := r.pool.Exec(last, r.sql(queryTellLater), campaign, place, r.c.config.Wake, toText(err.Error())); later != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,6 +115,68 @@ func TestOnResultFailsAlone(t *testing.T) {
 			require.NoError(t, a.Delete(t.Context(), "spring"))
 		})
 	}
+}
+
+// TestRefusedResultsAreReported once for each run, without what the error says about a person.
+// Monitoring can count them.
+func TestRefusedResultsAreReported(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	var log strings.Builder
+	fails := true
+	say := func(what, address string) error {
+		if !fails {
+			return nil
+		}
+		return fmt.Errorf("no column for %s\n<%s> of sk_test_1234 <%s>", what, address, strings.Repeat("long ", 100))
+	}
+	a := newApp(t, shared.database(t), Config{
+		Sync: time.Minute, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		OnResult: func(_ context.Context, _ pgx.Tx, result Result) error { return say("results", result.EmailAddress) },
+		OnChange: func(_ context.Context, _ pgx.Tx, change Change) error { return say("changes", change.EmailAddress) },
+	}, fake)
+	untold := func() int {
+		s, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, s.Untold > 0, strings.Contains(s.String(), fmt.Sprint("; ", s.Untold, " not yet accepted by OnResult or OnChange")))
+		return s.Untold
+	}
+	logged := func(want string) {
+		require.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+		require.Contains(t, log.String(), `level=WARN msg="clerk invitations: OnResult or OnChange failed" instance=default run=`)
+		require.Contains(t, log.String(), want)
+		require.NotContains(t, log.String(), "@")
+		require.NotContains(t, log.String(), "sk_test")
+		require.Less(t, log.Len(), 600)
+		log.Reset()
+	}
+	require.Zero(t, untold())
+	a.enqueue(t, "spring", guests(3))
+	a.enqueue(t, "summer", to("other@example.com"))
+	a.work(t)
+	logged(`run=1 times=4 error="no column for results [redacted] of [redacted] <long long`)
+	require.Equal(t, 4, untold())
+	again := func() {
+		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET tell_at = now() WHERE tell_at IS NOT NULL; UPDATE clerkriver_untold SET tell_at = now()")
+		require.NoError(t, err)
+		a.work(t)
+	}
+	again()
+	logged("times=4 ")
+	fails = false
+	again()
+	require.Zero(t, untold())
+	fails = true
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 0)))
+	a.syncNow(t)
+	logged(`times=1 error="no column for changes [redacted]`)
+	require.Equal(t, 1, untold())
+	again()
+	logged("times=1 ")
+	fails = false
+	again()
+	require.Zero(t, untold())
+	require.Empty(t, log.String())
 }
 
 // TestTellingAgainNeedsNoRequest, although another row waits for Clerk's limits.

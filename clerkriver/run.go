@@ -43,6 +43,9 @@ type run struct {
 	pulled  []item // not yet given to it
 	pullErr error
 
+	untold      int   // calls of OnResult and OnChange that failed, under mu
+	firstUntold error // why the first of them did
+
 	unknowns []unknown // rows that may have been sent, but have no result
 	cause    error     // of the wait that CreateAll began
 	sent     bool      // Clerk has created an invitation, or refused one row alone
@@ -53,6 +56,15 @@ type run struct {
 	skipped   []item     // reminders that are not sent
 	unrevoked error      // why old invitations could not be revoked by a later run
 	accepting sync.Mutex // held while OnChange is called for a reminder
+}
+
+// noteUntold counts a call of OnResult or OnChange that failed.
+func (r *run) noteUntold(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.untold++; r.untold == 1 {
+		r.firstUntold = err
+	}
 }
 
 // isStopped reports whether the run must end.

@@ -169,7 +169,9 @@ const (
 			AND (c.priority, c.id) <= ($2::integer, $3::bigint)`
 
 	queryInstance = `SELECT clock_timestamp(), run, coalesce(begun_at, 'epoch'), coalesce(ended_at, 'epoch'), leased_until, failures, problem,
-			` + isPaused + `, pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch')
+			` + isPaused + `, pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch'),
+			coalesce((SELECT sum(n.rows) FROM SCHEMA.clerkriver_counts n JOIN SCHEMA.clerkriver_campaigns c ON c.id = n.campaign_id
+				WHERE c.instance = $1 AND n.state = '` + stateUntold + `'), 0)
 		FROM SCHEMA.clerkriver_instances WHERE name = $1`
 
 	// The free slots of the budget, $2 creates and $3 bulk creates.

@@ -312,6 +312,8 @@ type InstanceStatus struct {
 	// a sync while rows waited. Problem says why the last one did.
 	Failures int
 	Problem  string
+	// Untold is that of [Status], for all campaigns.
+	Untold int
 	// Paused and PausedUntil are those of [Status], for all campaigns.
 	Paused      string
 	PausedUntil time.Time
@@ -346,7 +348,7 @@ func (c *Campaigns) InstanceStatus(ctx context.Context) (*InstanceStatus, error)
 	var now, pausedUntil time.Time
 	var paused bool
 	err = c.pool.QueryRow(ctx, c.sql(queryInstance), c.config.Instance).Scan(&now, &s.Run, &s.BegunAt, &s.EndedAt, &s.LeasedUntil,
-		&s.Failures, &s.Problem, &paused, &s.Paused, &pausedUntil)
+		&s.Failures, &s.Problem, &paused, &s.Paused, &pausedUntil, &s.Untold)
 	if errors.Is(err, pgx.ErrNoRows) {
 		now = next.clock
 	} else if err != nil {

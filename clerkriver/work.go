@@ -86,6 +86,7 @@ func (r *run) work(ctx context.Context, begun func()) error {
 	}
 	endBeats()
 	beats.Wait()
+	r.c.reportUntold(ctx, r.run, r.untold, r.firstUntold)
 	if v.problem == nil && len(r.unknowns) > 0 {
 		v.problem = errors.New(r.unknowns[len(r.unknowns)-1].problem)
 	}

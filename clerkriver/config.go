@@ -46,7 +46,10 @@ type Config struct {
 	// keeps it. It may take ten seconds. If it fails or panics, the result is kept without it.
 	// Later runs call OnResult again, after growing pauses of up to an hour, in the
 	// transaction that marks the result as accepted. Clerk is not asked again. The error's
-	// text is kept with the row; see [Result].Untold. May be nil.
+	// text is kept with the row; see [Result].Untold.
+	//
+	// A reminder's row has the Ref of the row that it reminds of. A table that keeps a person's
+	// last state must ignore its [StateSkipped]: the person may have accepted. May be nil.
 	OnResult func(ctx context.Context, tx pgx.Tx, result Result) error
 	// Sync is the interval at which invitations are listed to learn whether they were
 	// accepted, revoked or deleted, or have expired. One listing serves all campaigns, while

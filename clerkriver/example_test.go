@@ -173,6 +173,41 @@ func TestReadmeIsComplete(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(7*24*time.Hour), status.WaitUntil, time.Hour)
 }
 
+// TestReadmesTableKeepsWhoAccepted: a reminder that is not sent, as the person has accepted,
+// does not overwrite that.
+func TestReadmesTableKeepsWhoAccepted(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	pool, err := pgxpool.New(ctx, databaseURL(t))
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	require.NoError(t, migrate(ctx, pool))
+	campaigns, err := newCampaigns(pool)
+	require.NoError(t, err)
+	fake := clerktest.New()
+	client, err := campaigns.NewClient(fake.SecretKey(), fake)
+	require.NoError(t, err)
+	require.NoError(t, invite(ctx, pool, nil, campaigns))
+	_, err = campaigns.Work(ctx, client)
+	require.NoError(t, err)
+	require.NoError(t, pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		_, err := campaigns.RemindTx(ctx, nil, tx, "spring", "spring reminder", clerkriver.Reminder{})
+		return err
+	}))
+	require.NoError(t, fake.Accept(fake.Invitations()[0].ID))
+	_, err = pool.Exec(ctx, "UPDATE members SET invitation = 'accepted' WHERE id = 'member_1'") // as OnChange may
+	require.NoError(t, err)
+	_, err = campaigns.Work(ctx, client)
+	require.NoError(t, err)
+	status, err := campaigns.Status(ctx, "spring reminder")
+	require.NoError(t, err)
+	require.Equal(t, map[clerkriver.State]int{clerkriver.StateSkipped: 1, clerkriver.StateCreated: 1}, status.Counts)
+	require.Zero(t, status.Untold)
+	var first, second string
+	require.NoError(t, pool.QueryRow(ctx, "SELECT min(invitation), max(invitation) FROM members").Scan(&first, &second))
+	require.Equal(t, []string{"accepted", "created"}, []string{first, second})
+}
+
 // TestAlertsOfTheReadmeAreResolved: each alert is resolved by the event that ends it, and by
 // no other.
 func TestAlertsOfTheReadmeAreResolved(t *testing.T) {

@@ -34,6 +34,9 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 func newCampaigns(pool *pgxpool.Pool) (*clerkriver.Campaigns, error) {
 	return clerkriver.New(pool, clerkriver.Config{
 		OnResult: func(ctx context.Context, tx pgx.Tx, result clerkriver.Result) error {
+			if result.State == clerkriver.StateSkipped { // not reminded: the person may have accepted
+				return nil
+			}
 			_, err := tx.Exec(ctx, "UPDATE members SET invitation = $1 WHERE id = $2", string(result.State), result.Ref)
 			return err
 		},

@@ -21,7 +21,11 @@ func (s Status) String() string {
 	var counts []string
 	for _, state := range states {
 		if n := s.Counts[state]; n > 0 {
-			counts = append(counts, fmt.Sprint(n, " ", strings.ReplaceAll(string(state), "_", " ")))
+			text := fmt.Sprint(n, " ", strings.ReplaceAll(string(state), "_", " "))
+			if state == StateRevoked && s.Replaced > 0 {
+				text += fmt.Sprintf(" (%d for a reminder)", s.Replaced)
+			}
+			counts = append(counts, text)
 		}
 	}
 	rows := "rows"

@@ -65,7 +65,7 @@ DROP INDEX SCHEMA.clerkriver_rows_revoke;
 UPDATE SCHEMA.clerkriver_rows SET state = CASE WHEN state IN ('erased', 'skipped') THEN 'cancelled' ELSE 'created' END
 	WHERE change > 0 OR state IN ('erased', 'skipped');
 UPDATE SCHEMA.clerkriver_campaigns SET cancelled_at = coalesce(cancelled_at, now()) WHERE reminds IS NOT NULL AND finished_at IS NULL;
-DELETE FROM SCHEMA.clerkriver_counts WHERE state IN ('accepted', 'expired', 'revoked', 'deleted', 'erased', 'skipped');
+DELETE FROM SCHEMA.clerkriver_counts WHERE state IN ('accepted', 'expired', 'revoked', 'replaced', 'deleted', 'erased', 'skipped');
 ALTER TABLE SCHEMA.clerkriver_campaigns DROP COLUMN reminds, DROP COLUMN ended_at;
 ALTER TABLE SCHEMA.clerkriver_rows DROP COLUMN person, DROP COLUMN change, DROP COLUMN became_at, DROP COLUMN missing_in,
 	DROP COLUMN replaces, DROP COLUMN revoke, DROP COLUMN revoke_at;

@@ -199,9 +199,46 @@ func TestWhatBecomesOfReplacedInvitationsIsNotTold(t *testing.T) {
 		a.syncNow(t)
 	}
 	require.Equal(t, map[State]int{StateRevoked: 2, StateExpired: 1, StateDeleted: 1}, a.counts(t, "spring"))
+	spring, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Equal(t, 2, spring.Replaced, "a part of the revoked rows")
 	require.Equal(t, map[State]int{StateAccepted: 1, StateRevoked: 1, StateCreated: 2}, a.counts(t, "reminder"))
 	require.Empty(t, a.changes(t, "spring"))
 	require.Equal(t, map[int][]State{0: {StateAccepted}, 1: {StateRevoked}}, a.changes(t, "reminder"))
+}
+
+// TestReplacedInvitationsAreCounted: what a reminder has revoked can be told from what somebody
+// has revoked. They count once among the rows that have an outcome.
+func TestReplacedInvitationsAreCounted(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 4, Config{})
+	require.NoError(t, fake.Revoke(a.invitationOf(t, "spring", 0)))
+	a.mustRemind(t, "spring", "reminder", 4)
+	a.work(t)
+	a.timing.listLag = 0
+	a.config.Sync = time.Minute
+	require.NoError(t, fake.Accept(a.invitationOf(t, "reminder", 1)))
+	a.syncNow(t)
+	a.syncNow(t)
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Equal(t, map[State]int{StateRevoked: 4}, s.Counts)
+	require.Equal(t, 3, s.Replaced)
+	require.Equal(t, "spring, 4 rows: 4 revoked (3 for a reminder)", s.String())
+	for _, result := range a.all(t, "spring") {
+		require.Equal(t, result.Place > 0, result.Replaced)
+	}
+	s, err = a.Status(t.Context(), "reminder")
+	require.NoError(t, err)
+	require.Zero(t, s.Replaced)
+	for _, result := range a.all(t, "reminder") {
+		require.False(t, result.Replaced)
+	}
+	var id, ahead int64
+	require.NoError(t, a.pool.QueryRow(t.Context(),
+		"UPDATE clerkriver_campaigns SET finished_at = NULL, total = 10 WHERE name = 'spring' RETURNING id").Scan(&id))
+	require.NoError(t, a.pool.QueryRow(t.Context(), a.sql(queryAhead), a.config.Instance, 0, id).Scan(&ahead))
+	require.EqualValues(t, 6, ahead)
 }
 
 // TestReminderWhateverIgnoreExistingDoes: Clerk documents that it creates another invitation.

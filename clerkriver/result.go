@@ -47,7 +47,8 @@ const (
 	// StateExpired means that the invitation has expired by Clerk's clock. It may still be
 	// found accepted or revoked later.
 	StateExpired State = "expired"
-	// StateRevoked means that the invitation was revoked, by somebody or for a reminder.
+	// StateRevoked means that the invitation was revoked, by somebody or for a reminder; see
+	// [Status].Replaced.
 	StateRevoked State = "revoked"
 	// StateDeleted means that two syncs in a row did not find the invitation.
 	StateDeleted State = "deleted"
@@ -75,6 +76,9 @@ type Result struct {
 	// Untold is the error of [Config].OnResult for this result, or of [Config].OnChange for a
 	// change; empty once the call has succeeded.
 	Untold string
+	// Replaced reports whether the invitation was revoked, and the person has that of a
+	// reminder instead. Only [Campaigns.Results] sets it.
+	Replaced bool
 	// ChangedAt is the time at which the state last changed.
 	ChangedAt time.Time
 	// BecameAt is the time at which the invitation was accepted or revoked, or expired, by

@@ -164,7 +164,7 @@ const (
 	// Counts the rows that wait in campaigns up to the campaign $3 of priority $2.
 	queryAhead = `SELECT coalesce(sum(c.total - coalesce(n.settled, 0)), 0) FROM SCHEMA.clerkriver_campaigns c
 		LEFT JOIN LATERAL (SELECT sum(rows) AS settled FROM SCHEMA.clerkriver_counts
-			WHERE campaign_id = c.id AND state <> '` + stateUntold + `') n ON true
+			WHERE campaign_id = c.id AND state NOT IN ('` + stateUntold + `', '` + stateReplaced + `')) n ON true
 		WHERE c.instance = $1 AND c.finished_at IS NULL AND c.cancelled_at IS NULL AND c.paused_at IS NULL
 			AND (c.priority, c.id) <= ($2::integer, $3::bigint)`
 
@@ -310,8 +310,9 @@ const (
 			CASE WHEN ` + isCancelled + ` THEN c.cancelled_at ELSE r.changed_at END,
 			CASE WHEN r.tell_at IS NULL THEN coalesce((SELECT u.problem FROM SCHEMA.clerkriver_untold u
 				WHERE u.campaign_id = r.campaign_id AND u.place = r.place ORDER BY u.change LIMIT 1), '') ELSE coalesce(r.tell_problem, '') END,
-			coalesce(r.became_at, 'epoch')
+			coalesce(r.became_at, 'epoch'), ` + isReplaced + `
 		FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+		CROSS JOIN LATERAL (SELECT r.state, r.person, r.invitation_id) changed
 		WHERE r.campaign_id = $1::bigint AND r.place >= $2::integer
 			AND (cardinality($4::text[]) = 0 OR CASE WHEN ` + isCancelled + ` THEN 'cancelled' ELSE r.state END = ANY($4))
 		ORDER BY r.place LIMIT $3::integer`

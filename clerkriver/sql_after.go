@@ -51,8 +51,9 @@ const (
 			FROM old WHERE r.campaign_id = old.campaign_id AND r.place = old.place RETURNING r.*, old.was),
 		counted AS (
 			INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows)
-			SELECT campaign_id, n.state, $5::bigint, sum(n.rows) FROM changed, LATERAL (VALUES (was, -1), (changed.state, 1)) AS n (state, rows)
-			GROUP BY campaign_id, n.state
+			SELECT campaign_id, n.state, $5::bigint, sum(n.rows) FROM changed, LATERAL (
+				VALUES (was, -1), (changed.state, 1), (CASE WHEN ` + isReplaced + ` THEN '` + stateReplaced + `' END, 1)) AS n (state, rows)
+			WHERE n.state IS NOT NULL GROUP BY campaign_id, n.state
 			ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + excluded.rows)
 		SELECT c.name, changed.place, ref, request, state, invitation_id, changed_at, change, became_at, ` + setSilence + `
 		FROM changed JOIN SCHEMA.clerkriver_campaigns c ON c.id = changed.campaign_id WHERE ` + isTold
@@ -164,5 +165,9 @@ const (
 		ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + excluded.rows`
 )
 
-// stateUntold counts results that OnResult has not accepted, in clerkriver_counts.
-const stateUntold = "untold"
+// What clerkriver_counts counts besides outcomes: results that OnResult has not accepted, and
+// which part of the revoked rows was replaced.
+const (
+	stateUntold   = "untold"
+	stateReplaced = "replaced"
+)

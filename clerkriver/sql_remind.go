@@ -69,6 +69,11 @@ const (
 		WHERE ` + isUnlocked + ` AND revoke = replaces AND state NOT IN ('created', 'expired')
 		RETURNING revoke`
 
+	// The invitation of the row "changed" was revoked, and its person has that of a reminder n.
+	isReplaced = `changed.state = 'revoked' AND EXISTS (SELECT FROM SCHEMA.clerkriver_rows n
+		WHERE n.person = changed.person AND n.replaces = changed.invitation_id AND n.invitation_id <> n.replaces
+			AND (n.state = 'created' OR n.change > 0))`
+
 	// OnChange does not hear what became of an invitation that a reminder n has replaced,
 	// unless it was accepted. An acceptance is recorded for both rows, and told for the first.
 	isTold = `NOT EXISTS (SELECT FROM SCHEMA.clerkriver_rows n

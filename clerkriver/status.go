@@ -19,6 +19,9 @@ type Status struct {
 	// Rows is the number of rows, and Counts how many of them are in each state.
 	Rows   int
 	Counts map[State]int
+	// Replaced is the part of the revoked rows whose person has the invitation of a reminder
+	// instead; see [Campaigns.RemindTx].
+	Replaced int
 	// Untold is the number of results that [Config].OnResult has not accepted yet, plus the
 	// number of changes that [Config].OnChange has not.
 	Untold int
@@ -151,8 +154,9 @@ func reasonOf(reason string) string {
 // count sets the counts. Rows that were not taken, or certainly not sent, are waiting or, if
 // the campaign was cancelled, cancelled.
 func (s *Status) count(outcomes map[string]int, sending, unclear int) {
-	s.Untold = outcomes[stateUntold]
+	s.Untold, s.Replaced = outcomes[stateUntold], outcomes[stateReplaced]
 	delete(outcomes, stateUntold)
+	delete(outcomes, stateReplaced)
 	s.Counts = map[State]int{}
 	open := s.Rows
 	for state, n := range outcomes {
@@ -287,7 +291,7 @@ func (c *Campaigns) results(ctx context.Context, id int64, name string, from, li
 		result := Result{Campaign: name}
 		var encoded []byte
 		if err := row.Scan(&result.Place, &result.Ref, &encoded, &result.State, &result.InvitationID,
-			&result.Problem, &result.ChangedAt, &result.Untold, &result.BecameAt); err != nil {
+			&result.Problem, &result.ChangedAt, &result.Untold, &result.BecameAt, &result.Replaced); err != nil {
 			return result, err
 		}
 		result.BecameAt = timeOrZero(result.BecameAt)

@@ -109,11 +109,7 @@ func noCampaign(name string) error { return fmt.Errorf("%w: %q", ErrNoCampaign, 
 func (c *Campaigns) report(ctx context.Context, event Event) {
 	event.Instance = c.config.Instance
 	if c.config.Logger != nil {
-		level := slog.LevelDebug
-		if event.Kind == EventPaused || event.Kind == EventStuck || event.Kind == EventRunEnded && event.Reason != "" {
-			level = slog.LevelWarn
-		}
-		c.config.Logger.LogAttrs(ctx, level, "clerk invitations: "+string(event.Kind), event.attrs()...)
+		c.config.Logger.LogAttrs(ctx, event.level(), "clerk invitations: "+string(event.Kind), event.attrs()...)
 	}
 	if c.config.OnEvent != nil {
 		_ = guarded(func() error { // a panic of OnEvent is ignored

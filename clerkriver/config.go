@@ -40,7 +40,8 @@ type Config struct {
 	Budget clerk.Budget
 	// Wake is the shortest time between two runs of River's wake job. A killed runner is
 	// replaced after its lease of 30 seconds and up to one Wake. Default one minute, at least
-	// a second.
+	// a second. River looks for scheduled jobs every five seconds, so with a shorter Wake runs
+	// begin up to that much later.
 	Wake time.Duration
 	// OnResult is called with every result except [StateCancelled], in the transaction that
 	// keeps it. It may take ten seconds. If it fails or panics, the result is kept without it.
@@ -70,8 +71,8 @@ type Config struct {
 	// is late. It should return soon: the run waits for it. A panic is ignored. May be nil.
 	OnEvent func(ctx context.Context, event Event)
 	// Logger logs each [Event] and, at the end of a run, how often OnResult or OnChange failed,
-	// with the first error. Pauses, late runs, problems and these failures have level Warn,
-	// everything else Debug. It logs no address: words of
+	// with the first error. Pauses, late runs, problems and these failures have level Warn, the
+	// end of a pause or of lateness Info, everything else Debug. It logs no address: words of
 	// an error that may be one or a secret are replaced. The default, nil, logs nothing.
 	Logger *slog.Logger
 }

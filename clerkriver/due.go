@@ -13,8 +13,12 @@ type due struct {
 	clock  time.Time     // the database's
 	now    time.Time     // River's time: when the transaction began
 	failed bool          // the last run ended early
-	late   time.Time     // when it was due for waiting rows, if that was two Wakes ago; else zero
+	late   time.Time     // when it was due for waiting rows, if it is late; else zero
 }
+
+// minLate is the shortest time after which a run is late. River looks for scheduled jobs every
+// five seconds.
+const minLate = 10 * time.Second
 
 // due returns when the next run is due: when a campaign may begin and a slot is free, or at
 // once if no slot is needed. It is not before the end of a live runner's lease or of a pause.
@@ -31,7 +35,7 @@ func (c *Campaigns) due(ctx context.Context, paced bool) (d due, err error) {
 	if at != nil {
 		d.ok, d.at, d.wait = true, *at, at.Sub(d.clock)
 	}
-	if rows != nil && d.clock.Sub(*rows) >= 2*c.config.Wake {
+	if rows != nil && d.clock.Sub(*rows) >= max(2*c.config.Wake, minLate) {
 		d.late = *rows
 	}
 	if paced {

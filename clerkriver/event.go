@@ -22,7 +22,7 @@ const (
 	// only if none do.
 	EventResumed EventKind = "resumed"
 	// EventStuck means that rows wait, and the run that was due at Until is late by two
-	// [Config].Wake or more. Rows that may not be sent yet do not count, because of a later
+	// [Config].Wake, and at least ten seconds. Rows that may not be sent yet do not count, because of a later
 	// [EnqueueOpts].NotBefore, Clerk's limits or a pause, after which the time counts anew. The
 	// next wake job reports it, and so do [Campaigns.Status], [Campaigns.List] and
 	// [Campaigns.InstanceStatus]. Each process reports each late run once.
@@ -49,6 +49,17 @@ type Event struct {
 	// Until is the time at which a pause ends by itself, or a late run was due; zero if
 	// neither applies.
 	Until time.Time
+}
+
+// level returns the level at which the event is logged.
+func (e Event) level() slog.Level {
+	switch {
+	case e.Kind == EventPaused, e.Kind == EventStuck, e.Kind == EventRunEnded && e.Reason != "":
+		return slog.LevelWarn
+	case e.Kind == EventResumed, e.Kind == EventUnstuck: // a log with the beginning has the end
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
 }
 
 // attrs returns what is known about the event, for a logger.

@@ -63,6 +63,7 @@ func TestStuckIsFollowedByUnstuck(t *testing.T) {
 		require.Equal(t, want, events.heard())
 		require.Contains(t, log.String(), `level=WARN msg="clerk invitations: stuck" instance=default reason="the run due at `)
 		require.Contains(t, log.String(), ` has not begun" due=`)
+		require.Contains(t, log.String(), `level=INFO msg="clerk invitations: unstuck" instance=default`)
 	})
 	t.Run("without River", func(t *testing.T) {
 		t.Parallel()
@@ -215,6 +216,25 @@ func TestOnlyRowsThatCouldBeSentAreLate(t *testing.T) {
 		require.Zero(t, instance.OverdueSince, name)
 		require.Equal(t, test.isPast, instance.NextWake.Before(time.Now()), name)
 		require.NotContains(t, events.heard(), EventStuck, name)
+	}
+}
+
+// TestShortWakeIsNotLateAtOnce: River looks for scheduled jobs every five seconds.
+func TestShortWakeIsNotLateAtOnce(t *testing.T) {
+	t.Parallel()
+	for wake, late := range map[time.Duration]time.Duration{time.Second: 10 * time.Second, time.Minute: 2 * time.Minute} {
+		a := newApp(t, shared.database(t), Config{Wake: wake}, clerktest.New())
+		a.enqueue(t, "spring", guests(5))
+		for _, test := range []struct {
+			ago    time.Duration
+			isLate bool
+		}{{late - 5*time.Second, false}, {late + time.Second, true}} {
+			_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_campaigns SET enqueued_at = clock_timestamp() - $1::interval", test.ago)
+			require.NoError(t, err)
+			s, err := a.InstanceStatus(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, test.isLate, !s.OverdueSince.IsZero(), "%s after %s", test.ago, wake)
+		}
 	}
 }
 

@@ -42,8 +42,8 @@ type Status struct {
 	// empty if neither applies. It stays if later runs only made a sync while rows waited.
 	Problem string
 	// OverdueSince is the time at which the next run was due, if rows of the campaign could be
-	// sent and the run is late by two [Config].Wake or more: no process works on the wake
-	// jobs. Otherwise it is zero.
+	// sent and the run is late by two [Config].Wake, and at least ten seconds: no process works
+	// on the wake jobs. Otherwise it is zero.
 	OverdueSince time.Time
 	// WaitUntil is the time at which the next row can be sent; zero if that is now, or nothing
 	// is left to send. Only [Campaigns.Status] sets it.

@@ -275,6 +275,7 @@ func TestPauseTriesAgainByItself(t *testing.T) {
 	want := slices.Concat(run, run, run, []string{"paused"}, run, []string{"paused"}, run, []string{"paused", "paused"}, run, []string{"resumed"})
 	require.Equal(t, want, events)
 	require.Equal(t, 4, strings.Count(log.String(), `level=WARN msg="clerk invitations: paused" instance=default`))
+	require.Equal(t, 1, strings.Count(log.String(), `level=INFO msg="clerk invitations: resumed" instance=default`))
 	require.NotContains(t, log.String(), "@")
 }
 

@@ -6,12 +6,6 @@ import (
 	"time"
 )
 
-// states are all states in the order in which String lists them.
-var states = []State{
-	StateAccepted, StateExpired, StateRevoked, StateDeleted, StateErased, StateSkipped, StateCreated, StateAlreadyInvited,
-	StateRepeated, StateUserExists, StateRejected, StateUnknown, StateCancelled, StateSending, StateWaiting,
-}
-
 // String returns the status in one line for people, with local times:
 //
 //	spring, 500 rows: 340 created, 160 waiting until 2026-11-29 09:12:01 UTC; to end about 2026-11-29 09:12:01 UTC

@@ -54,6 +54,12 @@ const (
 	StateDeleted State = "deleted"
 )
 
+// states are all states in the order in which String lists them.
+var states = []State{
+	StateAccepted, StateExpired, StateRevoked, StateDeleted, StateErased, StateSkipped, StateCreated, StateAlreadyInvited,
+	StateRepeated, StateUserExists, StateRejected, StateUnknown, StateCancelled, StateSending, StateWaiting,
+}
+
 // A Result describes a row: its request, and its outcome so far.
 //
 // Formatted with package fmt, or logged with log/slog, it does not show the address.

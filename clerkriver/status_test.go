@@ -1,8 +1,6 @@
 package clerkriver
 
 import (
-	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -23,35 +21,6 @@ func TestEstimate(t *testing.T) {
 	} {
 		require.Equal(t, now.Add(want), estimate(free, rows, now, time.Hour), "%d rows", rows)
 	}
-}
-
-func TestResultsFromAPlaceOn(t *testing.T) {
-	t.Parallel()
-	a := newApp(t, shared.database(t), Config{}, clerktest.New())
-	a.enqueue(t, "spring", guests(2500))
-	place := 1499
-	for result, err := range a.Results(t.Context(), "spring", 1499) {
-		require.NoError(t, err)
-		require.Equal(t, place, result.Place)
-		require.Equal(t, fmt.Sprint("user_", place), result.Ref)
-		require.Equal(t, guest(place), result.EmailAddress)
-		require.NotContains(t, fmt.Sprintf("%+v %#v %s", result, result, result.LogValue()), "@")
-		place++
-	}
-	require.Equal(t, 2500, place)
-	for row := range guests(1) {
-		require.NotContains(t, fmt.Sprintf("%+v %#v %s", row, row, row), "@")
-	}
-	for range a.Results(t.Context(), "spring", 0) {
-		break
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	stop()
-	var last error
-	for _, err := range a.Results(ctx, "spring", 0) {
-		last = err
-	}
-	require.ErrorIs(t, last, context.Canceled)
 }
 
 func TestPriorityAndNotBefore(t *testing.T) {

@@ -14,6 +14,7 @@ type lease struct {
 
 	instance string
 	run      int64       // the fencing token: it grows with each runner
+	held     bool        // a person has paused sending: the run sends nothing
 	stop     func(error) // ends the run
 }
 
@@ -37,7 +38,7 @@ func (l *lease) extend(ctx context.Context, duration time.Duration) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return errLeaseLost
-	case paused:
+	case paused && !l.held:
 		return errPaused
 	case cancelled:
 		return errCancelled

@@ -24,8 +24,10 @@ func (c *Campaigns) CancelTx(ctx context.Context, tx pgx.Tx, name string) error 
 	return err
 }
 
-// Pause stops all campaigns of the instance, on all machines, until [Campaigns.Resume]. A
-// run that is sending stops after the request under way. Status shows the reason.
+// Pause stops sending for all campaigns of the instance, on all machines, until
+// [Campaigns.Resume]. A run that is sending stops after the request under way. Status shows
+// the reason. What becomes of invitations is still learned; see [Config].Sync. Invitations that
+// a reminder has replaced are revoked after the pause.
 func (c *Campaigns) Pause(ctx context.Context, reason string) error {
 	if _, err := c.pool.Exec(ctx, c.sql(queryPause), c.config.Instance, toText(reason)); err != nil {
 		return explain(err)

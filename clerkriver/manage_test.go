@@ -187,3 +187,64 @@ func TestPausedCampaignStopsARun(t *testing.T) {
 	require.Zero(t, a.work(t))
 	require.Equal(t, map[State]int{StateCreated: 50}, a.counts(t, "spring"))
 }
+
+// TestSyncsContinueWhileAPersonHasPaused: what people accept is learned, and nothing is sent or
+// revoked. A killed run has left rows, and is looked up after the pause.
+func TestSyncsContinueWhileAPersonHasPaused(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	var log recorder
+	a := newApp(t, shared.database(t), Config{Sync: time.Minute, OnChange: heardChanges, OnEvent: log.hear}, fake)
+	newChangesTable(t, a)
+	a.enqueue(t, "spring", guests(3))
+	a.work(t)
+	a.enqueue(t, "summer", to("a@example.com", "b@example.com"))
+	interrupted(t, a)
+	expire(t, a)
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET replaces = '', revoke = invitation_id, revoke_at = now() WHERE ref = 'user_2'")
+	require.NoError(t, err)
+	require.NoError(t, a.Pause(t.Context(), "weekend"))
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 0)))
+	before := len(fake.Requests())
+	a.timing.lease = 300 * time.Millisecond
+	a.client, err = a.NewClient(clerktest.SecretKey, slowly(200*time.Millisecond, fake))
+	require.NoError(t, err)
+	for range 3 {
+		a.syncNow(t)
+	}
+	require.Equal(t, map[int][]State{0: {StateAccepted}}, a.changes(t, "spring"))
+	for _, req := range fake.Requests()[before:] {
+		require.Equal(t, clerk.OperationList, req.Operation)
+	}
+	require.Len(t, fake.Requests()[before:], 3*2, "each run was a sync")
+	s, err := a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "weekend", s.Paused)
+	require.WithinDuration(t, time.Now().Add(time.Minute), s.NextWake, 10*time.Second)
+	require.Zero(t, s.Failures)
+	require.Zero(t, s.OverdueSince)
+	require.NotContains(t, log.heard(), EventResumed)
+
+	a.timing.lease = usualTiming.lease
+	require.NoError(t, a.Resume(t.Context(), nil))
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 2}, a.counts(t, "summer"))
+	require.Len(t, fake.Invitations(), 3+2, "nobody was invited twice")
+	require.Equal(t, statuses{revoked}, links(fake, guest(2)))
+}
+
+// TestWakesContinueWhileAPersonHasPaused, for syncs only.
+func TestWakesContinueWhileAPersonHasPaused(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 2, Config{Sync: time.Second})
+	require.NoError(t, a.Pause(t.Context(), "weekend"))
+	a.enqueue(t, "summer", to("a@example.com"))
+	a.start(t)
+	for place := range 2 {
+		require.NoError(t, fake.Accept(a.invitationOf(t, "spring", place)))
+		a.wait(t, "spring", func(s *Status) bool { return s.Counts[StateAccepted] == place+1 })
+	}
+	require.Equal(t, map[State]int{StateWaiting: 1}, a.counts(t, "summer"))
+	require.NoError(t, a.Resume(t.Context(), a.river))
+	a.wait(t, "summer", (*Status).Done)
+}

@@ -12,7 +12,7 @@ import (
 )
 
 // begin takes the lease, and the rows that the last run left. It returns nil if another runner
-// holds the lease, sending is paused or, if paced, the last run began less than a Wake ago.
+// holds the lease, a pause has not ended by itself or, if paced, the last run began less than a Wake ago.
 func (c *Campaigns) begin(ctx context.Context, client *clerk.Client, paced bool) (*run, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.closing)
 	defer cancel()
@@ -28,7 +28,7 @@ func (c *Campaigns) begin(ctx context.Context, client *clerk.Client, paced bool)
 	if _, err := results.Exec(); err != nil {
 		return nil, explain(err)
 	}
-	err := results.QueryRow().Scan(&r.run, &r.wasPaused)
+	err := results.QueryRow().Scan(&r.run, &r.wasPaused, &r.held)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, results.Close()
 	}

@@ -54,30 +54,33 @@ const itemColumns = `c.id, c.name, c.priority, c.enqueued_at, c.cancelled_at IS 
 // When the next run is due.
 const (
 	// The time at which the next run is due, and at which it would be due for rows without an
-	// outcome alone. It is NULL if there is nothing to do, or a person has paused the instance.
+	// outcome alone. It is NULL if there is nothing to do. If a person has paused the instance,
+	// nothing that is sent or revoked counts.
 	// $2 and $3 are the budget's creates and bulk creates, $4 is the interval of syncs (NULL:
 	// none), $5 whether the run waits for next_run, $6 how long campaigns are kept (NULL: forever).
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
-				greatest(max(leased_until), max(paused_until), CASE WHEN $5::boolean THEN max(next_run) END) AS earliest
+				coalesce(max(paused_until) = 'infinity', false) AS held,
+				greatest(max(leased_until), nullif(max(paused_until), 'infinity'), CASE WHEN $5::boolean THEN max(next_run) END) AS earliest
 			FROM SCHEMA.clerkriver_instances WHERE name = $1),
 		open AS (SELECT id, greatest(not_before, enqueued_at) AS begin, cancelled_at,
 				least(not_before, clock_timestamp()) AS since FROM SCHEMA.clerkriver_campaigns
 			WHERE instance = $1 AND finished_at IS NULL AND paused_at IS NULL),
-		waiting AS (SELECT least(
+		waiting AS (SELECT CASE WHEN NOT held THEN least(
 			(SELECT min(greatest(cancelled_at, since)) FROM open WHERE cancelled_at IS NOT NULL),
 			(SELECT min(greatest(r.changed_at, since)) FROM SCHEMA.clerkriver_rows r JOIN open ON open.id = r.campaign_id
 				WHERE r.run = (SELECT run FROM i) AND r.run > 0 AND r.state = 'sending'),
-			(SELECT greatest(min(begin), ` + nextFree + `) FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0)) AS at),
+			(SELECT greatest(min(begin), ` + nextFree + `) FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0)) END AS at FROM i),
 		anything AS (SELECT least((SELECT at FROM waiting),
 			(SELECT r.tell_at FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 				WHERE r.tell_at IS NOT NULL AND c.instance = $1 ORDER BY r.tell_at LIMIT 1),
-			(SELECT min(tell_at) FROM SCHEMA.clerkriver_untold WHERE instance = $1), ` + revokeDue + `,
+			(SELECT min(tell_at) FROM SCHEMA.clerkriver_untold WHERE instance = $1),
+			(SELECT ` + revokeDue + ` FROM i WHERE NOT held),
 			(SELECT min(erased_at) FROM SCHEMA.clerkriver_erasures WHERE instance = $1),
 			(SELECT min(ended_at) + $6::interval FROM SCHEMA.clerkriver_campaigns WHERE instance = $1 AND deleted_at IS NULL), ` + syncDue + `) AS at)
 		SELECT clock_timestamp(), now(), failures > 0,
-			CASE WHEN anything.at IS NOT NULL THEN nullif(greatest(anything.at, earliest), 'infinity') END,
-			CASE WHEN waiting.at IS NOT NULL THEN nullif(greatest(waiting.at, earliest), 'infinity') END
+			CASE WHEN anything.at IS NOT NULL THEN greatest(anything.at, earliest) END,
+			CASE WHEN waiting.at IS NOT NULL THEN greatest(waiting.at, earliest) END
 		FROM anything, waiting, i`
 
 	// The time at which a slot of the budget is free: $2 creates and $3 bulk creates.

@@ -12,18 +12,22 @@ const (
 		WHERE c.instance = $1 AND c.deleted_at IS NULL AND $4::interval IS NOT NULL AND ` + hasOpen + `)`
 	hasOpen = `EXISTS (SELECT FROM SCHEMA.clerkriver_rows r WHERE r.campaign_id = c.id AND r.state = 'created')`
 
+	// A person has paused the instance.
+	isHeld = `paused_until = 'infinity'`
+
 	// Rows wait whose time has come.
 	hasWaiting = `EXISTS (SELECT FROM SCHEMA.clerkriver_campaigns WHERE instance = $1
 		AND finished_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL AND not_before <= clock_timestamp())`
 
 	// Begins a sync of the run $2 if one is due: with the interval $4 or, unless $3 is 0,
-	// before that reminder is sent. If the last run was a sync, rows that wait come first. It
+	// before that reminder is sent. If the last run was a sync, rows that wait come first,
+	// unless a person has paused them. It
 	// returns its number, and the time at which the oldest campaign was enqueued that has an
 	// open row, or that people are reminded of.
 	queryBeginSync = `UPDATE SCHEMA.clerkriver_instances SET synced_at = clock_timestamp(), synced_run = run
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp() AND
 			CASE WHEN $3::bigint = 0 THEN ` + syncDue + ` <= clock_timestamp()
-				AND (synced_run < run - 1 OR NOT ` + hasWaiting + `) ELSE ` + isStale + ` END
+				AND (synced_run < run - 1 OR ` + isHeld + ` OR NOT ` + hasWaiting + `) ELSE ` + isStale + ` END
 		RETURNING sync + 1, (SELECT min(enqueued_at) FROM SCHEMA.clerkriver_campaigns c
 			WHERE c.instance = $1 AND c.deleted_at IS NULL AND (` + hasOpen + ` OR ` + isReminded + `))`
 

@@ -8,13 +8,14 @@ const hasLease = `EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $
 const (
 	queryAddInstance = `INSERT INTO SCHEMA.clerkriver_instances (name) VALUES ($1) ON CONFLICT DO NOTHING`
 
-	// $2 is the new holder, $5 whether the run waits for next_run.
+	// $2 is the new holder, $5 whether the run waits for next_run. If a person has paused the
+	// instance, the run sends nothing.
 	queryTakeLease = `UPDATE SCHEMA.clerkriver_instances
 		SET run = run + 1, holder = $2::text, begun_at = clock_timestamp(), leased_until = clock_timestamp() + $3::interval,
 			next_run = clock_timestamp() + $4::interval
-		WHERE name = $1 AND leased_until <= clock_timestamp() AND paused_until <= clock_timestamp()
+		WHERE name = $1 AND leased_until <= clock_timestamp() AND (paused_until <= clock_timestamp() OR ` + isHeld + `)
 			AND (next_run <= clock_timestamp() OR NOT $5::boolean)
-		RETURNING run, pauses > 0`
+		RETURNING run, pauses > 0, ` + isHeld
 
 	queryExtend = `UPDATE SCHEMA.clerkriver_instances i SET leased_until = clock_timestamp() + $3::interval
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()

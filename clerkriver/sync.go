@@ -39,7 +39,7 @@ func (r *run) sync(ctx context.Context) error {
 	reminder := int64(0)
 	if r.group.reminds {
 		reminder = r.group.campaign
-	} else if slices.ContainsFunc(r.left, func(it item) bool { return it.sending && !it.cancelled && !it.held }) {
+	} else if !r.held && slices.ContainsFunc(r.left, func(it item) bool { return it.sending && !it.cancelled && !it.held }) {
 		return nil
 	}
 	l := &listing{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}

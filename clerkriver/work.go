@@ -120,6 +120,10 @@ func (r *run) steps(ctx context.Context) error {
 	if err := r.eraseEnded(ctx); err != nil {
 		return err
 	}
+	if r.held {
+		r.idle = true
+		return r.sync(ctx)
+	}
 	if err := r.settleCancelled(ctx); err != nil {
 		return err
 	}

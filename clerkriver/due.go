@@ -21,7 +21,8 @@ type due struct {
 const minLate = 10 * time.Second
 
 // due returns when the next run is due: when a campaign may begin and a slot is free, or at
-// once if no slot is needed. It is not before the end of a live runner's lease or of a pause.
+// once if no slot is needed. It is not before the end of a live runner's lease, or of a pause that
+// ends by itself. While a person has paused, only what sends nothing counts.
 // If paced, it is at least one Wake after the last run began, or more if that failed.
 func (c *Campaigns) due(ctx context.Context, paced bool) (d due, err error) {
 	asking, cancel := context.WithTimeout(ctx, c.timing.closing)

@@ -18,8 +18,8 @@ const (
 	// EventPaused means that the instance, or a campaign, was paused.
 	EventPaused EventKind = "paused"
 	// EventResumed means that a pause has ended: somebody called Resume, or a run found that
-	// Clerk accepts requests again. If rows wait, one of them must have been sent; a sync shows it
-	// only if none do.
+	// Clerk accepts requests again. While rows wait, only sending shows that; otherwise a sync
+	// does.
 	EventResumed EventKind = "resumed"
 	// EventStuck means that rows wait, and the run that was due at Until is late by two
 	// [Config].Wake, and at least ten seconds. Rows that may not be sent yet do not count, because of a later

@@ -240,7 +240,8 @@ func (c *call) requestHeader(ctx context.Context, isWrite bool) (http.Header, er
 }
 
 // measureSkew measures the clock skew with a write that has just succeeded. Clerk carried it
-// out at the given time by its own clock. isNew means that the invitation cannot be older than the request.
+// out at the given time by its own clock. isNew means that the invitation cannot be older than
+// the request.
 func (c *call) measureSkew(at UnixMilli, isNew bool) {
 	if at != 0 {
 		c.client.skew.Measure(c.last.Header, at.Time(), c.last.longest, isNew)

@@ -12,7 +12,8 @@ import (
 )
 
 // begin takes the lease, and the rows that the last run left. It returns nil if another runner
-// holds the lease, a pause has not ended by itself or, if paced, the last run began less than a Wake ago.
+// holds the lease, a pause has not ended by itself or, if paced, the last run began less than a
+// Wake ago.
 func (c *Campaigns) begin(ctx context.Context, client *clerk.Client, paced bool) (*run, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.closing)
 	defer cancel()

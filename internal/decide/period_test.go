@@ -63,6 +63,15 @@ func TestPeriodTellsWhoseWorkItIs(t *testing.T) {
 }
 
 // A list was slow, so its Date leaves open whether the clocks agree.
+func TestPeriodClaimsLittleAfterTheEnd(t *testing.T) {
+	end := instant(sent.Add(10*time.Second), true, false)
+	end.Latest = sent.Add(15 * time.Second)
+	p := decide.NewPeriod(instant(sent, true, false), end)
+	require.Equal(t, decide.FoundOwn, p.Whose(sent.UnixMilli()+11100))
+	require.Equal(t, decide.FoundForeign, p.Whose(sent.UnixMilli()+11101))
+}
+
+// So does a list that was slow before the write was sent.
 func TestPeriodClaimsLittleBeforeTheStart(t *testing.T) {
 	start := instant(sent, true, false)
 	start.Earliest = sent.Add(-5 * time.Second)

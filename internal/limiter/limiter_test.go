@@ -62,6 +62,18 @@ func TestSlotsAreWhenTheRequestsOfAWindowMayBeMade(t *testing.T) {
 	require.Equal(t, []Slot{{now, 0}}, New(0, time.Hour).Slots(now))
 }
 
+func TestClonesShareNoTimes(t *testing.T) {
+	l := New(100, time.Hour)
+	for range 5 { // leaves room for further times
+		l.Count(now)
+	}
+	a, b := l.Clone(), l.Clone()
+	a.Count(now.Add(time.Minute))
+	b.Count(now.Add(2 * time.Minute))
+	require.Equal(t, Slot{now.Add(61 * time.Minute), 1}, a.Slots(now)[6])
+	require.Equal(t, Slot{now.Add(62 * time.Minute), 1}, b.Slots(now)[6])
+}
+
 // The requests are made as soon as the limiter allows.
 func TestLimiterKeepsTheLimitInEveryWindow(t *testing.T) {
 	l := Limiter{limit: 3, window: time.Hour}

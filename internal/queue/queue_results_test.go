@@ -109,6 +109,7 @@ func TestQueueFailed(t *testing.T) {
 		"three, for the second time":          {sent{items: "abc"}, failedBefore(1, 0, newItems("abc")), OtherReason, 0, now, "ready:z parked:ab parked:c", ""},
 		"bisecting, for the second time":      {bisecting, failedBefore(1, 0, newItems("ab")), OtherReason, 0, now, "ready:cdz parked:a parked:b", ""},
 		"one left of two, the second time":    {two, failedBefore(1, 0, newItems("a")), OtherReason, 0, now, "ready:z parked:a", ""},
+		"a parked group, the second time":     {parked, failedBefore(1, 0, newItems("ab")), OtherReason, 0, now, "ready:z parked:a parked:b", ""},
 		"one left of a parked group":          {parked, failedBefore(1, 0, newItems("a")), OtherReason, 0, now, "ready:z parked:a+2m0s", ""},
 		"alone, for the first time":           {one, newItems("a"), OtherReason, 0, now, "ready:za", ""},
 		"alone, for the second time":          {one, failedBefore(1, 1, newItems("a")), OtherReason, 0, now, "ready:z parked:a+4m0s", ""},

@@ -86,9 +86,17 @@ func TestQueueAlternatesAfterRateLimits(t *testing.T) {
 	q.SendSingly(func(name rune) bool { return name < 'a' })
 	b := q.Next(now.Add(5*time.Hour), 90, 25)
 	require.True(t, b.Single)
-	require.Empty(t, q.Failed(b, b.Items, OtherReason, later))
-	q.SendSingly(func(rune) bool { return false })
-	require.True(t, q.Next(now.Add(6*time.Hour), 90, 25).Single)
+
+	q = queue{max: maxBatch, ready: newItems("A")}
+	b = q.Next(now, 90, 25)
+	require.Empty(t, q.Failed(b, b.Items, OtherReason, now))
+	require.True(t, q.Next(now, 90, 25).Single, "no limit is the reason")
+
+	q.parked = groups{{items{{Value: 'A', batchNext: true}}, now}}
+	require.False(t, q.Next(now, 90, 25).Single)
+	q.parked = groups{{items{{Value: 'A', batchNext: true}}, now}}
+	q.SendSingly(func(name rune) bool { return name < 'a' })
+	require.True(t, q.Next(now, 90, 25).Single)
 }
 
 func TestQueueHasBatch(t *testing.T) {
@@ -136,6 +144,9 @@ func TestQueueWait(t *testing.T) {
 }
 
 func TestQueueSendsSingly(t *testing.T) {
+	two := queue{ready: newItems("a"), singly: newItems("B")}
+	require.False(t, two.IsEmpty())
+
 	q := queue{max: maxBatch, ready: newItems("aBcD"), bisecting: newItems("eF")}
 	q.ready = append(q.ready, sentAt(now, newItems("G"))...)
 	q.SendSingly(func(name rune) bool { return name < 'a' })

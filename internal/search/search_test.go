@@ -251,10 +251,13 @@ func TestCreatedIsUnclearWhenClocksDiffer(t *testing.T) {
 	s.Convert = func(t time.Time) (clock.Instant, bool) {
 		return clock.Instant{Earliest: t.Add(-time.Minute), Latest: t.Add(time.Minute)}, true
 	}
-	got, found, err := s.Created(t.Context(), "a@x", "", true)
-	require.NoError(t, err)
-	require.Equal(t, decide.FoundUnclear, found)
-	require.Nil(t, got)
+	for _, isRevoked := range []bool{false, true} { // by somebody else, meanwhile
+		server.lists[""][0][0].IsRevoked = isRevoked
+		got, found, err := s.Created(t.Context(), "a@x", "", true)
+		require.NoError(t, err)
+		require.Equal(t, decide.FoundUnclear, found)
+		require.Nil(t, got)
+	}
 }
 
 func TestCreatedKnowsThatAnAddressMayBeSpelledInAnotherWay(t *testing.T) {
@@ -291,6 +294,11 @@ func TestCreatedReadsOnlyWhatIsNewForAnotherSpelling(t *testing.T) {
 	_, _, err := server.search().Created(t.Context(), "first.last@gmail.com", "", false)
 	require.NoError(t, err)
 	require.Equal(t, 2+1, server.read, "a list for the address, and a page of the other")
+
+	server.read = 0
+	_, _, err = server.search().Created(t.Context(), "first@gmail.com", "", false)
+	require.NoError(t, err)
+	require.Equal(t, 2, server.read, "it has no other spelling")
 }
 
 // An object is deleted while the list is read, so another one moves to a page already read.

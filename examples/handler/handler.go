@@ -1,12 +1,11 @@
-// Package handler is an HTTP handler that invites one person, and maps every error of
-// package clerk to an HTTP status.
+// Package handler has HTTP handlers that invite one person, list and revoke invitations, and
+// maps their errors to HTTP statuses.
 package handler
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,7 +13,19 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// Invite handles POST {"email_address": "ada@example.com"}. It answers within 10 seconds.
+// timeout is the time for a call. The server's WriteTimeout must be longer.
+const timeout = 10 * time.Second
+
+// Routes returns the handlers. Who may use them is up to the service.
+func Routes(client *clerk.Client) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /invitations", Invite(client))
+	mux.HandleFunc("GET /invitations", List(client))
+	mux.HandleFunc("DELETE /invitations/{id}", Revoke(client))
+	return mux
+}
+
+// Invite handles {"email_address": "ada@example.com"}.
 func Invite(client *clerk.Client) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body struct {
@@ -26,7 +37,7 @@ func Invite(client *clerk.Client) http.HandlerFunc {
 		}
 		// The context of the request ends when its client disconnects. That would abandon an
 		// invitation whose outcome is not known yet.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeout)
 		defer cancel()
 		_, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: body.EmailAddress})
 		if err != nil {
@@ -37,51 +48,51 @@ func Invite(client *clerk.Client) http.HandlerFunc {
 	}
 }
 
-// writeError answers with the status of an error.
-func writeError(w http.ResponseWriter, r *http.Request, err error) {
-	status := statusOf(err)
-	if status >= http.StatusInternalServerError {
-		slog.ErrorContext(r.Context(), "inviting failed", "error", err) // shows no address
+// List returns a page of invitations, newest first, and how many there are. It begins at the
+// parameter offset. Clerk's JSON would also contain the links that accept them.
+func List(client *clerk.Client) http.HandlerFunc {
+	type invitation struct {
+		ID           string                 `json:"id"`
+		EmailAddress string                 `json:"email_address"`
+		Status       clerk.InvitationStatus `json:"status"`
 	}
-	if meta, ok := clerk.MetaFromError(err); ok && meta.RetryAfter > 0 {
-		seconds := (meta.RetryAfter + time.Second - 1) / time.Second
-		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+	type page struct {
+		Invitations []invitation `json:"invitations"`
+		TotalCount  int          `json:"total_count"`
 	}
-	http.Error(w, http.StatusText(status), status)
+	return func(w http.ResponseWriter, r *http.Request) {
+		offset, err := strconv.ParseUint(cmp.Or(r.FormValue("offset"), "0"), 10, 31)
+		if err != nil {
+			http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), timeout) // reading may end with the request
+		defer cancel()
+		list, err := client.Invitations.List(ctx, clerk.ListInvitationsRequest{
+			Limit: 50, Offset: int(offset), OrderBy: clerk.OrderByCreatedAtDesc,
+		})
+		if err != nil {
+			writeError(w, r, err)
+			return
+		}
+		answer := page{Invitations: []invitation{}, TotalCount: list.TotalCount}
+		for _, inv := range list.Data {
+			answer.Invitations = append(answer.Invitations, invitation{inv.ID, inv.EmailAddress, inv.Status})
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answer) // it fails only if the client has disconnected
+	}
 }
 
-// statusOf returns the HTTP status for an error of a call. An error can match several
-// sentinels. ErrOutcomeUnknown, after which nothing is certain, comes first.
-func statusOf(err error) int {
-	switch {
-	case errors.Is(err, clerk.ErrOutcomeUnknown): // possibly invited: another try then gets 409
-		return http.StatusGatewayTimeout // or 202, if the service looks it up later
-	case errors.Is(err, clerk.ErrRateLimited): // certainly not invited
-		return http.StatusTooManyRequests
-	case errors.Is(err, clerk.ErrNotSent): // certainly not invited
-		return http.StatusServiceUnavailable
-	case errors.Is(err, clerk.ErrDuplicateInvitation), errors.Is(err, clerk.ErrUserExists):
-		return http.StatusConflict
-	case errors.Is(err, clerk.ErrInvalidRequest) && isAboutAddress(err):
-		return http.StatusUnprocessableEntity
-	case errors.Is(err, clerk.ErrInvalidRequest): // such as a redirect URL: this service's mistake
-		return http.StatusInternalServerError
-	case errors.Is(err, clerk.ErrUnauthorized): // this service's key, not the caller's
-		return http.StatusServiceUnavailable
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return http.StatusGatewayTimeout
+// Revoke revokes the invitation whose id is in the path.
+func Revoke(client *clerk.Client) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeout)
+		defer cancel()
+		if _, err := client.Invitations.Revoke(ctx, r.PathValue("id")); err != nil {
+			writeError(w, r, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
 	}
-	return http.StatusServiceUnavailable // such as an answer that is not Clerk's
-}
-
-// isAboutAddress reports whether err, an ErrInvalidRequest, is about the address. Clerk need
-// not name a parameter. Then it most likely is: the rest of a request does not vary.
-func isAboutAddress(err error) bool {
-	var field string
-	if input, ok := errors.AsType[*clerk.InputError](err); ok { // the library found it
-		field = input.Field
-	} else if refused, ok := errors.AsType[*clerk.ClerkErrors](err); ok { // Clerk did
-		field = refused.Errors[0].ParamName()
-	}
-	return field == "" || field == "email_address"
 }

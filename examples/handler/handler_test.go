@@ -3,6 +3,7 @@ package handler
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -110,7 +111,56 @@ func TestInviteLogsNoAddress(t *testing.T) {
 	require.NotContains(t, log.String()+got.Body.String(), "ada")
 }
 
-// Other calls than Create return these errors.
+func TestList(t *testing.T) {
+	fake := clerktest.New()
+	client := newClient(t, fake)
+	for i := range 60 {
+		_, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: fmt.Sprintf("guest%d@example.com", i)})
+		require.NoError(t, err)
+	}
+	for target, want := range map[string]int{"/invitations": 50, "/invitations?offset=50": 10, "/invitations?offset=60": 0} {
+		got := request(t, fake, http.MethodGet, target, "")
+		require.Equal(t, http.StatusOK, got.Code)
+		var page struct {
+			Invitations []map[string]string
+			TotalCount  int `json:"total_count"`
+		}
+		require.NoError(t, json.Unmarshal(got.Body.Bytes(), &page))
+		require.Len(t, page.Invitations, want)
+		require.NotNil(t, page.Invitations)
+		require.Equal(t, 60, page.TotalCount)
+		require.NotContains(t, got.Body.String(), "ticket")
+	}
+	require.Equal(t, http.StatusBadRequest, request(t, fake, http.MethodGet, "/invitations?offset=-1", "").Code)
+	require.Equal(t, http.StatusServiceUnavailable, request(t, answer(http.StatusNotFound), http.MethodGet, "/invitations", "").Code)
+}
+
+func TestRevoke(t *testing.T) {
+	fake := clerktest.New()
+	client := newClient(t, fake)
+	var ids []string
+	for _, address := range []string{"ada@example.com", "grace@example.com"} {
+		inv, err := client.Invitations.Create(t.Context(), clerk.CreateInvitationRequest{EmailAddress: address})
+		require.NoError(t, err)
+		ids = append(ids, inv.ID)
+	}
+	require.NoError(t, fake.Accept(ids[1]))
+	for _, test := range []struct {
+		id     string
+		status int
+	}{
+		{ids[0], http.StatusNoContent},
+		{ids[0], http.StatusConflict},
+		{ids[1], http.StatusConflict},
+		{"inv_of_nobody", http.StatusNotFound},
+		{"..%2f", http.StatusUnprocessableEntity},
+	} {
+		require.Equal(t, test.status, request(t, fake, http.MethodDelete, "/invitations/"+test.id, "").Code, test.id)
+	}
+	require.Equal(t, clerk.InvitationStatusRevoked, fake.Invitations()[0].Status)
+}
+
+// Other calls return these errors.
 func TestStatusOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for status, api := range map[int]http.RoundTripper{
@@ -180,10 +230,16 @@ func newClient(t *testing.T, api http.RoundTripper) *clerk.Client {
 	return client
 }
 
+// serve answers a request to invite somebody.
 func serve(t *testing.T, api http.RoundTripper, body string) *httptest.ResponseRecorder {
 	t.Helper()
+	return request(t, api, http.MethodPost, "/invitations", body)
+}
+
+func request(t *testing.T, api http.RoundTripper, method, target, body string) *httptest.ResponseRecorder {
+	t.Helper()
 	recorder := httptest.NewRecorder()
-	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/invitations", strings.NewReader(body))
-	Invite(newClient(t, api))(recorder, req)
+	req := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+	Routes(newClient(t, api)).ServeHTTP(recorder, req)
 	return recorder
 }

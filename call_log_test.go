@@ -2,6 +2,7 @@ package clerk_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -176,4 +177,41 @@ func TestLogNamesTheWriteOfARun(t *testing.T) {
 			require.NotZero(t, looked)
 		})
 	}
+}
+
+// A handler that records the values of a key in the contexts that it gets.
+type contextHandler struct {
+	slog.Handler
+
+	seen *[]any
+}
+
+type requestKey struct{}
+
+func (h contextHandler) Handle(ctx context.Context, r slog.Record) error {
+	*h.seen = append(*h.seen, ctx.Value(requestKey{}))
+	return h.Handler.Handle(ctx, r)
+}
+
+// TestLogHandlersGetTheContextOfTheCall: also in records about lookups and of a run.
+func TestLogHandlersGetTheContextOfTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logBuffer
+		var seen []any
+		l := newLife(t)
+		client, err := l.client.With(clerk.WithLogger(slog.New(contextHandler{log.logger().Handler(), &seen})))
+		require.NoError(t, err)
+		ctx := context.WithValue(t.Context(), requestKey{}, "req_1")
+		l.fake.Fail(clerk.OperationCreate, clerktest.FaultErrorBefore)
+		_, err = client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: address})
+		require.NoError(t, err)
+		l.fake.Fail(clerk.OperationBulkCreate, clerktest.FaultErrorBefore)
+		for _, err := range client.Invitations.CreateAll(ctx, guests(20)) {
+			require.NoError(t, err)
+		}
+		require.Greater(t, len(seen), 8)
+		for _, value := range seen {
+			require.Equal(t, "req_1", value)
+		}
+	})
 }

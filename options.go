@@ -200,7 +200,8 @@ func WithHTTPClient(client *http.Client) Option {
 // If an attempt is held back in an outage, a record before it says so, with the last failure
 // as error. The wait after a lookup is logged with operation, call, pass, next ("lookup" or
 // "retry") and wait. Successes and documented refusals have level Debug, everything else Warn.
-// No record contains an address, a query, a body, the key or a ticket URL. The default, a nil
+// No record contains an address, a query, a body, the key or a ticket URL. The logger's handler
+// gets the call's context, and can add what your service keeps there. The default, a nil
 // logger, logs nothing.
 func WithLogger(logger *slog.Logger) Option {
 	return clientOption(setting("WithLogger", "", func(c *clientConfig) { c.logger = logger }))

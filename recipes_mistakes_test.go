@@ -140,24 +140,6 @@ func TestRevokeAllSkipsNobody(t *testing.T) {
 	})
 }
 
-func changesSince(ctx context.Context, client *clerk.Client, snapshot clerk.Snapshot) error {
-	for change, err := range client.Invitations.Changes(ctx, &snapshot) {
-		if err != nil {
-			return err
-		}
-		// change.Kind is new, accepted, expired, revoked or deleted
-		fmt.Println(change.Kind)
-	}
-	return nil
-}
-
-func Example_changesSince() {
-	client, fake := exampleClient()
-	fmt.Println(changesSince(context.Background(), client, clerk.Snapshot{}), len(fake.Invitations()))
-	// Output:
-	// <nil> 0
-}
-
 func logFailure(logger *slog.Logger, err error) {
 	logger.Error("inviting failed", "error", err)
 }

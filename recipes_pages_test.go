@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -16,8 +20,8 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// The code blocks of docs/errors-and-retries.md and docs/inviting-many.md, and remind in
-// docs/recipes.md, are copies of what is here.
+// The code blocks of docs/errors-and-retries.md, docs/inviting-many.md and
+// docs/after-the-email.md, and remind in docs/recipes.md, are copies of what is here.
 
 // describe returns a text for the person who invites.
 func describe(err error) string {
@@ -218,12 +222,13 @@ func remind(ctx context.Context, client *clerk.Client, before time.Time) error {
 			newest[inv.EmailAddress] = inv
 		}
 	}
+	again := clerk.CreateInvitationRequest{RedirectURL: "https://app.example.com/welcome", ExpiresInDays: 7} // as before
 	patient := clerk.WithRetry(clerk.RetryConfig{Backoff: clerk.BackoffStrategy{MaxElapsedTime: 2 * time.Hour}})
 	for _, inv := range newest {
 		if !inv.CreatedAt.Time().Before(before) {
 			continue // invited or reminded since
 		}
-		_, err := client.Invitations.Resend(ctx, inv.ID, clerk.CreateInvitationRequest{ExpiresInDays: 7}, patient)
+		_, err := client.Invitations.Resend(ctx, inv.ID, again, patient)
 		switch {
 		case err == nil, errors.Is(err, clerk.ErrAlreadyAccepted), errors.Is(err, clerk.ErrNotFound):
 		case errors.Is(err, clerk.ErrOldNotRevoked), errors.Is(err, clerk.ErrOutcomeUnknown):
@@ -261,4 +266,50 @@ func TestRemind(t *testing.T) {
 			require.Equal(t, 1, n, address)
 		}
 	})
+}
+
+// poll prints what has changed since the last poll, whose snapshot is in a file.
+func poll(ctx context.Context, client *clerk.Client, path string) error {
+	var snapshot clerk.Snapshot // empty at first: then nothing is reported
+	stored, err := os.ReadFile(path)
+	if err == nil {
+		err = snapshot.UnmarshalBinary(stored)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for change, err := range client.Invitations.Changes(ctx, &snapshot) {
+		if err != nil {
+			return err
+		}
+		// change.Kind is new, accepted, expired, revoked or deleted
+		fmt.Println(change.Invitation.ID, change.Kind)
+	}
+	if stored, err = snapshot.MarshalBinary(); err != nil {
+		return err
+	}
+	return os.WriteFile(path, stored, 0o600)
+}
+
+func Example_poll() {
+	client, fake := exampleClient()
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	path := filepath.Join(dir, "invitations.snapshot")
+
+	inv, err := client.Invitations.Create(ctx, clerk.CreateInvitationRequest{EmailAddress: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(poll(ctx, client, path))
+	fmt.Println(fake.Accept(inv.ID), poll(ctx, client, path))
+	fmt.Println(poll(ctx, client, path), os.RemoveAll(dir))
+	// Output:
+	// <nil>
+	// inv_000000000000000000000000001 accepted
+	// <nil> <nil>
+	// <nil> <nil>
 }

@@ -158,7 +158,8 @@ func resend(ctx context.Context, client *clerk.Client, address string) error {
 	if err != nil {
 		return err // ErrNotFound: there is nothing to resend
 	}
-	_, err = client.Invitations.Resend(ctx, old.ID, clerk.CreateInvitationRequest{ExpiresInDays: 7})
+	again := clerk.CreateInvitationRequest{RedirectURL: "https://app.example.com/welcome", ExpiresInDays: 7} // as before
+	_, err = client.Invitations.Resend(ctx, old.ID, again)
 	if errors.Is(err, clerk.ErrOldNotRevoked) { // the new invitation exists
 		_, err = client.Invitations.Revoke(ctx, old.ID)
 	}

@@ -29,7 +29,7 @@ func TestControlOfInvitationsAndUsers(t *testing.T) {
 		}},
 		"invite again":        {"POST /_fake/invitations", `{"email_address":"ada@example.com"}`, 400, "already pending invitations", changedNothing},
 		"invite a user":       {"POST /_fake/invitations", `{"email_address":"user@example.com"}`, 422, "That email address is taken", changedNothing},
-		"invite without JSON": {"POST /_fake/invitations", `email_address=new%40example.com&public_metadata=%7B`, 400, "metadata that is not JSON", changedNothing},
+		"invite without JSON": {"POST /_fake/invitations", `email_address=new%40example.com&public_metadata=%7B`, 400, `"the field public_metadata is not JSON"`, changedNothing},
 		"an unknown change":   {"POST /_fake/invitations/" + ada + "/lose", "", 404, "accept, expire, revoke and delete", changedNothing},
 		"an unknown id":       {"POST /_fake/invitations/inv_/accept", "", 404, `no invitation \"inv_\"`, changedNothing},
 		"sign up":             {"POST /_fake/sign-up", `{"ticket":"ticket_of_` + ada + `"}`, 200, `"email_address": "ada@example.com"`, hasStatus("accepted")},

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -27,8 +29,8 @@ func decode(r *http.Request, v any) error {
 		if err != nil {
 			return errors.New("the request body is neither a JSON object nor a form")
 		}
-		if body, err = json.Marshal(fromForm(form)); err != nil {
-			return errors.New("the form has a number that is none, or metadata that is not JSON")
+		if body, err = marshalForm(fromForm(form)); err != nil {
+			return err
 		}
 	}
 	if len(body) == 0 {
@@ -63,6 +65,21 @@ func fromForm(form url.Values) map[string]any {
 		}
 	}
 	return object
+}
+
+// marshalForm returns the JSON of an object from a form. Its error names the first field that
+// has none.
+func marshalForm(object map[string]any) ([]byte, error) {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if _, err := json.Marshal(object[name]); err == nil {
+			continue
+		}
+		if _, ok := object[name].(json.Number); ok {
+			return nil, fmt.Errorf("the field %s is not a number", name)
+		}
+		return nil, fmt.Errorf("the field %s is not JSON", name)
+	}
+	return json.Marshal(object)
 }
 
 // A duration is a time.Duration, in JSON a text such as "1.5s".

@@ -14,7 +14,8 @@ func TestParametersAreJSONOrAForm(t *testing.T) {
 		"a status by form":      {"POST /_fake/faults", `operation=ListInvitations&status=503&after=true&retry_after=1m`, 204, "", hasPlanned("ListInvitations: Service Unavailable")},
 		"an unknown parameter":  {"POST /_fake/faults", `{"op":"ListInvitations"}`, 400, `unknown field \"op\"`, changedNothing},
 		"no JSON":               {"POST /_fake/faults", `{"operation"`, 400, "the request body is invalid", changedNothing},
-		"a number that is none": {"POST /_fake/faults", `status=five`, 400, "a number that is none", changedNothing},
+		"a number that is none": {"POST /_fake/faults", `status=five`, 400, `"the field status is not a number"`, changedNothing},
+		"two wrong numbers":     {"POST /_fake/faults", `status=five&count=two`, 400, `"the field count is not a number"`, changedNothing},
 		"no form":               {"POST /_fake/faults", `%zz`, 400, "neither a JSON object nor a form", changedNothing},
 		"no latency":            {"POST /_fake/latency", `{"latency":"soon"}`, 400, `\"soon\" is not a duration such as 1.5s`, changedNothing},
 	})

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
@@ -151,6 +152,29 @@ func TestInviteReadEmailAndCopyRequest(t *testing.T) {
 	s.sees("pre", `"status":"pending"`)
 	s.do(chromedp.Click(chromedp.CSS("main .note a")))
 	s.sees("h2", "Last requests")
+}
+
+// TestLinksLeadToEveryPartOfALongPage: the last parts are thousands of pixels down the page.
+func TestLinksLeadToEveryPartOfALongPage(t *testing.T) {
+	for _, scripts := range []bool{true, false} {
+		s := newSite(t)
+		s.fillAndFail()
+		if !scripts {
+			s.withoutJavaScript()
+		}
+		isSeen := func(id string) bool {
+			return get(s, chromedp.Evaluate[bool](fmt.Sprintf(
+				`(({top, bottom}) => top >= 0 && bottom <= innerHeight)(document.getElementById(%q).getBoundingClientRect())`, id)))
+		}
+		s.do(chromedp.Navigate(s.url))
+		require.False(t, isSeen("emails-title"))
+		for _, id := range []string{"requests-title", "users-title", "emails-title", "invitations-title"} {
+			s.do(chromedp.Click(chromedp.CSS(`header a[href="#` + id + `"]`)))
+			require.Eventually(t, func() bool { return isSeen(id) }, 5*time.Second, 20*time.Millisecond, id)
+		}
+		s.do(chromedp.Click(chromedp.CSS(`[aria-label="Older emails"]`)), chromedp.WaitVisible(chromedp.CSS(`[aria-label="Newer emails"]`)))
+		require.Eventually(t, func() bool { return isSeen("emails-title") }, 5*time.Second, 20*time.Millisecond, "the list is still in view")
+	}
 }
 
 // TestNoAccessibilityViolations runs axe on every page.

@@ -67,11 +67,11 @@ func TestPageFiltersAndPages(t *testing.T) {
 	}
 	found, page := rows("/")
 	require.Len(t, found, 50, "25 invitations and emails")
-	require.Contains(t, page, `href="/?invitations=25" aria-label="Older invitations"`)
+	require.Contains(t, page, `href="/?invitations=25#invitations-title" aria-label="Older invitations"`)
 	found, page = rows("/?invitations=50&emails=25&query=guest")
 	require.Equal(t, "guest09", found[0])
 	require.Equal(t, "To guest34", found[10])
-	require.Contains(t, page, `href="/?emails=25&amp;invitations=25&amp;query=guest" aria-label="Newer invitations"`)
+	require.Contains(t, page, `href="/?emails=25&amp;invitations=25&amp;query=guest#invitations-title" aria-label="Newer invitations"`)
 	require.NotContains(t, page, "Older invitations")
 	found, _ = rows("/?status=revoked")
 	require.Equal(t, "guest07", found[0])
@@ -80,6 +80,21 @@ func TestPageFiltersAndPages(t *testing.T) {
 	require.Len(t, found, 20, "the search covers emails")
 	_, page = rows("/?invitations=-1&emails=x&status=lost&requests=99999")
 	require.Contains(t, page, "guest59")
+}
+
+// TestPageLinksToItsSections, as the lists before most of them are long.
+func TestPageLinksToItsSections(t *testing.T) {
+	_, page := call(t, clerktest.New(), "GET /", "")
+	nav, _, _ := strings.Cut(page, "<main>")
+	var links, headings []string
+	for _, match := range regexp.MustCompile(`<a href="#([\w-]+)">([^<]+)</a>`).FindAllStringSubmatch(nav, -1) {
+		links = append(links, match[1]+" "+match[2])
+	}
+	for _, match := range regexp.MustCompile(`<h2 id="([\w-]+)">([^<]+)</h2>`).FindAllStringSubmatch(page, -1) {
+		headings = append(headings, match[1]+" "+match[2])
+	}
+	require.Len(t, headings, 8)
+	require.Equal(t, headings, links)
 }
 
 func TestPageShowsFaults(t *testing.T) {

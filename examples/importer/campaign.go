@@ -120,14 +120,7 @@ func (c *campaign) run(ctx context.Context) int {
 		failure = nil // it was stopped after the last line
 	}
 	stopped := failure != nil && ctx.Err() != nil
-	var unread error
-	if failure == nil {
-		unread = compareMetadata(ctx, c.client, c.report, c.people.Requests)
-	}
 	c.summarise(failure, stopped)
-	if unread != nil {
-		c.println(c.stderr, "Note: the metadata of earlier invitations could not be read: "+explainEnd(unread))
-	}
 	if err := c.report.write(c.reportPath); err != nil {
 		c.println(c.stderr, "importer: the report could not be written: "+err.Error())
 		c.println(c.stderr, explainLostReport(c.dry || c.isFake()))
@@ -196,6 +189,9 @@ func (c *campaign) readStates(ctx context.Context) (map[string]state, error) {
 func (c *campaign) inviteAll(ctx context.Context) (failure error) {
 	c.display.start(ctx)
 	defer c.display.close()
+	if err := c.compareMetadata(ctx); err != nil {
+		return err
+	}
 	results := c.client.Invitations.CreateAll(ctx, slices.Values(c.people.Requests),
 		clerk.WithBudget(c.budget), clerk.WithProgress(c.display.show))
 	for result, err := range results {
@@ -208,14 +204,30 @@ func (c *campaign) inviteAll(ctx context.Context) (failure error) {
 	return failure
 }
 
+// compareMetadata says how many addresses have invitations with other metadata. The end of a
+// run of hours would be too late for that. If pages of the list are missing, for instance as
+// others revoke invitations, the run continues without it.
+func (c *campaign) compareMetadata(ctx context.Context) error {
+	differ, err := compareMetadata(ctx, c.client, c.report, c.people.Requests, func(listed int) {
+		c.display.show(clerk.Progress{Listed: listed})
+	})
+	if meta, _ := clerk.MetaFromError(err); err != nil && meta.StatusCode != http.StatusOK {
+		return err // the run would not get further
+	}
+	switch {
+	case err != nil:
+		c.display.note("Note: it is not known who has an earlier invitation with other metadata (" + err.Error() + ")")
+	case differ > 0:
+		c.display.note(explainOtherMetadata(differ))
+	}
+	return nil
+}
+
 // summarise prints the result, and how to resume.
 func (c *campaign) summarise(failure error, stopped bool) {
 	c.println(c.stdout, count(c.report.total(), "line")+": "+c.report.summary(notSent))
 	if c.report.unusual > 0 {
 		c.println(c.stdout, explainUnusual(c.report.unusual))
-	}
-	if c.report.otherMetadata > 0 {
-		c.println(c.stdout, explainOtherMetadata(c.report.otherMetadata))
 	}
 	if n := c.report.count(wouldBeInvited); c.dry && n > c.perHour {
 		c.println(c.stdout, fmt.Sprintf("Inviting them takes about %s, at %d an hour.", count((n-1)/c.perHour, "hour"), c.perHour))

@@ -129,4 +129,5 @@ func TestRefusedKeyIsToBeCorrected(t *testing.T) {
 	_, printed, _ := importPeople(t.Context(), t, clerktest.New(clerktest.WithSecretKey("sk_test_another")), sample)
 	require.Contains(t, printed, "Correct CLERK_SECRET_KEY, then run the same command again.")
 	require.NotContains(t, printed, "To resume")
+	require.NotContains(t, printed, "Note", "nothing else failed")
 }

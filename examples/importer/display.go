@@ -127,6 +127,18 @@ func (d *display) failed(operation clerk.Operation, failure string) {
 	})
 }
 
+// note prints a text that stays above the display.
+func (d *display) note(text string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.terminal == nil {
+		fmt.Fprintln(d.w, text)
+		return
+	}
+	d.draw([]string{text})
+	d.drawn = 0
+}
+
 // update changes the display and shows the change. Without a terminal it shows only important
 // changes, or others if some time has passed.
 func (d *display) update(change func() (important bool)) {

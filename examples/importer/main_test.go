@@ -269,8 +269,10 @@ func TestCannotBeReached(t *testing.T) {
 		refused := func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 		}
+		started := time.Now()
 		code, printed, _ := importPeople(t.Context(), t, roundTripper(refused), sample)
 		require.Equal(t, exitFailed, code)
+		require.LessOrEqual(t, time.Since(started), time.Minute)
 		require.Contains(t, printed, "Connecting to https://api.clerk.com/v1 (0 s).\n")
 		require.Contains(t, printed, "Clerk cannot be reached; trying again for up to 1m0s (https://api.clerk.com/v1).\n")
 		require.Regexp(t, `trying again for up to \d\d?s \(`, printed, "it counts down")

@@ -7,29 +7,33 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// compareMetadata marks the lines whose address had an invitation before the run, with other
-// metadata than the line has: a run with other columns does not change it. The results of
-// CreateAll do not contain that metadata, so it is listed again, if anybody was invited.
-func compareMetadata(ctx context.Context, client *clerk.Client, r *report, requests []clerk.CreateInvitationRequest) error {
-	earlier := r.earlier()
-	if len(earlier) == 0 {
-		return nil
-	}
-	for inv, err := range client.Invitations.All(ctx, clerk.ListInvitationsRequest{}, clerk.WithPrefetch(8)) {
+// compareMetadata marks the lines whose address has an invitation with other metadata than the
+// line, and returns their number: a run with other columns does not change it. CreateAll lists
+// the invitations as well, but its results do not contain their metadata.
+func compareMetadata(ctx context.Context, client *clerk.Client, r *report, requests []clerk.CreateInvitationRequest, show func(listed int)) (differ int, err error) {
+	lines, differs := r.firstLines(), map[*line]bool{}
+	var meta clerk.ResponseMeta
+	listed := 0
+	for inv, err := range client.Invitations.All(ctx, clerk.ListInvitationsRequest{}, clerk.WithPrefetch(8), clerk.WithResponse(&meta)) {
 		if err != nil {
-			return err
+			return 0, err
 		}
-		l := earlier[inv.ID]
-		if l == nil {
+		listed++
+		show(listed)
+		l, status := lines[keyOf(inv.EmailAddress)], stateOf(inv, meta.Header).outcome
+		if l == nil || status != pending && status != accepted {
 			continue
 		}
 		var has map[string]any
 		_ = inv.DecodePublicMetadata(&has) // what is no object counts as none
 		want := requests[l.Request].PublicMetadata
-		if len(has)+len(want) > 0 && !reflect.DeepEqual(has, want) {
+		differs[l] = len(has)+len(want) > 0 && !reflect.DeepEqual(has, want) // the newest one counts
+	}
+	for l, isOther := range differs {
+		if isOther {
 			l.problem = otherMetadata
-			r.otherMetadata++
+			differ++
 		}
 	}
-	return nil
+	return differ, nil
 }

@@ -21,8 +21,7 @@ type report struct {
 	lines []line
 	byRow []int // position in lines of each request
 
-	unusual       int // lines of a dry run whose problem is that
-	otherMetadata int // lines whose problem is that
+	unusual int // lines of a dry run whose problem is that
 
 	mu     sync.Mutex // the display reads the counts
 	counts map[string]int
@@ -59,6 +58,9 @@ func newReport(list *people.List, dry bool) *report {
 func (r *report) add(result clerk.CreateResult) {
 	l := &r.lines[r.byRow[result.Index]]
 	r.set(l, outcomeOf(result, r.dry))
+	if result.Outcome == clerk.OutcomeCreated {
+		l.problem = "" // whatever was compared is gone
+	}
 	switch {
 	case result.Err != nil:
 		l.problem = explain(result.Err)
@@ -93,14 +95,13 @@ func (r *report) addStates(states map[string]state) {
 	}
 }
 
-// earlier returns the lines whose address had an invitation before the run, by its ID. Lines
-// that repeat an address are left out.
-func (r *report) earlier() map[string]*line {
+// firstLines returns the lines by the keys of their addresses. Lines that repeat an address are
+// left out.
+func (r *report) firstLines() map[string]*line {
 	lines := map[string]*line{}
-	for i := range r.lines {
-		l := &r.lines[i]
-		if l.first == 0 && (l.outcome == alreadyInvited || l.outcome == alreadyAccepted) {
-			lines[l.invitation] = l
+	for _, i := range r.byRow {
+		if l := &r.lines[i]; l.first == 0 {
+			lines[keyOf(l.Address)] = l
 		}
 	}
 	return lines

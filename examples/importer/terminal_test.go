@@ -154,6 +154,15 @@ report: `, stopped)
 402 lines: 60 invited, 341 already invited, 1 refused
 report: `, done)
 
+	s = start(t, program, baseURL, input)
+	_, noted := s.end()
+	require.Regexp(t, `^Note: 400 addresses have earlier invitations with other
+metadata than in this run, and keep it: the report marks
+them\.
+\[#{24}\] 402 of 402 lines
+402 lines: 401 already invited, 1 refused
+report: `, noted)
+
 	addresses := map[string]bool{}
 	for _, inv := range fake.Invitations() {
 		addresses[inv.EmailAddress] = true

@@ -156,9 +156,9 @@ const otherMetadata = "the earlier invitation has other metadata, and keeps it"
 // explainOtherMetadata says that n addresses were invited with other metadata.
 func explainOtherMetadata(n int) string {
 	if n == 1 {
-		return "1 address has an earlier invitation with other metadata than in this run, and keeps it: see the report."
+		return "Note: 1 address has an earlier invitation with other metadata than in this run, and keeps it: the report marks it."
 	}
-	return fmt.Sprintf("%d addresses have earlier invitations with other metadata than in this run, and keep it: see the report.", n)
+	return fmt.Sprintf("Note: %d addresses have earlier invitations with other metadata than in this run, and keep it: the report marks them.", n)
 }
 
 // bulkMetadata is the note about metadata that may be lost.

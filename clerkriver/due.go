@@ -13,7 +13,7 @@ type due struct {
 	clock  time.Time     // the database's
 	now    time.Time     // River's time: when the transaction began
 	failed bool          // the last run ended early
-	late   time.Time     // when it was due for waiting rows, if it is late; else zero
+	late   time.Time     // when it was due for waiting rows, if it is late; not before the last run ended
 }
 
 // minLate is the shortest time after which a run is late. River looks for scheduled jobs every

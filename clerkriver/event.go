@@ -22,10 +22,11 @@ const (
 	// does.
 	EventResumed EventKind = "resumed"
 	// EventStuck means that rows wait, and the run that was due at Until is late by two
-	// [Config].Wake, and at least ten seconds. Rows that may not be sent yet do not count,
-	// because of a later [EnqueueOpts].NotBefore, Clerk's limits or a pause, after which the
-	// time counts anew. The next wake job reports it, and so do [Campaigns.Status],
-	// [Campaigns.List] and [Campaigns.InstanceStatus]. Each process reports each late run once.
+	// [Config].Wake, and at least ten seconds. If it was due while the last run was under way,
+	// Until is the end of that run. Rows that may not be sent yet do not count, because of a
+	// later [EnqueueOpts].NotBefore, Clerk's limits or a pause, after which the time counts
+	// anew. The next wake job reports it, and so do [Campaigns.Status], [Campaigns.List] and
+	// [Campaigns.InstanceStatus]. Each process reports each late run once.
 	EventStuck EventKind = "stuck"
 	// EventUnstuck means that no run is late anymore: one has begun, or no rows wait. A
 	// process that has reported EventStuck reports it, on the same occasions, unless it has

@@ -3,6 +3,7 @@ package clerkriver
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +38,8 @@ func (r *recorder) heard() []EventKind {
 func age(t *testing.T, a *app) {
 	t.Helper()
 	_, err := a.pool.Exec(t.Context(), `UPDATE clerkriver_campaigns SET enqueued_at = enqueued_at - interval '9 minutes';
-		UPDATE clerkriver_instances SET synced_at = synced_at - interval '9 minutes', next_run = 'epoch', leased_until = 'epoch';
+		UPDATE clerkriver_instances SET synced_at = synced_at - interval '9 minutes', ended_at = ended_at - interval '9 minutes',
+			next_run = 'epoch', leased_until = 'epoch';
 		UPDATE clerkriver_rows SET tell_at = tell_at - interval '9 minutes'`)
 	require.NoError(t, err)
 }
@@ -236,6 +238,63 @@ func TestShortWakeIsNotLateAtOnce(t *testing.T) {
 			require.Equal(t, test.isLate, !s.OverdueSince.IsZero(), "%s after %s", test.ago, wake)
 		}
 	}
+}
+
+// TestLatenessCountsFromTheEndOfTheLastRun, or of the lease of one that was killed: a run was
+// due while the last one waited.
+func TestLatenessCountsFromTheEndOfTheLastRun(t *testing.T) {
+	t.Parallel()
+	const late = 10 * time.Second
+	for name, test := range map[string]struct {
+		end    string
+		ago    time.Duration
+		isLate bool
+	}{
+		"it has just ended": {"ended_at", late - 5*time.Second, false},
+		"it has ended":      {"ended_at", late + time.Second, true},
+		"just killed":       {"leased_until", late - 5*time.Second, false},
+		"killed":            {"leased_until", late + time.Second, true},
+	} {
+		a := newApp(t, shared.database(t), Config{}, clerktest.New())
+		a.enqueue(t, "winter", to("other@example.com"))
+		a.work(t)
+		a.enqueue(t, "spring", guests(5))
+		age(t, a)
+		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_instances SET "+test.end+" = clock_timestamp() - $1::interval", test.ago)
+		require.NoError(t, err)
+		s, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, test.isLate, !s.OverdueSince.IsZero(), name)
+		if test.isLate {
+			require.WithinDuration(t, time.Now().Add(-test.ago), s.OverdueSince, 5*time.Second, name)
+		}
+	}
+}
+
+// TestRunThatLeavesRowsIsNotStuck: it ends long after the next one was due.
+func TestRunThatLeavesRowsIsNotStuck(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	var events recorder
+	var a *app
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	a = newApp(t, shared.database(t), Config{OnEvent: events.hear}, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodPost {
+			_, err := a.pool.Exec(t.Context(), `UPDATE clerkriver_instances SET begun_at = begun_at - interval '9 minutes',
+				next_run = next_run - interval '9 minutes'`)
+			require.NoError(t, err)
+			_, err = a.pool.Exec(t.Context(), "UPDATE clerkriver_campaigns SET enqueued_at = enqueued_at - interval '9 minutes'")
+			require.NoError(t, err)
+			cancel()
+		}
+		return fake.RoundTrip(req)
+	}))
+	a.enqueue(t, "spring", guests(50))
+	_, err := a.Work(ctx, a.client)
+	require.NoError(t, err)
+	require.Positive(t, a.counts(t, "spring")[StateWaiting])
+	require.Equal(t, []EventKind{EventRunBegun, EventRunEnded}, events.heard())
 }
 
 // TestCampaignOfLaterIsNotLate: another campaign is late at the same time.

@@ -54,13 +54,13 @@ const itemColumns = `c.id, c.name, c.priority, c.enqueued_at, c.cancelled_at IS 
 // When the next run is due.
 const (
 	// The time at which the next run is due, and at which it would be due for rows without an
-	// outcome alone. It is NULL if there is nothing to do. If a person has paused the instance,
+	// outcome alone, but not before the last run ended. It is NULL if there is nothing to do. If a person has paused the instance,
 	// nothing that is sent or revoked counts.
 	// $2 and $3 are the budget's creates and bulk creates, $4 is the interval of syncs (NULL:
 	// none), $5 whether the run waits for next_run, $6 how long campaigns are kept (NULL: forever).
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
-				coalesce(max(paused_until) = 'infinity', false) AS held,
+				coalesce(max(paused_until) = 'infinity', false) AS held, max(ended_at) AS ended,
 				greatest(max(leased_until), nullif(max(paused_until), 'infinity'), CASE WHEN $5::boolean THEN max(next_run) END) AS earliest
 			FROM SCHEMA.clerkriver_instances WHERE name = $1),
 		open AS (SELECT id, greatest(not_before, enqueued_at) AS begin, cancelled_at,
@@ -80,7 +80,7 @@ const (
 			(SELECT min(ended_at) + $6::interval FROM SCHEMA.clerkriver_campaigns WHERE instance = $1 AND deleted_at IS NULL), ` + syncDue + `) AS at)
 		SELECT clock_timestamp(), now(), failures > 0,
 			CASE WHEN anything.at IS NOT NULL THEN greatest(anything.at, earliest) END,
-			CASE WHEN waiting.at IS NOT NULL THEN greatest(waiting.at, earliest) END
+			CASE WHEN waiting.at IS NOT NULL THEN greatest(waiting.at, earliest, ended) END
 		FROM anything, waiting, i`
 
 	// The time at which a slot of the budget is free: $2 creates and $3 bulk creates.

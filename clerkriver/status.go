@@ -40,9 +40,9 @@ type Status struct {
 	// Problem says why the last run of the instance ended early, or that the next one is late;
 	// empty if neither applies. It stays if later runs only made a sync while rows waited.
 	Problem string
-	// OverdueSince is the time at which the next run was due, if rows of the campaign could be
-	// sent and the run is late by two [Config].Wake, and at least ten seconds: no process works
-	// on the wake jobs. Otherwise it is zero.
+	// OverdueSince is the time at which the next run was due, but not before the last one
+	// ended, if rows of the campaign could be sent and the run is late by two [Config].Wake, and
+	// at least ten seconds: no process works on the wake jobs. Otherwise it is zero.
 	OverdueSince time.Time
 	// WaitUntil is the time at which the next row can be sent; zero if that is now, or nothing
 	// is left to send. Only [Campaigns.Status] sets it.

@@ -42,7 +42,7 @@ func (s Status) String() string {
 	case !s.OverdueSince.IsZero():
 		text += "; " + s.Problem
 	case s.Problem != "":
-		text += "; the last run ended early: " + s.Problem
+		text += "; last problem: " + s.Problem
 	}
 	return text
 }
@@ -63,7 +63,7 @@ func (s InstanceStatus) String() string {
 		text += ", which is late"
 	}
 	if s.Problem != "" {
-		text += "; the last one ended early: " + s.Problem
+		text += "; last problem: " + s.Problem
 	}
 	return text + untold(s.Untold)
 }

@@ -22,7 +22,7 @@ func TestStatusDescribesItself(t *testing.T) {
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting until " + then + zone + "; to end about " + then + zone: {Counts: some, WaitUntil: at, EstimatedEnd: at},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until it is resumed: wrong list":                {Counts: some, Paused: "wrong list"},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until " + then + zone + ": no key":              {Counts: some, Paused: "no key", PausedUntil: at, Problem: "no key"},
-		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; the last run ended early: 502":                         {Counts: some, Problem: "502"},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; last problem: 502":                                     {Counts: some, Problem: "502"},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; no run has begun":                                      {Counts: some, Problem: "no run has begun", OverdueSince: at},
 		"spring, 500 rows: 500 created; 3 not yet accepted by OnResult or OnChange":                                            {Counts: map[State]int{StateCreated: 500}, Untold: 3, Problem: "502"},
 	} {
@@ -38,7 +38,7 @@ func TestStatusDescribesItself(t *testing.T) {
 	limits.NextWake = at
 	require.Equal(t, shared+", the next one about "+then+zone, fmt.Sprint(&limits))
 	limits.OverdueSince, limits.Problem = at, "502"
-	require.Equal(t, shared+", the next one about "+then+zone+", which is late; the last one ended early: 502", limits.String())
+	require.Equal(t, shared+", the next one about "+then+zone+", which is late; last problem: 502", limits.String())
 	limits.Paused = "wrong list"
 	require.Equal(t, shared+"; paused until it is resumed: wrong list", limits.String())
 }

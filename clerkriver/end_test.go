@@ -111,7 +111,7 @@ func TestSyncEndsNoPause(t *testing.T) {
 	require.Positive(t, counts[StateCreated])
 	require.Positive(t, counts[StateWaiting], "for the limit")
 	heard := events.heard()
-	require.Equal(t, []EventKind{EventRunEnded, EventResumed}, heard[len(heard)-2:])
+	require.Equal(t, []EventKind{EventResumed, EventRunEnded}, heard[len(heard)-2:])
 	var isRefused bool
 	require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT refused_since IS NOT NULL FROM clerkriver_instances").Scan(&isRefused))
 	require.False(t, isRefused)

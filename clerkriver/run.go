@@ -47,7 +47,8 @@ type run struct {
 	firstUntold error // why the first of them did
 
 	unknowns []unknown // rows that may have been sent, but have no result
-	cause    error     // of the wait that CreateAll began
+	cause    error     // of the last wait that CreateAll began, until Clerk answers for a row
+	shown    string    // the problem that the statuses show
 	sent     bool      // Clerk has created an invitation, or refused one row alone
 	asked    bool      // CreateAll or a listing has ended well
 	idle     bool      // there was nothing to send

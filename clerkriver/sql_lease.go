@@ -15,7 +15,7 @@ const (
 			next_run = clock_timestamp() + $4::interval
 		WHERE name = $1 AND leased_until <= clock_timestamp() AND (paused_until <= clock_timestamp() OR ` + isHeld + `)
 			AND (next_run <= clock_timestamp() OR NOT $5::boolean)
-		RETURNING run, pauses > 0, ` + isHeld
+		RETURNING run, pauses > 0, ` + isHeld + `, problem`
 
 	queryExtend = `UPDATE SCHEMA.clerkriver_instances i SET leased_until = clock_timestamp() + $3::interval
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()
@@ -26,6 +26,11 @@ const (
 
 	queryCheckLease = `SELECT paused_until > clock_timestamp() OR ` + sendsErased + ` FROM SCHEMA.clerkriver_instances i
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()`
+
+	// $3 says why the run under way waits.
+	queryShow = `UPDATE SCHEMA.clerkriver_instances SET problem = $3::text
+		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()
+		RETURNING ` + isPaused
 
 	// $3 is the problem, $4 whether Clerk has answered for a row, $5 whether it refused
 	// everything, $6 whether in its own envelope, $7 Wake, $8 whether something ended well that

@@ -37,8 +37,9 @@ type Status struct {
 	// PausedUntil is the time at which the instance tries again by itself; zero if it is not
 	// paused, or a person paused it.
 	PausedUntil time.Time
-	// Problem says why the last run of the instance ended early, or that the next one is late;
-	// empty if neither applies. It stays if later runs only made a sync while rows waited.
+	// Problem says why the run of the instance that is under way waits, why the last one ended
+	// early, or that the next one is late; empty if none applies. It stays until Clerk answers
+	// for a row, or a run ends well, other than one that only made a sync while rows waited.
 	Problem string
 	// OverdueSince is the time at which the next run was due, but not before the last one
 	// ended, if rows of the campaign could be sent and the run is late by two [Config].Wake, and
@@ -49,7 +50,7 @@ type Status struct {
 	WaitUntil time.Time
 	// EstimatedEnd is roughly the time at which the last row will have been sent, if nobody
 	// else uses the budget and no campaign is enqueued ahead of this one. It is zero if
-	// nothing is left to send. Only [Campaigns.Status] sets it.
+	// nothing is left to send, or there is a Problem. Only [Campaigns.Status] sets it.
 	EstimatedEnd time.Time
 
 	id int64
@@ -196,7 +197,9 @@ func (c *Campaigns) forecast(ctx context.Context, s *Status, next due) error {
 	if first.After(now) {
 		s.WaitUntil = first
 	}
-	s.EstimatedEnd = later(first, estimate(free, open, now, c.config.Budget.Window))
+	if s.Problem == "" {
+		s.EstimatedEnd = later(first, estimate(free, open, now, c.config.Budget.Window))
+	}
 	return nil
 }
 
@@ -265,7 +268,8 @@ type InstanceStatus struct {
 	// extended; zero if none is under way.
 	LeasedUntil time.Time
 	// Failures is the number of runs in a row that ended early, without those that only made
-	// a sync while rows waited. Problem says why the last one did.
+	// a sync while rows waited. Problem says why the last one did, or why the run under way
+	// waits, as in [Status].
 	Failures int
 	Problem  string
 	// Untold is that of [Status], for all campaigns.

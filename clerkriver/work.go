@@ -165,7 +165,9 @@ func (r *run) send(ctx context.Context) error {
 		r.mu.Lock()
 		it := r.given[made.Index]
 		r.mu.Unlock()
-		r.sent = r.sent || isAnswer(made)
+		if isAnswer(made) {
+			r.answered(ctx)
+		}
 		r.settle(ctx, it, made)
 		r.keepSkipped(ctx)
 	}
@@ -204,11 +206,20 @@ func (r *run) sourceError() error {
 	return r.pullErr
 }
 
-// observe ends the run when CreateAll begins a long wait.
+// observe ends the run when CreateAll begins a long wait, and shows why it makes a short one.
 func (r *run) observe(p clerk.Progress) {
-	if time.Until(p.WaitUntil) > r.c.timing.patience {
+	if p.Cause != nil {
 		r.cause = p.Cause
+	}
+	if time.Until(p.WaitUntil) > r.c.timing.patience {
 		r.stop(errWait)
+		return
+	}
+	if p.Cause == nil {
+		return
+	}
+	if problem := toText(p.Cause.Error()); problem != r.shown {
+		_, _ = r.show(r.ctx, problem)
 	}
 }
 
@@ -226,12 +237,10 @@ func (r *run) classify(failure error) verdict {
 	case isSDK && isRefusal(sdk.StatusCode):
 		v.problem = fmt.Errorf("Clerk refuses all requests: %w", failure) //nolint:staticcheck // Clerk is a name
 		v.refused, v.enveloped = true, hasEnvelope
-	case r.cause != nil:
-		v.problem = r.cause
 	case errors.Is(cause, errLeaseLost):
 		v.problem = cause
-	case cause != nil: // the rows wait for the next run
-		v.problem = nil
+	case cause != nil: // the rows wait for the next run; nil unless Clerk was down
+		v.problem = r.cause
 	}
 	return v
 }

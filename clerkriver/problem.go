@@ -1,0 +1,30 @@
+package clerkriver
+
+import "context"
+
+// answered records that Clerk has answered for a row: what kept the run, or the last one, from
+// sending is over, and so is a pause that has ended by itself.
+func (r *run) answered(ctx context.Context) {
+	r.sent, r.cause = true, nil
+	if r.shown == "" && !r.wasPaused {
+		return
+	}
+	paused, err := r.show(ctx, "")
+	if err == nil && !paused && r.wasPaused {
+		r.wasPaused = false
+		r.c.report(ctx, Event{Kind: EventResumed, Run: r.run})
+	}
+}
+
+// show shows in the statuses why the run under way waits; problem is empty if it does not. It
+// reports whether the instance is paused. A failure is harmless: the next wait or result tries
+// again.
+func (r *run) show(ctx context.Context, problem string) (paused bool, err error) {
+	ctx, cancel := r.c.closing(ctx)
+	defer cancel()
+	err = r.pool.QueryRow(ctx, r.sql(queryShow), r.instance, r.run, problem).Scan(&paused)
+	if err == nil {
+		r.shown = problem
+	}
+	return paused, err
+}

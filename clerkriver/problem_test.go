@@ -1,0 +1,180 @@
+package clerkriver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go"
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// singly returns an app that sends row by row, and calls before with the number of each request
+// that sends one.
+func singly(t *testing.T, board *switchboard, events *recorder, before func(a *app, post int)) *app {
+	t.Helper()
+	api := board.through(clerktest.New())
+	var a *app
+	posts := 0
+	a = newApp(t, shared.database(t), Config{Limits: clerk.Budget{Creates: 1000, Window: time.Minute}, OnEvent: events.hear},
+		roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodPost {
+				posts++
+				before(a, posts)
+			}
+			return api.RoundTrip(req)
+		}), briefly)
+	return a
+}
+
+// TestOutageIsShownWhileARunWaits, and is the run's problem, however the run is stopped before
+// Clerk has answered.
+func TestOutageIsShownWhileARunWaits(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]func(*app, context.CancelFunc){
+		"by its timer":    nil,
+		"by a deployment": func(_ *app, cancel context.CancelFunc) { cancel() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var board switchboard
+			var events recorder
+			a := singly(t, &board, &events, func(_ *app, post int) { board.down.Store(post > 2) })
+			a.timing.longest = 10 * time.Second
+			a.enqueue(t, "spring", guests(10))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			ended := make(chan error, 1)
+			go func() {
+				_, err := a.Work(ctx, a.client)
+				ended <- err
+			}()
+			s := a.wait(t, "spring", func(s *Status) bool { return s.Problem != "" || len(events.heard()) > 1 })
+			require.Equal(t, []EventKind{EventRunBegun}, events.heard())
+			require.Contains(t, s.Problem, "nothing sent")
+			require.Zero(t, s.EstimatedEnd)
+			require.Equal(t, 2, s.Counts[StateCreated])
+			instance, err := a.InstanceStatus(t.Context())
+			require.NoError(t, err)
+			require.Contains(t, instance.Problem, "nothing sent")
+			require.NotZero(t, instance.LeasedUntil)
+			require.Zero(t, instance.Failures)
+			if stop != nil {
+				stop(a, cancel)
+			}
+			require.ErrorIs(t, <-ended, clerk.ErrNotSent)
+			instance, err = a.InstanceStatus(t.Context())
+			require.NoError(t, err)
+			require.Contains(t, instance.Problem, "nothing sent")
+			require.NotContains(t, instance.Problem, "context canceled")
+			require.Equal(t, 1, instance.Failures)
+		})
+	}
+}
+
+// TestAnsweredRowEndsAProblem of a wait: the run is stopped later, and nothing is wrong.
+func TestAnsweredRowEndsAProblem(t *testing.T) {
+	t.Parallel()
+	var board switchboard
+	var events recorder
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var shown []string
+	a := singly(t, &board, &events, func(a *app, post int) {
+		s, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		if len(shown) == 0 || shown[len(shown)-1] != s.Problem {
+			shown = append(shown, s.Problem)
+		}
+		board.down.Store(post > 2 && len(shown) == 1)
+		if len(shown) == 3 {
+			cancel()
+		}
+	})
+	a.enqueue(t, "spring", guests(10))
+	_, err := a.Work(ctx, a.client)
+	require.NoError(t, err)
+	require.Len(t, shown, 3)
+	require.Contains(t, shown[1], "nothing sent")
+	require.Empty(t, shown[0]+shown[2])
+	s, err := a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, s.Problem)
+	require.Zero(t, s.Failures)
+}
+
+// TestFirstAnswerClearsTheLastRunsProblem, and ends the pause that the run came after, once.
+func TestFirstAnswerClearsTheLastRunsProblem(t *testing.T) {
+	t.Parallel()
+	var board switchboard
+	var events recorder
+	var problems []string
+	a := singly(t, &board, &events, func(a *app, _ int) {
+		s, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		problems = append(problems, s.Problem)
+	})
+	board.noWrites.Store(true)
+	a.enqueue(t, "spring", guests(3))
+	require.Empty(t, a.syncedWork(t, "0").Paused)
+	require.Contains(t, a.syncedWork(t, "1 minute").Paused, "quota_exceeded")
+	board.noWrites.Store(false)
+	problems = nil
+	require.Empty(t, a.syncedWork(t, "0").Paused)
+	require.Len(t, problems, 3)
+	require.Contains(t, problems[0], "quota_exceeded")
+	require.Empty(t, problems[1]+problems[2])
+	heard := events.heard()
+	require.Equal(t, []EventKind{EventPaused, EventRunBegun, EventResumed, EventRunEnded}, heard[len(heard)-4:])
+	var pauses int
+	require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT pauses FROM clerkriver_instances").Scan(&pauses))
+	require.Zero(t, pauses)
+}
+
+// TestProblemIsShownUnderTheLease only, and not again while it is the same.
+func TestProblemIsShownUnderTheLease(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	a.enqueue(t, "spring", guests(1))
+	r, _ := begun(t, a)
+	wait := func(problem string) string {
+		r.observe(clerk.Progress{WaitUntil: time.Now().Add(time.Second), Cause: errors.New(problem)})
+		s, err := a.InstanceStatus(t.Context())
+		require.NoError(t, err)
+		return s.Problem
+	}
+	require.Equal(t, "502", wait("502"))
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_instances SET problem = ''")
+	require.NoError(t, err)
+	require.Empty(t, wait("502"))
+	require.Equal(t, "503", wait("503"))
+	expire(t, a)
+	require.Equal(t, "503", wait("504"))
+}
+
+// TestPausesDoubleAfterAnAnswer if Clerk then refuses the other rows: the end of the pause is
+// reported, and so is the next one.
+func TestPausesDoubleAfterAnAnswer(t *testing.T) {
+	t.Parallel()
+	var board switchboard
+	var events recorder
+	answers := 0
+	a := singly(t, &board, &events, func(*app, int) {
+		answers--
+		board.noWrites.Store(answers < 0)
+	})
+	a.enqueue(t, "spring", guests(5))
+	a.syncedWork(t, "0")
+	require.NotEmpty(t, a.syncedWork(t, "1 minute").Paused)
+	answers = 1
+	s := a.syncedWork(t, "0")
+	require.Contains(t, s.Paused, "quota_exceeded")
+	require.WithinDuration(t, time.Now().Add(20*a.config.Wake), s.PausedUntil, 5*time.Second)
+	require.Equal(t, map[State]int{StateCreated: 1, StateWaiting: 4}, a.counts(t, "spring"))
+	heard := events.heard()
+	require.Equal(t, []EventKind{EventPaused, EventRunBegun, EventResumed, EventRunEnded, EventPaused}, heard[len(heard)-5:])
+}

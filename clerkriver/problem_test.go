@@ -3,7 +3,9 @@ package clerkriver
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +17,7 @@ import (
 
 // singly returns an app that sends row by row, and calls before with the number of each request
 // that sends one.
-func singly(t *testing.T, board *switchboard, events *recorder, before func(a *app, post int)) *app {
+func singly(t *testing.T, board *switchboard, events *recorder, before func(a *app, post int), opts ...clerk.Option) *app {
 	t.Helper()
 	api := board.through(clerktest.New())
 	var a *app
@@ -27,7 +29,7 @@ func singly(t *testing.T, board *switchboard, events *recorder, before func(a *a
 				before(a, posts)
 			}
 			return api.RoundTrip(req)
-		}), briefly)
+		}), append(opts, briefly)...)
 	return a
 }
 
@@ -76,7 +78,8 @@ func TestOutageIsShownWhileARunWaits(t *testing.T) {
 	}
 }
 
-// TestAnsweredRowEndsAProblem of a wait: the run is stopped later, and nothing is wrong.
+// TestAnsweredRowEndsAProblem of a wait: the run is stopped later, and nothing is wrong. The
+// client's logger has warned of the attempts.
 func TestAnsweredRowEndsAProblem(t *testing.T) {
 	t.Parallel()
 	var board switchboard
@@ -84,6 +87,7 @@ func TestAnsweredRowEndsAProblem(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var shown []string
+	var log strings.Builder
 	a := singly(t, &board, &events, func(a *app, post int) {
 		s, err := a.InstanceStatus(t.Context())
 		require.NoError(t, err)
@@ -94,10 +98,11 @@ func TestAnsweredRowEndsAProblem(t *testing.T) {
 		if len(shown) == 3 {
 			cancel()
 		}
-	})
+	}, clerk.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	a.enqueue(t, "spring", guests(10))
 	_, err := a.Work(ctx, a.client)
 	require.NoError(t, err)
+	require.Contains(t, log.String(), `level=WARN msg="clerk request" operation=CreateInvitation`)
 	require.Len(t, shown, 3)
 	require.Contains(t, shown[1], "nothing sent")
 	require.Empty(t, shown[0]+shown[2])

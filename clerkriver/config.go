@@ -43,11 +43,12 @@ type Config struct {
 	// a second. River looks for scheduled jobs every five seconds, so with a shorter Wake runs
 	// begin up to that much later.
 	Wake time.Duration
-	// OnResult is called with every result except [StateCancelled], in the transaction that
-	// keeps it. It may take ten seconds. If it fails or panics, the result is kept without it.
+	// OnResult is called with every result except [StateCancelled] and [StateErased], in the
+	// transaction that keeps it. It may take ten seconds. If it fails or panics, the result is kept without it.
 	// Later runs call OnResult again, after growing pauses of up to an hour, in the
 	// transaction that marks the result as accepted. Clerk is not asked again. The error's
-	// text is kept with the row; see [Result].Untold.
+	// text is kept with the row; see [Result].Untold. It is not called for a row that
+	// [Campaigns.ErasePersonTx] has erased, even if it had failed before.
 	//
 	// A reminder's row has the Ref of the row that it reminds of. A table that keeps a person's
 	// last state must ignore its [StateSkipped]: the person may have accepted. May be nil.
@@ -62,7 +63,8 @@ type Config struct {
 	// OnChange is called once for each change of a row that a sync finds, in the
 	// transaction that records it. It is not called for an invitation that a reminder has
 	// replaced, unless that was accepted: then for its row or the reminder's, not for both.
-	// What holds for OnResult holds for OnChange. May be nil.
+	// What holds for OnResult holds for OnChange: changes of an erased row are only recorded.
+	// May be nil.
 	OnChange func(ctx context.Context, tx pgx.Tx, change Change) error
 	// Keep is how long the rows of a campaign are kept after its last invitation was found to
 	// be no longer open. Then they are erased, as by [Campaigns.Delete]. This needs Sync, as

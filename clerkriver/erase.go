@@ -10,10 +10,11 @@ import (
 
 // ErasePersonTx erases an address from all campaigns of the instance in the transaction tx,
 // without regard to case, with the row's Ref and problem. Outcomes stay, but no longer show
-// the person. A waiting row becomes [StateErased] and is not sent again, even if it may have
-// been sent before. A row that a run has taken is not sent after the request under way. It is
-// erased when the run ends, within two minutes, or, if the run was killed, when the next run
-// ends.
+// the person. [Config].OnResult and OnChange are not called for an erased row. A waiting row
+// becomes [StateErased] and is not sent again, even if it may have been sent before. A row
+// that a run has taken is not sent after the request under way. It is erased when the run
+// ends, within two minutes, or, if the run was killed, when the next run ends; until then
+// OnResult may get its result, with its Ref.
 //
 // Clerk keeps its own copy: when tx is committed, call [clerk.InvitationsService.Erase]. It is
 // not an error if an address has no row. An erased address can be enqueued again. While tx is

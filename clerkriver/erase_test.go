@@ -83,6 +83,85 @@ func TestPersonErasedWhileSending(t *testing.T) {
 	require.Equal(t, StateCreated, a.all(t, "spring")[1].State, "its request was under way")
 }
 
+// TestErasedPersonIsNotTold: what becomes of an erased person's invitation is recorded. Without
+// the Ref, OnResult and OnChange could only fail, again and again.
+func TestErasedPersonIsNotTold(t *testing.T) {
+	t.Parallel()
+	var heard []string
+	refuse := func(result Result) error {
+		heard = append(heard, fmt.Sprintf("%s %q", result.State, result.Ref))
+		return errors.New("no such member")
+	}
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{
+		Sync: time.Minute, Wake: time.Minute,
+		OnResult: func(_ context.Context, _ pgx.Tx, result Result) error { return refuse(result) },
+		OnChange: func(_ context.Context, _ pgx.Tx, change Change) error { return refuse(change.Result) },
+	}, fake)
+	a.enqueue(t, "spring", guests(3))
+	a.work(t)
+	require.Equal(t, []string{`created "user_0"`, `created "user_1"`, `created "user_2"`}, heard)
+	require.Equal(t, 3, a.untold(t, "spring"))
+	a.erasePerson(t, guest(0))
+	require.Equal(t, 2, a.untold(t, "spring"), "its result is not told anymore")
+
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 0)))
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 1)))
+	heard = nil
+	a.syncNow(t)
+	require.Equal(t, []string{`accepted "user_1"`}, heard)
+	require.Equal(t, map[State]int{StateAccepted: 2, StateCreated: 1}, a.counts(t, "spring"))
+	require.Equal(t, 3, a.untold(t, "spring"))
+	a.erasePerson(t, guest(1))
+	require.Equal(t, 1, a.untold(t, "spring"), "its result and its change are not told anymore")
+	require.Equal(t, map[State]int{StateAccepted: 2, StateCreated: 1}, a.counts(t, "spring"))
+
+	// The change is recorded while the person is erased, and OnChange fails.
+	id, err := a.campaign(t.Context(), a.pool, "spring")
+	require.NoError(t, err)
+	_, err = a.pool.Exec(t.Context(), a.sql(queryAddUntold), id, 1, 1, "default", "accepted", time.Now(), time.Now(), time.Duration(0), "", 0)
+	require.NoError(t, err)
+	require.Equal(t, 2, a.untold(t, "spring"))
+	_, err = a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET tell_at = 'epoch' WHERE tell_at IS NOT NULL")
+	require.NoError(t, err)
+	heard = nil
+	a.work(t)
+	require.Equal(t, []string{`created "user_2"`}, heard)
+	require.Equal(t, 1, a.untold(t, "spring"))
+}
+
+// untold returns how many results and changes of a campaign were not told.
+func (a *app) untold(t *testing.T, campaign string) int {
+	t.Helper()
+	s, err := a.Status(t.Context(), campaign)
+	require.NoError(t, err)
+	return s.Untold
+}
+
+// TestErasedWhileSendingIsNotToldAgain: OnResult gets the result before the row is erased. If it
+// fails, perhaps as the caller has erased the person, too, the result is not told again.
+func TestErasedWhileSendingIsNotToldAgain(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	var heard []string
+	var a *app
+	a = newApp(t, shared.database(t), Config{OnResult: func(_ context.Context, _ pgx.Tx, result Result) error {
+		heard = append(heard, result.Ref)
+		return errors.New("no such member")
+	}}, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodPost {
+			a.erasePerson(t, guest(0))
+		}
+		return fake.RoundTrip(req)
+	}))
+	a.enqueue(t, "spring", guests(1))
+	a.work(t)
+	require.Equal(t, []string{"user_0"}, heard)
+	require.Zero(t, a.untold(t, "spring"))
+	require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "spring"))
+	a.requireErased(t, "user_0")
+}
+
 // TestErasingHoldsUpNobody: erasing delays neither other people of the campaign nor other
 // campaigns.
 func TestErasingHoldsUpNobody(t *testing.T) {

@@ -68,9 +68,9 @@ type Result struct {
 	Campaign string
 	// Place is the row's place among the campaign's rows, from 0.
 	Place int
-	// Ref is the caller's reference.
+	// Ref is the caller's reference; empty if [Campaigns.ErasePersonTx] has erased the person.
 	Ref string
-	// EmailAddress is the address of the request.
+	// EmailAddress is the address of the request, or empty like Ref.
 	EmailAddress string
 	// State is the row's progress or outcome.
 	State State

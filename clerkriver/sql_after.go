@@ -43,7 +43,7 @@ const (
 		WHERE c.instance = $1 AND ` + isChange
 
 	// Records that the rows $2 of the campaigns $1 reached the states $3 at $4, in the run $5.
-	// Returns those that OnChange is to hear of.
+	// Returns those that OnChange is to hear of: not those of people who were erased.
 	queryRecord = `WITH old AS (
 			SELECT r.campaign_id, r.place, r.state AS was, t.state, t.became_at
 			FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::timestamptz[]) AS t (campaign_id, place, state, became_at)
@@ -60,7 +60,10 @@ const (
 			WHERE n.state IS NOT NULL GROUP BY campaign_id, n.state
 			ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + excluded.rows)
 		SELECT c.name, changed.place, ref, request, state, invitation_id, changed_at, change, became_at, ` + setSilence + `
-		FROM changed JOIN SCHEMA.clerkriver_campaigns c ON c.id = changed.campaign_id WHERE ` + isTold
+		FROM changed JOIN SCHEMA.clerkriver_campaigns c ON c.id = changed.campaign_id WHERE NOT ` + isErased + ` AND ` + isTold
+
+	// A row's person was erased.
+	isErased = `(request::text = '{}')`
 
 	// Makes the server end a transaction whose client is silent for $6.
 	setSilence = `set_config('idle_in_transaction_session_timeout', $6::text, true)`
@@ -93,7 +96,8 @@ const (
 	queryUntoldChanges = `SELECT campaign_id, place, change FROM SCHEMA.clerkriver_untold
 		WHERE instance = $1 AND tell_at <= clock_timestamp() ORDER BY tell_at, change LIMIT $2::integer`
 
-	// $4 is the run, $5 is like $6 of queryRecord.
+	// $4 is the run, $5 is like $6 of queryRecord. The person may have been erased while the
+	// change was recorded; then the change is not told.
 	queryTellChange = `WITH told AS (
 			DELETE FROM SCHEMA.clerkriver_untold WHERE ` + isUnlockedChange + ` RETURNING *),
 		counted AS (
@@ -101,7 +105,8 @@ const (
 			ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows - 1)
 		SELECT c.name, r.place, r.ref, r.request, told.state, r.invitation_id, told.changed_at, told.change, told.became_at,
 			set_config('idle_in_transaction_session_timeout', $5::text, true)
-		FROM told JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place) JOIN SCHEMA.clerkriver_campaigns c ON c.id = told.campaign_id`
+		FROM told JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place) JOIN SCHEMA.clerkriver_campaigns c ON c.id = told.campaign_id
+		WHERE NOT ` + isErased
 
 	// The pause doubles each time, from $4 up to an hour. $5 is the failure.
 	queryTellChangeLater = `UPDATE SCHEMA.clerkriver_untold SET tells = least(tells + 1, 1000), problem = $5::text,
@@ -121,7 +126,7 @@ const (
 	personsRows = `SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id WHERE c.instance = $1 AND r.person = $2::bigint`
 	sendsErased = `EXISTS (SELECT FROM SCHEMA.clerkriver_erasures e JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place)
 		WHERE e.instance = $1 AND r.state = 'sending')`
-	withoutPerson = `request = '{}', ref = '', person = NULL, problem = NULL, tell_problem = CASE WHEN r.tell_at IS NOT NULL THEN '' END,
+	withoutPerson = `request = '{}', ref = '', person = NULL, problem = NULL, tell_at = NULL, tell_problem = NULL,
 		state = CASE r.state WHEN 'waiting' THEN 'erased' ELSE r.state END, changed_at = clock_timestamp()`
 
 	// Waits only for a run that is taking rows, or deleting them. $2 is the person.
@@ -134,13 +139,13 @@ const (
 			INSERT INTO SCHEMA.clerkriver_erasures (campaign_id, place, instance) SELECT campaign_id, place, $1 FROM found WHERE state = 'sending'
 			ON CONFLICT DO NOTHING),
 		locked AS (
-			SELECT r.campaign_id, r.place, r.state FROM found JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place)
+			SELECT r.campaign_id, r.place, r.state, r.tell_at FROM found JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place)
 			WHERE r.state <> 'sending' AND found.state <> 'sending' ORDER BY r.campaign_id, r.place FOR UPDATE OF r),
 		` + eraseLocked
 
 	// Erases the rows that a run was sending when their person was erased.
 	queryEraseLater = `WITH locked AS (
-			SELECT r.campaign_id, r.place, r.state FROM SCHEMA.clerkriver_erasures e JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place)
+			SELECT r.campaign_id, r.place, r.state, r.tell_at FROM SCHEMA.clerkriver_erasures e JOIN SCHEMA.clerkriver_rows r USING (campaign_id, place)
 			WHERE e.instance = $1 AND r.state <> 'sending' FOR UPDATE OF r SKIP LOCKED),
 		applied AS (
 			DELETE FROM SCHEMA.clerkriver_erasures e USING locked WHERE e.campaign_id = locked.campaign_id AND e.place = locked.place),
@@ -158,14 +163,19 @@ const (
 	// $1 is the campaign.
 	queryHold = `SELECT ` + isNotHeld + ` FROM (SELECT $1::bigint AS id) c`
 
-	// Erases the rows, locked. Each transaction counts in a source of its own.
+	// Erases the rows, locked. What OnResult and OnChange have not accepted of them is not told
+	// anymore. Each transaction counts in a source of its own.
 	eraseLocked = `erased AS (
 			UPDATE SCHEMA.clerkriver_rows r SET ` + withoutPerson + `
 			FROM locked WHERE r.campaign_id = locked.campaign_id AND r.place = locked.place),
 		untold AS (
-			UPDATE SCHEMA.clerkriver_untold u SET problem = '' FROM locked WHERE u.campaign_id = locked.campaign_id AND u.place = locked.place)
+			DELETE FROM SCHEMA.clerkriver_untold u USING locked
+			WHERE u.campaign_id = locked.campaign_id AND u.place = locked.place RETURNING u.campaign_id)
 		INSERT INTO SCHEMA.clerkriver_counts (campaign_id, state, source, rows)
-		SELECT campaign_id, 'erased', -txid_current(), count(*) FROM locked WHERE state = 'waiting' GROUP BY campaign_id
+		SELECT campaign_id, state, -txid_current(), sum(rows) FROM (
+			SELECT campaign_id, 'erased' AS state, 1 AS rows FROM locked WHERE state = 'waiting'
+			UNION ALL SELECT campaign_id, '` + stateUntold + `', -1 FROM locked WHERE tell_at IS NOT NULL
+			UNION ALL SELECT campaign_id, '` + stateUntold + `', -1 FROM untold) n GROUP BY campaign_id, state
 		ON CONFLICT (campaign_id, state, source) DO UPDATE SET rows = clerkriver_counts.rows + excluded.rows`
 )
 

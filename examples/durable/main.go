@@ -156,7 +156,12 @@ func (p *program) run(ctx context.Context, name, argument string) (code int, err
 			return 0, fmt.Errorf("DATABASE_URL is not set, and %w", err)
 		}
 	}
-	s, err := open(ctx, p.databaseURL, folder, clerkriver.Config{Instance: p.instance})
+	config := clerkriver.Config{Instance: p.instance}
+	sends := name == "all" || name == "work"
+	if sends || p.databaseURL == "" { // otherwise a service may send, with the default Wake
+		config.Wake = wake
+	}
+	s, err := open(ctx, p.databaseURL, folder, config)
 	if err != nil {
 		return 0, err
 	}
@@ -164,7 +169,7 @@ func (p *program) run(ctx context.Context, name, argument string) (code int, err
 	if name == "migrate" {
 		return 0, s.migrate(ctx)
 	}
-	if name == "all" || name == "work" {
+	if sends {
 		return p.send(ctx, s, nil, argument)
 	}
 	return 0, p.manage(ctx, s, name, argument)
@@ -235,7 +240,7 @@ func (p *program) demonstrate(ctx context.Context, file string) (code int, err e
 		return 0, err
 	}
 	defer func() { err = cmp.Or(err, os.RemoveAll(folder)) }()
-	s, err := open(ctx, "", folder, clerkriver.Config{Limits: limits, Budget: limits})
+	s, err := open(ctx, "", folder, clerkriver.Config{Limits: limits, Budget: limits, Wake: wake})
 	if err != nil {
 		return 0, err
 	}

@@ -23,6 +23,9 @@ import (
 	"github.com/clerk-invitations/clerk-go/examples/internal/people"
 )
 
+// wake is the interval at which this command sends.
+const wake = 5 * time.Second
+
 // A service holds the parts of a service that uses River, with the campaigns installed.
 type service struct {
 	pool      *pgxpool.Pool
@@ -47,7 +50,6 @@ func open(ctx context.Context, url, folder string, config clerkriver.Config) (s 
 	if s.pool, err = pgxpool.NewWithConfig(ctx, poolConfig); err != nil {
 		return nil, err
 	}
-	config.Wake = 5 * time.Second
 	if s.campaigns, err = clerkriver.New(s.pool, config); err == nil {
 		s.river, err = river.NewClient(riverpgxv5.New(s.pool), &river.Config{})
 	}
@@ -176,7 +178,7 @@ func describe(s *clerkriver.Status) string {
 	case s.Paused != "":
 		return s.String() + toResume
 	case !s.OverdueSince.IsZero():
-		return s.String() + `; run "durable work"`
+		return s.String() + `; start "durable work", or the service that sends`
 	}
 	return s.String()
 }

@@ -15,14 +15,19 @@
 //	                               invited (-after), as the campaign people-reminder
 //	durable cancel people          do not send the remaining invitations
 //	durable list                   the campaigns, and what they share: limits, runs, a pause
+//	durable pause "wrong list"     stop sending, on all machines
 //	durable resume                 continue at once after a pause
+//	durable exclude ADDRESS        never remind a person
+//	durable erase ADDRESS          erase a person from the campaigns, and at Clerk
 //	durable delete people          erase the addresses of a campaign that has finished
 //	durable migrate                create the tables in the database of DATABASE_URL
 //
 // Without DATABASE_URL it runs its own PostgreSQL server, in the folder durable-postgres
 // beside the list (or in the current directory), for as long as one of its processes needs it.
 // With DATABASE_URL it uses that database, which may already have River. In that case, run
-// "durable migrate" once, with a role that may create tables.
+// "durable migrate" once, with a role that may create tables. If a service has campaigns
+// there, all commands show and change these. Use "work" and "durable people.csv" there only if
+// the service has the default Config.Limits: all that send must have the same.
 //
 // Without CLERK_SECRET_KEY "durable people.csv" invites nobody: it shows the same with a fake
 // of Clerk inside the process, which accepts few requests, and a temporary database. To
@@ -56,6 +61,29 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerkriver"
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
+
+const usage = `usage: durable [flags] PEOPLE.csv | enqueue PEOPLE.csv | work | status CAMPAIGN |
+         report CAMPAIGN | remind CAMPAIGN | cancel CAMPAIGN | delete CAMPAIGN |
+         list | pause REASON | resume | exclude ADDRESS | erase ADDRESS | migrate
+`
+
+// environment is the part of the usage that is not about flags.
+const environment = `
+Environment:
+  CLERK_SECRET_KEY  the secret key of the instance, "sk_...", for PEOPLE.csv, work and erase.
+                    Without it, PEOPLE.csv is a rehearsal with a fake of Clerk inside the
+                    program: nobody is invited.
+  CLERK_BASE_URL    another API than Clerk's, such as a fakeclerk's
+  DATABASE_URL      the database, such as that of a service with campaigns. Without it,
+                    durable runs its own PostgreSQL, in the folder durable-postgres.
+
+Exit codes:
+  0    all went well
+  1    it failed
+  2    it was called wrongly and did nothing
+  3    PEOPLE.csv: some rows were not sent, the report says why
+  130  it was stopped; run the same command again
+`
 
 const (
 	exitFailed  = 1
@@ -95,9 +123,9 @@ func (p *program) main(ctx context.Context, args []string) int {
 	})
 	flags.StringVar(&p.instance, "instance", "default", "a name for the instance of Clerk that the key belongs to")
 	flags.Usage = func() {
-		fmt.Fprintln(p.stderr, "usage: durable [-campaign NAME] [-instance NAME] PEOPLE.csv | enqueue PEOPLE.csv | work | "+
-			"status CAMPAIGN | report CAMPAIGN | remind CAMPAIGN | cancel CAMPAIGN | resume | delete CAMPAIGN | list | migrate")
+		fmt.Fprint(p.stderr, usage, "\n")
 		flags.PrintDefaults()
+		fmt.Fprint(p.stderr, environment)
 	}
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -128,6 +156,9 @@ func (p *program) main(ctx context.Context, args []string) int {
 	return exitFailed
 }
 
+// withArgument are the commands that need an argument.
+var withArgument = []string{"enqueue", "status", "report", "remind", "cancel", "delete", "pause", "exclude", "erase"}
+
 // parse returns the command and its argument. A file alone means the command "all".
 func parse(args []string) (name, argument string, ok bool) {
 	switch {
@@ -136,7 +167,7 @@ func parse(args []string) (name, argument string, ok bool) {
 	case len(args) == 1:
 		return args[0], "", slices.Contains([]string{"work", "list", "resume", "migrate"}, args[0])
 	case len(args) == 2:
-		return args[0], args[1], slices.Contains([]string{"enqueue", "status", "report", "remind", "cancel", "delete"}, args[0])
+		return args[0], args[1], slices.Contains(withArgument, args[0])
 	}
 	return "", "", false
 }
@@ -193,8 +224,17 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 		err = s.cancel(ctx, campaign)
 	case "delete":
 		return s.campaigns.Delete(ctx, campaign)
+	case "pause":
+		if err := s.campaigns.Pause(ctx, argument); err != nil {
+			return err
+		}
+		return p.showInstance(ctx, s)
 	case "resume":
 		return s.campaigns.Resume(ctx, s.river)
+	case "exclude":
+		return s.exclude(ctx, argument)
+	case "erase":
+		return p.erase(ctx, s, argument)
 	case "list":
 		return p.list(ctx, s)
 	}
@@ -218,6 +258,11 @@ func (p *program) list(ctx context.Context, s *service) error {
 	for i := range all {
 		fmt.Fprintln(p.stdout, describe(&all[i]))
 	}
+	return p.showInstance(ctx, s)
+}
+
+// showInstance prints what the campaigns share.
+func (p *program) showInstance(ctx context.Context, s *service) error {
 	shared, err := s.campaigns.InstanceStatus(ctx)
 	if err != nil {
 		return err

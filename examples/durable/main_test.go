@@ -67,6 +67,7 @@ func TestCommand(t *testing.T) {
 		{"", "", exitUsage, "", "usage: durable "},
 		{"", "-h", 0, "", "usage: durable "},
 		{"", "status", exitUsage, "", "usage: durable "},
+		{"", "pause", exitUsage, "", "usage: durable "},
 		{"", "invite people.csv", exitUsage, "", "usage: durable "},
 		{"", "status people", exitFailed, "", "DATABASE_URL is not set, and stat durable-postgres: no such file"},
 		{"", "people.csv", exitUnsent, "line,email_address,outcome,invitation_id,problem\n2,a@example.com,created,inv_", "this is a fake of Clerk"},
@@ -83,6 +84,8 @@ func TestCommand(t *testing.T) {
 		{"", "-campaign spring enqueue ./more.csv", exitFailed, "", "more.csv: no such file"},
 		{"", "-instance other status people", exitFailed, "", "no such campaign"},
 		{"", "report people", 0, "line,email_address,outcome,invitation_id,problem\n2,a@example.com,waiting,,\n3,no address,waiting,,\n", ""},
+		{"", "pause mistake", 0, "instance default: 90 of 90 creates...; paused until it is resumed: mistake; \"durable resume\" continues at once\n", ""},
+		{"", "status people", 0, "people, 2 rows: 2 waiting; paused until it is resumed: mistake; \"durable resume\" continues at once\n", ""},
 		{"", "resume", 0, "", ""},
 		{"", "list", 0, "people, 2 rows: 2 waiting...\nspring, 2 rows: 2 waiting...\ninstance default: 90 of 90 creates and 25 of 25 bulk creates free for campaigns, run 0, the next one about ", ""},
 		{"", "delete people", exitFailed, "", "has not finished"},
@@ -140,6 +143,55 @@ func TestDatabaseOfAnApplication(t *testing.T) {
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*), count(*) FILTER (WHERE j::text LIKE '%example.com%') FROM river_job j").Scan(&jobs, &withAddress))
 	require.Positive(t, jobs)
 	require.Zero(t, withAddress)
+}
+
+func TestHelp(t *testing.T) {
+	code, _, stderr := run(t, program{}, "-h")
+	require.Zero(t, code)
+	for _, text := range append([]string{
+		"DATABASE_URL", "CLERK_SECRET_KEY", "CLERK_BASE_URL", "nobody is invited", "-campaign", "-after",
+		"Exit codes:", "  0  ", "  1  ", "  2  ", "  3  ", "  130  ", "work", "list", "resume", "migrate",
+	}, withArgument...) {
+		require.Contains(t, stderr, text)
+	}
+	require.Less(t, strings.Count(stderr, "\n"), 50, "it fits on a screen")
+}
+
+// TestPeopleOfAService: the commands about a person change the campaigns of a service.
+func TestPeopleOfAService(t *testing.T) {
+	newFolder(t)
+	cluster, url, err := openCluster(t.Context(), "theirs")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, cluster.close(context.WithoutCancel(t.Context()))) }()
+	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\nb@example.com\n"), 0o600))
+	fake := clerktest.New()
+	baseURL, stop := fake.Serve()
+	defer stop()
+	const created = "2,a@example.com,created"
+	for _, test := range []struct {
+		key, args string
+		code      int
+		stdout    string // a part of it
+		stderr    string // a part of it
+	}{
+		{"", "migrate", 0, "", ""},
+		{fake.SecretKey(), "people.csv", 0, created, ""},
+		{"", "exclude B@example.com", 0, "", ""},
+		{"", "-after 0s remind people", 0, "people-reminder, 1 row: ", ""},
+		{"", "erase a@example.com", exitFailed, "", "secret key is empty"},
+		{"", "report people", 0, created, ""},
+		{"sk_test_wrong", "erase a@example.com", exitFailed, "", "erased from the campaigns, but not at Clerk; run it again: "},
+		{"", "report people", 0, "\n,,created,inv_", ""},
+		{"", "status people-reminder", 0, "people-reminder, 1 row: 1 erased\n", ""},
+		{fake.SecretKey(), "erase a@example.com", 0, "", ""},
+	} {
+		code, stdout, stderr := run(t, program{databaseURL: url, baseURL: baseURL, secretKey: test.key}, test.args)
+		require.Equal(t, test.code, code, "%s: %s", test.args, stderr)
+		require.Contains(t, stdout, test.stdout, test.args)
+		require.Contains(t, stderr, test.stderr, test.args)
+	}
+	require.Len(t, fake.Invitations(), 1)
+	require.Equal(t, "b@example.com", fake.Invitations()[0].EmailAddress)
 }
 
 // TestServiceIsNotLate: a service's runs begin up to a minute apart.

@@ -89,14 +89,19 @@ func (s *service) migrate(ctx context.Context) error {
 	})
 }
 
-// start makes River send campaigns in this process, until stop is called. Stopping finishes
-// the request under way.
-func (s *service) start(ctx context.Context, secretKey, baseURL string, api http.RoundTripper, log io.Writer) (stop func() error, err error) {
+// newClient returns a client that shares Clerk's limits with the campaigns.
+func (s *service) newClient(secretKey, baseURL string, api http.RoundTripper) (*clerk.Client, error) {
 	opts := []clerk.Option{clerk.WithAppName("durable")}
 	if baseURL != "" {
 		opts = append(opts, clerk.WithBaseURL(baseURL))
 	}
-	client, err := s.campaigns.NewClient(secretKey, api, opts...)
+	return s.campaigns.NewClient(secretKey, api, opts...)
+}
+
+// start makes River send campaigns in this process, until stop is called. Stopping finishes
+// the request under way.
+func (s *service) start(ctx context.Context, secretKey, baseURL string, api http.RoundTripper, log io.Writer) (stop func() error, err error) {
+	client, err := s.newClient(secretKey, baseURL, api)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +173,27 @@ func (p *program) remind(ctx context.Context, s *service, of, campaign string) e
 
 func (s *service) cancel(ctx context.Context, campaign string) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.CancelTx(ctx, tx, campaign) })
+}
+
+// exclude excludes a person from reminders.
+func (s *service) exclude(ctx context.Context, address string) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.ExcludeTx(ctx, tx, address) })
+}
+
+// erase erases a person from the campaigns, and then their invitations at Clerk.
+func (p *program) erase(ctx context.Context, s *service, address string) error {
+	client, err := s.newClient(p.secretKey, p.baseURL, nil)
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.ErasePersonTx(ctx, tx, address) })
+	if err != nil {
+		return err
+	}
+	if err := client.Invitations.Erase(ctx, address); err != nil {
+		return fmt.Errorf("the person was erased from the campaigns, but not at Clerk; run it again: %w", err)
+	}
+	return nil
 }
 
 // describe returns a status in one line, with advice.

@@ -27,7 +27,7 @@
 // With DATABASE_URL it uses that database, which may already have River. In that case, run
 // "durable migrate" once, with a role that may create tables. If a service has campaigns
 // there, all commands show and change these. Use "work" and "durable people.csv" there only if
-// the service has the default Config.Limits: all that send must have the same.
+// the service has the default Config.Limits: all processes that send must have the same.
 //
 // Without CLERK_SECRET_KEY "durable people.csv" invites nobody: it shows the same with a fake
 // of Clerk inside the process, which accepts few requests, and a temporary database. To
@@ -105,7 +105,7 @@ func main() {
 // A program is one run of the command.
 type program struct {
 	secretKey, baseURL, databaseURL string
-	campaign, instance              string
+	campaign, instance, queue       string
 	metadata                        []string // columns of the file
 	after                           time.Duration
 	stdout, stderr                  io.Writer
@@ -122,6 +122,7 @@ func (p *program) main(ctx context.Context, args []string) int {
 		return nil
 	})
 	flags.StringVar(&p.instance, "instance", "default", "a name for the instance of Clerk that the key belongs to")
+	flags.StringVar(&p.queue, "queue", "", "the River queue, if it is another than the instance's usual one")
 	flags.Usage = func() {
 		fmt.Fprint(p.stderr, usage, "\n")
 		flags.PrintDefaults()
@@ -187,7 +188,7 @@ func (p *program) run(ctx context.Context, name, argument string) (code int, err
 			return 0, fmt.Errorf("DATABASE_URL is not set, and %w", err)
 		}
 	}
-	config := clerkriver.Config{Instance: p.instance}
+	config := clerkriver.Config{Instance: p.instance, Queue: p.queue}
 	sends := name == "all" || name == "work"
 	if sends || p.databaseURL == "" { // otherwise a service may send, with the default Wake
 		config.Wake = wake

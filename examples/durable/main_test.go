@@ -143,6 +143,10 @@ func TestDatabaseOfAnApplication(t *testing.T) {
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*), count(*) FILTER (WHERE j::text LIKE '%example.com%') FROM river_job j").Scan(&jobs, &withAddress))
 	require.Positive(t, jobs)
 	require.Zero(t, withAddress)
+	code, _, stderr = run(t, p, "-queue theirs resume")
+	require.Zero(t, code, stderr)
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE queue = 'theirs'").Scan(&jobs))
+	require.Positive(t, jobs)
 }
 
 func TestHelp(t *testing.T) {
@@ -155,6 +159,25 @@ func TestHelp(t *testing.T) {
 		require.Contains(t, stderr, text)
 	}
 	require.Less(t, strings.Count(stderr, "\n"), 50, "it fits on a screen")
+}
+
+// TestReadmeOfCampaigns: the commands that it recommends exist.
+func TestReadmeOfCampaigns(t *testing.T) {
+	readme, err := os.ReadFile("../../clerkriver/README.md")
+	require.NoError(t, err)
+	_, section, _ := strings.Cut(string(readme), "## Operating it\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	n := 0
+	for line := range strings.Lines(section) {
+		if cells := strings.Split(line, "|"); len(cells) == 6 && !strings.Contains(line, "---") && !strings.Contains(line, "durable ...") {
+			for _, command := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[3], -1) {
+				_, _, ok := parse(strings.Fields(command[1]))
+				require.True(t, ok, command[1])
+				n++
+			}
+		}
+	}
+	require.GreaterOrEqual(t, n, 8)
 }
 
 // TestPeopleOfAService: the commands about a person change the campaigns of a service.

@@ -45,7 +45,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/signal"
@@ -100,15 +99,6 @@ func main() {
 		baseURL: os.Getenv("CLERK_BASE_URL"), databaseURL: os.Getenv("DATABASE_URL"),
 	}
 	os.Exit(p.main(ctx, os.Args[1:]))
-}
-
-// A program is one run of the command.
-type program struct {
-	secretKey, baseURL, databaseURL string
-	campaign, instance, queue       string
-	metadata                        []string // columns of the file
-	after                           time.Duration
-	stdout, stderr                  io.Writer
 }
 
 // main executes the command line, and returns the exit code.
@@ -207,71 +197,6 @@ func (p *program) run(ctx context.Context, name, argument string) (code int, err
 	return 0, p.manage(ctx, s, name, argument)
 }
 
-// manage executes the commands that send nothing.
-func (p *program) manage(ctx context.Context, s *service, name, argument string) error {
-	campaign := nameOf(argument)
-	var err error
-	switch name {
-	case "enqueue":
-		campaign = cmp.Or(p.campaign, campaign)
-		_, err = p.enqueue(ctx, s, campaign, argument)
-	case "remind":
-		of := campaign
-		campaign = cmp.Or(p.campaign, of+"-reminder")
-		err = p.remind(ctx, s, of, campaign)
-	case "report":
-		return writeReport(ctx, s, campaign, p.stdout)
-	case "cancel":
-		err = s.cancel(ctx, campaign)
-	case "delete":
-		return s.campaigns.Delete(ctx, campaign)
-	case "pause":
-		if err := s.campaigns.Pause(ctx, argument); err != nil {
-			return err
-		}
-		return p.showInstance(ctx, s)
-	case "resume":
-		return s.campaigns.Resume(ctx, s.river)
-	case "exclude":
-		return s.exclude(ctx, argument)
-	case "erase":
-		return p.erase(ctx, s, argument)
-	case "list":
-		return p.list(ctx, s)
-	}
-	if err != nil {
-		return err
-	}
-	st, err := s.campaigns.Status(ctx, campaign)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(p.stdout, describe(st))
-	return err
-}
-
-// list prints the campaigns of the instance, and what they share.
-func (p *program) list(ctx context.Context, s *service) error {
-	all, err := s.campaigns.List(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range all {
-		fmt.Fprintln(p.stdout, describe(&all[i]))
-	}
-	return p.showInstance(ctx, s)
-}
-
-// showInstance prints what the campaigns share.
-func (p *program) showInstance(ctx context.Context, s *service) error {
-	shared, err := s.campaigns.InstanceStatus(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(p.stdout, describeInstance(shared))
-	return err
-}
-
 // demonstrate runs a campaign with a fake of Clerk.
 func (p *program) demonstrate(ctx context.Context, file string) (code int, err error) {
 	fmt.Fprintln(p.stderr, "CLERK_SECRET_KEY is not set: this is a fake of Clerk, which takes 5 creates and 2 bulks in 10 seconds.")
@@ -350,6 +275,3 @@ func (p *program) watch(ctx context.Context, s *service, campaign string) (*cler
 		}
 	}
 }
-
-// nameOf returns a campaign's name, even if its file is given.
-func nameOf(file string) string { return strings.TrimSuffix(filepath.Base(file), ".csv") }

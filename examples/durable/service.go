@@ -8,8 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +18,6 @@ import (
 
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerkriver"
-	"github.com/clerk-invitations/clerk-go/examples/internal/people"
 )
 
 // wake is the interval at which this command sends.
@@ -117,60 +114,6 @@ func (s *service) start(ctx context.Context, secretKey, baseURL string, api http
 	return func() error { return worker.StopAndCancel(detached) }, worker.Start(detached)
 }
 
-// enqueue adds the campaign of a file, and returns how many of its lines cannot be read.
-func (p *program) enqueue(ctx context.Context, s *service, campaign, file string) (unread int, err error) {
-	input, err := os.ReadFile(file) //nolint:gosec // the file that the user names
-	if err != nil {
-		return 0, err
-	}
-	list, err := people.Read(input, p.metadata...)
-	if err != nil {
-		return 0, err
-	}
-	for _, note := range list.Notes {
-		fmt.Fprintln(p.stderr, "note:", note)
-	}
-	rows := func(yield func(clerkriver.Row) bool) {
-		for _, row := range list.Rows {
-			if row.Request >= 0 && !yield(clerkriver.Row{Ref: strconv.Itoa(row.Line), Request: list.Requests[row.Request]}) {
-				return
-			}
-		}
-	}
-	added := 0
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		added, err = s.campaigns.EnqueueTx(ctx, s.river, tx, campaign, rows, nil)
-		return err
-	})
-	if errors.Is(err, clerkriver.ErrCampaignExists) {
-		err = fmt.Errorf("%w; enqueue these under another name, with -campaign", err)
-	}
-	if err != nil {
-		return 0, err
-	}
-	for _, row := range list.Rows {
-		if row.Request < 0 {
-			unread++
-			fmt.Fprintf(p.stderr, "line %d is not in the campaign: %s\n", row.Line, row.Problem)
-		}
-	}
-	fmt.Fprintf(p.stderr, "%s: %d rows enqueued\n", campaign, added)
-	return unread, nil
-}
-
-// remind adds a reminder of a campaign.
-func (p *program) remind(ctx context.Context, s *service, of, campaign string) error {
-	added := 0
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		added, err = s.campaigns.RemindTx(ctx, s.river, tx, of, campaign, clerkriver.Reminder{After: p.after})
-		return err
-	})
-	if err == nil {
-		fmt.Fprintf(p.stderr, "%s: %d rows enqueued\n", campaign, added)
-	}
-	return err
-}
-
 func (s *service) cancel(ctx context.Context, campaign string) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.CancelTx(ctx, tx, campaign) })
 }
@@ -178,22 +121,6 @@ func (s *service) cancel(ctx context.Context, campaign string) error {
 // exclude excludes a person from reminders.
 func (s *service) exclude(ctx context.Context, address string) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.ExcludeTx(ctx, tx, address) })
-}
-
-// erase erases a person from the campaigns, and then their invitations at Clerk.
-func (p *program) erase(ctx context.Context, s *service, address string) error {
-	client, err := s.newClient(p.secretKey, p.baseURL, nil)
-	if err != nil {
-		return err
-	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.ErasePersonTx(ctx, tx, address) })
-	if err != nil {
-		return err
-	}
-	if err := client.Invitations.Erase(ctx, address); err != nil {
-		return fmt.Errorf("the person was erased from the campaigns, but not at Clerk; run it again: %w", err)
-	}
-	return nil
 }
 
 // describe returns a status in one line, with advice.

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clerk-invitations/clerk-go/clerkriver"
+	"github.com/clerk-invitations/clerk-go/examples/internal/people"
+)
+
+// A program is one run of the command.
+type program struct {
+	secretKey, baseURL, databaseURL string
+	campaign, instance, queue       string
+	metadata                        []string // columns of the file
+	after                           time.Duration
+	stdout, stderr                  io.Writer
+}
+
+// manage executes the commands that send nothing.
+func (p *program) manage(ctx context.Context, s *service, name, argument string) error {
+	campaign := nameOf(argument)
+	var err error
+	switch name {
+	case "enqueue":
+		campaign = cmp.Or(p.campaign, campaign)
+		_, err = p.enqueue(ctx, s, campaign, argument)
+	case "remind":
+		of := campaign
+		campaign = cmp.Or(p.campaign, of+"-reminder")
+		err = p.remind(ctx, s, of, campaign)
+	case "report":
+		return writeReport(ctx, s, campaign, p.stdout)
+	case "cancel":
+		err = s.cancel(ctx, campaign)
+	case "delete":
+		return s.campaigns.Delete(ctx, campaign)
+	case "pause":
+		if err := s.campaigns.Pause(ctx, argument); err != nil {
+			return err
+		}
+		return p.showInstance(ctx, s)
+	case "resume":
+		return s.campaigns.Resume(ctx, s.river)
+	case "exclude":
+		return s.exclude(ctx, argument)
+	case "erase":
+		return p.erase(ctx, s, argument)
+	case "list":
+		return p.list(ctx, s)
+	}
+	if err != nil {
+		return err
+	}
+	st, err := s.campaigns.Status(ctx, campaign)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.stdout, describe(st))
+	return err
+}
+
+// list prints the campaigns of the instance, and what they share.
+func (p *program) list(ctx context.Context, s *service) error {
+	all, err := s.campaigns.List(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		fmt.Fprintln(p.stdout, describe(&all[i]))
+	}
+	return p.showInstance(ctx, s)
+}
+
+// showInstance prints what the campaigns share.
+func (p *program) showInstance(ctx context.Context, s *service) error {
+	shared, err := s.campaigns.InstanceStatus(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.stdout, describeInstance(shared))
+	return err
+}
+
+// enqueue adds the campaign of a file, and returns how many of its lines cannot be read.
+func (p *program) enqueue(ctx context.Context, s *service, campaign, file string) (unread int, err error) {
+	input, err := os.ReadFile(file) //nolint:gosec // the file that the user names
+	if err != nil {
+		return 0, err
+	}
+	list, err := people.Read(input, p.metadata...)
+	if err != nil {
+		return 0, err
+	}
+	for _, note := range list.Notes {
+		fmt.Fprintln(p.stderr, "note:", note)
+	}
+	rows := func(yield func(clerkriver.Row) bool) {
+		for _, row := range list.Rows {
+			if row.Request >= 0 && !yield(clerkriver.Row{Ref: strconv.Itoa(row.Line), Request: list.Requests[row.Request]}) {
+				return
+			}
+		}
+	}
+	added := 0
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		added, err = s.campaigns.EnqueueTx(ctx, s.river, tx, campaign, rows, nil)
+		return err
+	})
+	if errors.Is(err, clerkriver.ErrCampaignExists) {
+		err = fmt.Errorf("%w; enqueue these under another name, with -campaign", err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, row := range list.Rows {
+		if row.Request < 0 {
+			unread++
+			fmt.Fprintf(p.stderr, "line %d is not in the campaign: %s\n", row.Line, row.Problem)
+		}
+	}
+	fmt.Fprintf(p.stderr, "%s: %d rows enqueued\n", campaign, added)
+	return unread, nil
+}
+
+// remind adds a reminder of a campaign.
+func (p *program) remind(ctx context.Context, s *service, of, campaign string) error {
+	added := 0
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		added, err = s.campaigns.RemindTx(ctx, s.river, tx, of, campaign, clerkriver.Reminder{After: p.after})
+		return err
+	})
+	if err == nil {
+		fmt.Fprintf(p.stderr, "%s: %d rows enqueued\n", campaign, added)
+	}
+	return err
+}
+
+// erase erases a person from the campaigns, and then their invitations at Clerk.
+func (p *program) erase(ctx context.Context, s *service, address string) error {
+	client, err := s.newClient(p.secretKey, p.baseURL, nil)
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.ErasePersonTx(ctx, tx, address) })
+	if err != nil {
+		return err
+	}
+	if err := client.Invitations.Erase(ctx, address); err != nil {
+		return fmt.Errorf("the person was erased from the campaigns, but not at Clerk; run it again: %w", err)
+	}
+	return nil
+}
+
+// nameOf returns a campaign's name, even if its file is given.
+func nameOf(file string) string { return strings.TrimSuffix(filepath.Base(file), ".csv") }

@@ -44,9 +44,9 @@ type Config struct {
 	// begin up to that much later.
 	Wake time.Duration
 	// OnResult is called with every result except [StateCancelled] and [StateErased], in the
-	// transaction that keeps it. It may take ten seconds. If it fails or panics, the result is kept without it.
-	// Later runs call OnResult again, after growing pauses of up to an hour, in the
-	// transaction that marks the result as accepted. Clerk is not asked again. The error's
+	// transaction that keeps it. It may take ten seconds. If it fails or panics, the result is
+	// kept without it. Later runs call OnResult again, after growing pauses of up to an hour, in
+	// the transaction that marks the result as accepted. Clerk is not asked again. The error's
 	// text is kept with the row; see [Result].Untold. It is not called for a row that
 	// [Campaigns.ErasePersonTx] has erased, even if it had failed before.
 	//

@@ -54,8 +54,8 @@ const itemColumns = `c.id, c.name, c.priority, c.enqueued_at, c.cancelled_at IS 
 // When the next run is due.
 const (
 	// The time at which the next run is due, and at which it would be due for rows without an
-	// outcome alone, but not before the last run ended. It is NULL if there is nothing to do. If a person has paused the instance,
-	// nothing that is sent or revoked counts.
+	// outcome alone, but not before the last run ended. It is NULL if there is nothing to do. If
+	// a person has paused the instance, nothing that is sent or revoked counts.
 	// $2 and $3 are the budget's creates and bulk creates, $4 is the interval of syncs (NULL:
 	// none), $5 whether the run waits for next_run, $6 how long campaigns are kept (NULL: forever).
 	queryDue = `WITH i AS (

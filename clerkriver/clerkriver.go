@@ -29,7 +29,8 @@ type Campaigns struct {
 	mu      sync.Mutex
 	clients []weak.Pointer[clerk.Client] // created by NewClient
 
-	stuck atomic.Int64 // when the run of the last EventStuck was due; 0 if no run is late anymore
+	stuck  atomic.Int64 // when the run of the last EventStuck was due; 0 if no run is late anymore
+	paused atomic.Bool  // the last EventPaused of the instance was not followed by EventResumed
 }
 
 // New returns the Campaigns of an instance. It does not connect, and creates no tables; see
@@ -108,6 +109,9 @@ func noCampaign(name string) error { return fmt.Errorf("%w: %q", ErrNoCampaign, 
 // report logs an event, and calls OnEvent.
 func (c *Campaigns) report(ctx context.Context, event Event) {
 	event.Instance = c.config.Instance
+	if event.Campaign == "" && (event.Kind == EventPaused || event.Kind == EventResumed) {
+		c.paused.Store(event.Kind == EventPaused)
+	}
 	if c.config.Logger != nil {
 		c.config.Logger.LogAttrs(ctx, event.level(), "clerk invitations: "+string(event.Kind), event.attrs()...)
 	}

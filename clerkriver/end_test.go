@@ -163,3 +163,25 @@ func TestSyncHidesNoOutage(t *testing.T) {
 	board.down.Store(false)
 	require.Zero(t, a.syncedWork(t, "0").Failures, "nothing waits, so a sync is enough")
 }
+
+// TestResumeByAnotherProcessEndsThePauseOfThisOne: an operator's tool calls Resume, and the
+// service has an open alert.
+func TestResumeByAnotherProcessEndsThePauseOfThisOne(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	var here, there recorder
+	db := shared.database(t)
+	a := newApp(t, db, Config{Sync: -1, OnEvent: here.hear}, fake)
+	tool := newApp(t, db, Config{Sync: -1, OnEvent: there.hear}, fake)
+	require.NoError(t, a.Pause(t.Context(), "wrong list"))
+	a.enqueue(t, "spring", guests(3))
+	require.NoError(t, tool.Resume(t.Context(), nil))
+	require.Equal(t, []EventKind{EventPaused}, here.heard())
+	a.work(t)
+	require.Equal(t, []EventKind{EventPaused, EventRunBegun, EventResumed, EventRunEnded}, here.heard())
+	a.enqueue(t, "summer", guests(1))
+	a.work(t)
+	require.Equal(t, []EventKind{EventRunBegun, EventRunEnded}, here.heard()[4:], "once")
+	tool.work(t)
+	require.NotContains(t, there.heard()[1:], EventResumed)
+}

@@ -53,6 +53,9 @@ func (c *Campaigns) work(ctx context.Context, client *clerk.Client, paced bool, 
 		return err
 	}
 	c.report(ctx, Event{Kind: EventRunBegun, Run: r.run})
+	if c.paused.Load() && !r.wasPaused && !r.held { // another process has called Resume
+		c.report(ctx, Event{Kind: EventResumed, Run: r.run})
+	}
 	return r.work(ctx, begun)
 }
 

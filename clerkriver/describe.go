@@ -53,6 +53,9 @@ func (s Status) String() string {
 func (s InstanceStatus) String() string {
 	text := fmt.Sprintf("instance %s: %d of %d creates and %d of %d bulk creates free for campaigns, run %d",
 		s.Instance, s.Creates.Free, s.Creates.Budget, s.BulkCreates.Free, s.BulkCreates.Budget, s.Run)
+	if !s.LeasedUntil.IsZero() {
+		text += " is under way"
+	}
 	if s.Paused != "" {
 		return text + untold(s.Untold) + pause(s.Paused, s.PausedUntil)
 	}

@@ -41,6 +41,8 @@ func TestStatusDescribesItself(t *testing.T) {
 	require.Equal(t, shared+", the next one about "+then+zone+", which is late; last problem: 502", limits.String())
 	limits.Paused = "wrong list"
 	require.Equal(t, shared+"; paused until it is resumed: wrong list", limits.String())
+	limits.LeasedUntil = at
+	require.Equal(t, shared+" is under way; paused until it is resumed: wrong list", limits.String())
 }
 
 // TestEveryStateIsDescribed: a status's text leaves no state out of the counts.

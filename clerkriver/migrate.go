@@ -22,7 +22,10 @@ type Migration struct {
 // Migrations returns all versions of the tables, oldest first, for a schema; an empty
 // schema means the first one of the connection's search_path. Use it where another tool
 // runs migrations. [Migrate] runs them itself, and keeps the versions that have been
-// applied in the table clerkriver_migrations.
+// applied in the table clerkriver_migrations, which this SQL does not have.
+//
+// Version 1 was never released. [Campaigns.ErasePersonTx] and [Campaigns.RemindTx] do not find
+// rows that were enqueued with it, or that were there when version 2 was undone.
 func Migrations(schema string) []Migration {
 	prefix := schemaPrefix(schema)
 	return []Migration{{

@@ -57,10 +57,8 @@ func (l *limit) count(kind string, under *lease) int {
 func (l *limit) take(ctx context.Context, kind string, under *lease, duration time.Duration) (slot, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timing.slot)
 	defer cancel()
-	if !l.made.Load() {
-		if err := l.makeSlots(ctx); err != nil {
-			return slot{}, err
-		}
+	if err := l.ready(ctx); err != nil {
+		return slot{}, err
 	}
 	for ctx.Err() == nil {
 		s, err := l.takeFree(ctx, kind, under, duration)
@@ -149,6 +147,14 @@ func (l *limit) retryAfter(header http.Header) time.Duration {
 		wait = l.total.Window / 60
 	}
 	return min(wait, l.total.Window)
+}
+
+// ready inserts the slots that are missing, if this process has not done so.
+func (l *limit) ready(ctx context.Context) error {
+	if l.made.Load() {
+		return nil
+	}
+	return l.makeSlots(ctx)
 }
 
 // makeSlots inserts the slots that are missing.

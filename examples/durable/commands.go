@@ -29,6 +29,9 @@ type program struct {
 
 // manage executes the commands that send nothing.
 func (p *program) manage(ctx context.Context, s *service, name, argument string) error {
+	if err := check(ctx, s, name); err != nil {
+		return err
+	}
 	campaign := nameOf(argument)
 	var err error
 	switch name {
@@ -68,6 +71,15 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 	}
 	_, err = fmt.Fprintln(p.stdout, describe(st))
 	return err
+}
+
+// check refuses commands that would succeed without any effect, because of a typing error.
+func check(ctx context.Context, s *service, name string) error {
+	switch name {
+	case "exclude", "erase", "pause", "resume":
+		return s.requireInstance(ctx)
+	}
+	return nil
 }
 
 // list prints the campaigns of the instance, and what they share.

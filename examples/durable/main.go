@@ -26,7 +26,8 @@
 // beside the list (or in the current directory), for as long as one of its processes needs it.
 // With DATABASE_URL it uses that database, which may already have River. In that case, run
 // "durable migrate" once, with a role that may create tables. If a service has campaigns
-// there, all commands show and change these. Use "work" and "durable people.csv" there only if
+// there, all commands show and change these; for a Config.Schema, append
+// ?search_path=SCHEMA,public to the URL. Use "work" and "durable people.csv" there only if
 // the service has the default Config.Limits: all processes that send must have the same.
 //
 // Without CLERK_SECRET_KEY "durable people.csv" invites nobody: it shows the same with a fake
@@ -53,8 +54,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerkriver"
@@ -139,10 +138,6 @@ func (p *program) main(ctx context.Context, args []string) int {
 		fmt.Fprintln(p.stderr, "durable: stopped; the same command resumes")
 		return exitStopped
 	}
-	const undefinedTable = "42P01" // perhaps one of River's tables
-	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == undefinedTable {
-		err = fmt.Errorf(`%w; run "durable migrate" once`, err)
-	}
 	fmt.Fprintln(p.stderr, "durable:", err)
 	return exitFailed
 }
@@ -188,13 +183,15 @@ func (p *program) run(ctx context.Context, name, argument string) (code int, err
 		return 0, err
 	}
 	defer func() { err = cmp.Or(err, s.close(context.WithoutCancel(ctx))) }()
-	if name == "migrate" {
+	switch {
+	case name == "migrate":
 		return 0, s.migrate(ctx)
+	case sends:
+		code, err = p.send(ctx, s, nil, argument)
+	default:
+		err = p.manage(ctx, s, name, argument)
 	}
-	if sends {
-		return p.send(ctx, s, nil, argument)
-	}
-	return 0, p.manage(ctx, s, name, argument)
+	return code, s.explain(ctx, err)
 }
 
 // demonstrate runs a campaign with a fake of Clerk.

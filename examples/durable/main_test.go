@@ -371,7 +371,7 @@ func TestProcessesShareTheServer(t *testing.T) {
 	_, err = log.Read(line)
 	require.NoError(t, err)
 	require.Contains(t, string(line), `working for the instance "default"`)
-	code, _, stderr := run(t, program{}, "resume")
+	code, _, stderr := run(t, program{}, "list")
 	require.Zero(t, code, stderr)
 	require.FileExists(t, "durable-postgres/data/postmaster.pid")
 	require.NoError(t, working.Process.Signal(os.Interrupt))

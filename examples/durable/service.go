@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -29,11 +31,12 @@ type service struct {
 	river     *river.Client[pgx.Tx] // only inserts jobs
 	campaigns *clerkriver.Campaigns
 	cluster   *cluster // nil with DATABASE_URL
+	config    clerkriver.Config
 }
 
 // open connects to the database at a URL, or to the command's own in a folder.
 func open(ctx context.Context, url, folder string, config clerkriver.Config) (s *service, err error) {
-	s = &service{}
+	s = &service{config: config}
 	if url == "" {
 		if s.cluster, url, err = openCluster(ctx, folder); err != nil {
 			return nil, err
@@ -69,6 +72,9 @@ func (s *service) close(ctx context.Context) error {
 
 // migrate creates the tables. It does not touch River's if they exist.
 func (s *service) migrate(ctx context.Context) error {
+	if err := s.findSchema(ctx); err != nil {
+		return err
+	}
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := clerkriver.Migrate(ctx, tx, "", -1); err != nil { // others wait until tx ends
 			return err
@@ -84,6 +90,39 @@ func (s *service) migrate(ctx context.Context) error {
 		_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil) // needs several transactions
 		return err
 	})
+}
+
+// findSchema returns an error that names the schema of the tables, if the search path lacks it.
+func (s *service) findSchema(ctx context.Context) error {
+	var schema string
+	err := s.pool.QueryRow(ctx, `SELECT COALESCE(min(schemaname::text), '') FROM pg_tables
+		WHERE tablename = 'clerkriver_instances' AND to_regclass('clerkriver_instances') IS NULL`).Scan(&schema)
+	if err != nil || schema == "" {
+		return err
+	}
+	return fmt.Errorf("the tables are in the schema %q; append ?search_path=%s,public to DATABASE_URL", schema, schema)
+}
+
+// explain says what to do about missing tables.
+func (s *service) explain(ctx context.Context, err error) error {
+	const undefinedTable = "42P01" // perhaps one of River's tables
+	if failure, ok := errors.AsType[*pgconn.PgError](err); !ok || failure.Code != undefinedTable {
+		return err
+	}
+	return cmp.Or(s.findSchema(ctx), fmt.Errorf(`%w; run "durable migrate" once`, err))
+}
+
+// requireInstance returns an error if the tables do not have the instance: no campaign, run or
+// pause of it.
+func (s *service) requireInstance(ctx context.Context) error {
+	var exists bool
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM clerkriver_instances WHERE name = $1)
+		OR EXISTS (SELECT FROM clerkriver_campaigns WHERE instance = $1)`, s.config.Instance).Scan(&exists)
+	if err != nil || exists {
+		return err
+	}
+	return fmt.Errorf("these tables have no instance %q; nothing was done. "+
+		"Check -instance, and whether DATABASE_URL needs ?search_path=SCHEMA,public", s.config.Instance)
 }
 
 // newClient returns a client that shares Clerk's limits with the campaigns.

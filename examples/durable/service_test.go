@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// connect starts a server with the database of a service, and connects to it.
+func connect(t *testing.T) (conn *pgx.Conn, url string) {
+	t.Helper()
+	newFolder(t)
+	cluster, url, err := openCluster(t.Context(), "theirs")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cluster.close(context.Background())) })
+	conn, err = pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close(context.Background())) })
+	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\n"), 0o600))
+	return conn, url
+}
+
+// TestUnknownInstanceIsRefused: a pause of a misspelled instance would stop nothing.
+func TestUnknownInstanceIsRefused(t *testing.T) {
+	conn, url := connect(t)
+	p := program{databaseURL: url, secretKey: "sk_test_dummy", baseURL: "http://127.0.0.1:1/v1"}
+	for _, args := range []string{"migrate", "-instance two enqueue people.csv"} {
+		code, _, stderr := run(t, p, args)
+		require.Zero(t, code, stderr)
+	}
+	for _, args := range []string{"pause mistake", "resume", "exclude a@example.com", "erase a@example.com"} {
+		code, stdout, stderr := run(t, p, "-instance tow "+args)
+		require.Equal(t, exitFailed, code, args)
+		require.Empty(t, stdout, args)
+		require.Equal(t, `durable: these tables have no instance "tow"; nothing was done. `+
+			"Check -instance, and whether DATABASE_URL needs ?search_path=SCHEMA,public\n", stderr, args)
+	}
+	var traces int
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM clerkriver_instances WHERE name = 'tow') +
+		(SELECT count(*) FROM clerkriver_excluded) + (SELECT count(*) FROM river_job WHERE args->>'instance' = 'tow')`).Scan(&traces))
+	require.Zero(t, traces)
+
+	code, stdout, stderr := run(t, p, "-instance two pause mistake")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "paused until it is resumed: mistake")
+	code, _, stderr = run(t, p, "-instance two resume")
+	require.Zero(t, code, stderr)
+}
+
+// TestTablesInAnotherSchema: a second set of tables would hide the service's campaigns.
+func TestTablesInAnotherSchema(t *testing.T) {
+	conn, url := connect(t)
+	_, err := conn.Exec(t.Context(), "CREATE SCHEMA clerk")
+	require.NoError(t, err)
+	theirs := program{databaseURL: url + "?search_path=clerk,public"}
+	for _, args := range []string{"migrate", "migrate", "enqueue people.csv"} {
+		code, _, stderr := run(t, theirs, args)
+		require.Zero(t, code, stderr)
+	}
+	for _, args := range []string{"list", "status people", "pause mistake", "resume", "enqueue people.csv", "migrate"} {
+		code, stdout, stderr := run(t, program{databaseURL: url}, args)
+		require.Equal(t, exitFailed, code, args)
+		require.Empty(t, stdout, args)
+		require.Equal(t, `durable: the tables are in the schema "clerk"; append ?search_path=clerk,public to DATABASE_URL`+"\n", stderr, args)
+	}
+	var inPublic bool
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT to_regclass('public.clerkriver_instances') IS NOT NULL").Scan(&inPublic))
+	require.False(t, inPublic)
+	code, _, stderr := run(t, theirs, "pause mistake")
+	require.Zero(t, code, stderr)
+}

@@ -29,7 +29,7 @@ type program struct {
 
 // manage executes the commands that send nothing.
 func (p *program) manage(ctx context.Context, s *service, name, argument string) error {
-	if err := check(ctx, s, name); err != nil {
+	if err := check(ctx, s, name, argument); err != nil {
 		return err
 	}
 	campaign := nameOf(argument)
@@ -69,17 +69,22 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(p.stdout, describe(st))
+	_, err = fmt.Fprintln(p.stdout, s.describe(st))
 	return err
 }
 
 // check refuses commands that would succeed without any effect, because of a typing error.
-func check(ctx context.Context, s *service, name string) error {
+func check(ctx context.Context, s *service, name, argument string) error {
 	switch name {
-	case "exclude", "erase", "pause", "resume":
-		return s.requireInstance(ctx)
+	case "exclude", "erase":
+		if !strings.Contains(argument, "@") {
+			return fmt.Errorf("%q is not an email address; nothing was done", argument)
+		}
+	case "pause", "resume":
+	default:
+		return nil
 	}
-	return nil
+	return s.requireInstance(ctx)
 }
 
 // list prints the campaigns of the instance, and what they share.
@@ -89,7 +94,7 @@ func (p *program) list(ctx context.Context, s *service) error {
 		return err
 	}
 	for i := range all {
-		fmt.Fprintln(p.stdout, describe(&all[i]))
+		fmt.Fprintln(p.stdout, s.describe(&all[i]))
 	}
 	return p.showInstance(ctx, s)
 }
@@ -100,7 +105,7 @@ func (p *program) showInstance(ctx context.Context, s *service) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(p.stdout, describeInstance(shared))
+	_, err = fmt.Fprintln(p.stdout, s.describeInstance(shared))
 	return err
 }
 
@@ -160,9 +165,12 @@ func (p *program) remind(ctx context.Context, s *service, of, campaign string) e
 
 // erase erases a person from the campaigns, and then their invitations at Clerk.
 func (p *program) erase(ctx context.Context, s *service, address string) error {
+	if p.secretKey == "" {
+		return errors.New("CLERK_SECRET_KEY is not set; nothing was erased")
+	}
 	client, err := s.newClient(p.secretKey, p.baseURL, nil)
 	if err != nil {
-		return err
+		return fmt.Errorf("nothing was erased: %w", err)
 	}
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.ErasePersonTx(ctx, tx, address) })
 	if err != nil {

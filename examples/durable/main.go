@@ -110,7 +110,7 @@ func (p *program) main(ctx context.Context, args []string) int {
 		p.metadata = strings.Split(names, ",")
 		return nil
 	})
-	flags.StringVar(&p.instance, "instance", "default", "a name for the instance of Clerk that the key belongs to")
+	flags.StringVar(&p.instance, "instance", defaultInstance, "a name for the instance of Clerk that the key belongs to")
 	flags.StringVar(&p.queue, "queue", "", "the River queue, if it is another than the instance's usual one")
 	flags.Usage = func() {
 		fmt.Fprint(p.stderr, usage, "\n")
@@ -258,8 +258,8 @@ func (p *program) watch(ctx context.Context, s *service, campaign string) (*cler
 		}
 		now := *st
 		now.EstimatedEnd = time.Time{} // it moves with the clock
-		if text := describe(&now); text != last {
-			fmt.Fprintln(p.stderr, describe(st))
+		if text := s.describe(&now); text != last {
+			fmt.Fprintln(p.stderr, s.describe(st))
 			last = text
 		}
 		if st.Done() || st.Paused != "" {

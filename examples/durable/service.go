@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,6 +25,9 @@ import (
 
 // wake is the interval at which this command sends.
 const wake = 5 * time.Second
+
+// defaultInstance is the default of -instance.
+const defaultInstance = "default"
 
 // A service holds the parts of a service that uses River, with the campaigns installed.
 type service struct {
@@ -163,27 +167,39 @@ func (s *service) exclude(ctx context.Context, address string) error {
 }
 
 // describe returns a status in one line, with advice.
-func describe(s *clerkriver.Status) string {
+func (s *service) describe(st *clerkriver.Status) string {
 	switch {
-	case s.Done():
-		return s.String()
-	case s.Paused != "":
-		return s.String() + toResume
-	case !s.OverdueSince.IsZero():
-		return s.String() + `; start "durable work", or the service that sends`
+	case st.Done():
+		return st.String()
+	case st.Paused != "":
+		return st.String() + s.toResume()
+	case !st.OverdueSince.IsZero():
+		return st.String() + "; start " + s.command("work") + ", or the service that sends"
 	}
-	return s.String()
+	return st.String()
 }
 
 // describeInstance returns what the campaigns share in one line.
-func describeInstance(s *clerkriver.InstanceStatus) string {
-	if s.Paused != "" {
-		return s.String() + toResume
+func (s *service) describeInstance(shared *clerkriver.InstanceStatus) string {
+	if shared.Paused != "" {
+		return shared.String() + s.toResume()
 	}
-	return s.String()
+	return shared.String()
 }
 
-const toResume = `; "durable resume" continues at once`
+func (s *service) toResume() string { return "; " + s.command("resume") + " continues at once" }
+
+// command returns the command line of a command for the same instance and queue.
+func (s *service) command(name string) string {
+	line := "durable "
+	if s.config.Instance != "" && s.config.Instance != defaultInstance {
+		line += "-instance " + s.config.Instance + " "
+	}
+	if s.config.Queue != "" {
+		line += "-queue " + s.config.Queue + " "
+	}
+	return strconv.Quote(line + name)
+}
 
 // writeReport writes a line for each row, as CSV.
 func writeReport(ctx context.Context, s *service, campaign string, w io.Writer) error {

@@ -50,6 +50,27 @@ func TestUnknownInstanceIsRefused(t *testing.T) {
 	require.Zero(t, code, stderr)
 }
 
+// TestHintsNameTheInstance: without -instance, the commands would change another one.
+func TestHintsNameTheInstance(t *testing.T) {
+	conn, url := connect(t)
+	p := program{databaseURL: url}
+	for _, args := range []string{"migrate", "-instance two enqueue people.csv"} {
+		code, _, stderr := run(t, p, args)
+		require.Zero(t, code, stderr)
+	}
+	_, err := conn.Exec(t.Context(), "UPDATE clerkriver_campaigns SET not_before = 'epoch', enqueued_at = now() - interval '1 hour'")
+	require.NoError(t, err)
+	for _, test := range []struct{ args, hint string }{
+		{"-instance two status people", `; start "durable -instance two work", or the service that sends`},
+		{"-instance two pause mistake", `; "durable -instance two resume" continues at once`},
+		{"-instance two -queue theirs status people", `; "durable -instance two -queue theirs resume" continues at once`},
+	} {
+		code, stdout, stderr := run(t, p, test.args)
+		require.Zero(t, code, stderr)
+		require.Contains(t, stdout, test.hint, test.args)
+	}
+}
+
 // TestTablesInAnotherSchema: a second set of tables would hide the service's campaigns.
 func TestTablesInAnotherSchema(t *testing.T) {
 	conn, url := connect(t)

@@ -24,6 +24,11 @@ func TestHigherLimitsCountAtOnce(t *testing.T) {
 	require.Equal(t, map[State]int{StateCreated: 2, StateWaiting: 7}, before.counts(t, "spring"))
 
 	after := newApp(t, db, creates(5), fake)
+	_, err := after.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	var slots int
+	require.NoError(t, after.pool.QueryRow(t.Context(), "SELECT count(*) FROM clerkriver_slots").Scan(&slots))
+	require.Equal(t, 2, slots, "a status only reads")
 	after.work(t)
 	require.Equal(t, map[State]int{StateCreated: 5, StateWaiting: 4}, after.counts(t, "spring"))
 }

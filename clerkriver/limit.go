@@ -154,6 +154,8 @@ func (l *limit) ready(ctx context.Context) error {
 	if l.made.Load() {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, l.timing.slot)
+	defer cancel()
 	return l.makeSlots(ctx)
 }
 

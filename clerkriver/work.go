@@ -44,6 +44,7 @@ func (c *Campaigns) Work(ctx context.Context, client *clerk.Client) (time.Time, 
 
 // work makes a run if one is due. It calls begun, if not nil, when the run has begun.
 func (c *Campaigns) work(ctx context.Context, client *clerk.Client, paced bool, begun func()) error {
+	_ = c.limit.ready(ctx) // limits may be higher than before; if it fails, so does what follows
 	next, err := c.due(ctx, paced)
 	if err != nil || !next.ok || next.wait > 0 {
 		return err

@@ -48,13 +48,13 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 		err = s.cancel(ctx, campaign)
 	case "delete":
 		return s.campaigns.Delete(ctx, campaign)
-	case "pause":
-		if err := s.campaigns.Pause(ctx, argument); err != nil {
+	case "pause", "resume":
+		if err := p.hold(ctx, s, name, argument); err != nil {
 			return err
 		}
-		return p.showInstance(ctx, s)
-	case "resume":
-		return s.campaigns.Resume(ctx, s.river)
+		if campaign = p.campaign; campaign == "" {
+			return p.showInstance(ctx, s)
+		}
 	case "exclude":
 		return s.exclude(ctx, argument)
 	case "erase":
@@ -85,6 +85,19 @@ func check(ctx context.Context, s *service, name, argument string) error {
 		return nil
 	}
 	return s.requireInstance(ctx)
+}
+
+// hold pauses or resumes the instance, or one campaign.
+func (p *program) hold(ctx context.Context, s *service, name, reason string) error {
+	switch {
+	case name == "pause" && p.campaign != "":
+		return s.campaigns.PauseCampaign(ctx, p.campaign, reason)
+	case name == "pause":
+		return s.campaigns.Pause(ctx, reason)
+	case p.campaign != "":
+		return s.campaigns.ResumeCampaign(ctx, s.river, p.campaign)
+	}
+	return s.campaigns.Resume(ctx, s.river)
 }
 
 // list prints the campaigns of the instance, and what they share.

@@ -104,7 +104,7 @@ func main() {
 func (p *program) main(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("durable", flag.ContinueOnError)
 	flags.SetOutput(p.stderr)
-	flags.StringVar(&p.campaign, "campaign", "", "the name to enqueue a file or a reminder under; by default the file's, or CAMPAIGN-reminder")
+	flags.StringVar(&p.campaign, "campaign", "", "the name to enqueue a file or a reminder under; by default the file's, or CAMPAIGN-reminder.\nThe campaign to pause or resume; by default all")
 	flags.DurationVar(&p.after, "after", 7*24*time.Hour, "the time that people have to accept before they are reminded")
 	flags.Func("metadata", "columns that become public metadata, separated by commas", func(names string) error {
 		p.metadata = strings.Split(names, ",")
@@ -128,6 +128,10 @@ func (p *program) main(ctx context.Context, args []string) int {
 		flags.Usage()
 		return exitUsage
 	}
+	if p.campaign != "" && !slices.Contains(withCampaign, name) {
+		fmt.Fprintf(p.stderr, "durable: -campaign has no meaning for %s; nothing was done\n", name)
+		return exitUsage
+	}
 	code, err := p.run(ctx, name, argument)
 	switch {
 	case err == nil:
@@ -144,6 +148,9 @@ func (p *program) main(ctx context.Context, args []string) int {
 
 // withArgument are the commands that need an argument.
 var withArgument = []string{"enqueue", "status", "report", "remind", "cancel", "delete", "pause", "exclude", "erase"}
+
+// withCampaign are the commands for which -campaign has a meaning. "all" is that of a file alone.
+var withCampaign = []string{"all", "enqueue", "remind", "pause", "resume"}
 
 // parse returns the command and its argument. A file alone means the command "all".
 func parse(args []string) (name, argument string, ok bool) {

@@ -85,8 +85,14 @@ func TestCommand(t *testing.T) {
 		{"", "-instance other status people", exitFailed, "", "no such campaign"},
 		{"", "report people", 0, "line,email_address,outcome,invitation_id,problem\n2,a@example.com,waiting,,\n3,no address,waiting,,\n", ""},
 		{"", "pause mistake", 0, "instance default: 90 of 90 creates...; paused until it is resumed: mistake; \"durable resume\" continues at once\n", ""},
-		{"", "status people", 0, "people, 2 rows: 2 waiting; paused until it is resumed: mistake; \"durable resume\" continues at once\n", ""},
-		{"", "resume", 0, "", ""},
+		{"", "status people", 0, "people, 2 rows: 2 waiting; paused until it is resumed: mistake; \"durable resume\" continues at once, " +
+			"or \"durable -campaign people resume\" if only this campaign is paused\n", ""},
+		{"", "resume", 0, "instance default: 90 of 90 creates and 25 of 25 bulk creates free for campaigns, run 0, the next one about ", ""},
+		{"", "-campaign people pause later", 0, "people, 2 rows: 2 waiting; paused until it is resumed: later; ", ""},
+		{"", "status spring", 0, "spring, 2 rows: 2 waiting; to end about ", ""},
+		{"", "-campaign people resume", 0, "people, 2 rows: 2 waiting; to end about ", ""},
+		{"", "-campaign nobody pause later", exitFailed, "", "no such campaign"},
+		{"", "-campaign people cancel spring", exitUsage, "", "-campaign has no meaning for cancel; nothing was done"},
 		{"", "list", 0, "people, 2 rows: 2 waiting...\nspring, 2 rows: 2 waiting...\ninstance default: 90 of 90 creates and 25 of 25 bulk creates free for campaigns, run 0, the next one about ", ""},
 		{"", "delete people", exitFailed, "", "has not finished"},
 		{"", "cancel people", 0, "people, 2 rows: 2 cancelled\n", ""},
@@ -171,7 +177,7 @@ func TestReadmeOfCampaigns(t *testing.T) {
 	for line := range strings.Lines(section) {
 		if cells := strings.Split(line, "|"); len(cells) == 6 && !strings.Contains(line, "---") && !strings.Contains(line, "durable ...") {
 			for _, command := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[3], -1) {
-				_, _, ok := parse(strings.Fields(command[1]))
+				_, _, ok := parse(strings.Fields(strings.TrimPrefix(command[1], "-campaign NAME ")))
 				require.True(t, ok, command[1])
 				n++
 			}

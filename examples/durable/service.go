@@ -172,7 +172,7 @@ func (s *service) describe(st *clerkriver.Status) string {
 	case st.Done():
 		return st.String()
 	case st.Paused != "":
-		return st.String() + s.toResume()
+		return st.String() + s.toResume() + ", or " + s.command("-campaign "+st.Name+" resume") + " if only this campaign is paused"
 	case !st.OverdueSince.IsZero():
 		return st.String() + "; start " + s.command("work") + ", or the service that sends"
 	}

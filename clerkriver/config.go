@@ -35,8 +35,8 @@ type Config struct {
 	// "Rate limits" page says. All users of the instance must set the same limits.
 	Limits clerk.Budget
 	// Budget is the part of Limits that campaigns may use; the rest is left to request handlers,
-	// which may use all of Limits. Default: 90 creates and all bulk creates. Its Window must
-	// be that of Limits, which is its default.
+	// which may use all of Limits. Default: nine tenths of the creates, and all bulk creates.
+	// Its Window must be that of Limits, which is its default.
 	Budget clerk.Budget
 	// Wake is the shortest time between two runs of River's wake job. A killed runner is
 	// replaced after its lease of 30 seconds and up to one Wake. Default one minute, at least

@@ -20,7 +20,7 @@ const (
 	// EventResumed means that a pause has ended: somebody called Resume, or a run found that
 	// Clerk accepts requests again. While rows wait, only sending shows that; otherwise a sync
 	// does. If another process called Resume, a process that has reported EventPaused reports
-	// it when its next run begins.
+	// it when its next run begins, unless it has ended before.
 	EventResumed EventKind = "resumed"
 	// EventStuck means that rows wait, and the run that was due at Until is late by two
 	// [Config].Wake, and at least ten seconds. If it was due while the last run was under way,

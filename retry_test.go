@@ -307,7 +307,8 @@ func TestDefaultRetryConfig(t *testing.T) {
 		require.Greater(t, time.Since(start), 5*time.Second)
 		require.Equal(t, mock.GetTotalCallCount(), asSDKError(t, err).Attempts)
 		require.NotErrorIs(t, err, context.DeadlineExceeded, "no wait that does not fit is begun")
-		require.Contains(t, err.Error(), fmt.Sprintf("503 Service Unavailable (no Clerk error, but an empty body) (%d attempts)", mock.GetTotalCallCount()))
+		require.Contains(t, err.Error(), "503 Service Unavailable (no Clerk error, but an empty body)") // perhaps another attempt was held back
+		require.Contains(t, err.Error(), fmt.Sprintf("(%d attempts)", mock.GetTotalCallCount()))
 	})
 }
 

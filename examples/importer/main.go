@@ -45,8 +45,8 @@
 // that are not valid by RFC 5322, need quotation marks, or have a domain without a dot.
 //
 // With -status, the outcomes are accepted, pending, lapsed, revoked and not invited, or
-// refused if a run would refuse the line without asking Clerk. The exit code is 0. If an address has several invitations,
-// the first of these outcomes counts.
+// refused if a run would refuse the line without asking Clerk. The exit code is 0. If an
+// address has several invitations, the first of these outcomes counts.
 //
 // Without CLERK_SECRET_KEY, the program invites nobody. It rehearses with a fake inside the
 // process, whose hours last a second. fakeclerk is a fake that keeps the invitations:

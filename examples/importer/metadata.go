@@ -12,22 +12,18 @@ import (
 // the invitations as well, but its results do not contain their metadata.
 func compareMetadata(ctx context.Context, client *clerk.Client, r *report, requests []clerk.CreateInvitationRequest, show func(listed int)) (differ int, err error) {
 	lines, differs := r.firstLines(), map[*line]bool{}
-	var meta clerk.ResponseMeta
-	listed := 0
-	for inv, err := range client.Invitations.All(ctx, clerk.ListInvitationsRequest{}, clerk.WithPrefetch(8), clerk.WithResponse(&meta)) {
-		if err != nil {
-			return 0, err
-		}
-		listed++
-		show(listed)
-		l, status := lines[keyOf(inv.EmailAddress)], stateOf(inv, meta.Header).outcome
-		if l == nil || status != pending && status != accepted {
-			continue
+	err = list(ctx, client, []clerk.InvitationStatus{""}, show, func(inv clerk.Invitation, its state) {
+		l := lines[keyOf(inv.EmailAddress)]
+		if l == nil || its.outcome != pending && its.outcome != accepted {
+			return
 		}
 		var has map[string]any
 		_ = inv.DecodePublicMetadata(&has) // what is no object counts as none
 		want := requests[l.Request].PublicMetadata
 		differs[l] = len(has)+len(want) > 0 && !reflect.DeepEqual(has, want) // the newest one counts
+	})
+	if err != nil {
+		return 0, err
 	}
 	for l, isOther := range differs {
 		if isOther {

@@ -24,22 +24,34 @@ func keyOf(address string) string { return strings.ToLower(strings.TrimSpace(add
 // one.
 func readStates(ctx context.Context, client *clerk.Client, keys map[string]bool, show func(listed int)) (map[string]state, error) {
 	states := map[string]state{}
+	err := list(ctx, client, []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked}, show, func(inv clerk.Invitation, next state) {
+		key := keyOf(inv.EmailAddress)
+		if keys[key] && ranks[next.outcome] >= ranks[states[key].outcome] {
+			states[key] = next
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return states, nil
+}
+
+// list visits the invitations of some statuses, with their states. An empty status means all
+// but the revoked ones. show gets the number of invitations so far.
+func list(ctx context.Context, client *clerk.Client, statuses []clerk.InvitationStatus, show func(listed int), visit func(clerk.Invitation, state)) error {
 	listed := 0
-	for _, status := range []clerk.InvitationStatus{"", clerk.InvitationStatusRevoked} { // the first list has no revoked ones
+	for _, status := range statuses {
 		var meta clerk.ResponseMeta
 		for inv, err := range client.Invitations.All(ctx, clerk.ListInvitationsRequest{Status: status}, clerk.WithPrefetch(8), clerk.WithResponse(&meta)) {
 			if err != nil {
-				return nil, err
+				return err
 			}
 			listed++
 			show(listed)
-			key, next := keyOf(inv.EmailAddress), stateOf(inv, meta.Header)
-			if keys[key] && ranks[next.outcome] >= ranks[states[key].outcome] {
-				states[key] = next
-			}
+			visit(inv, stateOf(inv, meta.Header))
 		}
 	}
-	return states, nil
+	return nil
 }
 
 // stateOf returns the state of an invitation, from a response with a header. Clerk may list an

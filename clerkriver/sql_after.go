@@ -21,9 +21,8 @@ const (
 
 	// Begins a sync of the run $2 if one is due: with the interval $4 or, unless $3 is 0,
 	// before that reminder is sent. If the last run was a sync, rows that wait come first,
-	// unless a person has paused them. It
-	// returns its number, and the time at which the oldest campaign was enqueued that has an
-	// open row, or that people are reminded of.
+	// unless a person has paused them. It returns its number, and the time at which the oldest
+	// campaign was enqueued that has an open row, or that people are reminded of.
 	queryBeginSync = `UPDATE SCHEMA.clerkriver_instances SET synced_at = clock_timestamp(), synced_run = run
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp() AND
 			CASE WHEN $3::bigint = 0 THEN ` + syncDue + ` <= clock_timestamp()

@@ -19,12 +19,12 @@ const (
 
 	queryExtend = `UPDATE SCHEMA.clerkriver_instances i SET leased_until = clock_timestamp() + $3::interval
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()
-		RETURNING paused_until > clock_timestamp(), EXISTS (
+		RETURNING ` + isPaused + `, EXISTS (
 			SELECT FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 			WHERE r.run = $2::bigint AND r.run > 0 AND r.state = 'sending' AND c.instance = $1
 				AND greatest(c.cancelled_at, c.paused_at) >= i.begun_at)`
 
-	queryCheckLease = `SELECT paused_until > clock_timestamp() OR ` + sendsErased + ` FROM SCHEMA.clerkriver_instances i
+	queryCheckLease = `SELECT ` + isPaused + ` OR ` + sendsErased + ` FROM SCHEMA.clerkriver_instances i
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()`
 
 	// $3 says why the run under way waits.

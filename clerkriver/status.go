@@ -278,9 +278,9 @@ type InstanceStatus struct {
 	Paused      string
 	PausedUntil time.Time
 	// NextWake is the time at which the next run is due; zero if there is nothing to do. While
-	// a person has paused the instance, that is the next sync. OverdueSince is as in [Status], for the rows of all
-	// campaigns. If it is zero and NextWake is in the past, no sending is late, but a sync, a
-	// second call of [Config].OnResult or OnChange, erasing or revoking.
+	// a person has paused the instance, that is the next sync. OverdueSince is as in [Status],
+	// for the rows of all campaigns. If it is zero and NextWake is in the past, no sending is
+	// late, but a sync, a second call of [Config].OnResult or OnChange, erasing or revoking.
 	NextWake, OverdueSince time.Time
 	// Creates and BulkCreates are the shared limits.
 	Creates, BulkCreates LimitStatus

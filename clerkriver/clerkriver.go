@@ -2,9 +2,9 @@ package clerkriver
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -29,8 +29,8 @@ type Campaigns struct {
 	mu      sync.Mutex
 	clients []weak.Pointer[clerk.Client] // created by NewClient
 
-	stuck  atomic.Int64 // when the run of the last EventStuck was due; 0 if no run is late anymore
-	paused atomic.Bool  // the last EventPaused of the instance was not followed by EventResumed
+	stuck    atomic.Int64 // when the run of the last EventStuck was due; 0 if no run is late anymore
+	reporter string       // names this process, which reports pauses; empty if nobody hears of them
 }
 
 // New returns the Campaigns of an instance. It does not connect, and creates no tables; see
@@ -44,6 +44,9 @@ func New(pool *pgxpool.Pool, config Config) (*Campaigns, error) {
 		return nil, err
 	}
 	c := &Campaigns{database: database{pool, config.Schema}, config: config, timing: usualTiming}
+	if config.OnEvent != nil || config.Logger != nil {
+		c.reporter = rand.Text()
+	}
 	c.limit = &limit{
 		database: c.database, instance: config.Instance, total: config.Limits, budget: config.Budget, timing: &c.timing,
 	}
@@ -105,32 +108,6 @@ func (c *Campaigns) campaign(ctx context.Context, db querier, name string) (id i
 }
 
 func noCampaign(name string) error { return fmt.Errorf("%w: %q", ErrNoCampaign, name) }
-
-// report logs an event, and calls OnEvent.
-func (c *Campaigns) report(ctx context.Context, event Event) {
-	event.Instance = c.config.Instance
-	if event.Campaign == "" && (event.Kind == EventPaused || event.Kind == EventResumed) {
-		c.paused.Store(event.Kind == EventPaused)
-	}
-	if c.config.Logger != nil {
-		c.config.Logger.LogAttrs(ctx, event.level(), "clerk invitations: "+string(event.Kind), event.attrs()...)
-	}
-	if c.config.OnEvent != nil {
-		_ = guarded(func() error { // a panic of OnEvent is ignored
-			c.config.OnEvent(ctx, event)
-			return nil
-		})
-	}
-}
-
-// reportUntold logs that OnResult or OnChange failed in a run, n times, and why the first time.
-func (c *Campaigns) reportUntold(ctx context.Context, run int64, n int, first error) {
-	if n == 0 || c.config.Logger == nil {
-		return
-	}
-	c.config.Logger.LogAttrs(ctx, slog.LevelWarn, "clerk invitations: OnResult or OnChange failed",
-		slog.String("instance", c.config.Instance), slog.Int64("run", run), slog.Int("times", n), slog.String("error", redacted(first.Error())))
-}
 
 // closing returns a context for work that must be done even if ctx has ended.
 func (c *Campaigns) closing(ctx context.Context) (context.Context, context.CancelFunc) {

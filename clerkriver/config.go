@@ -57,7 +57,8 @@ type Config struct {
 	// accepted, revoked or deleted, or have expired. One listing serves all campaigns, while
 	// one has an open invitation. The interval grows with a campaign's age: it is at least a
 	// 96th of the time since the campaign finished, which exceeds the default after a day.
-	// [Campaigns.Pause] does not stop syncs, but a pause because Clerk refuses everything does.
+	// [Campaigns.Pause] does not stop syncs, nor does a pause because Clerk refuses creates. A
+	// pause because it refuses everything does.
 	// Default 15 minutes, at least a second; a negative value turns it off.
 	Sync time.Duration
 	// OnChange is called once for each change of a row that a sync finds, in the

@@ -11,7 +11,8 @@ import (
 // A verdict is what a run learned about the instance.
 type verdict struct {
 	problem    error // why it ended early
-	refused    bool  // Clerk refused all requests
+	refused    bool  // Clerk refused all requests, or all creates
+	creates    bool  // Clerk refused creates
 	enveloped  bool  // with its own error envelope
 	mayBeKnown bool  // rows without a result may have been sent
 }
@@ -37,7 +38,8 @@ func (r *run) end(ctx context.Context, v verdict) error {
 	batch.Queue(r.sql(queryEraseLater), r.instance)
 	batch.Queue(r.sql(queryFinish), r.instance)
 	batch.Queue(r.sql(queryEnd), r.instance)
-	batch.Queue(r.sql(queryReleaseLease), r.instance, r.run, problem, r.sent, v.refused, v.enveloped, r.c.config.Wake, r.asked, r.idle)
+	batch.Queue(r.sql(queryReleaseLease), r.instance, r.run, problem, r.sent, v.refused, v.enveloped, r.c.config.Wake, r.asked, r.idle,
+		r.c.reporter, v.creates)
 	results := r.pool.SendBatch(ctx, batch)
 	defer func() { _ = results.Close() }() // for early returns; closing twice is harmless
 	for range 5 {
@@ -50,6 +52,7 @@ func (r *run) end(ctx context.Context, v verdict) error {
 	var until time.Time
 	err := results.QueryRow().Scan(&paused, &accepted, &reason, &until)
 	if errors.Is(err, pgx.ErrNoRows) { // another runner has the lease
+		r.c.report(ctx, Event{Kind: EventRunEnded, Run: r.run, Reason: errLeaseLost.Error()})
 		return results.Close()
 	}
 	if err != nil {
@@ -63,7 +66,7 @@ func (r *run) end(ctx context.Context, v verdict) error {
 	case paused && v.enveloped && timeOrZero(until) != (time.Time{}):
 		r.c.report(ctx, Event{Kind: EventPaused, Run: r.run, Reason: reason, Until: until})
 	case r.wasPaused && accepted && !paused:
-		r.c.report(ctx, Event{Kind: EventResumed, Run: r.run})
+		r.reportResumed(ctx, true)
 	}
 	return nil
 }

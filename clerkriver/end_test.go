@@ -16,8 +16,8 @@ const quotaExceeded = `{"errors":[{"code":"quota_exceeded","message":"You have r
 
 // A switchboard answers requests instead of the fake while one of its switches is on.
 type switchboard struct {
-	noWrites, noKey atomic.Bool // Clerk refuses writes, or the key
-	down, lists     atomic.Bool // writes reach nobody or, with lists, only lists do not
+	noWrites, noLists, noKey atomic.Bool // Clerk refuses writes, lists, or the key
+	down, lists              atomic.Bool // writes reach nobody or, with lists, only lists do not
 }
 
 // through returns a transport to the fake.
@@ -28,7 +28,7 @@ func (s *switchboard) through(fake *clerktest.Fake) http.RoundTripper {
 		switch isList := req.Method == http.MethodGet; {
 		case s.noKey.Load():
 			return key.RoundTrip(req)
-		case s.noWrites.Load() && !isList:
+		case s.noWrites.Load() && !isList, s.noLists.Load() && isList:
 			return quota.RoundTrip(req)
 		case s.down.Load() && isList == s.lists.Load():
 			return nil, clerk.ErrNotSent
@@ -184,4 +184,90 @@ func TestResumeByAnotherProcessEndsThePauseOfThisOne(t *testing.T) {
 	require.Equal(t, []EventKind{EventRunBegun, EventRunEnded}, here.heard()[4:], "once")
 	tool.work(t)
 	require.NotContains(t, there.heard()[1:], EventResumed)
+}
+
+// TestSyncsContinueWhileClerkRefusesCreates, until it refuses lists, too.
+func TestSyncsContinueWhileClerkRefusesCreates(t *testing.T) {
+	t.Parallel()
+	a, board, fake := refusedCreates(t)
+	before, err := a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.Contains(t, before.Paused, "Clerk refuses to create invitations: ")
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 0)))
+	requests := len(fake.Requests())
+	after := a.syncInAPause(t)
+	require.Equal(t, map[State]int{StateAccepted: 1, StateCreated: 1}, a.counts(t, "spring"))
+	for _, req := range fake.Requests()[requests:] {
+		require.Equal(t, clerk.OperationList, req.Operation)
+	}
+	require.Equal(t, before.Run+1, after.Run)
+	require.WithinDuration(t, time.Now().Add(a.config.Sync), after.NextWake, 2*time.Second)
+	require.True(t, after.NextWake.Before(after.PausedUntil))
+	require.Equal(t, []any{before.Paused, before.PausedUntil, before.Problem, before.Failures},
+		[]any{after.Paused, after.PausedUntil, after.Problem, after.Failures})
+
+	board.noLists.Store(true)
+	refused := a.syncInAPause(t)
+	require.Contains(t, refused.Paused, "Clerk refuses all requests: ")
+	require.True(t, refused.PausedUntil.After(before.PausedUntil))
+	require.Equal(t, refused.PausedUntil, refused.NextWake)
+	require.Equal(t, refused.Run, a.syncInAPause(t).Run, "there was no sync")
+}
+
+// TestSyncEndsAPauseOfCreatesIfNothingWaits: its campaign was cancelled.
+func TestSyncEndsAPauseOfCreatesIfNothingWaits(t *testing.T) {
+	t.Parallel()
+	a, _, _ := refusedCreates(t)
+	cancel(t, a, "summer")
+	s := a.syncInAPause(t)
+	require.Empty(t, s.Paused+s.Problem)
+	require.Zero(t, s.PausedUntil)
+	require.Zero(t, s.Failures)
+}
+
+// TestRowsWaitForTheEndOfAPauseOfCreates, and so do revocations.
+func TestRowsWaitForTheEndOfAPauseOfCreates(t *testing.T) {
+	t.Parallel()
+	a, board, fake := refusedCreates(t)
+	board.noWrites.Store(false)
+	a.config.Sync = -1
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke = invitation_id, replaces = '', revoke_at = now() WHERE ref = 'user_1'")
+	require.NoError(t, err)
+	s := a.syncInAPause(t)
+	require.Equal(t, s.PausedUntil, s.NextWake)
+	require.Zero(t, s.OverdueSince)
+	require.Equal(t, statuses{pending}, links(fake, guest(1)))
+	a.syncedWork(t, "0")
+	require.Equal(t, map[State]int{StateCreated: 5}, a.counts(t, "summer"))
+	require.Equal(t, statuses{revoked}, links(fake, guest(1)))
+}
+
+// refusedCreates returns an app with two open invitations that is paused, as Clerk refuses the
+// creates of another campaign.
+func refusedCreates(t *testing.T) (*app, *switchboard, *clerktest.Fake) {
+	t.Helper()
+	var board switchboard
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{Sync: 3 * time.Second}, board.through(fake), briefly)
+	a.enqueue(t, "spring", guests(2))
+	a.work(t)
+	board.noWrites.Store(true)
+	a.enqueue(t, "summer", to("a@example.com", "b@example.com", "c@example.com", "d@example.com", "e@example.com"))
+	a.syncedWork(t, "0")
+	a.syncedWork(t, "0") // one of the two was a sync
+	if a.syncedWork(t, "1 minute").Paused == "" {
+		a.syncedWork(t, "0")
+	}
+	return a, &board, fake
+}
+
+// syncInAPause makes the run that is due in a pause when a sync is.
+func (a *app) syncInAPause(t *testing.T) *InstanceStatus {
+	t.Helper()
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_instances SET synced_at = 'epoch', next_run = 'epoch'")
+	require.NoError(t, err)
+	_, _ = a.Work(t.Context(), a.client) // the status has its error
+	s, err := a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	return s
 }

@@ -10,17 +10,20 @@ type EventKind string
 
 // The kinds of events.
 const (
-	// EventRunBegun means that this process has begun a run.
+	// EventRunBegun means that this process has begun a run. Reason says if the last run did
+	// not end, because its process was killed; it is empty otherwise.
 	EventRunBegun EventKind = "run begun"
 	// EventRunEnded means that the run has ended. Reason says why it ended early; it is empty
-	// if the run sent all that it could.
+	// if the run sent all that it could. If the run lost its lease, as the process or the
+	// database was stopped for too long, another run may have begun before.
 	EventRunEnded EventKind = "run ended"
 	// EventPaused means that the instance, or a campaign, was paused.
 	EventPaused EventKind = "paused"
-	// EventResumed means that a pause has ended: somebody called Resume, or a run found that
-	// Clerk accepts requests again. While rows wait, only sending shows that; otherwise a sync
-	// does. If another process called Resume, a process that has reported EventPaused reports
-	// it when its next run begins, unless it has ended before.
+	// EventResumed means that a pause has ended: this process called Resume or ResumeCampaign,
+	// or a run found that Clerk accepts requests again. While rows wait, only sending shows
+	// that; otherwise a sync does. If another process than the one that reported EventPaused
+	// calls Resume or ResumeCampaign, or the paused campaign is cancelled, the next run reports
+	// it, in whatever process that is.
 	EventResumed EventKind = "resumed"
 	// EventStuck means that rows wait, and the run that was due at Until is late by two
 	// [Config].Wake, and at least ten seconds. If it was due while the last run was under way,
@@ -56,7 +59,7 @@ type Event struct {
 // level returns the level at which the event is logged.
 func (e Event) level() slog.Level {
 	switch {
-	case e.Kind == EventPaused, e.Kind == EventStuck, e.Kind == EventRunEnded && e.Reason != "":
+	case e.Kind == EventPaused, e.Kind == EventStuck, (e.Kind == EventRunBegun || e.Kind == EventRunEnded) && e.Reason != "":
 		return slog.LevelWarn
 	case e.Kind == EventResumed, e.Kind == EventUnstuck: // a log with the beginning has the end
 		return slog.LevelInfo

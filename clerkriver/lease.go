@@ -14,7 +14,7 @@ type lease struct {
 
 	instance string
 	run      int64       // the fencing token: it grows with each runner
-	held     bool        // a person has paused sending: the run sends nothing
+	held     bool        // sending is paused: the run only lists invitations
 	stop     func(error) // ends the run
 }
 

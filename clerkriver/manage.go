@@ -29,7 +29,7 @@ func (c *Campaigns) CancelTx(ctx context.Context, tx pgx.Tx, name string) error 
 // the reason. What becomes of invitations is still learned; see [Config].Sync. Invitations that
 // a reminder has replaced are revoked after the pause.
 func (c *Campaigns) Pause(ctx context.Context, reason string) error {
-	if _, err := c.pool.Exec(ctx, c.sql(queryPause), c.config.Instance, toText(reason)); err != nil {
+	if _, err := c.pool.Exec(ctx, c.sql(queryPause), c.config.Instance, toText(reason), c.reporter); err != nil {
 		return explain(err)
 	}
 	c.report(ctx, Event{Kind: EventPaused, Reason: reason})
@@ -39,7 +39,7 @@ func (c *Campaigns) Pause(ctx context.Context, reason string) error {
 // Resume ends a pause, so that the next run can begin at once. It inserts wake jobs, even if
 // somebody has deleted them. The client is as for [Campaigns.EnqueueTx].
 func (c *Campaigns) Resume(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
-	if _, err := c.pool.Exec(ctx, c.sql(queryResume), c.config.Instance); err != nil {
+	if _, err := c.pool.Exec(ctx, c.sql(queryResume), c.config.Instance, c.reporter); err != nil {
 		return explain(err)
 	}
 	c.report(ctx, Event{Kind: EventResumed})
@@ -57,7 +57,7 @@ func (c *Campaigns) wakeUp(ctx context.Context, riverClient *river.Client[pgx.Tx
 // PauseCampaign stops one campaign, on all machines, until [Campaigns.ResumeCampaign]. A
 // run that is sending it stops after the request under way.
 func (c *Campaigns) PauseCampaign(ctx context.Context, name, reason string) error {
-	if err := c.change(ctx, queryPauseCampaign, name, toText(reason)); err != nil {
+	if err := c.change(ctx, queryPauseCampaign, name, toText(reason), c.reporter); err != nil {
 		return err
 	}
 	c.report(ctx, Event{Kind: EventPaused, Campaign: name, Reason: reason})
@@ -67,7 +67,7 @@ func (c *Campaigns) PauseCampaign(ctx context.Context, name, reason string) erro
 // ResumeCampaign ends the pause of one campaign. The client is as for
 // [Campaigns.EnqueueTx].
 func (c *Campaigns) ResumeCampaign(ctx context.Context, riverClient *river.Client[pgx.Tx], name string) error {
-	if err := c.change(ctx, queryResumeCampaign, name); err != nil {
+	if err := c.change(ctx, queryResumeCampaign, name, c.reporter); err != nil {
 		return err
 	}
 	c.report(ctx, Event{Kind: EventResumed, Campaign: name})

@@ -38,6 +38,11 @@ func Migrations(schema string) []Migration {
 		Name:    "states of invitations after they were created",
 		SQLUp:   strings.ReplaceAll(upV2, "SCHEMA.", prefix),
 		SQLDown: strings.ReplaceAll(downV2, "SCHEMA.", prefix),
+	}, {
+		Version: 3,
+		Name:    "reports of pauses",
+		SQLUp:   strings.ReplaceAll(upV3, "SCHEMA.", prefix),
+		SQLDown: strings.ReplaceAll(downV3, "SCHEMA.", prefix),
 	}}
 }
 

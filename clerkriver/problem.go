@@ -12,7 +12,7 @@ func (r *run) answered(ctx context.Context) {
 	paused, err := r.show(ctx, "")
 	if err == nil && !paused && r.wasPaused {
 		r.wasPaused = false
-		r.c.report(ctx, Event{Kind: EventResumed, Run: r.run})
+		r.reportResumed(ctx, true)
 	}
 }
 

@@ -29,7 +29,7 @@ func (c *Campaigns) begin(ctx context.Context, client *clerk.Client, paced bool)
 	if _, err := results.Exec(); err != nil {
 		return nil, explain(err)
 	}
-	err := results.QueryRow().Scan(&r.run, &r.wasPaused, &r.held, &r.shown)
+	err := results.QueryRow().Scan(&r.run, &r.wasPaused, &r.held, &r.shown, &r.takesOver)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, results.Close()
 	}

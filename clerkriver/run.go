@@ -34,6 +34,7 @@ type run struct {
 	client *clerk.Client
 	ctx    context.Context //nolint:containedctx // of the run, which stop ends
 
+	takesOver bool   // the last run has not given the lease back
 	wasPaused bool   // a pause has ended by itself, and Clerk has not accepted a request since
 	left      []item // rows that the last run took and left without an outcome
 	group     group

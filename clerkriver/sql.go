@@ -55,27 +55,30 @@ const itemColumns = `c.id, c.name, c.priority, c.enqueued_at, c.cancelled_at IS 
 const (
 	// The time at which the next run is due, and at which it would be due for rows without an
 	// outcome alone, but not before the last run ended. It is NULL if there is nothing to do. If
-	// a person has paused the instance, nothing that is sent or revoked counts.
+	// a person has paused the instance, nothing that is sent or revoked counts. In a pause that
+	// ends by itself, that is due at its end, and syncs are if Clerk only refuses creates.
 	// $2 and $3 are the budget's creates and bulk creates, $4 is the interval of syncs (NULL:
 	// none), $5 whether the run waits for next_run, $6 how long campaigns are kept (NULL: forever).
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
-				coalesce(max(paused_until) = 'infinity', false) AS held, max(ended_at) AS ended,
-				greatest(max(leased_until), nullif(max(paused_until), 'infinity'), CASE WHEN $5::boolean THEN max(next_run) END) AS earliest
+				coalesce(max(paused_until) = 'infinity', false) AS held, max(ended_at) AS ended, max(paused_until) AS resumes,
+				greatest(max(leased_until), max(paused_until) FILTER (WHERE NOT (` + isHeld + `)),
+					CASE WHEN $5::boolean THEN max(next_run) END) AS earliest
 			FROM SCHEMA.clerkriver_instances WHERE name = $1),
 		open AS (SELECT id, greatest(not_before, enqueued_at) AS begin, cancelled_at,
 				least(not_before, clock_timestamp()) AS since FROM SCHEMA.clerkriver_campaigns
 			WHERE instance = $1 AND finished_at IS NULL AND paused_at IS NULL),
-		waiting AS (SELECT CASE WHEN NOT held THEN least(
+		rows AS (SELECT least(
 			(SELECT min(greatest(cancelled_at, since)) FROM open WHERE cancelled_at IS NOT NULL),
 			(SELECT min(greatest(r.changed_at, since)) FROM SCHEMA.clerkriver_rows r JOIN open ON open.id = r.campaign_id
 				WHERE r.run = (SELECT run FROM i) AND r.run > 0 AND r.state = 'sending'),
-			(SELECT greatest(min(begin), ` + nextFree + `) FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0)) END AS at FROM i),
+			(SELECT greatest(min(begin), ` + nextFree + `) FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0)) AS at),
+		waiting AS (SELECT CASE WHEN at IS NOT NULL AND NOT held THEN greatest(at, resumes) END AS at FROM rows, i),
 		anything AS (SELECT least((SELECT at FROM waiting),
 			(SELECT r.tell_at FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 				WHERE r.tell_at IS NOT NULL AND c.instance = $1 ORDER BY r.tell_at LIMIT 1),
 			(SELECT min(tell_at) FROM SCHEMA.clerkriver_untold WHERE instance = $1),
-			(SELECT ` + revokeDue + ` FROM i WHERE NOT held),
+			(SELECT greatest(revoke.at, resumes) FROM (SELECT ` + revokeDue + ` AS at) revoke, i WHERE revoke.at IS NOT NULL AND NOT held),
 			(SELECT min(erased_at) FROM SCHEMA.clerkriver_erasures WHERE instance = $1),
 			(SELECT min(ended_at) + $6::interval FROM SCHEMA.clerkriver_campaigns WHERE instance = $1 AND deleted_at IS NULL), ` + syncDue + `) AS at)
 		SELECT clock_timestamp(), now(), failures > 0,
@@ -109,11 +112,15 @@ const (
 	queryCancel = `UPDATE SCHEMA.clerkriver_campaigns SET cancelled_at = clock_timestamp()
 		WHERE id = $1 AND cancelled_at IS NULL AND finished_at IS NULL`
 
-	queryPauseCampaign = `UPDATE SCHEMA.clerkriver_campaigns SET paused_at = coalesce(paused_at, clock_timestamp()), pause_reason = $3::text
+	// $4 is the process that reports it, empty if nobody would hear of that.
+	queryPauseCampaign = `UPDATE SCHEMA.clerkriver_campaigns SET paused_at = coalesce(paused_at, clock_timestamp()), pause_reason = $3::text,
+			pause_reporter = coalesce(nullif($4::text, ''), pause_reporter)
 		WHERE instance = $1 AND name = $2::text AND deleted_at IS NULL`
 
-	// It may begin now, and not from when it was enqueued on: that would be late.
+	// It may begin now, and not from when it was enqueued on: that would be late. $3 is the
+	// process that reports it.
 	queryResumeCampaign = `UPDATE SCHEMA.clerkriver_campaigns SET paused_at = NULL, pause_reason = '',
+			pause_reporter = CASE WHEN pause_reporter = $3::text THEN '' ELSE pause_reporter END,
 			not_before = CASE WHEN paused_at IS NULL THEN not_before ELSE greatest(not_before, clock_timestamp()) END
 		WHERE instance = $1 AND name = $2::text AND deleted_at IS NULL`
 

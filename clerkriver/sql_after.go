@@ -12,8 +12,9 @@ const (
 		WHERE c.instance = $1 AND c.deleted_at IS NULL AND $4::interval IS NOT NULL AND ` + hasOpen + `)`
 	hasOpen = `EXISTS (SELECT FROM SCHEMA.clerkriver_rows r WHERE r.campaign_id = c.id AND r.state = 'created')`
 
-	// A person has paused the instance.
-	isHeld = `paused_until = 'infinity'`
+	// The instance is paused, and invitations are listed meanwhile: a person has paused it, or
+	// Clerk refuses creates.
+	isHeld = `(paused_until = 'infinity' OR creates_refused AND paused_until > clock_timestamp())`
 
 	// Rows wait whose time has come.
 	hasWaiting = `EXISTS (SELECT FROM SCHEMA.clerkriver_campaigns WHERE instance = $1
@@ -21,7 +22,7 @@ const (
 
 	// Begins a sync of the run $2 if one is due: with the interval $4 or, unless $3 is 0,
 	// before that reminder is sent. If the last run was a sync, rows that wait come first,
-	// unless a person has paused them. It returns its number, and the time at which the oldest
+	// unless they are paused. It returns its number, and the time at which the oldest
 	// campaign was enqueued that has an open row, or that people are reminded of.
 	queryBeginSync = `UPDATE SCHEMA.clerkriver_instances SET synced_at = clock_timestamp(), synced_run = run
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp() AND

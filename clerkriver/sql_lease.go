@@ -8,14 +8,15 @@ const hasLease = `EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $
 const (
 	queryAddInstance = `INSERT INTO SCHEMA.clerkriver_instances (name) VALUES ($1) ON CONFLICT DO NOTHING`
 
-	// $2 is the new holder, $5 whether the run waits for next_run. If a person has paused the
-	// instance, the run sends nothing.
+	// $2 is the new holder, $5 whether the run waits for next_run. During a pause with syncs, the
+	// run sends nothing. The last column says whether the last run has not given the lease back.
 	queryTakeLease = `UPDATE SCHEMA.clerkriver_instances
 		SET run = run + 1, holder = $2::text, begun_at = clock_timestamp(), leased_until = clock_timestamp() + $3::interval,
 			next_run = clock_timestamp() + $4::interval
 		WHERE name = $1 AND leased_until <= clock_timestamp() AND (paused_until <= clock_timestamp() OR ` + isHeld + `)
 			AND (next_run <= clock_timestamp() OR NOT $5::boolean)
-		RETURNING run, pauses > 0, ` + isHeld + `, problem`
+		RETURNING run, pauses > 0, ` + isHeld + `, problem,
+			(SELECT leased_until <> 'epoch' FROM SCHEMA.clerkriver_instances WHERE name = $1)`
 
 	queryExtend = `UPDATE SCHEMA.clerkriver_instances i SET leased_until = clock_timestamp() + $3::interval
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()
@@ -36,7 +37,8 @@ const (
 	// everything, $6 whether in its own envelope, $7 Wake, $8 whether something ended well that
 	// asked Clerk, $9 whether there was nothing to send. The pause doubles each time, from 10
 	// Wakes up to 1,280, and begins when Clerk has refused for 3 Wakes. A run that ends well
-	// without sending proves nothing about sending, while rows wait.
+	// without sending proves nothing about sending, while rows wait. $10 is the process that
+	// reports the pause, $11 whether Clerk refused creates.
 	queryReleaseLease = `UPDATE SCHEMA.clerkriver_instances SET
 			leased_until = 'epoch', ended_at = clock_timestamp(),
 			problem = CASE WHEN $3::text <> '' OR ` + isWell + ` THEN $3 ELSE problem END,
@@ -48,7 +50,9 @@ const (
 			pauses = CASE WHEN ` + mustPause + ` THEN pauses + 1 WHEN ` + isAccepted + ` THEN 0 ELSE pauses END,
 			pause_reason = CASE WHEN ` + mustPause + ` THEN $3 ELSE pause_reason END,
 			paused_until = CASE WHEN ` + mustPause + ` THEN clock_timestamp() + 10 * $7::interval * power(2, least(pauses, 7))
-				ELSE paused_until END
+				WHEN ` + isAccepted + ` AND paused_until < 'infinity' THEN 'epoch' ELSE paused_until END,
+			creates_refused = CASE WHEN ` + mustPause + ` THEN $11::boolean ELSE creates_refused END,
+			pause_reporter = CASE WHEN ` + mustPause + ` AND $10::text <> '' THEN $10 ELSE pause_reporter END
 		WHERE name = $1 AND run = $2::bigint
 		RETURNING ` + isPaused + `, pauses = 0, pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch')`
 	isAccepted = `NOT $5::boolean AND ($4::boolean OR $8::boolean AND NOT ` + hasWaiting + `)`
@@ -56,12 +60,27 @@ const (
 	mustPause  = `$6::boolean AND refused_since <= clock_timestamp() - 3 * $7::interval AND paused_until < 'infinity'`
 	isPaused   = `paused_until > clock_timestamp()`
 
-	queryPause = `INSERT INTO SCHEMA.clerkriver_instances (name, paused_until, pause_reason) VALUES ($1, 'infinity', $2::text)
-		ON CONFLICT (name) DO UPDATE SET paused_until = 'infinity', pause_reason = $2`
+	// $3 is the process that reports it, empty if nobody would hear of that.
+	queryPause = `INSERT INTO SCHEMA.clerkriver_instances AS i (name, paused_until, pause_reason, pause_reporter)
+		VALUES ($1, 'infinity', $2::text, $3::text)
+		ON CONFLICT (name) DO UPDATE SET paused_until = 'infinity', pause_reason = $2,
+			pause_reporter = coalesce(nullif($3, ''), i.pause_reporter)`
 
-	// The next run may begin at once, and is late from now on if it was not due before.
+	// The next run may begin at once, and is late from now on if it was not due before. $2 is the
+	// process that reports it.
 	queryResume = `UPDATE SCHEMA.clerkriver_instances
 		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0,
-			next_run = least(greatest(next_run, paused_until), clock_timestamp())
+			next_run = least(greatest(next_run, paused_until), clock_timestamp()),
+			pause_reporter = CASE WHEN pause_reporter = $2::text THEN '' ELSE pause_reporter END
 		WHERE name = $1`
+
+	// The campaigns, or '' for the instance, whose pause has ended, but not been reported to
+	// have. $2 says whether Clerk has accepted requests after a pause that ended by itself.
+	queryResumed = `SELECT '' FROM SCHEMA.clerkriver_instances WHERE name = $1 AND ` + isResumed + `
+		UNION ALL SELECT name FROM SCHEMA.clerkriver_campaigns WHERE instance = $1 AND ` + isCampaignResumed
+	queryResumedInstance  = `UPDATE SCHEMA.clerkriver_instances SET pause_reporter = '' WHERE name = $1 AND ` + isResumed
+	queryResumedCampaigns = `UPDATE SCHEMA.clerkriver_campaigns SET pause_reporter = '' WHERE id IN (
+		SELECT id FROM SCHEMA.clerkriver_campaigns WHERE instance = $1 AND ` + isCampaignResumed + ` FOR UPDATE SKIP LOCKED)`
+	isResumed         = `pause_reporter <> '' AND NOT ` + isPaused + ` AND (pauses = 0 OR $2::boolean)`
+	isCampaignResumed = `pause_reporter <> '' AND (paused_at IS NULL OR finished_at IS NOT NULL)`
 )

@@ -277,10 +277,10 @@ type InstanceStatus struct {
 	// Paused and PausedUntil are those of [Status], for all campaigns.
 	Paused      string
 	PausedUntil time.Time
-	// NextWake is the time at which the next run is due; zero if there is nothing to do. While
-	// a person has paused the instance, that is the next sync. OverdueSince is as in [Status],
-	// for the rows of all campaigns. If it is zero and NextWake is in the past, no sending is
-	// late, but a sync, a second call of [Config].OnResult or OnChange, erasing or revoking.
+	// NextWake is the time at which the next run is due; zero if there is nothing to do. In a
+	// pause, that may be the next sync. OverdueSince is as in [Status], for the rows of all
+	// campaigns. If it is zero and NextWake is in the past, no sending is late, but a sync, a
+	// second call of [Config].OnResult or OnChange, erasing or revoking.
 	NextWake, OverdueSince time.Time
 	// Creates and BulkCreates are the shared limits.
 	Creates, BulkCreates LimitStatus

@@ -21,8 +21,8 @@ import (
 //
 // An error means that the run ended early. The unsent rows stay queued, so call Work again at
 // the returned time. The error wraps the cause, such as [clerk.ErrUnauthorized],
-// [ErrNotMigrated] or [clerk.ErrNotSent]. If Clerk refuses the key or everything else of the
-// instance, Work tries again more and more rarely, and pauses the campaigns if that lasts for
+// [ErrNotMigrated] or [clerk.ErrNotSent]. If Clerk refuses the key, all creates or all
+// requests, Work tries again more and more rarely, and pauses the campaigns if that lasts for
 // three [Config].Wake. While they are paused, Work sends nothing and returns no error, and
 // [Status].Paused says why. Such a refusal does not fail a wake job.
 func (c *Campaigns) Work(ctx context.Context, client *clerk.Client) (time.Time, error) {
@@ -53,10 +53,8 @@ func (c *Campaigns) work(ctx context.Context, client *clerk.Client, paced bool, 
 	if err != nil || r == nil {
 		return err
 	}
-	c.report(ctx, Event{Kind: EventRunBegun, Run: r.run})
-	if c.paused.Load() && !r.wasPaused && !r.held { // another process has called Resume
-		c.report(ctx, Event{Kind: EventResumed, Run: r.run})
-	}
+	r.reportBegun(ctx)
+	r.reportResumed(ctx, false)
 	return r.work(ctx, begun)
 }
 
@@ -239,7 +237,11 @@ func (r *run) classify(failure error) verdict {
 		v.problem = fmt.Errorf("Clerk does not accept the secret key: %w", failure) //nolint:staticcheck // Clerk is a name
 		v.refused, v.enveloped = true, hasEnvelope
 	case isSDK && isRefusal(sdk.StatusCode):
-		v.problem = fmt.Errorf("Clerk refuses all requests: %w", failure) //nolint:staticcheck // Clerk is a name
+		what := "all requests"
+		if v.creates = sdk.Operation != clerk.OperationList; v.creates {
+			what = "to create invitations"
+		}
+		v.problem = fmt.Errorf("Clerk refuses %s: %w", what, failure) //nolint:staticcheck // Clerk is a name
 		v.refused, v.enveloped = true, hasEnvelope
 	case errors.Is(cause, errLeaseLost):
 		v.problem = cause

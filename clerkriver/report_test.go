@@ -1,0 +1,124 @@
+package clerkriver
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/clerktest"
+)
+
+// resumptions returns the campaigns of all EventResumed, "" for the instance.
+func (l *alerts) resumptions() (campaigns []string) {
+	for _, event := range l.all {
+		if event.Kind == EventResumed {
+			campaigns = append(campaigns, event.Campaign)
+		}
+	}
+	return campaigns
+}
+
+// alerts keeps the events that OnEvent gets in a test with one goroutine.
+type alerts struct{ all []Event }
+
+func (l *alerts) hear(_ context.Context, event Event) { l.all = append(l.all, event) }
+
+// TestEndOfAPauseIsReportedAfterARestart: the service that has reported the pause was restarted,
+// and a tool without hooks has ended it.
+func TestEndOfAPauseIsReportedAfterARestart(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		pause, end func(*app) error
+		campaign   string
+	}{
+		"the instance": {
+			func(a *app) error { return a.Pause(t.Context(), "wrong list") },
+			func(a *app) error { return a.Resume(t.Context(), nil) }, "",
+		},
+		"a campaign": {
+			func(a *app) error { return a.PauseCampaign(t.Context(), "spring", "wrong list") },
+			func(a *app) error { return a.ResumeCampaign(t.Context(), nil, "spring") }, "spring",
+		},
+		"a cancelled campaign": {
+			func(a *app) error { return a.PauseCampaign(t.Context(), "spring", "wrong list") },
+			func(a *app) error {
+				return pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error { return a.CancelTx(t.Context(), tx, "spring") })
+			}, "spring",
+		},
+	} {
+		db, fake := shared.database(t), clerktest.New()
+		before := newApp(t, db, Config{Logger: quiet}, fake) // a logger is enough to report it
+		before.enqueue(t, "spring", guests(3))
+		before.enqueue(t, "summer", to("other@example.com"))
+		require.NoError(t, test.pause(before), name)
+		var heard alerts
+		service := newApp(t, db, Config{OnEvent: heard.hear}, fake)
+		service.work(t)
+		require.Empty(t, heard.resumptions(), name)
+		require.NoError(t, test.end(newApp(t, db, Config{}, fake)), name)
+		service.enqueue(t, "autumn", to("another@example.com"))
+		service.work(t)
+		require.Equal(t, []string{test.campaign}, heard.resumptions(), name)
+		service.enqueue(t, "winter", to("last@example.com"))
+		service.work(t)
+		require.Len(t, heard.resumptions(), 1, name)
+	}
+}
+
+// TestEndOfAPauseIsReportedOnce if the process that has reported the pause ends it.
+func TestEndOfAPauseIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	var heard alerts
+	a := newApp(t, shared.database(t), Config{OnEvent: heard.hear}, clerktest.New())
+	a.enqueue(t, "spring", guests(3))
+	require.NoError(t, a.Pause(t.Context(), "wrong list"))
+	require.NoError(t, a.PauseCampaign(t.Context(), "spring", "wrong list"))
+	require.NoError(t, a.Resume(t.Context(), nil))
+	require.NoError(t, a.ResumeCampaign(t.Context(), nil, "spring"))
+	a.work(t)
+	require.Equal(t, []string{"", "spring"}, heard.resumptions())
+}
+
+// TestPauseThatNobodyHeardOfHasNoEnd: a tool without hooks has paused, and another has resumed.
+func TestPauseThatNobodyHeardOfHasNoEnd(t *testing.T) {
+	t.Parallel()
+	db, fake := shared.database(t), clerktest.New()
+	var heard alerts
+	service := newApp(t, db, Config{OnEvent: heard.hear}, fake)
+	service.enqueue(t, "spring", guests(3))
+	tool := newApp(t, db, Config{}, fake)
+	require.NoError(t, tool.Pause(t.Context(), "wrong list"))
+	require.NoError(t, tool.PauseCampaign(t.Context(), "spring", "wrong list"))
+	other := newApp(t, db, Config{}, fake)
+	require.NoError(t, other.Resume(t.Context(), nil))
+	require.NoError(t, other.ResumeCampaign(t.Context(), nil, "spring"))
+	service.work(t)
+	require.Empty(t, heard.resumptions())
+}
+
+// TestLostLeaseIsReported by the run that lost it and by the one that takes over.
+func TestLostLeaseIsReported(t *testing.T) {
+	t.Parallel()
+	var heard alerts
+	var log strings.Builder
+	a := newApp(t, shared.database(t), Config{OnEvent: heard.hear, Logger: slog.New(slog.NewTextHandler(&log, nil))}, clerktest.New())
+	a.enqueue(t, "spring", guests(15))
+	late, _ := begun(t, a)
+	expire(t, a)
+	a.work(t)
+	require.NoError(t, late.end(t.Context(), verdict{}))
+	require.Equal(t, []Event{
+		{Kind: EventRunBegun, Instance: "default", Run: 2, Reason: "run 1 did not end: its process was killed, or lost the database"},
+		{Kind: EventRunEnded, Instance: "default", Run: 2},
+		{Kind: EventRunEnded, Instance: "default", Run: 1, Reason: errLeaseLost.Error()},
+	}, heard.all)
+	require.Equal(t, 2, strings.Count(log.String(), "level=WARN"))
+	heard.all = nil
+	a.enqueue(t, "summer", to("other@example.com"))
+	a.work(t)
+	require.Equal(t, Event{Kind: EventRunBegun, Instance: "default", Run: 3}, heard.all[0])
+}

@@ -31,7 +31,8 @@ var (
 	ErrNoTransport = errors.New("clerkriver: the client was not created by Campaigns.NewClient")
 	// ErrNotMigrated means that this package's tables are missing or have another version. If
 	// River's own tables are missing, the error says so and does not match.
-	ErrNotMigrated = errors.New("clerkriver: the tables are missing or out of date; run clerkriver.Migrate")
+	ErrNotMigrated = errors.New("clerkriver: the tables are missing or out of date; " +
+		"run clerkriver.Migrate, or the new ones of clerkriver.Migrations with your tool")
 )
 
 // PostgreSQL's codes for tables and columns that are missing without a migration.

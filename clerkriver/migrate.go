@@ -22,7 +22,8 @@ type Migration struct {
 // Migrations returns all versions of the tables, oldest first, for a schema; an empty
 // schema means the first one of the connection's search_path. Use it where another tool
 // runs migrations. [Migrate] runs them itself, and keeps the versions that have been
-// applied in the table clerkriver_migrations, which this SQL does not have.
+// applied in the table clerkriver_migrations, which this SQL does not have. So keep to one of
+// the two: Migrate and [Drop] return an error for tables that another tool has created.
 //
 // Version 1 was never released. [Campaigns.ErasePersonTx] and [Campaigns.RemindTx] do not find
 // rows that were enqueued with it, or that were there when version 2 was undone.
@@ -180,7 +181,7 @@ func migrate(ctx context.Context, tx pgx.Tx, schema string, all []Migration, tar
 		return nil, err
 	}
 	table := versionsTable(schema)
-	now, err := appliedVersion(ctx, tx, table)
+	now, err := appliedVersion(ctx, tx, schema)
 	if err != nil || now == target {
 		return nil, err
 	}
@@ -207,11 +208,23 @@ func migrate(ctx context.Context, tx pgx.Tx, schema string, all []Migration, tar
 	return ran, nil
 }
 
+// errOtherTool means that the versions that were applied are not known.
+var errOtherTool = errors.New("clerkriver: the tables exist, but not clerkriver_migrations: " +
+	"another tool has run the SQL of Migrations, so run it with that tool")
+
 // appliedVersion returns the newest version that was applied, or 0 if there is none.
-func appliedVersion(ctx context.Context, tx pgx.Tx, table string) (version int, err error) {
-	var exists bool
-	if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", table).Scan(&exists); err != nil || !exists {
+func appliedVersion(ctx context.Context, tx pgx.Tx, schema string) (version int, err error) {
+	table := versionsTable(schema)
+	var hasVersions, hasTables bool
+	err = tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL",
+		table, schemaPrefix(schema)+"clerkriver_instances").Scan(&hasVersions, &hasTables)
+	switch {
+	case err != nil:
 		return 0, err
+	case hasTables && !hasVersions:
+		return 0, errOtherTool
+	case !hasVersions:
+		return 0, nil
 	}
 	err = tx.QueryRow(ctx, "SELECT coalesce(max(version), 0) FROM "+table).Scan(&version)
 	return version, err

@@ -90,6 +90,16 @@ func TestMigrateUpAndDown(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, 8, tables())
+	for name, run := range map[string]func(tx pgx.Tx) ([]Migration, error){
+		"Migrate": func(tx pgx.Tx) ([]Migration, error) { return Migrate(t.Context(), tx, "", -1) },
+		"Drop":    func(tx pgx.Tx) ([]Migration, error) { return Drop(t.Context(), tx, "") },
+	} {
+		err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+			_, err := run(tx)
+			return err
+		})
+		require.ErrorContains(t, err, "another tool has run the SQL of Migrations", name)
+	}
 	for _, m := range slices.Backward(Migrations("public")) {
 		_, err := pool.Exec(t.Context(), m.SQLDown)
 		require.NoError(t, err)

@@ -34,6 +34,7 @@ func (r *run) record(ctx context.Context, all []found) error {
 		}
 		told, err := r.recordWith(ctx, part, nil)
 		if err != nil && told {
+			err = explainHook(err)
 			r.noteUntold(err)
 			_, err = r.recordWith(ctx, part, err)
 		}
@@ -72,7 +73,7 @@ func (r *run) recordWith(ctx context.Context, part []found, untold error) (told 
 					change.BecameAt, change.ChangedAt, r.c.config.Wake, toText(untold.Error()), r.run)
 			} else {
 				told = true
-				err = guarded(func() error { return r.c.config.OnChange(ctx, tx, change) })
+				err = guarded(func() error { return r.c.config.OnChange(ctx, hookTx{tx}, change) })
 			}
 			if err != nil {
 				return err
@@ -139,11 +140,12 @@ func (r *run) tellChange(ctx context.Context, u untoldChange) error {
 		if err != nil {
 			return err
 		}
-		return guarded(func() error { return r.c.config.OnChange(ctx, tx, change) })
+		return guarded(func() error { return r.c.config.OnChange(ctx, hookTx{tx}, change) })
 	})
 	if err == nil {
 		return nil
 	}
+	err = explainHook(err)
 	r.noteUntold(err)
 	last, stop := r.c.closing(ctx)
 	defer stop()

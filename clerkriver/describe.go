@@ -33,7 +33,7 @@ func (s Status) String() string {
 	}
 	text += untold(s.Untold)
 	if waits && !s.EstimatedEnd.IsZero() {
-		text += "; to end about " + clock(s.EstimatedEnd)
+		text += "; to end " + s.end()
 	}
 	switch {
 	case s.Done():
@@ -45,6 +45,14 @@ func (s Status) String() string {
 		text += "; last problem: " + s.Problem
 	}
 	return text
+}
+
+// end describes the estimated end.
+func (s *Status) end() string {
+	if s.EstimatedEnd.Before(s.asked.Add(time.Minute)) {
+		return "soon"
+	}
+	return "about " + clock(s.EstimatedEnd)
 }
 
 // String returns the status in one line for people, with local times:
@@ -59,7 +67,7 @@ func (s InstanceStatus) String() string {
 	if s.Paused != "" {
 		return text + untold(s.Untold) + pause(s.Paused, s.PausedUntil)
 	}
-	if !s.NextWake.IsZero() {
+	if s.LeasedUntil.IsZero() && !s.NextWake.IsZero() {
 		text += ", the next one about " + clock(s.NextWake)
 	}
 	if !s.OverdueSince.IsZero() {

@@ -20,6 +20,7 @@ func TestStatusDescribesItself(t *testing.T) {
 	for want, s := range map[string]Status{
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting":                                                        {Counts: some},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting until " + then + zone + "; to end about " + then + zone: {Counts: some, WaitUntil: at, EstimatedEnd: at},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; to end soon":                                           {Counts: some, EstimatedEnd: at, asked: at.Add(-59 * time.Second)},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until it is resumed: wrong list":                {Counts: some, Paused: "wrong list"},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until " + then + zone + ": no key":              {Counts: some, Paused: "no key", PausedUntil: at, Problem: "no key"},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; last problem: 502":                                     {Counts: some, Problem: "502"},
@@ -39,6 +40,9 @@ func TestStatusDescribesItself(t *testing.T) {
 	require.Equal(t, shared+", the next one about "+then+zone, fmt.Sprint(&limits))
 	limits.OverdueSince, limits.Problem = at, "502"
 	require.Equal(t, shared+", the next one about "+then+zone+", which is late; last problem: 502", limits.String())
+	limits.LeasedUntil, limits.OverdueSince = at, time.Time{}
+	require.Equal(t, shared+" is under way; last problem: 502", limits.String())
+	limits.LeasedUntil = time.Time{}
 	limits.Paused = "wrong list"
 	require.Equal(t, shared+"; paused until it is resumed: wrong list", limits.String())
 	limits.LeasedUntil = at

@@ -201,6 +201,7 @@ func TestSyncsContinueWhileClerkRefusesCreates(t *testing.T) {
 		require.Equal(t, clerk.OperationList, req.Operation)
 	}
 	require.Equal(t, before.Run+1, after.Run)
+	require.WithinDuration(t, time.Now(), after.SyncedAt, 5*time.Second)
 	require.WithinDuration(t, time.Now().Add(a.config.Sync), after.NextWake, 2*time.Second)
 	require.True(t, after.NextWake.Before(after.PausedUntil))
 	require.Equal(t, []any{before.Paused, before.PausedUntil, before.Problem, before.Failures},
@@ -209,6 +210,7 @@ func TestSyncsContinueWhileClerkRefusesCreates(t *testing.T) {
 	board.noLists.Store(true)
 	refused := a.syncInAPause(t)
 	require.Contains(t, refused.Paused, "Clerk refuses all requests: ")
+	require.Equal(t, after.SyncedAt, refused.SyncedAt)
 	require.True(t, refused.PausedUntil.After(before.PausedUntil))
 	require.Equal(t, refused.PausedUntil, refused.NextWake)
 	require.Equal(t, refused.Run, a.syncInAPause(t).Run, "there was no sync")

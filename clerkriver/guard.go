@@ -1,10 +1,13 @@
 package clerkriver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // errGoexit means that a function of the caller ended its goroutine.
@@ -25,6 +28,28 @@ func guarded(call func() error) error {
 		err = call()
 	}()
 	return <-result
+}
+
+// A hookTx is the transaction that OnResult and OnChange write in. It ends when they return.
+type hookTx struct{ pgx.Tx }
+
+var errEndsTx = errors.New("clerkriver: OnResult and OnChange must not end the transaction: it is committed when they return")
+
+// Commit does nothing. Its error says so.
+func (hookTx) Commit(context.Context) error { return errEndsTx }
+
+// Rollback does nothing, so that a deferred call is harmless.
+func (hookTx) Rollback(context.Context) error { return errEndsTx }
+
+// explainHook adds advice to an error of OnResult or OnChange, or of the commit after it.
+func explainHook(err error) error {
+	switch {
+	case errors.Is(err, pgx.ErrTxCommitRollback):
+		return fmt.Errorf("a statement of OnResult or OnChange failed, and its error was not returned: %w", err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("OnResult and OnChange may take ten seconds: %w", err)
+	}
+	return err
 }
 
 // secretWord matches a word that may contain an email address, escaped or not, a URL's query, a

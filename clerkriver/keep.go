@@ -25,6 +25,7 @@ func (r *run) keep(ctx context.Context, it item, state State, invitationID, prob
 	}
 	stops, failure, err := r.keepWith(ctx, it, result, tell, nil)
 	if failure != nil {
+		failure = explainHook(failure)
 		r.noteUntold(failure)
 		stops, _, err = r.keepWith(ctx, it, result, nil, failure)
 	}
@@ -56,7 +57,7 @@ func (r *run) keepWith(
 		case err != nil || tell == nil:
 			return err
 		}
-		failure = guarded(func() error { return tell(ctx, tx, result) })
+		failure = guarded(func() error { return tell(ctx, hookTx{tx}, result) })
 		return failure
 	})
 	if err != nil && failure == nil && tell != nil && !errors.Is(err, errLeaseLost) {
@@ -71,8 +72,9 @@ func (c *Campaigns) silence() string {
 	return strconv.FormatInt(2*c.timing.closing.Milliseconds(), 10)
 }
 
-// maxTold limits the results for which a run calls OnResult again.
-const maxTold = 100
+// maxTold limits the results for which a run calls OnResult again. It also stops after the time
+// that one call may take.
+const maxTold = 1000
 
 // tell calls OnResult for results that it has not accepted. It needs no request to Clerk.
 func (r *run) tell(ctx context.Context) error {
@@ -115,11 +117,12 @@ func (r *run) tellOne(ctx context.Context, campaign int64, place int) error {
 			return err
 		}
 		result.EmailAddress = request.EmailAddress
-		return guarded(func() error { return r.c.config.OnResult(ctx, tx, result) })
+		return guarded(func() error { return r.c.config.OnResult(ctx, hookTx{tx}, result) })
 	})
 	if err == nil {
 		return nil
 	}
+	err = explainHook(err)
 	r.noteUntold(err)
 	last, stop := r.c.closing(ctx)
 	defer stop()

@@ -76,11 +76,12 @@ func TestOnResultFailsAlone(t *testing.T) {
 			_ = err // the error is ignored, but the transaction cannot commit
 			return errors.New("division by zero")
 		},
-		"rollback": func(ctx context.Context, tx pgx.Tx) error { // returns no error
+		"its error was not returned: commit unexpectedly resulted in rollback": func(ctx context.Context, tx pgx.Tx) error {
 			_, _ = tx.Exec(ctx, "SELECT 1 / 0")
 			return nil
 		},
-		"deadline exceeded": func(ctx context.Context, _ pgx.Tx) error { <-ctx.Done(); return ctx.Err() },
+		"may take ten seconds: context deadline exceeded": func(ctx context.Context, _ pgx.Tx) error { <-ctx.Done(); return ctx.Err() },
+		"must not end the transaction":                     func(ctx context.Context, tx pgx.Tx) error { return tx.Commit(ctx) },
 	} {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()
@@ -91,7 +92,7 @@ func TestOnResultFailsAlone(t *testing.T) {
 				}
 				return nil
 			}}, fake)
-			if words == "deadline exceeded" {
+			if strings.HasSuffix(words, "deadline exceeded") {
 				a.timing.closing = 3 * time.Second
 			}
 			a.enqueue(t, "spring", guests(12))
@@ -115,6 +116,66 @@ func TestOnResultFailsAlone(t *testing.T) {
 			require.NoError(t, a.Delete(t.Context(), "spring"))
 		})
 	}
+}
+
+// TestHooksMayDeferRollback, as other functions with a transaction do.
+func TestHooksMayDeferRollback(t *testing.T) {
+	t.Parallel()
+	var told []State
+	write := func(ctx context.Context, tx pgx.Tx, result Result) error {
+		defer func() { _ = tx.Rollback(ctx) }()
+		told = append(told, result.State)
+		_, err := tx.Exec(ctx, "INSERT INTO heard VALUES ($1)", string(result.State))
+		return err
+	}
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{
+		Sync: time.Minute, OnResult: write,
+		OnChange: func(ctx context.Context, tx pgx.Tx, change Change) error { return write(ctx, tx, change.Result) },
+	}, fake)
+	_, err := a.pool.Exec(t.Context(), "CREATE TABLE heard (state text)")
+	require.NoError(t, err)
+	a.enqueue(t, "spring", guests(1))
+	a.work(t)
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 0)))
+	a.syncNow(t)
+	var written int
+	require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT count(*) FROM heard").Scan(&written))
+	require.Equal(t, 2, written)
+	require.Equal(t, []State{StateCreated, StateAccepted}, told, "each once")
+}
+
+// TestResumeCallsHooksAgain: somebody has mended OnResult and OnChange, and does not want to
+// wait for an hour.
+func TestResumeCallsHooksAgain(t *testing.T) {
+	t.Parallel()
+	fake := clerktest.New()
+	fails := true
+	hook := func() error {
+		if fails {
+			return errors.New("no table")
+		}
+		return nil
+	}
+	a := newApp(t, shared.database(t), Config{
+		Wake: time.Minute, Sync: time.Minute, OnResult: func(context.Context, pgx.Tx, Result) error { return hook() },
+		OnChange: func(context.Context, pgx.Tx, Change) error { return hook() },
+	}, fake)
+	a.enqueue(t, "spring", guests(2))
+	a.work(t)
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 0)))
+	a.syncNow(t)
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Equal(t, 3, s.Untold)
+	fails = false
+	a.work(t)
+	require.Equal(t, "no table", a.all(t, "spring")[1].Untold)
+	require.NoError(t, a.Resume(t.Context(), nil))
+	a.work(t)
+	s, err = a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Zero(t, s.Untold)
 }
 
 // TestRefusedResultsAreReported once for each run, without what the error says about a person.

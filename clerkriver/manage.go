@@ -36,10 +36,15 @@ func (c *Campaigns) Pause(ctx context.Context, reason string) error {
 	return nil
 }
 
-// Resume ends a pause, so that the next run can begin at once. It inserts wake jobs, even if
-// somebody has deleted them. The client is as for [Campaigns.EnqueueTx].
+// Resume ends a pause, so that the next run can begin at once. That run also calls
+// [Config].OnResult and OnChange again for what they have not accepted. Resume inserts wake
+// jobs, even if somebody has deleted them. The client is as for [Campaigns.EnqueueTx].
 func (c *Campaigns) Resume(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
-	if _, err := c.pool.Exec(ctx, c.sql(queryResume), c.config.Instance, c.reporter); err != nil {
+	batch := &pgx.Batch{}
+	batch.Queue(c.sql(queryResume), c.config.Instance, c.reporter)
+	batch.Queue(c.sql(queryTellNow), c.config.Instance)
+	batch.Queue(c.sql(queryTellChangesNow), c.config.Instance)
+	if err := c.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return explain(err)
 	}
 	c.report(ctx, Event{Kind: EventResumed})

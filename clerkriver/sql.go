@@ -178,7 +178,7 @@ const (
 		WHERE c.instance = $1 AND c.finished_at IS NULL AND c.cancelled_at IS NULL AND c.paused_at IS NULL
 			AND (c.priority, c.id) <= ($2::integer, $3::bigint)`
 
-	queryInstance = `SELECT clock_timestamp(), run, coalesce(begun_at, 'epoch'), coalesce(ended_at, 'epoch'), leased_until, failures, problem,
+	queryInstance = `SELECT clock_timestamp(), run, coalesce(begun_at, 'epoch'), coalesce(ended_at, 'epoch'), leased_until, fresh_at, failures, problem,
 			` + isPaused + `, pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch'),
 			coalesce((SELECT sum(n.rows) FROM SCHEMA.clerkriver_counts n JOIN SCHEMA.clerkriver_campaigns c ON c.id = n.campaign_id
 				WHERE c.instance = $1 AND n.state = '` + stateUntold + `'), 0)
@@ -309,6 +309,11 @@ const (
 	queryTellLater = `UPDATE SCHEMA.clerkriver_rows SET tells = least(tells + 1, 1000), tell_problem = $4::text,
 			tell_at = clock_timestamp() + least($3::interval * power(2, least(tells, 12)), interval '1 hour')
 		WHERE ` + isUnlocked + ` AND tell_at IS NOT NULL`
+
+	// The next run calls OnResult again.
+	queryTellNow = `UPDATE SCHEMA.clerkriver_rows SET tell_at = clock_timestamp() WHERE ctid IN (
+		SELECT r.ctid FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+		WHERE r.tell_at > clock_timestamp() AND c.instance = $1 FOR UPDATE OF r SKIP LOCKED)`
 
 	resultColumns = `place, ref, request, state, coalesce(invitation_id, ''), coalesce(problem, ''), changed_at`
 

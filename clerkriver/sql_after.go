@@ -113,6 +113,10 @@ const (
 			tell_at = clock_timestamp() + least($4::interval * power(2, least(tells, 12)), interval '1 hour')
 		WHERE ` + isUnlockedChange
 
+	// The next run calls OnChange again. Here $1 is the instance.
+	queryTellChangesNow = `UPDATE SCHEMA.clerkriver_untold SET tell_at = clock_timestamp() WHERE ctid IN (
+		SELECT ctid FROM SCHEMA.clerkriver_untold WHERE instance = $1 AND tell_at > clock_timestamp() FOR UPDATE SKIP LOCKED)`
+
 	// The change, unless a caller's transaction has locked it.
 	isUnlockedChange = `ctid = (SELECT ctid FROM SCHEMA.clerkriver_untold
 		WHERE campaign_id = $1::bigint AND place = $2::integer AND change = $3::smallint FOR UPDATE SKIP LOCKED)`

@@ -53,7 +53,8 @@ type Status struct {
 	// nothing is left to send, or there is a Problem. Only [Campaigns.Status] sets it.
 	EstimatedEnd time.Time
 
-	id int64
+	id    int64
+	asked time.Time // by the database's clock
 }
 
 // Done reports whether every row has an outcome.
@@ -185,6 +186,7 @@ func (c *Campaigns) forecast(ctx context.Context, s *Status, next due) error {
 		return err
 	}
 	now := next.clock
+	s.asked = now
 	free, err := c.freeSlots(ctx, now)
 	if err != nil {
 		return err
@@ -267,6 +269,9 @@ type InstanceStatus struct {
 	// LeasedUntil is the time at which the lease of the run under way ends, unless it is
 	// extended; zero if none is under way.
 	LeasedUntil time.Time
+	// SyncedAt is the time at which the last sync that ended well began, see [Config].Sync; zero
+	// before the first. Changes of invitations until then are known.
+	SyncedAt time.Time
 	// Failures is the number of runs in a row that ended early, without those that only made
 	// a sync while rows waited. Problem says why the last one did, or why the run under way
 	// waits, as in [Status].
@@ -308,13 +313,13 @@ func (c *Campaigns) InstanceStatus(ctx context.Context) (*InstanceStatus, error)
 	var now, pausedUntil time.Time
 	var paused bool
 	err = c.pool.QueryRow(ctx, c.sql(queryInstance), c.config.Instance).Scan(&now, &s.Run, &s.BegunAt, &s.EndedAt, &s.LeasedUntil,
-		&s.Failures, &s.Problem, &paused, &s.Paused, &pausedUntil, &s.Untold)
+		&s.SyncedAt, &s.Failures, &s.Problem, &paused, &s.Paused, &pausedUntil, &s.Untold)
 	if errors.Is(err, pgx.ErrNoRows) {
 		now = next.clock
 	} else if err != nil {
 		return nil, explain(err)
 	}
-	s.BegunAt, s.EndedAt = timeOrZero(s.BegunAt), timeOrZero(s.EndedAt)
+	s.BegunAt, s.EndedAt, s.SyncedAt = timeOrZero(s.BegunAt), timeOrZero(s.EndedAt), timeOrZero(s.SyncedAt)
 	if !s.LeasedUntil.After(now) {
 		s.LeasedUntil = time.Time{}
 	}

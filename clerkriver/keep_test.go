@@ -81,7 +81,7 @@ func TestOnResultFailsAlone(t *testing.T) {
 			return nil
 		},
 		"may take ten seconds: context deadline exceeded": func(ctx context.Context, _ pgx.Tx) error { <-ctx.Done(); return ctx.Err() },
-		"must not end the transaction":                     func(ctx context.Context, tx pgx.Tx) error { return tx.Commit(ctx) },
+		"must not end the transaction":                    func(ctx context.Context, tx pgx.Tx) error { return tx.Commit(ctx) },
 	} {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()

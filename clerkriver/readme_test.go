@@ -68,3 +68,30 @@ func invite(ctx context.Context, pool *pgxpool.Pool, riverClient *river.Client[p
 		return err
 	})
 }
+
+// Campaigns in a service: its functions are those of the README.
+func Example() {
+	ctx := context.Background()
+	pool, err := pgxpool.New(ctx, "postgres://localhost/app")
+	if err != nil {
+		panic(err)
+	}
+	if err := migrate(ctx, pool); err != nil {
+		panic(err)
+	}
+	campaigns, err := newCampaigns(pool)
+	if err != nil {
+		panic(err)
+	}
+	client, err := campaigns.NewClient("sk_test_...", nil) // for your request handlers, too
+	if err != nil {
+		panic(err)
+	}
+	riverClient, err := startRiver(ctx, pool, campaigns, client)
+	if err != nil {
+		panic(err)
+	}
+	if err := invite(ctx, pool, riverClient, campaigns); err != nil {
+		panic(err)
+	}
+}

@@ -20,7 +20,7 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// alerting contains the README's snippet.
+// alerting contains the snippet of docs/operating-campaigns.md.
 func alerting(config *clerkriver.Config, alert func(context.Context, string, string), resolve func(context.Context, string)) {
 	config.Logger = slog.Default() // warns of pauses, late runs, runs that ended early, and failures of OnResult
 	config.OnEvent = func(ctx context.Context, event clerkriver.Event) {
@@ -233,18 +233,21 @@ func TestAlertsOfTheReadmeAreResolved(t *testing.T) {
 	}
 }
 
-// TestReadmeIsCompiled: the code in the README is copied from this file and readme_test.go.
+// TestReadmeIsCompiled: the code in the README, and in the page about operating, is copied from
+// this file and readme_test.go.
 func TestReadmeIsCompiled(t *testing.T) {
 	t.Parallel()
 	_, _, _ = alerting, after, eraseEverywhere
 	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	operating, err := os.ReadFile("../docs/operating-campaigns.md")
 	require.NoError(t, err)
 	example, err := os.ReadFile("example_test.go")
 	require.NoError(t, err)
 	whole, err := os.ReadFile("readme_test.go")
 	require.NoError(t, err)
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
-	blocks := strings.Split(string(readme), "```go\n")[1:]
+	blocks := strings.Split(string(readme)+string(operating), "```go\n")[1:]
 	require.Len(t, blocks, 4)
 	for _, block := range blocks {
 		snippet, _, _ := strings.Cut(block, "```")

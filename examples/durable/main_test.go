@@ -167,11 +167,11 @@ func TestHelp(t *testing.T) {
 	require.Less(t, strings.Count(stderr, "\n"), 50, "it fits on a screen")
 }
 
-// TestReadmeOfCampaigns: the commands that it recommends exist.
-func TestReadmeOfCampaigns(t *testing.T) {
-	readme, err := os.ReadFile("../../clerkriver/README.md")
+// TestDocumentedCommands: the commands that the page about operating recommends exist.
+func TestDocumentedCommands(t *testing.T) {
+	readme, err := os.ReadFile("../../docs/operating-campaigns.md")
 	require.NoError(t, err)
-	_, section, _ := strings.Cut(string(readme), "## Operating it\n")
+	_, section, _ := strings.Cut(string(readme), "## Commands\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	n := 0
 	for line := range strings.Lines(section) {

@@ -10,7 +10,8 @@
 //	durable enqueue people.csv     add the campaign; a second time adds nothing
 //	durable work                   send what is enqueued, until SIGINT or SIGTERM
 //	durable status people          what was sent, what waits and until when, when it will end
-//	durable report people          the report so far: a line for each row
+//	durable report people          the report so far: a line for each row, and in its column
+//	                               untold why a service's OnResult or OnChange refused it
 //	durable remind people          remind those who have not accepted a week after they were
 //	                               invited (-after), as the campaign people-reminder
 //	durable cancel people          do not send the remaining invitations

@@ -70,7 +70,7 @@ func TestCommand(t *testing.T) {
 		{"", "pause", exitUsage, "", "usage: durable "},
 		{"", "invite people.csv", exitUsage, "", "usage: durable "},
 		{"", "status people", exitFailed, "", "DATABASE_URL is not set, and stat durable-postgres: no such file"},
-		{"", "people.csv", exitUnsent, "line,email_address,outcome,invitation_id,problem\n2,a@example.com,created,inv_", "this is a fake of Clerk"},
+		{"", "people.csv", exitUnsent, "line,email_address,outcome,invitation_id,problem,untold\n2,a@example.com,created,inv_", "this is a fake of Clerk"},
 		{"", "other.csv", exitFailed, "", "other.csv: no such file"},
 		{"", "enqueue empty.csv", exitFailed, "", "the file is empty"},
 		{"pk_test_dummy", "people.csv", exitFailed, "", "publishable"},
@@ -83,7 +83,7 @@ func TestCommand(t *testing.T) {
 		{"", "-campaign spring enqueue people.csv", 0, "spring, 2 rows: ", "spring: 2 rows enqueued"},
 		{"", "-campaign spring enqueue ./more.csv", exitFailed, "", "more.csv: no such file"},
 		{"", "-instance other status people", exitFailed, "", "no such campaign"},
-		{"", "report people", 0, "line,email_address,outcome,invitation_id,problem\n2,a@example.com,waiting,,\n3,no address,waiting,,\n", ""},
+		{"", "report people", 0, "line,email_address,outcome,invitation_id,problem,untold\n2,a@example.com,waiting,,,\n3,no address,waiting,,,\n", ""},
 		{"", "pause mistake", 0, "instance default: 90 of 90 creates...; paused until it is resumed: mistake; \"durable resume\" continues at once\n", ""},
 		{"", "status people", 0, "people, 2 rows: 2 waiting; paused until it is resumed: mistake; \"durable resume\" continues at once, " +
 			"or \"durable -campaign people resume\" if only this campaign is paused\n", ""},
@@ -361,7 +361,7 @@ func TestKilledAndResumed(t *testing.T) {
 		made[inv.EmailAddress] = inv
 	}
 	for _, line := range lines[1:] {
-		require.Equal(t, []string{"created", made[line[1]].ID, ""}, line[2:])
+		require.Equal(t, []string{"created", made[line[1]].ID, "", ""}, line[2:])
 	}
 	requireStopped(t)
 }

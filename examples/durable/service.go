@@ -201,15 +201,16 @@ func (s *service) command(name string) string {
 	return strconv.Quote(line + name)
 }
 
-// writeReport writes a line for each row, as CSV.
+// writeReport writes a line for each row, as CSV. Its last column is the error of a service's
+// OnResult or OnChange.
 func writeReport(ctx context.Context, s *service, campaign string, w io.Writer) error {
 	lines := csv.NewWriter(w)
-	_ = lines.Write([]string{"line", "email_address", "outcome", "invitation_id", "problem"}) // Error returns its error
+	_ = lines.Write([]string{"line", "email_address", "outcome", "invitation_id", "problem", "untold"}) // Error returns its error
 	for r, err := range s.campaigns.Results(ctx, campaign, 0) {
 		if err != nil {
 			return err
 		}
-		_ = lines.Write([]string{r.Ref, r.EmailAddress, string(r.State), r.InvitationID, r.Problem})
+		_ = lines.Write([]string{r.Ref, r.EmailAddress, string(r.State), r.InvitationID, r.Problem, r.Untold})
 	}
 	lines.Flush()
 	return lines.Error()

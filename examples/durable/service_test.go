@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+
+	"github.com/clerk-invitations/clerk-go/clerkriver"
+	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
 // connect starts a server with the database of a service, and connects to it.
@@ -92,4 +97,47 @@ func TestTablesInAnotherSchema(t *testing.T) {
 	require.False(t, inPublic)
 	code, _, stderr := run(t, theirs, "pause mistake")
 	require.Zero(t, code, stderr)
+}
+
+// TestReportSaysWhatTheServiceRefused: the service's table does not know what became of these
+// rows, and only the report shows which they are.
+func TestReportSaysWhatTheServiceRefused(t *testing.T) {
+	conn, url := connect(t)
+	p := program{databaseURL: url}
+	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\nb@example.com\n"), 0o600))
+	for _, args := range []string{"migrate", "enqueue people.csv"} {
+		code, _, stderr := run(t, p, args)
+		require.Zero(t, code, stderr)
+	}
+	pool, err := pgxpool.New(t.Context(), url)
+	require.NoError(t, err)
+	defer pool.Close()
+	campaigns, err := clerkriver.New(pool, clerkriver.Config{
+		OnResult: func(_ context.Context, _ pgx.Tx, result clerkriver.Result) error {
+			if result.Ref == "2" {
+				return errors.New("no such member")
+			}
+			return nil
+		},
+		OnChange: func(context.Context, pgx.Tx, clerkriver.Change) error { return errors.New("the member has left") },
+	})
+	require.NoError(t, err)
+	fake := clerktest.New()
+	client, err := campaigns.NewClient(fake.SecretKey(), fake)
+	require.NoError(t, err)
+	_, err = campaigns.Work(t.Context(), client)
+	require.NoError(t, err)
+	invitations := fake.Invitations()
+	require.Len(t, invitations, 2)
+	require.NoError(t, fake.Accept(invitations[1].ID))
+	_, err = conn.Exec(t.Context(), "UPDATE clerkriver_campaigns SET enqueued_at = now() - interval '1 hour'") // a sync is due
+	require.NoError(t, err)
+	_, err = campaigns.Work(t.Context(), client)
+	require.NoError(t, err)
+
+	code, stdout, stderr := run(t, p, "report people")
+	require.Zero(t, code, stderr)
+	require.Equal(t, "line,email_address,outcome,invitation_id,problem,untold\n"+
+		"2,a@example.com,created,"+invitations[0].ID+",,no such member\n"+
+		"3,b@example.com,accepted,"+invitations[1].ID+",,the member has left\n", stdout)
 }

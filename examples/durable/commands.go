@@ -73,16 +73,20 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 	return err
 }
 
-// check refuses commands that would succeed without any effect, because of a typing error.
+// check refuses commands that would have no effect or show nothing, because of a typing error.
 func check(ctx context.Context, s *service, name, argument string) error {
 	switch name {
+	case "enqueue": // perhaps the instance's first campaign
+		return nil
 	case "exclude", "erase":
 		if !strings.Contains(argument, "@") {
 			return fmt.Errorf("%q is not an email address; nothing was done", argument)
 		}
 	case "pause", "resume":
 	default:
-		return nil
+		if s.config.Instance == defaultInstance { // nobody has typed it
+			return nil
+		}
 	}
 	return s.requireInstance(ctx)
 }

@@ -29,7 +29,8 @@
 // "durable migrate" once, with a role that may create tables. If a service has campaigns
 // there, all commands show and change these; for a Config.Schema, append
 // ?search_path=SCHEMA,public to the URL. Use "work" and "durable people.csv" there only if
-// the service has the default Config.Limits: all processes that send must have the same.
+// the service has the default Config.Limits: all processes that send must have the same. Only
+// these two and "enqueue" accept an -instance that the tables do not have.
 //
 // Without CLERK_SECRET_KEY "durable people.csv" invites nobody: it shows the same with a fake
 // of Clerk inside the process, which accepts few requests, and a temporary database. To

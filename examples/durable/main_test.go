@@ -82,7 +82,7 @@ func TestCommand(t *testing.T) {
 		{"", "enqueue people.csv", 0, "people, 2 rows: ", "people: 0 rows enqueued"},
 		{"", "-campaign spring enqueue people.csv", 0, "spring, 2 rows: ", "spring: 2 rows enqueued"},
 		{"", "-campaign spring enqueue ./more.csv", exitFailed, "", "more.csv: no such file"},
-		{"", "-instance other status people", exitFailed, "", "no such campaign"},
+		{"", "-instance other status people", exitFailed, "", `these tables have no instance "other"`},
 		{"", "report people", 0, "line,email_address,outcome,invitation_id,problem,untold\n2,a@example.com,waiting,,,\n3,no address,waiting,,,\n", ""},
 		{"", "pause mistake", 0, "instance default: 90 of 90 creates...; paused until it is resumed: mistake; \"durable resume\" continues at once\n", ""},
 		{"", "status people", 0, "people, 2 rows: 2 waiting; paused until it is resumed: mistake; \"durable resume\" continues at once, " +

@@ -28,15 +28,19 @@ func connect(t *testing.T) (conn *pgx.Conn, url string) {
 	return conn, url
 }
 
-// TestUnknownInstanceIsRefused: a pause of a misspelled instance would stop nothing.
+// TestUnknownInstanceIsRefused: a pause of a misspelled instance would stop nothing, and a list
+// of it would look as if there were no campaigns.
 func TestUnknownInstanceIsRefused(t *testing.T) {
 	conn, url := connect(t)
 	p := program{databaseURL: url, secretKey: "sk_test_dummy", baseURL: "http://127.0.0.1:1/v1"}
-	for _, args := range []string{"migrate", "-instance two enqueue people.csv"} {
+	for _, args := range []string{"migrate", "list", "-instance two enqueue people.csv"} {
 		code, _, stderr := run(t, p, args)
 		require.Zero(t, code, stderr)
 	}
-	for _, args := range []string{"pause mistake", "resume", "exclude a@example.com", "erase a@example.com"} {
+	for _, args := range []string{
+		"pause mistake", "-campaign people pause mistake", "resume", "-campaign people resume", "exclude a@example.com", "erase a@example.com",
+		"list", "status people", "report people", "remind people", "cancel people", "delete people",
+	} {
 		code, stdout, stderr := run(t, p, "-instance tow "+args)
 		require.Equal(t, exitFailed, code, args)
 		require.Empty(t, stdout, args)
@@ -48,7 +52,10 @@ func TestUnknownInstanceIsRefused(t *testing.T) {
 		(SELECT count(*) FROM clerkriver_excluded) + (SELECT count(*) FROM river_job WHERE args->>'instance' = 'tow')`).Scan(&traces))
 	require.Zero(t, traces)
 
-	code, stdout, stderr := run(t, p, "-instance two pause mistake")
+	code, stdout, stderr := run(t, p, "-instance two list")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "people, 1 row: 1 waiting\ninstance two: ")
+	code, stdout, stderr = run(t, p, "-instance two pause mistake")
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, "paused until it is resumed: mistake")
 	code, _, stderr = run(t, p, "-instance two resume")

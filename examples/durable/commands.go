@@ -33,6 +33,7 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 		return err
 	}
 	campaign := nameOf(argument)
+	var done string // said instead of a status
 	var err error
 	switch name {
 	case "enqueue":
@@ -47,7 +48,7 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 	case "cancel":
 		err = s.cancel(ctx, campaign)
 	case "delete":
-		return s.campaigns.Delete(ctx, campaign)
+		done, err = campaign+" was deleted", s.campaigns.Delete(ctx, campaign)
 	case "pause", "resume":
 		if err := p.hold(ctx, s, name, argument); err != nil {
 			return err
@@ -56,13 +57,17 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 			return p.showInstance(ctx, s)
 		}
 	case "exclude":
-		return s.exclude(ctx, argument)
+		done, err = "the person is excluded from reminders", s.exclude(ctx, argument)
 	case "erase":
-		return p.erase(ctx, s, argument)
+		done, err = "the person was erased from the campaigns and at Clerk", p.erase(ctx, s, argument)
 	case "list":
 		return p.list(ctx, s)
 	}
 	if err != nil {
+		return err
+	}
+	if done != "" {
+		_, err = fmt.Fprintln(p.stderr, done)
 		return err
 	}
 	st, err := s.campaigns.Status(ctx, campaign)
@@ -91,17 +96,52 @@ func check(ctx context.Context, s *service, name, argument string) error {
 	return s.requireInstance(ctx)
 }
 
-// hold pauses or resumes the instance, or one campaign.
+// hold pauses or resumes the instance, or one campaign, and says so. A pause replaces the reason
+// of an earlier one.
 func (p *program) hold(ctx context.Context, s *service, name, reason string) error {
+	earlier, err := s.pauseReason(ctx, p.campaign)
+	if err != nil {
+		return err
+	}
 	switch {
 	case name == "pause" && p.campaign != "":
-		return s.campaigns.PauseCampaign(ctx, p.campaign, reason)
+		err = s.campaigns.PauseCampaign(ctx, p.campaign, reason)
 	case name == "pause":
-		return s.campaigns.Pause(ctx, reason)
+		err = s.campaigns.Pause(ctx, reason)
 	case p.campaign != "":
-		return s.campaigns.ResumeCampaign(ctx, s.river, p.campaign)
+		err = s.campaigns.ResumeCampaign(ctx, s.river, p.campaign)
+	default:
+		err = s.campaigns.Resume(ctx, s.river)
 	}
-	return s.campaigns.Resume(ctx, s.river)
+	if err != nil {
+		return err
+	}
+	text := cmp.Or(p.campaign, "the instance "+s.config.Instance)
+	switch {
+	case name == "pause" && earlier == "":
+		text += " was paused"
+	case name == "pause":
+		text += " was already paused; the earlier reason was: " + earlier
+	case earlier == "":
+		text += " was not paused; missing wakes were scheduled"
+	default:
+		text += " was resumed; the reason of the pause was: " + earlier
+	}
+	_, err = fmt.Fprintln(p.stderr, text)
+	return err
+}
+
+// migrate creates the tables, and says which were missing.
+func (p *program) migrate(ctx context.Context, s *service) error {
+	done, err := s.migrate(ctx)
+	if err != nil {
+		return err
+	}
+	if len(done) == 0 {
+		done = []string{"no table was missing"}
+	}
+	_, err = fmt.Fprintln(p.stderr, strings.Join(done, "\n"))
+	return err
 }
 
 // list prints the campaigns of the instance, and what they share.

@@ -25,6 +25,9 @@
 //
 // Without DATABASE_URL it runs its own PostgreSQL server, in the folder durable-postgres
 // beside the list (or in the current directory), for as long as one of its processes needs it.
+// Reports and the status that a command shows are on the standard output. Progress, what a
+// command did, and problems are on the standard error.
+//
 // With DATABASE_URL it uses that database, which may already have River. In that case, run
 // "durable migrate" once, with a role that may create tables. If a service has campaigns
 // there, all commands show and change these; for a Config.Schema, append
@@ -194,7 +197,7 @@ func (p *program) run(ctx context.Context, name, argument string) (code int, err
 	defer func() { err = cmp.Or(err, s.close(context.WithoutCancel(ctx))) }()
 	switch {
 	case name == "migrate":
-		return 0, s.migrate(ctx)
+		return 0, p.migrate(ctx, s)
 	case sends:
 		code, err = p.send(ctx, s, nil, argument)
 	default:

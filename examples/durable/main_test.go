@@ -96,7 +96,7 @@ func TestCommand(t *testing.T) {
 		{"", "list", 0, "people, 2 rows: 2 waiting...\nspring, 2 rows: 2 waiting...\ninstance default: 90 of 90 creates and 25 of 25 bulk creates free for campaigns, run 0, the next one about ", ""},
 		{"", "delete people", exitFailed, "", "has not finished"},
 		{"", "cancel people", 0, "people, 2 rows: 2 cancelled\n", ""},
-		{"", "delete people", 0, "", ""},
+		{"", "delete people", 0, "", "people was deleted\n"},
 		{"", "report people", exitFailed, "", "no such campaign"},
 	} {
 		code, stdout, stderr := run(t, program{secretKey: test.key}, test.args)

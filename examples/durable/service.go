@@ -58,7 +58,7 @@ func open(ctx context.Context, url, folder string, config clerkriver.Config) (s 
 		s.river, err = river.NewClient(riverpgxv5.New(s.pool), &river.Config{})
 	}
 	if err == nil && s.cluster != nil {
-		err = s.migrate(ctx)
+		_, err = s.migrate(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close(context.WithoutCancel(ctx)))
@@ -74,14 +74,18 @@ func (s *service) close(ctx context.Context) error {
 	return s.cluster.close(ctx)
 }
 
-// migrate creates the tables. It does not touch River's if they exist.
-func (s *service) migrate(ctx context.Context) error {
+// migrate creates the tables, and says which. It does not touch River's if they exist.
+func (s *service) migrate(ctx context.Context) (done []string, err error) {
 	if err := s.findSchema(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := clerkriver.Migrate(ctx, tx, "", -1); err != nil { // others wait until tx ends
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		ran, err := clerkriver.Migrate(ctx, tx, "", -1) // others wait until tx ends
+		if err != nil {
 			return err
+		}
+		for _, m := range ran {
+			done = append(done, fmt.Sprintf("the tables were migrated to version %d: %s", m.Version, m.Name))
 		}
 		var exists bool
 		if err := tx.QueryRow(ctx, "SELECT to_regclass('river_job') IS NOT NULL").Scan(&exists); err != nil || exists {
@@ -91,9 +95,11 @@ func (s *service) migrate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		done = append(done, "River's tables were created")
 		_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil) // needs several transactions
 		return err
 	})
+	return done, err
 }
 
 // findSchema returns an error that names the schema of the tables, if the search path lacks it.
@@ -127,6 +133,20 @@ func (s *service) requireInstance(ctx context.Context) error {
 	}
 	return fmt.Errorf("these tables have no instance %q; nothing was done. "+
 		"Check -instance, and whether DATABASE_URL needs ?search_path=SCHEMA,public", s.config.Instance)
+}
+
+// pauseReason returns the reason for which the instance or, if one is named, the campaign alone
+// is paused; empty if it is not.
+func (s *service) pauseReason(ctx context.Context, campaign string) (reason string, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT coalesce(nullif(pause_reason, ''), 'no reason given') FROM (
+			SELECT pause_reason FROM clerkriver_instances WHERE $2 = '' AND name = $1 AND paused_until > clock_timestamp()
+			UNION ALL SELECT pause_reason FROM clerkriver_campaigns
+			WHERE $2 <> '' AND instance = $1 AND name = $2 AND paused_at IS NOT NULL AND deleted_at IS NULL) pauses`,
+		s.config.Instance, campaign).Scan(&reason)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return reason, err
 }
 
 // newClient returns a client that shares Clerk's limits with the campaigns.

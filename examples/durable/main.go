@@ -23,10 +23,12 @@
 //	durable delete people          erase the addresses of a campaign that has finished
 //	durable migrate                create the tables in the database of DATABASE_URL
 //
+// Flags may stand before or after the command; "durable -h" lists them. With -campaign, pause
+// and resume change only that campaign. Reports and the status that a command shows are on the
+// standard output. Progress, what a command did, and problems are on the standard error.
+//
 // Without DATABASE_URL it runs its own PostgreSQL server, in the folder durable-postgres
 // beside the list (or in the current directory), for as long as one of its processes needs it.
-// Reports and the status that a command shows are on the standard output. Progress, what a
-// command did, and problems are on the standard error.
 //
 // With DATABASE_URL it uses that database, which may already have River. In that case, run
 // "durable migrate" once, with a role that may create tables. If a service has campaigns
@@ -40,9 +42,9 @@
 // rehearse with interruptions, set CLERK_BASE_URL to a fake server and CLERK_SECRET_KEY to its
 // key.
 //
-// The exit code is 0 if all went well, 1 if anything failed, and 2 for wrong usage. "durable
-// people.csv" exits with 3 if some rows were not sent. All commands except "work" exit with
-// 130 if they are stopped before they are done.
+// The exit code is 0 if all went well, 1 if anything failed, and 2 for wrong usage, in which
+// case it did nothing. "durable people.csv" exits with 3 if some rows were not sent. All
+// commands except "work" exit with 130 if they are stopped before they are done.
 package main
 
 import (
@@ -56,7 +58,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -64,29 +65,6 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerkriver"
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
-
-const usage = `usage: durable [flags] PEOPLE.csv | enqueue PEOPLE.csv | work | status CAMPAIGN |
-         report CAMPAIGN | remind CAMPAIGN | cancel CAMPAIGN | delete CAMPAIGN |
-         list | pause REASON | resume | exclude ADDRESS | erase ADDRESS | migrate
-`
-
-// environment is the part of the usage that is not about flags.
-const environment = `
-Environment:
-  CLERK_SECRET_KEY  the secret key of the instance, "sk_...", for PEOPLE.csv, work and erase.
-                    Without it, PEOPLE.csv is a rehearsal with a fake of Clerk inside the
-                    program: nobody is invited.
-  CLERK_BASE_URL    another API than Clerk's, such as a fakeclerk's
-  DATABASE_URL      the database, such as that of a service with campaigns. Without it,
-                    durable runs its own PostgreSQL, in the folder durable-postgres.
-
-Exit codes:
-  0    all went well
-  1    it failed
-  2    it was called wrongly and did nothing
-  3    PEOPLE.csv: some rows were not sent, the report says why
-  130  it was stopped; run the same command again
-`
 
 const (
 	exitFailed  = 1
@@ -107,34 +85,13 @@ func main() {
 
 // main executes the command line, and returns the exit code.
 func (p *program) main(ctx context.Context, args []string) int {
-	flags := flag.NewFlagSet("durable", flag.ContinueOnError)
-	flags.SetOutput(p.stderr)
-	flags.StringVar(&p.campaign, "campaign", "", "the name to enqueue a file or a reminder under; by default the file's, or CAMPAIGN-reminder.\nThe campaign to pause or resume; by default all")
-	flags.DurationVar(&p.after, "after", 7*24*time.Hour, "the time that people have to accept before they are reminded")
-	flags.Func("metadata", "columns that become public metadata, separated by commas", func(names string) error {
-		p.metadata = strings.Split(names, ",")
-		return nil
-	})
-	flags.StringVar(&p.instance, "instance", defaultInstance, "a name for the instance of Clerk that the key belongs to")
-	flags.StringVar(&p.queue, "queue", "", "the River queue, if it is another than the instance's usual one")
-	flags.Usage = func() {
-		fmt.Fprint(p.stderr, usage, "\n")
-		flags.PrintDefaults()
-		fmt.Fprint(p.stderr, environment)
-	}
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
-		return exitUsage
-	}
-	name, argument, ok := parse(flags.Args())
-	if !ok {
-		flags.Usage()
-		return exitUsage
-	}
-	if p.campaign != "" && !slices.Contains(withCampaign, name) {
-		fmt.Fprintf(p.stderr, "durable: -campaign has no meaning for %s; nothing was done\n", name)
+	name, argument, err := p.parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		p.help()
+		return 0
+	case err != nil:
+		fmt.Fprintf(p.stderr, "durable: %v; run \"durable -h\" for help\n", err)
 		return exitUsage
 	}
 	code, err := p.run(ctx, name, argument)
@@ -151,25 +108,6 @@ func (p *program) main(ctx context.Context, args []string) int {
 	return exitFailed
 }
 
-// withArgument are the commands that need an argument.
-var withArgument = []string{"enqueue", "status", "report", "remind", "cancel", "delete", "pause", "exclude", "erase"}
-
-// withCampaign are the commands for which -campaign has a meaning. "all" is that of a file alone.
-var withCampaign = []string{"all", "enqueue", "remind", "pause", "resume"}
-
-// parse returns the command and its argument. A file alone means the command "all".
-func parse(args []string) (name, argument string, ok bool) {
-	switch {
-	case len(args) == 1 && strings.HasSuffix(args[0], ".csv"):
-		return "all", args[0], true
-	case len(args) == 1:
-		return args[0], "", slices.Contains([]string{"work", "list", "resume", "migrate"}, args[0])
-	case len(args) == 2:
-		return args[0], args[1], slices.Contains(withArgument, args[0])
-	}
-	return "", "", false
-}
-
 // run executes a command.
 func (p *program) run(ctx context.Context, name, argument string) (code int, err error) {
 	if name == "all" && p.secretKey == "" {
@@ -181,7 +119,7 @@ func (p *program) run(ctx context.Context, name, argument string) (code int, err
 		if name == "all" || name == "enqueue" {
 			folder = filepath.Join(filepath.Dir(argument), folder)
 		}
-		if _, err := os.Stat(folder); err != nil && !slices.Contains([]string{"all", "enqueue", "work"}, name) {
+		if _, err := os.Stat(folder); err != nil && !slices.Contains([]string{"all", "enqueue", "work"}, name) { //nolint:gosec // beside the file that the user names
 			return 0, fmt.Errorf("DATABASE_URL is not set, and %w", err)
 		}
 	}

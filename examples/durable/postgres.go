@@ -137,12 +137,12 @@ func (c *cluster) start(ctx context.Context) error {
 
 // url returns the URL of the running server.
 func (c *cluster) url() (string, error) {
-	pid, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
+	pid, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid")) //nolint:gosec // in the folder
 	if err != nil {
 		return "", err
 	}
-	lines := strings.Split(string(pid), "\n") // the fourth is the port
-	password, err := os.ReadFile(c.password())
+	lines := strings.Split(string(pid), "\n")  // the fourth is the port
+	password, err := os.ReadFile(c.password()) //nolint:gosec // in the folder
 	if err != nil || len(lines) < 4 {
 		return "", cmp.Or(err, errors.New("postmaster.pid has no port"))
 	}

@@ -45,22 +45,37 @@ var arguments = map[string]string{
 // flagCommands are the commands for which a flag has a meaning. A flag that is missing here has
 // one for all of them. "all" is the command of a file alone.
 var flagCommands = map[string][]string{
+	"after":    {"remind"},
 	"campaign": {"all", "enqueue", "remind", "pause", "resume"},
+	"metadata": {"all", "enqueue"},
 }
 
 // flags returns the flags, which set the fields of p.
 func (p *program) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("durable", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the caller reports errors
-	flags.StringVar(&p.campaign, "campaign", "", "the `name` to enqueue a file or a reminder under; by default the file's, or CAMPAIGN-reminder.\nThe campaign to pause or resume; by default all")
+	p.instance = defaultInstance
+	flags.Func("campaign", "the `name` to enqueue a file or a reminder under; by default the file's, or CAMPAIGN-reminder.\nThe campaign to pause or resume; by default all", nonEmpty(&p.campaign))
 	flags.DurationVar(&p.after, "after", 7*24*time.Hour, "the `time` that people have to accept before they are reminded")
 	flags.Func("metadata", "`columns` that become public metadata, separated by commas", func(names string) error {
 		p.metadata = strings.Split(names, ",")
 		return nil
 	})
-	flags.StringVar(&p.instance, "instance", defaultInstance, "a `name` for the instance of Clerk that the key belongs to")
-	flags.StringVar(&p.queue, "queue", "", "the `name` of the River queue, if it is another than the instance's usual one")
+	flags.Func("instance", "a `name` for the instance of Clerk that the key belongs to (default \""+defaultInstance+"\")", nonEmpty(&p.instance))
+	flags.Func("queue", "the `name` of the River queue, if it is another than the instance's usual one", nonEmpty(&p.queue))
 	return flags
+}
+
+// nonEmpty returns the function that sets a flag. An unset variable of a shell would mean all
+// campaigns, or another instance.
+func nonEmpty(target *string) func(string) error {
+	return func(value string) error {
+		if value == "" {
+			return errors.New("it is empty")
+		}
+		*target = value
+		return nil
+	}
 }
 
 // help prints the whole usage.

@@ -39,8 +39,13 @@ func TestWrongUsageIsNamed(t *testing.T) {
 		{[]string{"pause", "later", "-campaign"}, "flag needs an argument: -campaign"},
 		{[]string{"pause", "-campaign", "later"}, "pause: REASON is missing"},
 		{[]string{"-after", "soon", "remind", "people"}, `invalid value "soon" for flag -after: parse error`},
+		{[]string{"-campaign", "", "pause", "later"}, `invalid value "" for flag -campaign: it is empty`},
+		{[]string{"-instance", "", "list"}, `invalid value "" for flag -instance: it is empty`},
+		{[]string{"-queue=", "list"}, `invalid value "" for flag -queue: it is empty`},
 		{[]string{"-campaign", "people", "cancel", "spring"}, "-campaign has no meaning for cancel"},
 		{[]string{"list", "-campaign", "people"}, "-campaign has no meaning for list"},
+		{[]string{"-after", "48h", "people.csv"}, "-after has no meaning for people.csv"},
+		{[]string{"remind", "people", "-metadata", "team"}, "-metadata has no meaning for remind"},
 	} {
 		var stdout, stderr bytes.Buffer
 		p := program{stdout: &stdout, stderr: &stderr, databaseURL: "postgres://127.0.0.1:1/none"}

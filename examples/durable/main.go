@@ -22,6 +22,8 @@
 //	durable erase ADDRESS          erase a person from the campaigns, and at Clerk
 //	durable delete people          erase the addresses of a campaign that has finished
 //	durable migrate                create the tables in the database of DATABASE_URL
+//	durable sql                    print the SQL that creates the tables, for your own
+//	                               migration tool; it needs no database
 //
 // Flags may stand before or after the command; "durable -h" lists them. With -campaign, pause
 // and resume change only that campaign. Reports and the status that a command shows are on the
@@ -31,7 +33,9 @@
 // beside the list (or in the current directory), for as long as one of its processes needs it.
 //
 // With DATABASE_URL it uses that database, which may already have River. In that case, run
-// "durable migrate" once, with a role that may create tables. If a service has campaigns
+// "durable migrate" once, with a role that may create tables, or let your own tool run the SQL
+// of "durable sql", which creates the tables of campaigns in the first schema of its
+// connection's search_path, and not River's. Keep to one of the two. If a service has campaigns
 // there, all commands show and change these; for a Config.Schema, append
 // ?search_path=SCHEMA,public to the URL. Use "work" and "durable people.csv" there only if
 // the service has the default Config.Limits: all processes that send must have the same. Only
@@ -110,8 +114,11 @@ func (p *program) main(ctx context.Context, args []string) int {
 
 // run executes a command.
 func (p *program) run(ctx context.Context, name, argument string) (code int, err error) {
-	if name == "all" && p.secretKey == "" {
+	switch {
+	case name == "all" && p.secretKey == "":
 		return p.demonstrate(ctx, argument)
+	case name == "sql":
+		return 0, writeSQL(p.stdout)
 	}
 	folder := ""
 	if p.databaseURL == "" {

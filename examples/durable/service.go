@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -100,6 +101,16 @@ func (s *service) migrate(ctx context.Context) (done []string, err error) {
 		return err
 	})
 	return done, err
+}
+
+// writeSQL writes the migrations, oldest first, for the schema of the connection that runs them.
+func writeSQL(w io.Writer) error {
+	for _, m := range clerkriver.Migrations("") {
+		if _, err := fmt.Fprintf(w, "-- clerkriver, version %d: %s\n%s\n\n", m.Version, m.Name, strings.TrimSpace(m.SQLUp)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // findSchema returns an error that names the schema of the tables, if the search path lacks it.

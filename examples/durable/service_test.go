@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -147,4 +148,40 @@ func TestReportSaysWhatTheServiceRefused(t *testing.T) {
 	require.Equal(t, "line,email_address,outcome,invitation_id,problem,untold\n"+
 		"2,a@example.com,created,"+invitations[0].ID+",,no such member\n"+
 		"3,b@example.com,accepted,"+invitations[1].ID+",,the member has left\n", stdout)
+}
+
+// TestSQLCreatesTheTables: in the schema of the connection that runs it, the same tables as
+// "durable migrate", which keeps the versions in another one.
+func TestSQLCreatesTheTables(t *testing.T) {
+	code, printed, stderr := run(t, program{databaseURL: "postgres://127.0.0.1:1/none"}, "sql")
+	require.Zero(t, code)
+	require.Empty(t, stderr)
+	require.Regexp(t, `^-- clerkriver, version 1: campaigns, rows, slots\nCREATE TABLE clerkriver_instances \(`, printed)
+	require.Contains(t, printed, ";\n\n-- clerkriver, version 2: states of invitations after they were created\nALTER TABLE clerkriver_instances\n")
+	require.Equal(t, len(clerkriver.Migrations("")), strings.Count(printed, "-- clerkriver, version "))
+
+	conn, url := connect(t)
+	columns := func() []string {
+		rows, err := conn.Query(t.Context(), `SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default)
+			FROM information_schema.columns WHERE table_name LIKE 'clerkriver%' AND table_name <> 'clerkriver_migrations'
+			UNION ALL SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'clerkriver%' AND tablename <> 'clerkriver_migrations' ORDER BY 1`)
+		require.NoError(t, err)
+		all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		return all
+	}
+	p := program{databaseURL: url}
+	code, _, stderr = run(t, p, "migrate")
+	require.Zero(t, code, stderr)
+	migrated := columns()
+	require.NotEmpty(t, migrated)
+	_, err := conn.Exec(t.Context(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+	require.NoError(t, err)
+	require.Empty(t, columns())
+	_, err = conn.Exec(t.Context(), printed)
+	require.NoError(t, err)
+	require.Equal(t, migrated, columns())
+	code, stdout, stderr := run(t, p, "list")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "instance default: ")
 }

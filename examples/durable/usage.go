@@ -12,7 +12,7 @@ import (
 
 const usage = `usage: durable [flags] PEOPLE.csv | enqueue PEOPLE.csv | work | status CAMPAIGN |
          report CAMPAIGN | remind CAMPAIGN | cancel CAMPAIGN | delete CAMPAIGN |
-         list | pause REASON | resume | exclude ADDRESS | erase ADDRESS | migrate
+         list | pause REASON | resume | exclude ADDRESS | erase ADDRESS | migrate | sql
 
 Flags may stand before or after the command.
 `
@@ -39,7 +39,7 @@ Exit codes:
 var arguments = map[string]string{
 	"enqueue": "PEOPLE.csv", "work": "", "status": "CAMPAIGN", "report": "CAMPAIGN", "remind": "CAMPAIGN",
 	"cancel": "CAMPAIGN", "delete": "CAMPAIGN", "list": "", "pause": "REASON", "resume": "",
-	"exclude": "ADDRESS", "erase": "ADDRESS", "migrate": "",
+	"exclude": "ADDRESS", "erase": "ADDRESS", "migrate": "", "sql": "",
 }
 
 // flagCommands are the commands for which a flag has a meaning. A flag that is missing here has

@@ -33,6 +33,7 @@ func TestWrongUsageIsNamed(t *testing.T) {
 		{[]string{"pause", "wrong", "list"}, "pause takes one REASON; put it in quotation marks if it has spaces"},
 		{[]string{"erase", "a@example.com", "b@example.com"}, "erase takes one ADDRESS; put it in quotation marks if it has spaces"},
 		{[]string{"resume", "spring"}, "resume takes no argument"},
+		{[]string{"sql", "clerk"}, "sql takes no argument"},
 		{[]string{"-capmaign", "spring", "pause", "later"}, "flag provided but not defined: -capmaign"},
 		{[]string{"pause", "later", "-capmaign", "spring"}, "flag provided but not defined: -capmaign"},
 		{[]string{"pause", "-5 minutes"}, "flag provided but not defined: -5 minutes"},

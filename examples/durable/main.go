@@ -105,7 +105,7 @@ func (p *program) main(ctx context.Context, args []string) int {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()) && name == "work":
 		return 0
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		fmt.Fprintln(p.stderr, "durable: stopped; the same command resumes")
+		fmt.Fprintln(p.stderr, "durable: stopped; run the same command again")
 		return exitStopped
 	}
 	fmt.Fprintln(p.stderr, "durable:", err)

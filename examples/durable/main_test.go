@@ -103,9 +103,21 @@ func TestCommand(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for args, code := range map[string]int{"people.csv": exitStopped, "work": 0} {
-		p := program{stdout: io.Discard, stderr: io.Discard, secretKey: "sk_test_dummy"}
-		require.Equal(t, code, p.main(ctx, strings.Fields(args)), args)
+	const stopped = "durable: stopped; run the same command again\n"
+	for _, test := range []struct {
+		args   string
+		code   int
+		stderr string
+	}{
+		{"people.csv", exitStopped, stopped},
+		{"list", exitStopped, stopped},
+		{"pause later", exitStopped, stopped},
+		{"work", 0, ""},
+	} {
+		var stderr bytes.Buffer
+		p := program{stdout: io.Discard, stderr: &stderr, secretKey: "sk_test_dummy"}
+		require.Equal(t, test.code, p.main(ctx, strings.Fields(test.args)), test.args)
+		require.Equal(t, test.stderr, stderr.String(), test.args)
 	}
 	requireStopped(t)
 }

@@ -10,36 +10,57 @@ import (
 	"time"
 )
 
-const usage = `usage: durable [flags] PEOPLE.csv | enqueue PEOPLE.csv | work | status CAMPAIGN |
-         report CAMPAIGN | remind CAMPAIGN | cancel CAMPAIGN | delete CAMPAIGN |
-         list | pause REASON | resume | exclude ADDRESS | erase ADDRESS | migrate | sql
+// The usage, around the commands and the flags.
+const (
+	usage = `usage: durable [flags] PEOPLE.csv
+       durable [flags] COMMAND [ARGUMENT]
 
-Flags may stand before or after the command.
+PEOPLE.csv alone enqueues a campaign, sends it, and prints its report. Commands:
 `
-
-// environment is the part of the usage that is not about flags.
-const environment = `
+	environment = `
 Environment:
-  CLERK_SECRET_KEY  the secret key of the instance, "sk_...", for PEOPLE.csv, work and erase.
-                    Without it, PEOPLE.csv is a rehearsal with a fake of Clerk inside the
-                    program: nobody is invited.
+  CLERK_SECRET_KEY  the secret key, "sk_...", for PEOPLE.csv, work and erase.
+                    Without it, PEOPLE.csv is a rehearsal with a fake of Clerk:
+                    nobody is invited.
   CLERK_BASE_URL    another API than Clerk's, such as a fakeclerk's
-  DATABASE_URL      the database, such as that of a service with campaigns. Without it,
-                    durable runs its own PostgreSQL, in the folder durable-postgres.
+  DATABASE_URL      the database, such as a service's; for its Config.Schema,
+                    append ?search_path=SCHEMA,public. Use PEOPLE.csv and work
+                    there only if the service has the default Config.Limits.
+                    Without the URL, durable runs its own PostgreSQL, in the
+                    folder durable-postgres.
 
 Exit codes:
-  0    all went well
+  0    all went well, or work was stopped
   1    it failed
   2    it was called wrongly and did nothing
   3    PEOPLE.csv: some rows were not sent, the report says why
-  130  it was stopped; run the same command again
+  130  it was stopped before it was done; run the same command again
 `
+)
 
-// arguments are the commands, with the names of their arguments; empty if there is none.
-var arguments = map[string]string{
-	"enqueue": "PEOPLE.csv", "work": "", "status": "CAMPAIGN", "report": "CAMPAIGN", "remind": "CAMPAIGN",
-	"cancel": "CAMPAIGN", "delete": "CAMPAIGN", "list": "", "pause": "REASON", "resume": "",
-	"exclude": "ADDRESS", "erase": "ADDRESS", "migrate": "", "sql": "",
+// A command is what the first word of a command line names.
+type command struct {
+	name     string
+	argument string // what it is; empty if there is none
+	does     string
+}
+
+// commands are all commands, in the order of the usage, except that of a file alone.
+var commands = []command{
+	{"enqueue", "PEOPLE.csv", "add the campaign; a second time adds nothing"},
+	{"work", "", "send what is enqueued, until SIGINT or SIGTERM"},
+	{"status", "CAMPAIGN", "what was sent, what waits and until when, when it will end"},
+	{"report", "CAMPAIGN", "a line for each row; untold is the error of your service"},
+	{"remind", "CAMPAIGN", "remind those who have not accepted after a week (-after)"},
+	{"cancel", "CAMPAIGN", "do not send the remaining invitations"},
+	{"list", "", "the campaigns, and what they share: limits, runs, a pause"},
+	{"pause", "REASON", "stop sending, on all machines"},
+	{"resume", "", "continue at once after a pause"},
+	{"exclude", "ADDRESS", "never remind a person"},
+	{"erase", "ADDRESS", "erase a person from the campaigns, and at Clerk"},
+	{"delete", "CAMPAIGN", "erase the addresses of a campaign that has finished"},
+	{"migrate", "", "create the tables in the database of DATABASE_URL"},
+	{"sql", "", "print the SQL that creates the tables; needs no database"},
 }
 
 // flagCommands are the commands for which a flag has a meaning. A flag that is missing here has
@@ -55,14 +76,14 @@ func (p *program) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("durable", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the caller reports errors
 	p.instance = defaultInstance
-	flags.Func("campaign", "the `name` to enqueue a file or a reminder under; by default the file's, or CAMPAIGN-reminder.\nThe campaign to pause or resume; by default all", nonEmpty(&p.campaign))
-	flags.DurationVar(&p.after, "after", 7*24*time.Hour, "the `time` that people have to accept before they are reminded")
+	flags.DurationVar(&p.after, "after", 7*24*time.Hour, "the `time` that people have to accept before a reminder")
+	flags.Func("campaign", "the `name` of the campaign to pause or resume (default: all), or under\nwhich to enqueue (default: the file's, or CAMPAIGN-reminder)", nonEmpty(&p.campaign))
+	flags.Func("instance", "the `name` of the instance of Clerk that has the key (default: "+defaultInstance+")", nonEmpty(&p.instance))
 	flags.Func("metadata", "`columns` that become public metadata, separated by commas", func(names string) error {
 		p.metadata = strings.Split(names, ",")
 		return nil
 	})
-	flags.Func("instance", "a `name` for the instance of Clerk that the key belongs to (default \""+defaultInstance+"\")", nonEmpty(&p.instance))
-	flags.Func("queue", "the `name` of the River queue, if it is another than the instance's usual one", nonEmpty(&p.queue))
+	flags.Func("queue", "the `name` of the River queue, if it is not the instance's usual one", nonEmpty(&p.queue))
 	return flags
 }
 
@@ -82,7 +103,11 @@ func nonEmpty(target *string) func(string) error {
 func (p *program) help() {
 	flags := p.flags()
 	flags.SetOutput(p.stderr)
-	fmt.Fprint(p.stderr, usage, "\n")
+	fmt.Fprint(p.stderr, usage)
+	for _, c := range commands {
+		fmt.Fprintf(p.stderr, "  %-19s %s\n", c.name+" "+c.argument, c.does)
+	}
+	fmt.Fprint(p.stderr, "\nFlags, before or after the command:\n")
 	flags.PrintDefaults()
 	fmt.Fprint(p.stderr, environment)
 }
@@ -124,10 +149,12 @@ func find(words []string) (name, argument string, err error) {
 		return "", "", fmt.Errorf("%s takes no argument", words[0])
 	}
 	name, words = words[0], words[1:]
-	wanted, known := arguments[name]
-	switch {
-	case !known:
+	i := slices.IndexFunc(commands, func(c command) bool { return c.name == name })
+	if i < 0 {
 		return "", "", fmt.Errorf("unknown command %q", name)
+	}
+	wanted := commands[i].argument
+	switch {
 	case wanted == "" && len(words) == 0:
 		return name, "", nil
 	case wanted == "":

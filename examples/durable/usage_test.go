@@ -2,10 +2,9 @@ package main
 
 import (
 	"bytes"
-	"maps"
+	"flag"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,16 +81,46 @@ func TestFlagsStandAnywhere(t *testing.T) {
 	require.Equal(t, "-5 minutes", argument)
 }
 
+// TestHelp: it is complete, and fits on a screen.
 func TestHelp(t *testing.T) {
-	code, _, stderr := run(t, program{}, "-h")
+	code, stdout, help := run(t, program{}, "-h")
 	require.Zero(t, code)
-	for _, text := range append([]string{
-		"DATABASE_URL", "CLERK_SECRET_KEY", "CLERK_BASE_URL", "nobody is invited", "-campaign", "-after",
-		"Exit codes:", "  0  ", "  1  ", "  2  ", "  3  ", "  130  ",
-	}, slices.Collect(maps.Keys(arguments))...) {
-		require.Contains(t, stderr, text)
+	require.Empty(t, stdout)
+	texts := []string{
+		"\n  CLERK_SECRET_KEY ", "\n  CLERK_BASE_URL ", "\n  DATABASE_URL ", "?search_path=SCHEMA,public", "nobody is invited",
+		"\n  0 ", "\n  1 ", "\n  2 ", "\n  3 ", "\n  130 ", "usage: durable [flags] PEOPLE.csv\n", "(default: all)",
 	}
-	require.Less(t, strings.Count(stderr, "\n"), 50, "it fits on a screen")
+	for _, c := range commands {
+		texts = append(texts, "\n  "+strings.TrimSpace(c.name+" "+c.argument)+" ", " "+c.does+"\n")
+	}
+	new(program).flags().VisitAll(func(f *flag.Flag) { texts = append(texts, "\n  -"+f.Name+" ") })
+	for _, text := range texts {
+		require.Contains(t, help, text)
+	}
+	require.Less(t, strings.Count(help, "\n"), 50)
+	for line := range strings.Lines(strings.ReplaceAll(help, "    \t", "        ")) {
+		require.LessOrEqual(t, len(line), len("\n")+80, line)
+	}
+	code, stdout, stderr := run(t, program{}, "pause later -h")
+	require.Zero(t, code)
+	require.Empty(t, stdout)
+	require.Equal(t, help, stderr)
+}
+
+// TestPackageCommentListsTheCommands: as -h does.
+func TestPackageCommentListsTheCommands(t *testing.T) {
+	source, err := os.ReadFile("main.go")
+	require.NoError(t, err)
+	comment, _, _ := strings.Cut(string(source), "\npackage main\n")
+	var names []string
+	for _, found := range regexp.MustCompile(`(?m)^//\tdurable (\w+) `).FindAllStringSubmatch(comment, -1) {
+		names = append(names, found[1])
+	}
+	var want []string
+	for _, c := range commands {
+		want = append(want, c.name)
+	}
+	require.Equal(t, want, names)
 }
 
 // TestDocumentedCommands: the commands that the page about operating recommends exist.

@@ -203,7 +203,7 @@ func (p *program) enqueue(ctx context.Context, s *service, campaign, file string
 			fmt.Fprintf(p.stderr, "line %d is not in the campaign: %s\n", row.Line, row.Problem)
 		}
 	}
-	fmt.Fprintf(p.stderr, "%s: %d rows enqueued\n", campaign, added)
+	fmt.Fprintf(p.stderr, "%s: %s enqueued\n", campaign, rowsOf(added))
 	return unread, nil
 }
 
@@ -215,7 +215,7 @@ func (p *program) remind(ctx context.Context, s *service, of, campaign string) e
 		return err
 	})
 	if err == nil {
-		fmt.Fprintf(p.stderr, "%s: %d rows enqueued\n", campaign, added)
+		fmt.Fprintf(p.stderr, "%s: %s enqueued\n", campaign, rowsOf(added))
 	}
 	return err
 }
@@ -241,3 +241,11 @@ func (p *program) erase(ctx context.Context, s *service, address string) error {
 
 // nameOf returns a campaign's name, even if its file is given.
 func nameOf(file string) string { return strings.TrimSuffix(filepath.Base(file), ".csv") }
+
+// rowsOf returns a number of rows as text.
+func rowsOf(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return strconv.Itoa(n) + " rows"
+}

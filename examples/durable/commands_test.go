@@ -18,14 +18,15 @@ func TestCommandsSayWhatTheyDid(t *testing.T) {
 	const instancePaused = "the instance default was already paused; the earlier reason was: "
 	const instanceResumed = "the instance default was resumed; the reason of the pause was: "
 	const migrated = "the tables were migrated to version 1: campaigns, rows, slots\n" +
-		"the tables were migrated to version 2: states of invitations after they were created\n"
+		"the tables were migrated to version 2: states of invitations after they were created\n" +
+		"the tables were migrated to version 3: reports of pauses\n"
 	const dropOurs = `DROP TABLE clerkriver_migrations, clerkriver_instances, clerkriver_campaigns, clerkriver_rows,
 		clerkriver_counts, clerkriver_slots, clerkriver_untold, clerkriver_erasures, clerkriver_excluded`
 	for _, test := range []struct{ sql, args, stderr string }{
 		{"", "migrate", migrated + "River's tables were created\n"},
 		{dropOurs, "migrate", migrated},
 		{"", "migrate", "no table was missing\n"},
-		{"", "enqueue people.csv", "people: 1 rows enqueued\n"},
+		{"", "enqueue people.csv", "people: 1 row enqueued\n"},
 		{"", "resume", "the instance default was not paused; missing wakes were scheduled\n"},
 		{"", "pause mistake", "the instance default was paused\n"},
 		{"", "pause again", instancePaused + "mistake\n"},

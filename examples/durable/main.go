@@ -188,7 +188,7 @@ func (p *program) send(ctx context.Context, s *service, api http.RoundTripper, f
 	campaign := cmp.Or(p.campaign, nameOf(file))
 	unread, err := p.enqueue(ctx, s, campaign, file)
 	if err == nil { // a file that cannot be read must not lift a pause
-		err = s.campaigns.Resume(ctx, s.river)
+		err = s.tryAgain(ctx)
 	}
 	if err != nil {
 		return 0, errors.Join(err, stop()) // River has to stop in any case
@@ -197,6 +197,8 @@ func (p *program) send(ctx context.Context, s *service, api http.RoundTripper, f
 	switch err = cmp.Or(err, stop()); { // River has to stop in any case
 	case err != nil:
 		return 0, err
+	case st.Paused != "" && st.PausedUntil.IsZero():
+		return 0, errors.New("nothing more is sent until it is resumed")
 	case st.Paused != "":
 		return 0, errors.New("nothing more is sent; fix the cause, then run it again")
 	case unread+st.Counts[clerkriver.StateRejected]+st.Counts[clerkriver.StateUnknown]+st.Counts[clerkriver.StateCancelled] > 0:

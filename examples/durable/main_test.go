@@ -74,8 +74,8 @@ func TestCommand(t *testing.T) {
 		{"", "status people", exitFailed, "", `no such campaign: "people"`},
 		{"", "-instance Two enqueue people.csv", exitFailed, "", `"Two" is not a name for an instance`},
 		{"", "work", exitFailed, "", "secret key is empty"},
-		{"", "enqueue people.csv", 0, "people, 2 rows: 2 waiting; to end about ", "line 4 is not in the campaign: 3 fields, but the first line names 2\n"},
-		{"", "status people", 0, "people, 2 rows: 2 waiting; to end about ", ""},
+		{"", "enqueue people.csv", 0, "people, 2 rows: 2 waiting; to end soon\n", "line 4 is not in the campaign: 3 fields, but the first line names 2\n"},
+		{"", "status people", 0, "people, 2 rows: 2 waiting; to end soon\n", ""},
 		{"", "enqueue people.csv", 0, "people, 2 rows: ", "people: 0 rows enqueued"},
 		{"", "-campaign spring enqueue people.csv", 0, "spring, 2 rows: ", "spring: 2 rows enqueued"},
 		{"", "-campaign spring enqueue ./more.csv", exitFailed, "", "more.csv: no such file"},
@@ -86,8 +86,8 @@ func TestCommand(t *testing.T) {
 			"or \"durable -campaign people resume\" if only this campaign is paused\n", ""},
 		{"", "resume", 0, "instance default: 90 of 90 creates and 25 of 25 bulk creates free for campaigns, run 0, the next one about ", ""},
 		{"", "pause later -campaign people", 0, "people, 2 rows: 2 waiting; paused until it is resumed: later; ", ""},
-		{"", "status spring", 0, "spring, 2 rows: 2 waiting; to end about ", ""},
-		{"", "-campaign people resume", 0, "people, 2 rows: 2 waiting; to end about ", ""},
+		{"", "status spring", 0, "spring, 2 rows: 2 waiting; to end soon\n", ""},
+		{"", "-campaign people resume", 0, "people, 2 rows: 2 waiting; to end soon\n", ""},
 		{"", "-campaign nobody pause later", exitFailed, "", "no such campaign"},
 		{"", "list", 0, "people, 2 rows: 2 waiting...\nspring, 2 rows: 2 waiting...\ninstance default: 90 of 90 creates and 25 of 25 bulk creates free for campaigns, run 0, the next one about ", ""},
 		{"", "delete people", exitFailed, "", "has not finished"},
@@ -248,7 +248,7 @@ func TestRemind(t *testing.T) {
 		{"-after 1h remind people", 0, "people-reminder, 2 rows: 2 waiting until ", "people-reminder: 2 rows enqueued\n"},
 		{"-after 1h remind people", 0, "people-reminder, 2 rows: 2 waiting until ", "people-reminder: 0 rows enqueued\n"},
 		{"remind people", exitFailed, "", "a campaign of that name exists with other rows or options"},
-		{"-after 0s -campaign again remind people", 0, "again, 2 rows: 2 waiting; to end about ", "again: 2 rows enqueued\n"},
+		{"-after 0s -campaign again remind people", 0, "again, 2 rows: 2 waiting; to end soon\n", "again: 2 rows enqueued\n"},
 	} {
 		code, stdout, stderr := run(t, p, test.args)
 		require.Equal(t, test.code, code, "%s: %s", test.args, stderr)
@@ -291,6 +291,34 @@ func TestRefusedKey(t *testing.T) {
 	code, stdout, stderr = run(t, program{secretKey: "sk_test_right", baseURL: baseURL}, "people.csv")
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, "2,a@example.com,created,")
+	requireStopped(t)
+}
+
+// TestPauseOfAPersonStays: running the command again does not lift it.
+func TestPauseOfAPersonStays(t *testing.T) {
+	newFolder(t)
+	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\n"), 0o600))
+	fake := clerktest.New()
+	baseURL, stop := fake.Serve()
+	defer stop()
+	p := program{secretKey: fake.SecretKey(), baseURL: baseURL}
+	for _, test := range []struct {
+		args   string
+		code   int
+		stderr string // a part of it
+	}{
+		{"enqueue people.csv", 0, ""},
+		{"pause wrong-list", 0, ""},
+		{"people.csv", exitFailed, `nothing was sent: somebody has paused sending: wrong-list; "durable resume" continues at once`},
+		{"resume", 0, ""},
+		{"-campaign people pause wrong-text", 0, ""},
+		{"people.csv", exitFailed, "nothing more is sent until it is resumed"},
+	} {
+		code, _, stderr := run(t, p, test.args)
+		require.Equal(t, test.code, code, "%s: %s", test.args, stderr)
+		require.Contains(t, stderr, test.stderr, test.args)
+	}
+	require.Empty(t, fake.Invitations())
 	requireStopped(t)
 }
 

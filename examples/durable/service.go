@@ -160,6 +160,18 @@ func (s *service) pauseReason(ctx context.Context, campaign string) (reason stri
 	return reason, err
 }
 
+// tryAgain ends a pause that would end by itself. It returns an error if a person has paused.
+func (s *service) tryAgain(ctx context.Context) error {
+	shared, err := s.campaigns.InstanceStatus(ctx)
+	if err != nil {
+		return err
+	}
+	if shared.Paused != "" && shared.PausedUntil.IsZero() {
+		return fmt.Errorf("nothing was sent: somebody has paused sending: %s%s", shared.Paused, s.toResume())
+	}
+	return s.campaigns.Resume(ctx, s.river)
+}
+
 // newClient returns a client that shares Clerk's limits with the campaigns.
 func (s *service) newClient(secretKey, baseURL string, api http.RoundTripper) (*clerk.Client, error) {
 	opts := []clerk.Option{clerk.WithAppName("durable")}

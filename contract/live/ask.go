@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,40 +129,6 @@ func (r *run) answerHeader(got reply, inv invitation) {
 		r.sawIf(skew != 0, "date-skew", "date-skew="+skew.String())
 	}
 }
-
-// answerLag answers how soon lists show a kind of change, together with the answers for
-// earlier kinds.
-func (r *run) answerLag(kind string, lag time.Duration) {
-	if r.late || r.err != nil {
-		return
-	}
-	r.lags = append(r.lags, lagOf{kind, lag})
-	var late []string
-	for _, l := range r.lags {
-		if l.lag > 0 {
-			late = append(late, l.String())
-		}
-	}
-	same := !slices.ContainsFunc(r.lags, func(l lagOf) bool { return l.lag != lag })
-	switch {
-	case late == nil:
-		r.saw("list-lag", "")
-	case same && len(r.lags) == 3:
-		r.saw("list-lag", "list-lag="+lag.String())
-	case len(late) == 1:
-		r.saw("list-lag", late[0])
-	default:
-		r.other("list-lag", strings.Join(late, "; "))
-	}
-}
-
-// A lagOf is the time after which lists show a kind of change.
-type lagOf struct {
-	kind string
-	lag  time.Duration
-}
-
-func (l lagOf) String() string { return fmt.Sprintf("list-lag=%s,list-lag-of=%s", l.lag, l.kind) }
 
 // askRefusals sends requests that Clerk is assumed to refuse. It returns the refusals by their
 // assumed status.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 )
 
 // askQuery creates an invitation, searches for it and returns it.
@@ -218,5 +220,31 @@ func (r *run) answerStatus(refused map[int]reply) {
 		r.saw("refusal-status", fmt.Sprintf("refusal-status=%d", refused[http.StatusBadRequest].status))
 	default:
 		r.other("refusal-status", strings.Join(texts, ", "))
+	}
+}
+
+// answerLag answers how soon lists show a kind of change, together with the answers for
+// earlier kinds.
+func (r *run) answerLag(kind string, lag time.Duration) {
+	if r.late || r.err != nil {
+		return
+	}
+	r.lags = append(r.lags, lagOf{kind, lag})
+	var late []string
+	for _, l := range r.lags {
+		if l.lag > 0 {
+			late = append(late, l.String())
+		}
+	}
+	same := !slices.ContainsFunc(r.lags, func(l lagOf) bool { return l.lag != lag })
+	switch {
+	case late == nil:
+		r.saw("list-lag", "")
+	case same && len(r.lags) == 3:
+		r.saw("list-lag", "list-lag="+lag.String())
+	case len(late) == 1:
+		r.saw("list-lag", late[0])
+	default:
+		r.other("list-lag", strings.Join(late, "; "))
 	}
 }

@@ -283,3 +283,11 @@ func (r *run) sawRefusal(got reply, code, key, flip string) {
 	}
 	r.sawIf(got.ok(), key, flip)
 }
+
+// A lagOf is the time after which lists show a kind of change.
+type lagOf struct {
+	kind string
+	lag  time.Duration
+}
+
+func (l lagOf) String() string { return fmt.Sprintf("list-lag=%s,list-lag-of=%s", l.lag, l.kind) }

@@ -18,7 +18,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 
 	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerktest"
@@ -129,10 +128,4 @@ func newClient(out io.Writer, secretKey string) (*clerk.Client, error) {
 	}
 	fmt.Fprintln(out, "CLERK_SECRET_KEY is set: this is the real Clerk.")
 	return clerk.NewClient(secretKey)
-}
-
-// tagged turns ada@example.com into ada+tag@example.com.
-func tagged(email, tag string) string {
-	name, domain, _ := strings.Cut(email, "@")
-	return name + "+" + tag + "@" + domain
 }

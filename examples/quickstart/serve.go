@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -65,4 +66,10 @@ func invite(ctx context.Context, out io.Writer, fake *clerktest.Fake, email stri
 		fmt.Fprintf(out, "created  %s for %s\n", inv.ID, inv.EmailAddress)
 	}
 	return nil
+}
+
+// tagged turns ada@example.com into ada+tag@example.com.
+func tagged(email, tag string) string {
+	name, domain, _ := strings.Cut(email, "@")
+	return name + "+" + tag + "@" + domain
 }

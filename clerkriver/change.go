@@ -32,7 +32,12 @@ func (r *run) record(ctx context.Context, all []found) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		told, err := r.recordWith(ctx, part, nil)
+		var missing error
+		if r.lacksOnChange {
+			missing = errNoOnChange
+			r.noteUntold(missing)
+		}
+		told, err := r.recordWith(ctx, part, missing)
 		if err != nil && told {
 			err = explainHook(err)
 			r.noteUntold(err)
@@ -45,8 +50,8 @@ func (r *run) record(ctx context.Context, all []found) error {
 	return nil
 }
 
-// recordWith records changes. It calls OnChange and reports whether it has, unless OnChange
-// has failed before.
+// recordWith records changes. It calls OnChange and reports whether it has, unless untold says
+// why a later run does.
 func (r *run) recordWith(ctx context.Context, part []found, untold error) (told bool, err error) {
 	ctx, cancel := r.c.closing(ctx)
 	defer cancel()
@@ -64,7 +69,7 @@ func (r *run) recordWith(ctx context.Context, part []found, untold error) (told 
 			return err
 		}
 		changes, err := pgx.CollectRows(rows, scanChange)
-		if err != nil || r.c.config.OnChange == nil {
+		if err != nil || r.c.config.OnChange == nil && untold == nil {
 			return err
 		}
 		for i, change := range changes {

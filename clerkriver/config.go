@@ -3,6 +3,7 @@ package clerkriver
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,6 +50,10 @@ type Config struct {
 	// the transaction that marks the result as accepted. Clerk is not asked again. The error's
 	// text is kept with the row; see [Result].Untold. It is not called for a row that
 	// [Campaigns.ErasePersonTx] has erased, even if it had failed before.
+	//
+	// Once a process of the instance with OnResult has run, one without it leaves results to
+	// those that have it: they are untold until then. To give OnResult up, set one that does
+	// nothing.
 	//
 	// A reminder's row has the Ref of the row that it reminds of. A table that keeps a person's
 	// last state must ignore its [StateSkipped]: the person may have accepted. May be nil.
@@ -119,9 +124,9 @@ func (config Config) withDefaults() (Config, error) {
 	limits, budget := config.Limits, config.Budget
 	switch {
 	case !queueName.MatchString(config.Instance):
-		return config, fmt.Errorf("clerkriver: %q is not a name for an instance", config.Instance)
+		return config, fmt.Errorf("clerkriver: %q is not a name for an instance: use a-z and 0-9, with - and _ in between", config.Instance)
 	case !queueName.MatchString(config.Queue) || len(config.Queue) > maxQueueName:
-		return config, fmt.Errorf("clerkriver: %q is not a name for a queue", config.Queue)
+		return config, fmt.Errorf("clerkriver: %q is not a name for a queue: use up to %d of a-z and 0-9, with - and _ in between", config.Queue, maxQueueName)
 	case config.Wake < time.Second:
 		return config, errors.New("clerkriver: Wake is less than a second")
 	case config.Keep < 0:
@@ -135,9 +140,19 @@ func (config Config) withDefaults() (Config, error) {
 	case budget.Window != limits.Window:
 		return config, fmt.Errorf("clerkriver: Budget and Limits have different windows, %s and %s", budget.Window, limits.Window)
 	case budget.Creates > limits.Creates || budget.BulkCreates > limits.BulkCreates:
-		return config, errors.New("clerkriver: Budget is not a part of Limits")
+		return config, fmt.Errorf("clerkriver: Budget is not a part of Limits: it has %d creates and %d bulk creates, of %d and %d",
+			budget.Creates, budget.BulkCreates, limits.Creates, limits.BulkCreates)
 	}
 	return config, nil
+}
+
+// settings returns, as JSON, what other processes of the instance should know.
+func (config Config) settings() string {
+	encoded, _ := json.Marshal(struct { //nolint:errchkjson // only numbers
+		Wake, Sync     time.Duration
+		Limits, Budget clerk.Budget
+	}{config.Wake, config.Sync, config.Limits, config.Budget})
+	return string(encoded)
 }
 
 // setBudget replaces a zero budget by its default, and a zero window by an hour.

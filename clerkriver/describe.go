@@ -32,13 +32,13 @@ func (s Status) String() string {
 		text += " until " + clock(s.WaitUntil)
 	}
 	text += untold(s.Untold)
-	if waits && !s.EstimatedEnd.IsZero() {
-		text += "; to end " + s.end()
+	if waits && s.EstimatedEnd.After(s.asked.Add(time.Minute)) {
+		text += "; to end about " + clock(s.EstimatedEnd)
 	}
 	switch {
 	case s.Done():
 	case s.Paused != "":
-		text += pause(s.Paused, s.PausedUntil)
+		text += s.pauses()
 	case !s.OverdueSince.IsZero():
 		text += "; " + s.Problem
 	case s.Problem != "":
@@ -47,12 +47,15 @@ func (s Status) String() string {
 	return text
 }
 
-// end describes the estimated end.
-func (s *Status) end() string {
-	if s.EstimatedEnd.Before(s.asked.Add(time.Minute)) {
-		return "soon"
+// pauses describes the pauses of the instance and of the campaign alone.
+func (s *Status) pauses() (text string) {
+	if s.CampaignPaused == "" || s.InstancePaused != "" {
+		text = pause(s.Paused, s.PausedUntil)
 	}
-	return "about " + clock(s.EstimatedEnd)
+	if s.CampaignPaused != "" {
+		text += "; this campaign is paused until it is resumed: " + s.CampaignPaused
+	}
+	return text
 }
 
 // String returns the status in one line for people, with local times:
@@ -64,19 +67,29 @@ func (s InstanceStatus) String() string {
 	if !s.LeasedUntil.IsZero() {
 		text += " is under way"
 	}
-	if s.Paused != "" {
-		return text + untold(s.Untold) + pause(s.Paused, s.PausedUntil)
-	}
-	if s.LeasedUntil.IsZero() && !s.NextWake.IsZero() {
+	switch {
+	case s.Paused != "":
+		return text + untold(s.Untold) + pause(s.Paused, s.PausedUntil) + s.pausedCampaigns()
+	case !s.OverdueSince.IsZero():
+		text += ", the next one late since " + clock(s.OverdueSince)
+	case s.LeasedUntil.IsZero() && !s.NextWake.IsZero():
 		text += ", the next one about " + clock(s.NextWake)
-	}
-	if !s.OverdueSince.IsZero() {
-		text += ", which is late"
 	}
 	if s.Problem != "" {
 		text += "; last problem: " + s.Problem
 	}
-	return text + untold(s.Untold)
+	return text + untold(s.Untold) + s.pausedCampaigns()
+}
+
+// pausedCampaigns says how many campaigns are paused alone.
+func (s *InstanceStatus) pausedCampaigns() string {
+	switch s.PausedCampaigns {
+	case 0:
+		return ""
+	case 1:
+		return "; 1 campaign is paused alone"
+	}
+	return fmt.Sprintf("; %d campaigns are paused alone", s.PausedCampaigns)
 }
 
 // untold describes the results and changes that were not accepted.

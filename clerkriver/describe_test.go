@@ -20,17 +20,24 @@ func TestStatusDescribesItself(t *testing.T) {
 	for want, s := range map[string]Status{
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting":                                                        {Counts: some},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting until " + then + zone + "; to end about " + then + zone: {Counts: some, WaitUntil: at, EstimatedEnd: at},
-		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; to end soon":                                           {Counts: some, EstimatedEnd: at, asked: at.Add(-59 * time.Second)},
-		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until it is resumed: wrong list":                {Counts: some, Paused: "wrong list"},
-		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until " + then + zone + ": no key":              {Counts: some, Paused: "no key", PausedUntil: at, Problem: "no key"},
-		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; last problem: 502":                                     {Counts: some, Problem: "502"},
-		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; no run has begun":                                      {Counts: some, Problem: "no run has begun", OverdueSince: at},
-		"spring, 500 rows: 500 created; 3 not yet accepted by OnResult or OnChange":                                            {Counts: map[State]int{StateCreated: 500}, Untold: 3, Problem: "502"},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; this campaign is paused until it is resumed: typo": {
+			Counts: some, Paused: "typo", CampaignPaused: "typo",
+		},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until it is resumed: stop; this campaign is paused until it is resumed: typo": {
+			Counts: some, Paused: "stop", InstancePaused: "stop", CampaignPaused: "typo",
+		},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until it is resumed: wrong list":   {Counts: some, Paused: "wrong list"},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until " + then + zone + ": no key": {Counts: some, Paused: "no key", PausedUntil: at, Problem: "no key"},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; last problem: 502":                        {Counts: some, Problem: "502"},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; no run has begun":                         {Counts: some, Problem: "no run has begun", OverdueSince: at},
+		"spring, 500 rows: 500 created; 3 not yet accepted by OnResult or OnChange":                               {Counts: map[State]int{StateCreated: 500}, Untold: 3, Problem: "502"},
 	} {
 		s.Name, s.Rows = "spring", 500
 		require.Equal(t, want, fmt.Sprint(s))
 		require.Equal(t, want, fmt.Sprintf("%+v", &s))
 	}
+	soon := Status{Name: "one", Rows: 1, Counts: map[State]int{StateWaiting: 1}, EstimatedEnd: at, asked: at.Add(-59 * time.Second)}
+	require.Equal(t, "one, 1 row: 1 waiting", soon.String(), "it is not known so exactly")
 	require.Equal(t, "one, 1 row: 1 waiting", Status{Name: "one", Rows: 1, Counts: map[State]int{StateWaiting: 1}}.String())
 
 	limits := InstanceStatus{Instance: "default", Run: 7, Creates: LimitStatus{Budget: 90, Free: 12}, BulkCreates: LimitStatus{Budget: 25}}
@@ -39,11 +46,14 @@ func TestStatusDescribesItself(t *testing.T) {
 	limits.NextWake = at
 	require.Equal(t, shared+", the next one about "+then+zone, fmt.Sprint(&limits))
 	limits.OverdueSince, limits.Problem = at, "502"
-	require.Equal(t, shared+", the next one about "+then+zone+", which is late; last problem: 502", limits.String())
+	require.Equal(t, shared+", the next one late since "+then+zone+"; last problem: 502", limits.String())
 	limits.LeasedUntil, limits.OverdueSince = at, time.Time{}
 	require.Equal(t, shared+" is under way; last problem: 502", limits.String())
-	limits.LeasedUntil = time.Time{}
-	limits.Paused = "wrong list"
+	limits.LeasedUntil, limits.PausedCampaigns = time.Time{}, 1
+	require.Equal(t, shared+", the next one about "+then+zone+"; last problem: 502; 1 campaign is paused alone", limits.String())
+	limits.Paused, limits.PausedCampaigns = "wrong list", 2
+	require.Equal(t, shared+"; paused until it is resumed: wrong list; 2 campaigns are paused alone", limits.String())
+	limits.PausedCampaigns = 0
 	require.Equal(t, shared+"; paused until it is resumed: wrong list", limits.String())
 	limits.LeasedUntil = at
 	require.Equal(t, shared+" is under way; paused until it is resumed: wrong list", limits.String())

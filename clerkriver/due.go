@@ -29,7 +29,7 @@ func (c *Campaigns) due(ctx context.Context, paced bool) (d due, err error) {
 	defer cancel()
 	var at, rows *time.Time
 	err = c.pool.QueryRow(asking, c.sql(queryDue), c.config.Instance, c.config.Budget.Creates, c.config.Budget.BulkCreates,
-		c.syncInterval(), paced, c.keepFor()).Scan(&d.clock, &d.now, &d.failed, &at, &rows)
+		c.syncInterval(), paced, c.keepFor(), c.config.OnResult != nil, c.config.OnChange != nil).Scan(&d.clock, &d.now, &d.failed, &at, &rows)
 	if err != nil {
 		return d, explain(err)
 	}

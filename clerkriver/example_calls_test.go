@@ -211,7 +211,7 @@ func ExampleMigrations() {
 	// Output:
 	// 001: campaigns, rows, slots, true
 	// 002: states of invitations after they were created, true
-	// 003: reports of pauses, true
+	// 003: reports of pauses, and what processes know of each other, true
 }
 
 // TestExamples runs the examples that need a database, and compares what they print with their

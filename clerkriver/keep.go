@@ -10,6 +10,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// The reasons for which a process without OnResult or OnChange leaves results and changes to
+// others.
+var (
+	errNoOnResult = errors.New("clerkriver: the process has no OnResult; another one of the instance calls its own")
+	errNoOnChange = errors.New("clerkriver: the process has no OnChange; another one of the instance calls its own")
+)
+
 // keep keeps the result of a row. It calls OnResult in the same transaction. If OnResult
 // fails, keep keeps the result alone, and a later run calls OnResult again. It does not touch
 // a row that another run has taken over. It reports whether the campaign was cancelled or
@@ -23,7 +30,12 @@ func (r *run) keep(ctx context.Context, it item, state State, invitationID, prob
 	if state == StateCancelled {
 		tell = nil
 	}
-	stops, failure, err := r.keepWith(ctx, it, result, tell, nil)
+	var failure error
+	if r.lacksOnResult && state != StateCancelled {
+		failure = errNoOnResult
+	} else {
+		stops, failure, err = r.keepWith(ctx, it, result, tell, nil)
+	}
 	if failure != nil {
 		failure = explainHook(failure)
 		r.noteUntold(failure)
@@ -78,6 +90,9 @@ const maxTold = 1000
 
 // tell calls OnResult for results that it has not accepted. It needs no request to Clerk.
 func (r *run) tell(ctx context.Context) error {
+	if r.c.config.OnResult == nil {
+		return nil
+	}
 	rows, err := r.pool.Query(ctx, r.sql(queryUntold), r.instance, maxTold)
 	if err != nil {
 		return err
@@ -106,7 +121,7 @@ func (r *run) tellOne(ctx context.Context, campaign int64, place int) error {
 		var encoded []byte
 		err := tx.QueryRow(ctx, r.sql(queryTell), campaign, place, r.run, r.c.silence()).Scan(&result.Campaign, &result.Place,
 			&result.Ref, &encoded, &result.State, &result.InvitationID, &result.Problem, &result.ChangedAt, nil)
-		if errors.Is(err, pgx.ErrNoRows) || err == nil && r.c.config.OnResult == nil {
+		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -267,15 +268,54 @@ func TestTellingAgainNeedsNoRequest(t *testing.T) {
 	require.Equal(t, map[State]int{StateCreated: 2}, a.counts(t, "spring"))
 }
 
-// TestResultsNeedNoOnResultLater: the next deployment has no OnResult.
-func TestResultsNeedNoOnResultLater(t *testing.T) {
+// TestProcessWithoutHooksLeavesThemToOthers: an operator's tool, or a process of an older
+// deployment, sends and makes syncs in place of the service.
+func TestProcessWithoutHooksLeavesThemToOthers(t *testing.T) {
 	t.Parallel()
-	url := shared.database(t)
-	a := newApp(t, url, Config{OnResult: func(context.Context, pgx.Tx, Result) error { return errors.New("no") }}, clerktest.New())
-	a.enqueue(t, "spring", guests(3))
-	a.work(t)
-	time.Sleep(a.config.Wake)
-	b := newApp(t, url, Config{}, clerktest.New())
-	require.Zero(t, b.work(t))
-	require.Zero(t, b.wait(t, "spring", (*Status).Done).Untold)
+	url, fake := shared.database(t), clerktest.New()
+	var told []State
+	hear := func(state State) error { told = append(told, state); return nil }
+	service := newApp(t, url, Config{
+		Sync: time.Minute, OnResult: func(_ context.Context, _ pgx.Tx, result Result) error { return hear(result.State) },
+		OnChange: func(_ context.Context, _ pgx.Tx, change Change) error { return hear(change.State) },
+	}, fake)
+	service.enqueue(t, "winter", to("other@example.com"))
+	service.work(t)
+	service.enqueue(t, "spring", guests(2))
+	var log strings.Builder
+	tool := newApp(t, url, Config{Sync: time.Minute, Logger: slog.New(slog.NewTextHandler(&log, nil))}, fake)
+	tool.work(t)
+	require.NoError(t, fake.Accept(tool.invitationOf(t, "spring", 0)))
+	tool.syncNow(t)
+	require.Equal(t, []State{StateCreated}, told)
+	s, err := tool.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Equal(t, map[State]int{StateCreated: 1, StateAccepted: 1}, s.Counts)
+	require.Equal(t, 3, s.Untold)
+	require.Equal(t, errNoOnResult.Error(), tool.all(t, "spring")[1].Untold)
+	require.Equal(t, 1, strings.Count(log.String(), "times=2 error="+strconv.Quote(errNoOnResult.Error())))
+	require.Equal(t, 1, strings.Count(log.String(), "times=1 error="+strconv.Quote(errNoOnChange.Error())))
+
+	_, err = tool.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET tell_at = now() WHERE tell_at > now(); UPDATE clerkriver_untold SET tell_at = now()")
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(time.Minute), tool.work(t), 5*time.Second, "the next sync is due before that")
+	service.work(t)
+	require.ElementsMatch(t, []State{StateCreated, StateCreated, StateAccepted, StateAccepted}, told)
+	s, err = service.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Zero(t, s.Untold)
+}
+
+// TestJobsContinueForAProcessWithHooks, though rarely, if no other work is left.
+func TestJobsContinueForAProcessWithHooks(t *testing.T) {
+	t.Parallel()
+	url, fake := shared.database(t), clerktest.New()
+	fails := func(context.Context, pgx.Tx, Result) error { return errors.New("no") }
+	service := newApp(t, url, Config{OnResult: fails}, fake)
+	service.enqueue(t, "spring", guests(2))
+	service.work(t)
+	time.Sleep(service.config.Wake)
+	tool := newApp(t, url, Config{}, fake)
+	require.WithinDuration(t, time.Now().Add(10*time.Minute), tool.work(t), 5*time.Second)
+	require.Less(t, time.Until(service.work(t)), time.Minute)
 }

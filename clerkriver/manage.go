@@ -36,9 +36,10 @@ func (c *Campaigns) Pause(ctx context.Context, reason string) error {
 	return nil
 }
 
-// Resume ends a pause, so that the next run can begin at once. That run also calls
-// [Config].OnResult and OnChange again for what they have not accepted. Resume inserts wake
-// jobs, even if somebody has deleted them. The client is as for [Campaigns.EnqueueTx].
+// Resume ends a pause of the instance, so that the next run can begin at once; the pause of one
+// campaign stays. That run also calls [Config].OnResult and OnChange again for what they have
+// not accepted. Resume inserts wake jobs, even if somebody has deleted them. The client is as for
+// [Campaigns.EnqueueTx].
 func (c *Campaigns) Resume(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
 	batch := &pgx.Batch{}
 	batch.Queue(c.sql(queryResume), c.config.Instance, c.reporter)

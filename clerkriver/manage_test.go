@@ -233,6 +233,43 @@ func TestSyncsContinueWhileAPersonHasPaused(t *testing.T) {
 	require.Equal(t, statuses{revoked}, links(fake, guest(2)))
 }
 
+// TestResumeSendsBeforeASync that is due as well.
+func TestResumeSendsBeforeASync(t *testing.T) {
+	t.Parallel()
+	a, _ := invited(t, 2, Config{Sync: time.Minute})
+	a.enqueue(t, "summer", to("a@example.com"))
+	require.NoError(t, a.Pause(t.Context(), "weekend"))
+	require.NoError(t, a.Resume(t.Context(), nil))
+	a.syncNow(t)
+	require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "summer"))
+}
+
+// TestPausesOfCampaignAndInstanceAreTold apart, even if both are paused.
+func TestPausesOfCampaignAndInstanceAreTold(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	a.enqueue(t, "spring", guests(3))
+	a.enqueue(t, "summer", to("a@example.com"))
+	require.NoError(t, a.PauseCampaign(t.Context(), "spring", "wrong text"))
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Equal(t, []string{"wrong text", "", "wrong text"}, []string{s.Paused, s.InstancePaused, s.CampaignPaused})
+	instance, err := a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, instance.PausedCampaigns)
+	require.Empty(t, instance.Paused)
+	require.NoError(t, a.Pause(t.Context(), ""))
+	all, err := a.List(t.Context())
+	require.NoError(t, err)
+	for i, alone := range []string{"wrong text", ""} {
+		require.Equal(t, []string{"no reason given", "no reason given", alone}, []string{all[i].Paused, all[i].InstancePaused, all[i].CampaignPaused})
+	}
+	cancel(t, a, "spring")
+	instance, err = a.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, instance.PausedCampaigns)
+}
+
 // TestWakesContinueWhileAPersonHasPaused, for syncs only.
 func TestWakesContinueWhileAPersonHasPaused(t *testing.T) {
 	t.Parallel()

@@ -41,7 +41,7 @@ func Migrations(schema string) []Migration {
 		SQLDown: strings.ReplaceAll(downV2, "SCHEMA.", prefix),
 	}, {
 		Version: 3,
-		Name:    "reports of pauses",
+		Name:    "reports of pauses, and what processes know of each other",
 		SQLUp:   strings.ReplaceAll(upV3, "SCHEMA.", prefix),
 		SQLDown: strings.ReplaceAll(downV3, "SCHEMA.", prefix),
 	}}

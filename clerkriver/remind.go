@@ -25,23 +25,21 @@ func (m Reminder) text(of string) string {
 }
 
 // RemindTx adds a campaign in the transaction tx that reminds people who have not accepted
-// their invitation from the campaign named of. It reports how many rows it added. A reminder
-// is like any campaign: it shares the budget, and has its own Status, Results and calls of
-// OnResult.
+// their invitation from the campaign named of, each once. It reports how many rows it added.
+// Call it when that campaign has finished. A reminder is like any campaign: it shares the
+// budget, and has its own Status, Results and calls of OnResult.
 //
-// Its rows are those whose invitation is open or has expired when RemindTx is called, so
-// call it when the other campaign has finished. They have the Ref and the request of the old
-// row. Before it is sent, the instance's invitations are listed, unless they were within
-// five minutes, even if [Config].Sync is off. A row becomes [StateSkipped] if the old
-// invitation is known to be accepted, revoked or deleted by then, if the other campaign was
-// deleted, or if its person was excluded by [Campaigns.ExcludeTx], has accepted another
-// campaign's invitation, or was reminded of the same campaign before. If that is known when
-// RemindTx is called, there is no row. To remind people again, remind them of the reminder.
+// It has a row for each invitation that is open or has expired, with the old Ref and request.
+// Before it is sent, the instance's invitations are listed, unless they were within five
+// minutes, even if [Config].Sync is off. A row becomes [StateSkipped] if the old invitation was
+// accepted, revoked or deleted, if the person has accepted another campaign's, was excluded by
+// [Campaigns.ExcludeTx] or was reminded of the same campaign before, or if that campaign was
+// deleted. If that is known when RemindTx is called, there is no row. To remind people again,
+// remind them of the reminder.
 //
-// The new invitation is created first, and then the old one is revoked, which the next sync
-// records without calling [Config].OnChange. After a kill in between, both are open until
-// the next run. If Clerk says that the old one was accepted, the row becomes
-// [StateAccepted], and the new one is revoked.
+// The new invitation is created first, and then the old one is revoked, without a call of
+// [Config].OnChange. After a kill in between, both are open until the next run. If Clerk says
+// that the old one was accepted, the row becomes [StateAccepted], and the new one is revoked.
 //
 // The name, tx, errors and the client are as in [Campaigns.EnqueueTx]: called again with the
 // same arguments, RemindTx adds nothing and returns 0. The error is [ErrNoCampaign] if there

@@ -22,14 +22,15 @@ func (c *Campaigns) begin(ctx context.Context, client *clerk.Client, paced bool)
 	// One batch is one transaction, which a stopped process cannot leave open.
 	batch := &pgx.Batch{}
 	batch.Queue(c.sql(queryAddInstance), r.instance)
-	batch.Queue(c.sql(queryTakeLease), r.instance, holder, c.timing.lease, c.config.Wake, paced)
+	batch.Queue(c.sql(queryTakeLease), r.instance, holder, c.timing.lease, c.config.Wake, paced,
+		c.config.OnResult != nil, c.config.OnChange != nil, c.config.settings())
 	batch.Queue(c.sql(queryTakeOver), r.instance, holder)
 	results := c.pool.SendBatch(ctx, batch)
 	defer func() { _ = results.Close() }() // again, if this has not been reached
 	if _, err := results.Exec(); err != nil {
 		return nil, explain(err)
 	}
-	err := results.QueryRow().Scan(&r.run, &r.wasPaused, &r.held, &r.shown, &r.takesOver)
+	err := results.QueryRow().Scan(&r.run, &r.wasPaused, &r.held, &r.shown, &r.lacksOnResult, &r.lacksOnChange, &r.takesOver)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, results.Close()
 	}

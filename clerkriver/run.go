@@ -34,7 +34,10 @@ type run struct {
 	client *clerk.Client
 	ctx    context.Context //nolint:containedctx // of the run, which stop ends
 
-	takesOver bool   // the last run has not given the lease back
+	takesOver bool // the last run has not given the lease back
+	// Other processes of the instance have OnResult or OnChange, and this one has not.
+	lacksOnResult, lacksOnChange bool
+
 	wasPaused bool   // a pause has ended by itself, and Clerk has not accepted a request since
 	left      []item // rows that the last run took and left without an outcome
 	group     group

@@ -58,7 +58,9 @@ const (
 	// a person has paused the instance, nothing that is sent or revoked counts. In a pause that
 	// ends by itself, that is due at its end, and syncs are if Clerk only refuses creates.
 	// $2 and $3 are the budget's creates and bulk creates, $4 is the interval of syncs (NULL:
-	// none), $5 whether the run waits for next_run, $6 how long campaigns are kept (NULL: forever).
+	// none), $5 whether the run waits for next_run, $6 how long campaigns are kept (NULL: forever),
+	// $7 and $8 whether this process has OnResult and OnChange. If it has not, a run ten minutes
+	// after the last one keeps the jobs alive for a process that has.
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
 				coalesce(max(paused_until) = 'infinity', false) AS held, max(ended_at) AS ended, max(paused_until) AS resumes,
@@ -75,9 +77,11 @@ const (
 			(SELECT greatest(min(begin), ` + nextFree + `) FROM open WHERE cancelled_at IS NULL HAVING count(*) > 0)) AS at),
 		waiting AS (SELECT CASE WHEN at IS NOT NULL AND NOT held THEN greatest(at, resumes) END AS at FROM rows, i),
 		anything AS (SELECT least((SELECT at FROM waiting),
-			(SELECT r.tell_at FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+			(SELECT greatest(r.tell_at, CASE WHEN NOT $7::boolean THEN (SELECT ended FROM i) + interval '10 minutes' END)
+				FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 				WHERE r.tell_at IS NOT NULL AND c.instance = $1 ORDER BY r.tell_at LIMIT 1),
-			(SELECT min(tell_at) FROM SCHEMA.clerkriver_untold WHERE instance = $1),
+			(SELECT greatest(min(tell_at), CASE WHEN NOT $8::boolean AND count(*) > 0 THEN (SELECT ended FROM i) + interval '10 minutes' END)
+				FROM SCHEMA.clerkriver_untold WHERE instance = $1),
 			(SELECT greatest(revoke.at, resumes) FROM (SELECT ` + revokeDue + ` AS at) revoke, i WHERE revoke.at IS NOT NULL AND NOT held),
 			(SELECT min(erased_at) FROM SCHEMA.clerkriver_erasures WHERE instance = $1),
 			(SELECT min(ended_at) + $6::interval FROM SCHEMA.clerkriver_campaigns WHERE instance = $1 AND deleted_at IS NULL), ` + syncDue + `) AS at)
@@ -183,6 +187,9 @@ const (
 			coalesce((SELECT sum(n.rows) FROM SCHEMA.clerkriver_counts n JOIN SCHEMA.clerkriver_campaigns c ON c.id = n.campaign_id
 				WHERE c.instance = $1 AND n.state = '` + stateUntold + `'), 0)
 		FROM SCHEMA.clerkriver_instances WHERE name = $1`
+
+	queryPausedCampaigns = `SELECT count(*) FROM SCHEMA.clerkriver_campaigns
+		WHERE instance = $1 AND finished_at IS NULL AND paused_at IS NOT NULL AND deleted_at IS NULL`
 
 	// The free slots of the budget, $2 creates and $3 bulk creates.
 	queryBudget = `SELECT kind, free_at FROM SCHEMA.clerkriver_slots

@@ -8,14 +8,16 @@ const hasLease = `EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $
 const (
 	queryAddInstance = `INSERT INTO SCHEMA.clerkriver_instances (name) VALUES ($1) ON CONFLICT DO NOTHING`
 
-	// $2 is the new holder, $5 whether the run waits for next_run. During a pause with syncs, the
-	// run sends nothing. The last column says whether the last run has not given the lease back.
+	// $2 is the new holder, $5 whether the run waits for next_run, $6 and $7 whether it has OnResult
+	// and OnChange, $8 its settings. During a pause with syncs, the run sends nothing. The last
+	// column says whether the last run has not given the lease back.
 	queryTakeLease = `UPDATE SCHEMA.clerkriver_instances
 		SET run = run + 1, holder = $2::text, begun_at = clock_timestamp(), leased_until = clock_timestamp() + $3::interval,
-			next_run = clock_timestamp() + $4::interval
+			next_run = clock_timestamp() + $4::interval, settings = $8::text::json,
+			has_on_result = has_on_result OR $6::boolean, has_on_change = has_on_change OR $7::boolean
 		WHERE name = $1 AND leased_until <= clock_timestamp() AND (paused_until <= clock_timestamp() OR ` + isHeld + `)
 			AND (next_run <= clock_timestamp() OR NOT $5::boolean)
-		RETURNING run, pauses > 0, ` + isHeld + `, problem,
+		RETURNING run, pauses > 0, ` + isHeld + `, problem, has_on_result AND NOT $6, has_on_change AND NOT $7,
 			(SELECT leased_until <> 'epoch' FROM SCHEMA.clerkriver_instances WHERE name = $1)`
 
 	queryExtend = `UPDATE SCHEMA.clerkriver_instances i SET leased_until = clock_timestamp() + $3::interval
@@ -66,11 +68,11 @@ const (
 		ON CONFLICT (name) DO UPDATE SET paused_until = 'infinity', pause_reason = $2,
 			pause_reporter = coalesce(nullif($3, ''), i.pause_reporter)`
 
-	// The next run may begin at once, and is late from now on if it was not due before. $2 is the
-	// process that reports it.
+	// The next run may begin at once, and is late from now on if it was not due before. It sends
+	// before it makes a sync. $2 is the process that reports it.
 	queryResume = `UPDATE SCHEMA.clerkriver_instances
 		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0,
-			next_run = least(greatest(next_run, paused_until), clock_timestamp()),
+			next_run = least(greatest(next_run, paused_until), clock_timestamp()), synced_run = run,
 			pause_reporter = CASE WHEN pause_reporter = $2::text THEN '' ELSE pause_reporter END
 		WHERE name = $1`
 

@@ -1,6 +1,7 @@
 package clerkriver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,8 +33,13 @@ type Status struct {
 	// cancelled, and FinishedAt at which all rows had an outcome. It is zero if that has not
 	// happened.
 	EnqueuedAt, CancelledAt, FinishedAt time.Time
-	// Paused says why the campaign or the instance is paused; empty if neither is.
+	// Paused says why the campaign or the instance is paused; empty if neither is. It is
+	// InstancePaused if that is not empty, and CampaignPaused otherwise.
 	Paused string
+	// InstancePaused says why all campaigns are paused, until [Campaigns.Resume] or
+	// PausedUntil. CampaignPaused says why this one is paused, until [Campaigns.ResumeCampaign].
+	// They are empty without such a pause.
+	InstancePaused, CampaignPaused string
 	// PausedUntil is the time at which the instance tries again by itself; zero if it is not
 	// paused, or a person paused it.
 	PausedUntil time.Time
@@ -107,8 +113,7 @@ func (c *Campaigns) statuses(ctx context.Context, name string) (all []Status, ne
 
 // overdue returns a text that says that the next run is late, followed by the last problem.
 func overdue(since time.Time, problem string) string {
-	text := "no run has begun since " + since.UTC().Format(time.RFC3339) + ", when one was due: check that a process with " +
-		"Campaigns.Install works on the queue, then call Campaigns.Resume"
+	text := "no run has begun since " + clock(since) + ", when one was due: no process with Campaigns.Install works on the queue"
 	if problem != "" {
 		text += "; the last run ended early: " + problem
 	}
@@ -135,12 +140,13 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 	if finished != nil {
 		s.FinishedAt = *finished
 	}
-	switch {
-	case paused:
-		s.Paused, s.PausedUntil = reasonOf(reason), timeOrZero(pausedUntil)
-	case pausedAlone:
-		s.Paused = reasonOf(reasonAlone)
+	if paused {
+		s.InstancePaused, s.PausedUntil = reasonOf(reason), timeOrZero(pausedUntil)
 	}
+	if pausedAlone {
+		s.CampaignPaused = reasonOf(reasonAlone)
+	}
+	s.Paused = cmp.Or(s.InstancePaused, s.CampaignPaused)
 	s.count(counts, sending, unclear)
 	return s, nil
 }
@@ -193,7 +199,7 @@ func (c *Campaigns) forecast(ctx context.Context, s *Status, next due) error {
 	}
 	begin := later(now, s.NotBefore)
 	first := later(begin, free[0].At)
-	if next.failed {
+	if next.failed && s.Problem != "" { // otherwise a run is under way, and Clerk answers
 		first = later(first, next.at)
 	}
 	if first.After(now) {
@@ -279,9 +285,12 @@ type InstanceStatus struct {
 	Problem  string
 	// Untold is that of [Status], for all campaigns.
 	Untold int
-	// Paused and PausedUntil are those of [Status], for all campaigns.
+	// Paused says why all campaigns are paused; empty if they are not. PausedUntil is as in
+	// [Status].
 	Paused      string
 	PausedUntil time.Time
+	// PausedCampaigns is the number of unfinished campaigns that are paused alone.
+	PausedCampaigns int
 	// NextWake is the time at which the next run is due; zero if there is nothing to do. In a
 	// pause, that may be the next sync. OverdueSince is as in [Status], for the rows of all
 	// campaigns. If it is zero and NextWake is in the past, no sending is late, but a sync, a
@@ -310,6 +319,9 @@ func (c *Campaigns) InstanceStatus(ctx context.Context) (*InstanceStatus, error)
 		return nil, err
 	}
 	s := &InstanceStatus{Instance: c.config.Instance, NextWake: next.at, OverdueSince: next.late}
+	if err := c.pool.QueryRow(ctx, c.sql(queryPausedCampaigns), c.config.Instance).Scan(&s.PausedCampaigns); err != nil {
+		return nil, explain(err)
+	}
 	var now, pausedUntil time.Time
 	var paused bool
 	err = c.pool.QueryRow(ctx, c.sql(queryInstance), c.config.Instance).Scan(&now, &s.Run, &s.BegunAt, &s.EndedAt, &s.LeasedUntil,

@@ -53,3 +53,18 @@ func TestPriorityAndNotBefore(t *testing.T) {
 	require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE scheduled_at >= $1", begin.Add(-time.Second)).Scan(&wakes))
 	require.Equal(t, 2, wakes)
 }
+
+// TestNothingWaitsForARunThatIsSending: the last run had failed, and Clerk answers this one.
+func TestNothingWaitsForARunThatIsSending(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	a.enqueue(t, "spring", guests(15))
+	begun(t, a)
+	for problem, waits := range map[string]bool{"": false, "502": true} {
+		_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_instances SET failures = 1, problem = $1", problem)
+		require.NoError(t, err)
+		s, err := a.Status(t.Context(), "spring")
+		require.NoError(t, err)
+		require.Equal(t, waits, !s.WaitUntil.IsZero(), problem)
+	}
+}

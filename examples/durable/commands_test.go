@@ -19,7 +19,7 @@ func TestCommandsSayWhatTheyDid(t *testing.T) {
 	const instanceResumed = "the instance default was resumed; the reason of the pause was: "
 	const migrated = "the tables were migrated to version 1: campaigns, rows, slots\n" +
 		"the tables were migrated to version 2: states of invitations after they were created\n" +
-		"the tables were migrated to version 3: reports of pauses\n"
+		"the tables were migrated to version 3: reports of pauses, and what processes know of each other\n"
 	const dropOurs = `DROP TABLE clerkriver_migrations, clerkriver_instances, clerkriver_campaigns, clerkriver_rows,
 		clerkriver_counts, clerkriver_slots, clerkriver_untold, clerkriver_erasures, clerkriver_excluded`
 	for _, test := range []struct{ sql, args, stderr string }{

@@ -37,9 +37,10 @@
 // of "durable sql", which creates the tables of campaigns in the first schema of its
 // connection's search_path, and not River's. Keep to one of the two. If a service has campaigns
 // there, all commands show and change these; for a Config.Schema, append
-// ?search_path=SCHEMA,public to the URL. Use "work" and "durable people.csv" there only if
-// the service has the default Config.Limits: all processes that send must have the same. Only
-// these two and "enqueue" accept an -instance that the tables do not have.
+// ?search_path=SCHEMA,public to the URL. The intervals and limits are those of the process that
+// sent last, or else the defaults. "work" and "durable people.csv" send in place of the service,
+// whose OnResult and OnChange are called when it runs again. Only these two and "enqueue" accept
+// an -instance that the tables do not have.
 //
 // Without CLERK_SECRET_KEY "durable people.csv" invites nobody: it shows the same with a fake
 // of Clerk inside the process, which accepts few requests, and a temporary database. To

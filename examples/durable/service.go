@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -55,7 +56,10 @@ func open(ctx context.Context, url, folder string, config clerkriver.Config) (s 
 	if s.pool, err = pgxpool.NewWithConfig(ctx, poolConfig); err != nil {
 		return nil, err
 	}
-	if s.campaigns, err = clerkriver.New(s.pool, config); err == nil {
+	if err = s.adoptSettings(ctx); err == nil {
+		s.campaigns, err = clerkriver.New(s.pool, s.config)
+	}
+	if err == nil {
 		s.river, err = river.NewClient(riverpgxv5.New(s.pool), &river.Config{})
 	}
 	if err == nil && s.cluster != nil {
@@ -65,6 +69,20 @@ func open(ctx context.Context, url, folder string, config clerkriver.Config) (s 
 		return nil, errors.Join(err, s.close(context.WithoutCancel(ctx)))
 	}
 	return s, nil
+}
+
+// adoptSettings sets the intervals and limits of the process that sent last, if there was one:
+// all processes that send must have the same limits.
+func (s *service) adoptSettings(ctx context.Context) error {
+	var settings []byte
+	err := s.pool.QueryRow(ctx, "SELECT settings FROM clerkriver_instances WHERE name = $1", s.config.Instance).Scan(&settings)
+	if _, isServers := errors.AsType[*pgconn.PgError](err); isServers || errors.Is(err, pgx.ErrNoRows) || err == nil && settings == nil {
+		return nil // a missing table is reported when it is needed
+	}
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(settings, &s.config)
 }
 
 func (s *service) close(ctx context.Context) error {
@@ -214,10 +232,14 @@ func (s *service) describe(st *clerkriver.Status) string {
 	switch {
 	case st.Done():
 		return st.String()
-	case st.Paused != "":
-		return st.String() + s.toResume() + ", or " + s.command("-campaign "+st.Name+" resume") + " if only this campaign is paused"
+	case st.InstancePaused != "" && st.CampaignPaused != "":
+		return st.String() + s.toResume() + " with the others, and " + s.command("-campaign "+st.Name+" resume") + " with this one"
+	case st.InstancePaused != "":
+		return st.String() + s.toResume()
+	case st.CampaignPaused != "":
+		return st.String() + "; " + s.command("-campaign "+st.Name+" resume") + " continues at once"
 	case !st.OverdueSince.IsZero():
-		return st.String() + "; start " + s.command("work") + ", or the service that sends"
+		return st.String() + "; start the service that sends, or " + s.command("work")
 	}
 	return st.String()
 }

@@ -6,11 +6,13 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerkriver"
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
@@ -74,7 +76,7 @@ func TestHintsNameTheInstance(t *testing.T) {
 	_, err := conn.Exec(t.Context(), "UPDATE clerkriver_campaigns SET not_before = 'epoch', enqueued_at = now() - interval '1 hour'")
 	require.NoError(t, err)
 	for _, test := range []struct{ args, hint string }{
-		{"-instance two status people", `; start "durable -instance two work", or the service that sends`},
+		{"-instance two status people", `; start the service that sends, or "durable -instance two work"`},
 		{"-instance two pause mistake", `; "durable -instance two resume" continues at once`},
 		{"-instance two -queue theirs status people", `; "durable -instance two -queue theirs resume" continues at once`},
 	} {
@@ -184,4 +186,35 @@ func TestSQLCreatesTheTables(t *testing.T) {
 	code, stdout, stderr := run(t, p, "list")
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, "instance default: ")
+}
+
+// TestSettingsOfTheServiceAreAdopted: its intervals and limits decide when a run is due, and what
+// is free.
+func TestSettingsOfTheServiceAreAdopted(t *testing.T) {
+	_, url := connect(t)
+	p := program{databaseURL: url}
+	code, _, stderr := run(t, p, "migrate")
+	require.Zero(t, code, stderr)
+	fake := clerktest.New()
+	config := clerkriver.Config{
+		Wake: 3 * time.Minute, Sync: 20 * time.Minute, Limits: clerk.Budget{Creates: 7, BulkCreates: 3, Window: time.Hour},
+	}
+	pool, err := pgxpool.New(t.Context(), url)
+	require.NoError(t, err)
+	defer pool.Close()
+	service, err := clerkriver.New(pool, config)
+	require.NoError(t, err)
+	client, err := service.NewClient(fake.SecretKey(), fake)
+	require.NoError(t, err)
+	code, _, stderr = run(t, p, "enqueue people.csv")
+	require.Zero(t, code, stderr)
+	_, err = service.Work(t.Context(), client)
+	require.NoError(t, err)
+	s, err := service.InstanceStatus(t.Context())
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(20*time.Minute), s.NextWake, 10*time.Second)
+	code, stdout, stderr := run(t, p, "list")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "\n"+s.String()+"\n")
+	require.Contains(t, stdout, " of 7 creates and ")
 }

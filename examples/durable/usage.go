@@ -24,8 +24,8 @@ Environment:
                     nobody is invited.
   CLERK_BASE_URL    another API than Clerk's, such as a fakeclerk's
   DATABASE_URL      the database, such as a service's; for its Config.Schema,
-                    append ?search_path=SCHEMA,public. Use PEOPLE.csv and work
-                    there only if the service has the default Config.Limits.
+                    append ?search_path=SCHEMA,public. Its intervals and limits
+                    are adopted.
                     Without the URL, durable runs its own PostgreSQL, in the
                     folder durable-postgres.
 

@@ -107,5 +107,3 @@ func pause(reason string, until time.Time) string {
 	}
 	return "; paused until " + clock(until) + ": " + reason
 }
-
-func clock(t time.Time) string { return t.Local().Format(time.DateTime + " MST") }

@@ -70,6 +70,9 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+// clock returns a time for people.
+func clock(t time.Time) string { return t.Local().Format(time.DateTime + " MST") }
+
 // keepFor returns Keep, or nil for forever.
 func (c *Campaigns) keepFor() *time.Duration {
 	if c.config.Keep == 0 {

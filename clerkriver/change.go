@@ -133,6 +133,7 @@ func (r *run) tellChanges(ctx context.Context) error {
 func (r *run) tellChange(ctx context.Context, u untoldChange) error {
 	ctx, cancel := r.c.closing(ctx)
 	defer cancel()
+	called := false
 	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, r.sql(queryTellChange), u.Campaign, u.Place, u.Number, r.run, r.c.silence())
 		if err != nil {
@@ -145,10 +146,11 @@ func (r *run) tellChange(ctx context.Context, u untoldChange) error {
 		if err != nil {
 			return err
 		}
+		called = true
 		return guarded(func() error { return r.c.config.OnChange(ctx, hookTx{tx}, change) })
 	})
-	if err == nil {
-		return nil
+	if err == nil || !called {
+		return err
 	}
 	err = explainHook(err)
 	r.noteUntold(err)

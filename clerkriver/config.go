@@ -51,9 +51,9 @@ type Config struct {
 	// text is kept with the row; see [Result].Untold. It is not called for a row that
 	// [Campaigns.ErasePersonTx] has erased, even if it had failed before.
 	//
-	// Once a process of the instance with OnResult has run, one without it leaves results to
-	// those that have it: they are untold until then. To give OnResult up, set one that does
-	// nothing.
+	// Calls may overlap. Once a process of the instance with OnResult has run, one without it
+	// leaves results to those that have it: they are untold until then. To give OnResult up, set
+	// one that does nothing.
 	//
 	// A reminder's row has the Ref of the row that it reminds of. A table that keeps a person's
 	// last state must ignore its [StateSkipped]: the person may have accepted. May be nil.
@@ -73,11 +73,13 @@ type Config struct {
 	// May be nil.
 	OnChange func(ctx context.Context, tx pgx.Tx, change Change) error
 	// Keep is how long the rows of a campaign are kept after its last invitation was found to
-	// be no longer open. Then they are erased, as by [Campaigns.Delete]. This needs Sync, as
-	// otherwise an invitation stays open. Default: forever.
+	// be no longer open, and OnResult and OnChange have accepted everything. Then they are
+	// erased, as by [Campaigns.Delete]. This needs Sync, as otherwise an invitation stays open.
+	// Default: forever.
 	Keep time.Duration
 	// OnEvent is called when a run begins and ends, and when sending pauses, resumes or
-	// is late. It should return soon: the run waits for it. A panic is ignored. May be nil.
+	// is late. It should return soon: the run waits for it. It may be called by several
+	// goroutines at once, as the statuses report late runs, too. A panic is ignored. May be nil.
 	OnEvent func(ctx context.Context, event Event)
 	// Logger logs each [Event] and, at the end of a run, how often OnResult or OnChange failed,
 	// with the first error. Pauses, late runs, problems and these failures have level Warn, the

@@ -62,8 +62,12 @@ func (s *Status) pauses() (text string) {
 //
 //	instance default: 12 of 90 creates and 0 of 25 bulk creates free for campaigns, run 7, the next one about 2026-11-29 09:12:01 UTC
 func (s InstanceStatus) String() string {
-	text := fmt.Sprintf("instance %s: %d of %d creates and %d of %d bulk creates free for campaigns, run %d",
-		s.Instance, s.Creates.Free, s.Creates.Budget, s.BulkCreates.Free, s.BulkCreates.Budget, s.Run)
+	text := fmt.Sprintf("instance %s: %d of %d creates and %d of %d bulk creates free for campaigns",
+		s.Instance, s.Creates.Free, s.Creates.Budget, s.BulkCreates.Free, s.BulkCreates.Budget)
+	if at := s.freeAt(); !at.IsZero() {
+		text += ", again at " + clock(at)
+	}
+	text += fmt.Sprintf(", run %d", s.Run)
 	if !s.LeasedUntil.IsZero() {
 		text += " is under way"
 	}
@@ -79,6 +83,18 @@ func (s InstanceStatus) String() string {
 		text += "; last problem: " + s.Problem
 	}
 	return text + untold(s.Untold) + s.pausedCampaigns()
+}
+
+// freeAt returns the time at which campaigns may send again; zero if that is now, or never.
+func (s *InstanceStatus) freeAt() time.Time {
+	creates, bulks := s.Creates.FreeAt, s.BulkCreates.FreeAt
+	switch {
+	case s.Creates.Free+s.BulkCreates.Free > 0:
+		return time.Time{}
+	case bulks.IsZero() || !creates.IsZero() && creates.Before(bulks):
+		return creates
+	}
+	return bulks
 }
 
 // pausedCampaigns says how many campaigns are paused alone.

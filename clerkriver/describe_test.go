@@ -49,6 +49,12 @@ func TestStatusDescribesItself(t *testing.T) {
 	require.Equal(t, shared+", the next one late since "+then+zone+"; last problem: 502", limits.String())
 	limits.LeasedUntil, limits.OverdueSince = at, time.Time{}
 	require.Equal(t, shared+" is under way; last problem: 502", limits.String())
+	used := InstanceStatus{Instance: "default", Run: 7, Creates: LimitStatus{Budget: 90, FreeAt: at.Add(time.Hour)}}
+	used.BulkCreates = LimitStatus{Budget: 25, FreeAt: at}
+	const all = "instance default: 0 of 90 creates and 0 of 25 bulk creates free for campaigns"
+	require.Equal(t, all+", again at "+then+zone+", run 7", used.String())
+	used.BulkCreates = LimitStatus{}
+	require.Contains(t, used.String(), ", again at 2026-11-29 10:12:01 ")
 	limits.LeasedUntil, limits.PausedCampaigns = time.Time{}, 1
 	require.Equal(t, shared+", the next one about "+then+zone+"; last problem: 502; 1 campaign is paused alone", limits.String())
 	limits.Paused, limits.PausedCampaigns = "wrong list", 2

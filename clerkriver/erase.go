@@ -54,8 +54,11 @@ func (r *run) eraseEnded(ctx context.Context) error {
 }
 
 // Delete erases the rows of a campaign that has finished, with their addresses, and their
-// results. The name stays in use, so that the campaign is not sent again by mistake. The
-// error is [ErrActive] if rows have no outcome; cancel the campaign first.
+// results. What becomes of its open invitations is not learned anymore, and nobody can be
+// reminded of it. The name stays in use, so that the campaign is not sent again by mistake.
+//
+// The error is [ErrActive] if rows have no outcome; cancel the campaign first. It is [ErrUntold] if
+// [Config].OnResult or OnChange has not accepted all of them.
 func (c *Campaigns) Delete(ctx context.Context, name string) error {
 	return explain(pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
 		id, err := c.campaign(ctx, tx, name)
@@ -64,6 +67,13 @@ func (c *Campaigns) Delete(ctx context.Context, name string) error {
 		}
 		if _, err := tx.Exec(ctx, c.sql(queryFinishCampaign), c.config.Instance, id); err != nil {
 			return err
+		}
+		var untold bool
+		if err := tx.QueryRow(ctx, c.sql(queryHasUntold), id).Scan(&untold); err != nil {
+			return err
+		}
+		if untold {
+			return fmt.Errorf("%w: %q", ErrUntold, name)
 		}
 		if err = c.delete(ctx, tx, id); errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("%w: %q", ErrActive, name)

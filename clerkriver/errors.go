@@ -22,6 +22,9 @@ var (
 	ErrEmpty = errors.New("clerkriver: the campaign has no rows")
 	// ErrActive means that a campaign has rows without an outcome, so it cannot be deleted.
 	ErrActive = errors.New("clerkriver: the campaign has not finished")
+	// ErrUntold means that [Config].OnResult or OnChange has not accepted all results of a
+	// campaign, so it cannot be deleted.
+	ErrUntold = errors.New("clerkriver: OnResult or OnChange has not accepted all results of the campaign")
 	// ErrLimitUnavailable means that the database of the shared limit failed, or did not
 	// answer within three seconds. The request was not sent. The call retries it, unless the
 	// database reports a lasting problem: a missing table, right, schema or database, or a

@@ -2,6 +2,7 @@ package clerkriver_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -134,6 +135,52 @@ func TestHostCanTestOnChange(t *testing.T) {
 	_, err = campaigns.Work(ctx, client) // lists the invitations, and calls OnChange
 	require.NoError(t, err)
 	require.Equal(t, []string{"member_1"}, joined)
+}
+
+// TestHostCanTestFailures as the README's table says: in a schema of its own, with a failing
+// OnResult, a pause and a used-up limit.
+func TestHostCanTestFailures(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	url := databaseURL(t)
+	conn, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	_, err = conn.Exec(ctx, "CREATE SCHEMA test_7")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(ctx))
+	pool, err := pgxpool.New(ctx, url+"?search_path=test_7")
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	require.NoError(t, migrate(ctx, pool))
+	var failure error
+	campaigns, err := clerkriver.New(pool, clerkriver.Config{
+		Limits:   clerk.Budget{Creates: 1, Window: time.Hour},
+		OnResult: func(context.Context, pgx.Tx, clerkriver.Result) error { return failure },
+	})
+	require.NoError(t, err)
+	fake := clerktest.New()
+	client, err := campaigns.NewClient(fake.SecretKey(), fake)
+	require.NoError(t, err)
+	work := func(invitations, untold int) *clerkriver.Status {
+		_, err := campaigns.Work(ctx, client)
+		require.NoError(t, err)
+		require.Len(t, fake.Invitations(), invitations)
+		status, err := campaigns.Status(ctx, "spring")
+		require.NoError(t, err)
+		require.Equal(t, untold, status.Untold)
+		return status
+	}
+	require.NoError(t, invite(ctx, pool, nil, campaigns))
+	require.NoError(t, campaigns.Pause(ctx, "test"))
+	work(0, 0)
+	require.NoError(t, campaigns.Resume(ctx, nil))
+	failure = errors.New("no table")
+	work(1, 1)
+	failure = nil
+	require.NoError(t, campaigns.Resume(ctx, nil))
+	status := work(1, 0)
+	require.Equal(t, map[clerkriver.State]int{clerkriver.StateCreated: 1, clerkriver.StateWaiting: 1}, status.Counts)
+	require.WithinDuration(t, time.Now().Add(time.Hour), status.WaitUntil, time.Minute)
 }
 
 // TestReadmeIsComplete: its functions are all that an application needs.

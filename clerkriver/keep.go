@@ -36,9 +36,14 @@ func (r *run) keep(ctx context.Context, it item, state State, invitationID, prob
 	} else {
 		stops, failure, err = r.keepWith(ctx, it, result, tell, nil)
 	}
-	if failure != nil {
+	switch {
+	case failure != nil:
 		failure = explainHook(failure)
 		r.noteUntold(failure)
+	case err != nil && tell != nil && !errors.Is(err, errLeaseLost):
+		failure = err // the database failed before OnResult was called
+	}
+	if failure != nil {
 		stops, _, err = r.keepWith(ctx, it, result, nil, failure)
 	}
 	if errors.Is(err, errLeaseLost) {
@@ -60,6 +65,7 @@ func (r *run) keepWith(
 	if untold != nil {
 		after, words = new(r.c.config.Wake), new(toText(untold.Error()))
 	}
+	called := false
 	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, r.sql(queryKeep), it.campaign, it.place, r.run, string(result.State), result.InvitationID,
 			toText(result.Problem), after, words, r.c.silence()).Scan(&result.ChangedAt, &stops, nil)
@@ -69,10 +75,11 @@ func (r *run) keepWith(
 		case err != nil || tell == nil:
 			return err
 		}
+		called = true
 		failure = guarded(func() error { return tell(ctx, hookTx{tx}, result) })
 		return failure
 	})
-	if err != nil && failure == nil && tell != nil && !errors.Is(err, errLeaseLost) {
+	if err != nil && failure == nil && called {
 		failure = err // OnResult's work may be the reason that the commit fails
 	}
 	return stops, failure, err
@@ -116,6 +123,7 @@ func (r *run) tell(ctx context.Context) error {
 func (r *run) tellOne(ctx context.Context, campaign int64, place int) error {
 	ctx, cancel := r.c.closing(ctx)
 	defer cancel()
+	called := false
 	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		var result Result
 		var encoded []byte
@@ -132,10 +140,11 @@ func (r *run) tellOne(ctx context.Context, campaign int64, place int) error {
 			return err
 		}
 		result.EmailAddress = request.EmailAddress
+		called = true
 		return guarded(func() error { return r.c.config.OnResult(ctx, hookTx{tx}, result) })
 	})
-	if err == nil {
-		return nil
+	if err == nil || !called {
+		return err
 	}
 	err = explainHook(err)
 	r.noteUntold(err)

@@ -114,7 +114,7 @@ func TestOnResultFailsAlone(t *testing.T) {
 				require.Empty(t, job.Errors)
 			}
 			cancel(t, a, "spring")
-			require.NoError(t, a.Delete(t.Context(), "spring"))
+			require.ErrorIs(t, a.Delete(t.Context(), "spring"), ErrUntold)
 		})
 	}
 }

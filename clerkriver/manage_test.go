@@ -2,6 +2,7 @@ package clerkriver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -37,6 +38,37 @@ func TestDeleteErasesTheAddresses(t *testing.T) {
 		require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT count(*) FROM "+table+" x WHERE x::text LIKE '%secret@%'").Scan(&found))
 		require.Zero(t, found, table)
 	}
+}
+
+// TestUntoldResultsAreNotDeleted, neither by Delete nor by Keep: the service would never hear of
+// them.
+func TestUntoldResultsAreNotDeleted(t *testing.T) {
+	t.Parallel()
+	fails := true
+	fake := clerktest.New()
+	a := newApp(t, shared.database(t), Config{
+		Sync: time.Minute, Keep: time.Nanosecond,
+		OnChange: func(context.Context, pgx.Tx, Change) error {
+			if fails {
+				return errors.New("no")
+			}
+			return nil
+		},
+	}, fake)
+	a.enqueue(t, "spring", guests(1))
+	a.work(t)
+	require.NoError(t, fake.Accept(a.invitationOf(t, "spring", 0)))
+	a.syncNow(t)
+	require.Equal(t, 1, a.wait(t, "spring", (*Status).Done).Untold)
+	require.ErrorIs(t, a.Delete(t.Context(), "spring"), ErrUntold)
+	a.work(t)
+	require.Equal(t, map[State]int{StateAccepted: 1}, a.counts(t, "spring"), "Keep waits")
+	fails = false
+	require.NoError(t, a.Resume(t.Context(), nil))
+	a.work(t)
+	a.work(t)
+	_, err := a.Status(t.Context(), "spring")
+	require.ErrorIs(t, err, ErrNoCampaign)
 }
 
 func TestCancelWhileRunning(t *testing.T) {

@@ -3,8 +3,10 @@ package clerkriver
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -121,4 +123,38 @@ func TestLostLeaseIsReported(t *testing.T) {
 	a.enqueue(t, "summer", to("other@example.com"))
 	a.work(t)
 	require.Equal(t, Event{Kind: EventRunBegun, Instance: "default", Run: 3}, heard.all[0])
+}
+
+// TestFailedDatabaseIsNotBlamedOnHooks, and the run's end is reported.
+func TestFailedDatabaseIsNotBlamedOnHooks(t *testing.T) {
+	t.Parallel()
+	url, fake := shared.database(t), clerktest.New()
+	var heard alerts
+	var log strings.Builder
+	told := 0
+	var a *app
+	a = newApp(t, url, Config{
+		OnEvent: heard.hear, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		OnResult: func(context.Context, pgx.Tx, Result) error { told++; return nil },
+	}, roundTrip(func(req *http.Request) (*http.Response, error) {
+		resp, err := fake.RoundTrip(req)
+		if req.Method == http.MethodPost {
+			go a.pool.Close() // it waits for the connections in use
+			require.Eventually(t, func() bool { return a.pool.Ping(t.Context()) != nil }, 10*time.Second, time.Millisecond)
+		}
+		return resp, err
+	}))
+	a.enqueue(t, "spring", guests(5))
+	_, err := a.Work(t.Context(), a.client)
+	require.Error(t, err)
+	require.NotContains(t, log.String(), "OnResult or OnChange failed")
+	require.Zero(t, told)
+	require.Len(t, heard.all, 2)
+	require.Equal(t, EventRunEnded, heard.all[1].Kind)
+	require.Contains(t, heard.all[1].Reason, "closed pool")
+	b := newApp(t, url, Config{OnResult: func(context.Context, pgx.Tx, Result) error { told++; return nil }}, fake)
+	expire(t, b)
+	b.work(t)
+	require.Equal(t, 5, told)
+	require.Equal(t, map[State]int{StateCreated: 5}, b.counts(t, "spring"))
 }

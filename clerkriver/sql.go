@@ -150,6 +150,9 @@ const (
 				WHERE r.campaign_id = c.id AND ` + isGivenBack + ` AND (c.cancelled_at IS NULL OR r.attempts > 0))`
 
 	// $1 is the campaign.
+	queryHasUntold = `SELECT ` + hasUntold + ` FROM SCHEMA.clerkriver_campaigns c WHERE id = $1`
+
+	// $1 is the campaign.
 	queryMarkDeleted = `UPDATE SCHEMA.clerkriver_campaigns SET deleted_at = clock_timestamp(), digest = ''
 		WHERE id = $1 AND finished_at IS NOT NULL RETURNING total`
 	queryDeleteRows   = `DELETE FROM SCHEMA.clerkriver_rows WHERE campaign_id = $1 AND place >= $2::integer AND place < $3::integer`

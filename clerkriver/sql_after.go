@@ -158,7 +158,11 @@ const (
 	// Marks the campaigns that have finished, and have no open invitation.
 	queryEnd = `UPDATE SCHEMA.clerkriver_campaigns SET ended_at = clock_timestamp() WHERE id IN (
 		SELECT id FROM SCHEMA.clerkriver_campaigns c
-		WHERE instance = $1 AND finished_at IS NOT NULL AND deleted_at IS NULL AND ended_at IS NULL AND NOT ` + hasOpen + ` FOR UPDATE SKIP LOCKED)`
+		WHERE instance = $1 AND finished_at IS NOT NULL AND deleted_at IS NULL AND ended_at IS NULL AND NOT ` + hasOpen + ` AND NOT ` + hasUntold + `
+		FOR UPDATE SKIP LOCKED)`
+
+	// Of a campaign c: OnResult or OnChange has not accepted something.
+	hasUntold = `(SELECT coalesce(sum(rows), 0) > 0 FROM SCHEMA.clerkriver_counts n WHERE n.campaign_id = c.id AND n.state = '` + stateUntold + `')`
 
 	// The campaigns that ended $2 ago.
 	queryEnded = `SELECT id FROM SCHEMA.clerkriver_campaigns

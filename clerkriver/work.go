@@ -96,7 +96,9 @@ func (r *run) work(ctx context.Context, begun func()) error {
 		v.problem = r.unrevoked
 	}
 	if err := r.end(ctx, v); err != nil {
-		return errors.Join(v.problem, explain(err))
+		err = errors.Join(v.problem, explain(err))
+		r.c.report(ctx, Event{Kind: EventRunEnded, Run: r.run, Reason: toText(err.Error())})
+		return err
 	}
 	if v.refused {
 		return refusalError{v.problem}

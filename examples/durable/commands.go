@@ -48,7 +48,7 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 	case "cancel":
 		err = s.cancel(ctx, campaign)
 	case "delete":
-		done, err = campaign+" was deleted", s.campaigns.Delete(ctx, campaign)
+		done, err = s.delete(ctx, campaign)
 	case "pause", "resume":
 		if err := p.hold(ctx, s, name, argument); err != nil {
 			return err
@@ -122,8 +122,10 @@ func (p *program) hold(ctx context.Context, s *service, name, reason string) err
 		text += " was paused"
 	case name == "pause":
 		text += " was already paused; the earlier reason was: " + earlier
-	case earlier == "":
+	case earlier == "" && p.campaign != "":
 		text += " was not paused; missing wakes were scheduled"
+	case earlier == "":
+		text += " was not paused; missing wakes were scheduled, and OnResult and OnChange are called again for what they refused"
 	default:
 		text += " was resumed; the reason of the pause was: " + earlier
 	}

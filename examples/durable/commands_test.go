@@ -17,6 +17,8 @@ func TestCommandsSayWhatTheyDid(t *testing.T) {
 	p := program{databaseURL: url, secretKey: fake.SecretKey(), baseURL: baseURL}
 	const instancePaused = "the instance default was already paused; the earlier reason was: "
 	const instanceResumed = "the instance default was resumed; the reason of the pause was: "
+	const notPaused = "the instance default was not paused; missing wakes were scheduled, " +
+		"and OnResult and OnChange are called again for what they refused\n"
 	const migrated = "the tables were migrated to version 1: campaigns, rows, slots\n" +
 		"the tables were migrated to version 2: states of invitations after they were created\n" +
 		"the tables were migrated to version 3: reports of pauses, and what processes know of each other\n"
@@ -27,13 +29,13 @@ func TestCommandsSayWhatTheyDid(t *testing.T) {
 		{dropOurs, "migrate", migrated},
 		{"", "migrate", "no table was missing\n"},
 		{"", "enqueue people.csv", "people: 1 row enqueued\n"},
-		{"", "resume", "the instance default was not paused; missing wakes were scheduled\n"},
+		{"", "resume", notPaused},
 		{"", "pause mistake", "the instance default was paused\n"},
 		{"", "pause again", instancePaused + "mistake\n"},
 		{"", "-campaign people pause later", "people was paused\n"},
 		{"", "-campaign people pause never", "people was already paused; the earlier reason was: later\n"},
 		{"", "resume", instanceResumed + "again\n"},
-		{"", "resume", "the instance default was not paused; missing wakes were scheduled\n"},
+		{"", "resume", notPaused},
 		{"", "-campaign people resume", "people was resumed; the reason of the pause was: never\n"},
 		{"", "-campaign people resume", "people was not paused; missing wakes were scheduled\n"},
 		{"UPDATE clerkriver_instances SET paused_until = now() + interval '1 hour', pause_reason = 'no such key'", "pause mistake", instancePaused + "no such key\n"},

@@ -222,6 +222,22 @@ func (s *service) cancel(ctx context.Context, campaign string) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.CancelTx(ctx, tx, campaign) })
 }
 
+// delete erases a campaign, and returns what was done.
+func (s *service) delete(ctx context.Context, campaign string) (done string, err error) {
+	st, err := s.campaigns.Status(ctx, campaign)
+	if err == nil {
+		err = s.campaigns.Delete(ctx, campaign)
+	}
+	if err != nil {
+		return "", err
+	}
+	done = campaign + " was deleted"
+	if n := st.Counts[clerkriver.StateCreated]; n > 0 {
+		done += fmt.Sprintf("; what becomes of its open invitations (%d) is not learned anymore", n)
+	}
+	return done, nil
+}
+
 // exclude excludes a person from reminders.
 func (s *service) exclude(ctx context.Context, address string) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.ExcludeTx(ctx, tx, address) })

@@ -150,6 +150,25 @@ func TestReportSaysWhatTheServiceRefused(t *testing.T) {
 	require.Equal(t, "line,email_address,outcome,invitation_id,problem,untold\n"+
 		"2,a@example.com,created,"+invitations[0].ID+",,no such member\n"+
 		"3,b@example.com,accepted,"+invitations[1].ID+",,the member has left\n", stdout)
+	code, _, stderr = run(t, p, "delete people")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "has not accepted all results")
+}
+
+// TestDeleteNamesWhatIsLost: an open invitation can still be accepted.
+func TestDeleteNamesWhatIsLost(t *testing.T) {
+	conn, url := connect(t)
+	p := program{databaseURL: url}
+	for _, args := range []string{"migrate", "enqueue people.csv"} {
+		code, _, stderr := run(t, p, args)
+		require.Zero(t, code, stderr)
+	}
+	_, err := conn.Exec(t.Context(), `UPDATE clerkriver_rows SET state = 'created'; UPDATE clerkriver_campaigns SET next_place = 1;
+		INSERT INTO clerkriver_counts (campaign_id, state, source, rows) SELECT id, 'created', 1, 1 FROM clerkriver_campaigns`)
+	require.NoError(t, err)
+	code, _, stderr := run(t, p, "delete people")
+	require.Zero(t, code, stderr)
+	require.Equal(t, "people was deleted; what becomes of its open invitations (1) is not learned anymore\n", stderr)
 }
 
 // TestSQLCreatesTheTables: in the schema of the connection that runs it, the same tables as

@@ -33,7 +33,8 @@ type Config struct {
 	// with at most 64 characters.
 	Queue string
 	// Limits are Clerk's limits. Default: 100 creates and 25 bulk creates an hour, as Clerk's
-	// "Rate limits" page says. All users of the instance must set the same limits.
+	// "Rate limits" page says. All users of the instance must set the same limits, of at most
+	// 10,000 creates and as many bulk creates: each is a row of a table.
 	Limits clerk.Budget
 	// Budget is the part of Limits that campaigns may use; the rest is left to request handlers,
 	// which may use all of Limits. Default: nine tenths of the creates, and all bulk creates.
@@ -105,6 +106,9 @@ var usualTiming = timing{
 	listLag: 10 * time.Second,
 }
 
+// maxLimit limits the slots of a kind, which are inserted at once.
+const maxLimit = 10_000
+
 // queueName matches the names of queues that this package accepts; River accepts all of them.
 var queueName = regexp.MustCompile(`^[a-z0-9]+([_-][a-z0-9]+)*$`)
 
@@ -137,6 +141,8 @@ func (config Config) withDefaults() (Config, error) {
 		return config, errors.New("clerkriver: Sync is less than a second")
 	case min(limits.Creates, limits.BulkCreates, budget.Creates, budget.BulkCreates) < 0 || limits.Window < 0:
 		return config, errors.New("clerkriver: a limit is negative")
+	case max(limits.Creates, limits.BulkCreates) > maxLimit:
+		return config, fmt.Errorf("clerkriver: Limits has more than %d creates or bulk creates", maxLimit)
 	case budget.Creates == 0 && budget.BulkCreates == 0:
 		return config, errors.New("clerkriver: Budget has neither creates nor bulk creates")
 	case budget.Window != limits.Window:

@@ -42,7 +42,7 @@ func (s Status) String() string {
 	case !s.OverdueSince.IsZero():
 		text += "; " + s.Problem
 	case s.Problem != "":
-		text += "; last problem: " + s.Problem
+		text += lastProblem(s.Problem, s.ProblemSince)
 	}
 	return text
 }
@@ -80,7 +80,7 @@ func (s InstanceStatus) String() string {
 		text += ", the next one about " + clock(s.NextWake)
 	}
 	if s.Problem != "" {
-		text += "; last problem: " + s.Problem
+		text += lastProblem(s.Problem, s.ProblemSince)
 	}
 	return text + untold(s.Untold) + s.pausedCampaigns()
 }
@@ -114,6 +114,14 @@ func untold(n int) string {
 		return ""
 	}
 	return fmt.Sprintf("; %d not yet accepted by OnResult or OnChange", n)
+}
+
+// lastProblem describes a problem, and since when there is one.
+func lastProblem(problem string, since time.Time) string {
+	if since.IsZero() {
+		return "; last problem: " + problem
+	}
+	return "; last problem, since " + clock(since) + ": " + problem
 }
 
 // pause describes a pause.

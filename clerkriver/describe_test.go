@@ -26,11 +26,12 @@ func TestStatusDescribesItself(t *testing.T) {
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until it is resumed: stop; this campaign is paused until it is resumed: typo": {
 			Counts: some, Paused: "stop", InstancePaused: "stop", CampaignPaused: "typo",
 		},
-		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until it is resumed: wrong list":   {Counts: some, Paused: "wrong list"},
-		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until " + then + zone + ": no key": {Counts: some, Paused: "no key", PausedUntil: at, Problem: "no key"},
-		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; last problem: 502":                        {Counts: some, Problem: "502"},
-		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; no run has begun":                         {Counts: some, Problem: "no run has begun", OverdueSince: at},
-		"spring, 500 rows: 500 created; 3 not yet accepted by OnResult or OnChange":                               {Counts: map[State]int{StateCreated: 500}, Untold: 3, Problem: "502"},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until it is resumed: wrong list":       {Counts: some, Paused: "wrong list"},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; paused until " + then + zone + ": no key":     {Counts: some, Paused: "no key", PausedUntil: at, Problem: "no key"},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; last problem: 502":                            {Counts: some, Problem: "502"},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; last problem, since " + then + zone + ": 503": {Counts: some, Problem: "503", ProblemSince: at},
+		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; no run has begun":                             {Counts: some, Problem: "no run has begun", OverdueSince: at},
+		"spring, 500 rows: 500 created; 3 not yet accepted by OnResult or OnChange":                                   {Counts: map[State]int{StateCreated: 500}, Untold: 3, Problem: "502"},
 	} {
 		s.Name, s.Rows = "spring", 500
 		require.Equal(t, want, fmt.Sprint(s))

@@ -73,10 +73,10 @@ func (c *Campaigns) Delete(ctx context.Context, name string) error {
 			return err
 		}
 		if untold {
-			return fmt.Errorf("%w: %q", ErrUntold, name)
+			return fmt.Errorf("%w: %q; Result.Untold says why", ErrUntold, name)
 		}
 		if err = c.delete(ctx, tx, id); errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("%w: %q", ErrActive, name)
+			return fmt.Errorf("%w: %q; cancel it first", ErrActive, name)
 		}
 		return err
 	}))

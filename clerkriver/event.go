@@ -13,9 +13,10 @@ const (
 	// EventRunBegun means that this process has begun a run. Reason says if the last run did
 	// not end, because its process was killed; it is empty otherwise.
 	EventRunBegun EventKind = "run begun"
-	// EventRunEnded means that the run has ended. Reason says why it ended early; it is empty
-	// if the run sent all that it could. If the run lost its lease, as the process or the
-	// database was stopped for too long, another run may have begun before.
+	// EventRunEnded means that the run has ended. Reason says what failed; it is empty if
+	// the run sent all that it could, waits for a limit, or was stopped, as by a deployment. If
+	// the run lost its lease, as the process or the database was stopped for too long, another
+	// run may have begun before.
 	EventRunEnded EventKind = "run ended"
 	// EventPaused means that the instance, or a campaign, was paused.
 	EventPaused EventKind = "paused"

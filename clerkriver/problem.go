@@ -1,6 +1,28 @@
 package clerkriver
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/clerk-invitations/clerk-go"
+)
+
+// plain says in front of an error that Clerk does not answer, if that is the reason.
+func plain(err error) error {
+	_, isRequest := errors.AsType[*clerk.SDKError](err)
+	_, isNet := errors.AsType[net.Error](err)
+	_, isDatabase := errors.AsType[*pgconn.ConnectError](err)
+	isLost := isNet || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if !isRequest || !isLost || isDatabase || errors.Is(err, ErrLimitUnavailable) {
+		return err
+	}
+	return fmt.Errorf("Clerk does not answer: %w", err) //nolint:staticcheck // Clerk is a name
+}
 
 // answered records that Clerk has answered for a row: what kept the run, or the last one, from
 // sending is over, and so is a pause that has ended by itself.

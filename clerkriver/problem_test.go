@@ -3,7 +3,10 @@ package clerkriver
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -63,6 +66,8 @@ func TestOutageIsShownWhileARunWaits(t *testing.T) {
 			instance, err := a.InstanceStatus(t.Context())
 			require.NoError(t, err)
 			require.Contains(t, instance.Problem, "nothing sent")
+			require.WithinDuration(t, time.Now(), instance.ProblemSince, 5*time.Second)
+			require.Equal(t, instance.ProblemSince, s.ProblemSince)
 			require.NotZero(t, instance.LeasedUntil)
 			require.Zero(t, instance.Failures)
 			if stop != nil {
@@ -73,6 +78,7 @@ func TestOutageIsShownWhileARunWaits(t *testing.T) {
 			require.NoError(t, err)
 			require.Contains(t, instance.Problem, "nothing sent")
 			require.NotContains(t, instance.Problem, "context canceled")
+			require.Equal(t, s.ProblemSince, instance.ProblemSince)
 			require.Equal(t, 1, instance.Failures)
 		})
 	}
@@ -109,7 +115,30 @@ func TestAnsweredRowEndsAProblem(t *testing.T) {
 	s, err := a.InstanceStatus(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, s.Problem)
+	require.Zero(t, s.ProblemSince)
 	require.Zero(t, s.Failures)
+}
+
+// TestProblemsBeginWithPlainWords if Clerk does not answer, and not if something else fails.
+func TestProblemsBeginWithPlainWords(t *testing.T) {
+	t.Parallel()
+	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	for _, test := range []struct {
+		cause error
+		isOut bool
+	}{
+		{&clerk.SDKError{Err: refused}, true},
+		{&clerk.SDKError{Err: io.EOF}, true},
+		{&clerk.SDKError{Err: context.DeadlineExceeded}, true},
+		{&clerk.SDKError{Err: errors.New("502")}, false},
+		{&clerk.SDKError{Err: unavailable(refused)}, false},
+		{fmt.Errorf("reading rows: %w", refused), false},
+		{nil, false},
+	} {
+		err := plain(test.cause)
+		require.ErrorIs(t, err, test.cause)
+		require.Equal(t, test.isOut, err != nil && strings.HasPrefix(err.Error(), "Clerk does not answer: "), "%v", test.cause)
+	}
 }
 
 // TestFirstAnswerClearsTheLastRunsProblem, and ends the pause that the run came after, once.

@@ -169,7 +169,8 @@ const (
 			(SELECT count(*) FROM SCHEMA.clerkriver_rows r
 				WHERE c.finished_at IS NULL AND r.campaign_id = c.id AND ` + isGivenBack + ` AND r.attempts > 0),
 			coalesce(i.` + isPaused + `, false), coalesce(i.pause_reason, ''),
-			coalesce(nullif(i.paused_until, 'infinity'), 'epoch'), coalesce(i.problem, '')
+			coalesce(nullif(i.paused_until, 'infinity'), 'epoch'), coalesce(i.problem, ''),
+			coalesce(i.problem_since, 'epoch')
 		FROM SCHEMA.clerkriver_campaigns c
 		LEFT JOIN SCHEMA.clerkriver_instances i ON i.name = c.instance
 		LEFT JOIN (SELECT r.campaign_id, count(*) AS n FROM SCHEMA.clerkriver_rows r
@@ -186,6 +187,7 @@ const (
 			AND (c.priority, c.id) <= ($2::integer, $3::bigint)`
 
 	queryInstance = `SELECT clock_timestamp(), run, coalesce(begun_at, 'epoch'), coalesce(ended_at, 'epoch'), leased_until, fresh_at, failures, problem,
+			coalesce(problem_since, 'epoch'),
 			` + isPaused + `, pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch'),
 			coalesce((SELECT sum(n.rows) FROM SCHEMA.clerkriver_counts n JOIN SCHEMA.clerkriver_campaigns c ON c.id = n.campaign_id
 				WHERE c.instance = $1 AND n.state = '` + stateUntold + `'), 0)

@@ -31,7 +31,8 @@ const (
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()`
 
 	// $3 says why the run under way waits.
-	queryShow = `UPDATE SCHEMA.clerkriver_instances SET problem = $3::text
+	queryShow = `UPDATE SCHEMA.clerkriver_instances SET problem = $3::text,
+			problem_since = CASE WHEN $3 <> '' THEN coalesce(problem_since, clock_timestamp()) END
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp()
 		RETURNING ` + isPaused
 
@@ -44,6 +45,7 @@ const (
 	queryReleaseLease = `UPDATE SCHEMA.clerkriver_instances SET
 			leased_until = 'epoch', ended_at = clock_timestamp(),
 			problem = CASE WHEN $3::text <> '' OR ` + isWell + ` THEN $3 ELSE problem END,
+			problem_since = CASE WHEN $3 <> '' THEN coalesce(problem_since, clock_timestamp()) WHEN NOT ` + isWell + ` THEN problem_since END,
 			failures = CASE WHEN $3 <> '' THEN failures + 1 WHEN ` + isWell + ` THEN 0 ELSE failures END,
 			next_run = CASE WHEN $3 = '' THEN next_run
 				ELSE greatest(next_run, clock_timestamp() + $7::interval * power(2, least(failures, 3))) END,

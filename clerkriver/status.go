@@ -47,6 +47,9 @@ type Status struct {
 	// early, or that the next one is late; empty if none applies. It stays until Clerk answers
 	// for a row, or a run ends well, other than one that only made a sync while rows waited.
 	Problem string
+	// ProblemSince is the time since which Clerk or the database has failed, as far as runs have
+	// found out, even if the words changed; zero if they have not.
+	ProblemSince time.Time
 	// OverdueSince is the time at which the next run was due, but not before the last one
 	// ended, if rows of the campaign could be sent and the run is late by two [Config].Wake, and
 	// at least ten seconds: no process works on the wake jobs. Otherwise it is zero.
@@ -129,11 +132,11 @@ func scanStatus(row pgx.CollectableRow) (Status, error) {
 	var sending, unclear int
 	counts := map[string]int{}
 	err := row.Scan(&s.id, &s.Name, &s.Rows, &s.Priority, &s.NotBefore, &s.EnqueuedAt, &cancelled, &finished,
-		&pausedAlone, &reasonAlone, &counts, &sending, &unclear, &paused, &reason, &pausedUntil, &s.Problem)
+		&pausedAlone, &reasonAlone, &counts, &sending, &unclear, &paused, &reason, &pausedUntil, &s.Problem, &s.ProblemSince)
 	if err != nil {
 		return s, err
 	}
-	s.NotBefore = timeOrZero(s.NotBefore)
+	s.NotBefore, s.ProblemSince = timeOrZero(s.NotBefore), timeOrZero(s.ProblemSince)
 	if cancelled != nil {
 		s.CancelledAt = *cancelled
 	}
@@ -283,6 +286,8 @@ type InstanceStatus struct {
 	// waits, as in [Status].
 	Failures int
 	Problem  string
+	// ProblemSince is as in [Status].
+	ProblemSince time.Time
 	// Untold is that of [Status], for all campaigns.
 	Untold int
 	// Paused says why all campaigns are paused; empty if they are not. PausedUntil is as in
@@ -325,13 +330,14 @@ func (c *Campaigns) InstanceStatus(ctx context.Context) (*InstanceStatus, error)
 	var now, pausedUntil time.Time
 	var paused bool
 	err = c.pool.QueryRow(ctx, c.sql(queryInstance), c.config.Instance).Scan(&now, &s.Run, &s.BegunAt, &s.EndedAt, &s.LeasedUntil,
-		&s.SyncedAt, &s.Failures, &s.Problem, &paused, &s.Paused, &pausedUntil, &s.Untold)
+		&s.SyncedAt, &s.Failures, &s.Problem, &s.ProblemSince, &paused, &s.Paused, &pausedUntil, &s.Untold)
 	if errors.Is(err, pgx.ErrNoRows) {
 		now = next.clock
 	} else if err != nil {
 		return nil, explain(err)
 	}
-	s.BegunAt, s.EndedAt, s.SyncedAt = timeOrZero(s.BegunAt), timeOrZero(s.EndedAt), timeOrZero(s.SyncedAt)
+	s.BegunAt, s.EndedAt = timeOrZero(s.BegunAt), timeOrZero(s.EndedAt)
+	s.SyncedAt, s.ProblemSince = timeOrZero(s.SyncedAt), timeOrZero(s.ProblemSince)
 	if !s.LeasedUntil.After(now) {
 		s.LeasedUntil = time.Time{}
 	}

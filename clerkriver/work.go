@@ -222,7 +222,7 @@ func (r *run) observe(p clerk.Progress) {
 	if p.Cause == nil {
 		return
 	}
-	if problem := toText(p.Cause.Error()); problem != r.shown {
+	if problem := toText(plain(p.Cause).Error()); problem != r.shown {
 		_, _ = r.show(r.ctx, problem)
 	}
 }
@@ -247,8 +247,10 @@ func (r *run) classify(failure error) verdict {
 		v.refused, v.enveloped = true, hasEnvelope
 	case errors.Is(cause, errLeaseLost):
 		v.problem = cause
-	case cause != nil: // the rows wait for the next run; nil unless Clerk was down
-		v.problem = r.cause
+	case cause == nil:
+		v.problem = plain(failure)
+	default: // the rows wait for the next run; nil unless Clerk was down
+		v.problem = plain(r.cause)
 	}
 	return v
 }

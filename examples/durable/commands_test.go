@@ -63,7 +63,7 @@ func TestCommandsThatFailedSayNothing(t *testing.T) {
 		require.Zero(t, code, stderr)
 	}
 	for args, problem := range map[string]string{
-		"delete people":                "clerkriver: the campaign has not finished: \"people\"",
+		"delete people":                "clerkriver: the campaign has not finished: \"people\"; cancel it first",
 		"delete nobody":                "clerkriver: no such campaign: \"nobody\"",
 		"-campaign nobody pause later": "clerkriver: no such campaign: \"nobody\"",
 		"-campaign nobody resume":      "clerkriver: no such campaign: \"nobody\"",

@@ -152,11 +152,12 @@ func (s *service) explain(ctx context.Context, err error) error {
 }
 
 // requireInstance returns an error if the tables do not have the instance: no campaign, run or
-// pause of it.
+// pause of it. The default one is accepted if they have none at all.
 func (s *service) requireInstance(ctx context.Context) error {
 	var exists bool
-	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM clerkriver_instances WHERE name = $1)
-		OR EXISTS (SELECT FROM clerkriver_campaigns WHERE instance = $1)`, s.config.Instance).Scan(&exists)
+	err := s.pool.QueryRow(ctx, `SELECT coalesce(bool_or(name = $1), $2) FROM (
+			SELECT name FROM clerkriver_instances UNION SELECT instance FROM clerkriver_campaigns) instances`,
+		s.config.Instance, s.config.Instance == defaultInstance).Scan(&exists)
 	if err != nil || exists {
 		return err
 	}
@@ -233,7 +234,7 @@ func (s *service) delete(ctx context.Context, campaign string) (done string, err
 	}
 	done = campaign + " was deleted"
 	if n := st.Counts[clerkriver.StateCreated]; n > 0 {
-		done += fmt.Sprintf("; what becomes of its open invitations (%d) is not learned anymore", n)
+		done += fmt.Sprintf("; what becomes of its invitations that were open at the last sync (%d) is not learned anymore", n)
 	}
 	return done, nil
 }

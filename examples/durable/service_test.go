@@ -36,7 +36,7 @@ func connect(t *testing.T) (conn *pgx.Conn, url string) {
 func TestUnknownInstanceIsRefused(t *testing.T) {
 	conn, url := connect(t)
 	p := program{databaseURL: url, secretKey: "sk_test_dummy", baseURL: "http://127.0.0.1:1/v1"}
-	for _, args := range []string{"migrate", "list", "-instance two enqueue people.csv"} {
+	for _, args := range []string{"migrate", "list", "pause early", "resume", "-instance two enqueue people.csv"} {
 		code, _, stderr := run(t, p, args)
 		require.Zero(t, code, stderr)
 	}
@@ -73,6 +73,9 @@ func TestHintsNameTheInstance(t *testing.T) {
 		code, _, stderr := run(t, p, args)
 		require.Zero(t, code, stderr)
 	}
+	code, _, stderr := run(t, p, "pause mistake")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, `these tables have no instance "default"; nothing was done.`)
 	_, err := conn.Exec(t.Context(), "UPDATE clerkriver_campaigns SET not_before = 'epoch', enqueued_at = now() - interval '1 hour'")
 	require.NoError(t, err)
 	for _, test := range []struct{ args, hint string }{
@@ -168,7 +171,7 @@ func TestDeleteNamesWhatIsLost(t *testing.T) {
 	require.NoError(t, err)
 	code, _, stderr := run(t, p, "delete people")
 	require.Zero(t, code, stderr)
-	require.Equal(t, "people was deleted; what becomes of its open invitations (1) is not learned anymore\n", stderr)
+	require.Equal(t, "people was deleted; what becomes of its invitations that were open at the last sync (1) is not learned anymore\n", stderr)
 }
 
 // TestSQLCreatesTheTables: in the schema of the connection that runs it, the same tables as

@@ -57,8 +57,8 @@ func (r *run) eraseEnded(ctx context.Context) error {
 // results. What becomes of its open invitations is not learned anymore, and nobody can be
 // reminded of it. The name stays in use, so that the campaign is not sent again by mistake.
 //
-// The error is [ErrActive] if rows have no outcome; cancel the campaign first. It is [ErrUntold] if
-// [Config].OnResult or OnChange has not accepted all of them.
+// The error is [ErrActive] if rows have no outcome; cancel the campaign first. It is
+// [ErrUntold] if [Config].OnResult or OnChange has not accepted everything.
 func (c *Campaigns) Delete(ctx context.Context, name string) error {
 	return explain(pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
 		id, err := c.campaign(ctx, tx, name)

@@ -319,3 +319,23 @@ func TestJobsContinueForAProcessWithHooks(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(10*time.Minute), tool.work(t), 5*time.Second)
 	require.Less(t, time.Until(service.work(t)), time.Minute)
 }
+
+// TestOnResultMayInsertJobs of the application, and use savepoints, in its transaction.
+func TestOnResultMayInsertJobs(t *testing.T) {
+	t.Parallel()
+	var a *app
+	a = newApp(t, shared.database(t), Config{OnResult: func(ctx context.Context, tx pgx.Tx, _ Result) error {
+		return pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+			_, err := a.river.InsertTx(ctx, tx, hostArgs{}, nil)
+			return err
+		})
+	}}, clerktest.New())
+	a.enqueue(t, "spring", guests(2))
+	a.work(t)
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Zero(t, s.Untold)
+	var jobs int
+	require.NoError(t, a.pool.QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE kind = $1", hostArgs{}.Kind()).Scan(&jobs))
+	require.Equal(t, 2, jobs)
+}

@@ -54,8 +54,9 @@ func (r *run) eraseEnded(ctx context.Context) error {
 }
 
 // Delete erases the rows of a campaign that has finished, with their addresses, and their
-// results. What becomes of its open invitations is not learned anymore, and nobody can be
-// reminded of it. The name stays in use, so that the campaign is not sent again by mistake.
+// results. What becomes of its open invitations is not learned anymore, nobody can be reminded
+// of it, and rows of a reminder that were not sent yet are skipped. The name stays in use, so
+// that the campaign is not sent again by mistake.
 //
 // The error is [ErrActive] if rows have no outcome; cancel the campaign first. It is
 // [ErrUntold] if [Config].OnResult or OnChange has not accepted everything.

@@ -25,7 +25,7 @@
 //	durable sql                    print the SQL that creates the tables, for your own
 //	                               migration tool; it needs no database
 //
-// Flags may stand before or after the command; "durable -h" lists them. With -campaign, pause
+// Flags may come before or after the command; "durable -h" lists them. With -campaign, pause
 // and resume change only that campaign. Reports and the status that a command shows are on the
 // standard output. Progress, what a command did, and problems are on the standard error.
 //

@@ -204,21 +204,11 @@ func TestPeopleOfAService(t *testing.T) {
 
 // TestServiceIsNotLate: a service's runs begin up to a minute apart.
 func TestServiceIsNotLate(t *testing.T) {
-	newFolder(t)
-	cluster, url, err := openCluster(t.Context(), "theirs")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, cluster.close(context.WithoutCancel(t.Context()))) }()
-	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\n"), 0o600))
-	conn, err := pgx.Connect(t.Context(), url)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
+	conn, url := connect(t)
 	p := program{databaseURL: url}
-	for _, args := range []string{"migrate", "enqueue people.csv"} {
-		code, _, stderr := run(t, p, args)
-		require.Zero(t, code, stderr)
-	}
+	mustRun(t, p, "migrate", "enqueue people.csv")
 	for age, isLate := range map[string]bool{"100 seconds": false, "130 seconds": true} {
-		_, err = conn.Exec(t.Context(), "UPDATE clerkriver_campaigns SET not_before = 'epoch', enqueued_at = now() - $1::text::interval", age)
+		_, err := conn.Exec(t.Context(), "UPDATE clerkriver_campaigns SET not_before = 'epoch', enqueued_at = now() - $1::text::interval", age)
 		require.NoError(t, err)
 		code, stdout, stderr := run(t, p, "status people")
 		require.Zero(t, code, stderr)

@@ -167,16 +167,19 @@ func (s *service) requireInstance(ctx context.Context) error {
 
 // pauseReason returns the reason for which the instance or, if one is named, the campaign alone
 // is paused; empty if it is not.
-func (s *service) pauseReason(ctx context.Context, campaign string) (reason string, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT coalesce(nullif(pause_reason, ''), 'no reason given') FROM (
-			SELECT pause_reason FROM clerkriver_instances WHERE $2 = '' AND name = $1 AND paused_until > clock_timestamp()
-			UNION ALL SELECT pause_reason FROM clerkriver_campaigns
-			WHERE $2 <> '' AND instance = $1 AND name = $2 AND paused_at IS NOT NULL AND deleted_at IS NULL) pauses`,
-		s.config.Instance, campaign).Scan(&reason)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil
+func (s *service) pauseReason(ctx context.Context, campaign string) (string, error) {
+	if campaign != "" {
+		st, err := s.campaigns.Status(ctx, campaign)
+		if err != nil {
+			return "", err
+		}
+		return st.CampaignPaused, nil
 	}
-	return reason, err
+	shared, err := s.campaigns.InstanceStatus(ctx)
+	if err != nil {
+		return "", err
+	}
+	return shared.Paused, nil
 }
 
 // tryAgain ends a pause that would end by itself. It returns an error if a person has paused.

@@ -31,15 +31,21 @@ func connect(t *testing.T) (conn *pgx.Conn, url string) {
 	return conn, url
 }
 
+// mustRun runs commands that succeed.
+func mustRun(t *testing.T, p program, commands ...string) {
+	t.Helper()
+	for _, args := range commands {
+		code, _, stderr := run(t, p, args)
+		require.Zero(t, code, stderr)
+	}
+}
+
 // TestUnknownInstanceIsRefused: a pause of a misspelled instance would stop nothing, and a list
 // of it would look as if there were no campaigns.
 func TestUnknownInstanceIsRefused(t *testing.T) {
 	conn, url := connect(t)
 	p := program{databaseURL: url, secretKey: "sk_test_dummy", baseURL: "http://127.0.0.1:1/v1"}
-	for _, args := range []string{"migrate", "list", "pause early", "resume", "-instance two enqueue people.csv"} {
-		code, _, stderr := run(t, p, args)
-		require.Zero(t, code, stderr)
-	}
+	mustRun(t, p, "migrate", "list", "pause early", "resume", "-instance two enqueue people.csv")
 	for _, args := range []string{
 		"pause mistake", "-campaign people pause mistake", "resume", "-campaign people resume", "exclude a@example.com", "erase a@example.com",
 		"list", "status people", "report people", "remind people", "cancel people", "delete people",
@@ -69,10 +75,7 @@ func TestUnknownInstanceIsRefused(t *testing.T) {
 func TestHintsNameTheInstance(t *testing.T) {
 	conn, url := connect(t)
 	p := program{databaseURL: url}
-	for _, args := range []string{"migrate", "-instance two enqueue people.csv"} {
-		code, _, stderr := run(t, p, args)
-		require.Zero(t, code, stderr)
-	}
+	mustRun(t, p, "migrate", "-instance two enqueue people.csv")
 	code, _, stderr := run(t, p, "pause mistake")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, `these tables have no instance "default"; nothing was done.`)
@@ -95,10 +98,7 @@ func TestTablesInAnotherSchema(t *testing.T) {
 	_, err := conn.Exec(t.Context(), "CREATE SCHEMA clerk")
 	require.NoError(t, err)
 	theirs := program{databaseURL: url + "?search_path=clerk,public"}
-	for _, args := range []string{"migrate", "migrate", "enqueue people.csv"} {
-		code, _, stderr := run(t, theirs, args)
-		require.Zero(t, code, stderr)
-	}
+	mustRun(t, theirs, "migrate", "migrate", "enqueue people.csv")
 	for _, args := range []string{"list", "status people", "pause mistake", "resume", "enqueue people.csv", "migrate"} {
 		code, stdout, stderr := run(t, program{databaseURL: url}, args)
 		require.Equal(t, exitFailed, code, args)
@@ -118,10 +118,7 @@ func TestReportSaysWhatTheServiceRefused(t *testing.T) {
 	conn, url := connect(t)
 	p := program{databaseURL: url}
 	require.NoError(t, os.WriteFile("people.csv", []byte("email\na@example.com\nb@example.com\n"), 0o600))
-	for _, args := range []string{"migrate", "enqueue people.csv"} {
-		code, _, stderr := run(t, p, args)
-		require.Zero(t, code, stderr)
-	}
+	mustRun(t, p, "migrate", "enqueue people.csv")
 	pool, err := pgxpool.New(t.Context(), url)
 	require.NoError(t, err)
 	defer pool.Close()
@@ -162,10 +159,7 @@ func TestReportSaysWhatTheServiceRefused(t *testing.T) {
 func TestDeleteNamesWhatIsLost(t *testing.T) {
 	conn, url := connect(t)
 	p := program{databaseURL: url}
-	for _, args := range []string{"migrate", "enqueue people.csv"} {
-		code, _, stderr := run(t, p, args)
-		require.Zero(t, code, stderr)
-	}
+	mustRun(t, p, "migrate", "enqueue people.csv")
 	_, err := conn.Exec(t.Context(), `UPDATE clerkriver_rows SET state = 'created'; UPDATE clerkriver_campaigns SET next_place = 1;
 		INSERT INTO clerkriver_counts (campaign_id, state, source, rows) SELECT id, 'created', 1, 1 FROM clerkriver_campaigns`)
 	require.NoError(t, err)

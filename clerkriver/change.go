@@ -34,14 +34,11 @@ func (r *run) record(ctx context.Context, all []found) error {
 		}
 		var missing error
 		if r.lacksOnChange {
-			missing = errNoOnChange
-			r.noteUntold(missing)
+			missing = r.noteUntold(errNoOnChange)
 		}
 		told, err := r.recordWith(ctx, part, missing)
 		if err != nil && told {
-			err = explainHook(err)
-			r.noteUntold(err)
-			_, err = r.recordWith(ctx, part, err)
+			_, err = r.recordWith(ctx, part, r.noteUntold(err))
 		}
 		if err != nil {
 			return fmt.Errorf("clerkriver: recording changes of invitations: %w", err)
@@ -152,8 +149,7 @@ func (r *run) tellChange(ctx context.Context, u untoldChange) error {
 	if err == nil || !called {
 		return err
 	}
-	err = explainHook(err)
-	r.noteUntold(err)
+	err = r.noteUntold(err)
 	last, stop := r.c.closing(ctx)
 	defer stop()
 	if _, later := r.pool.Exec(last, r.sql(queryTellChangeLater), u.Campaign, u.Place, u.Number, r.c.config.Wake, toText(err.Error())); later != nil {

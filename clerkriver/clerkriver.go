@@ -30,7 +30,7 @@ type Campaigns struct {
 	clients []weak.Pointer[clerk.Client] // created by NewClient
 
 	stuck    atomic.Int64 // when the run of the last EventStuck was due; 0 if no run is late anymore
-	reporter string       // names this process, which reports pauses; empty if nobody hears of them
+	reporter string       // the name under which this process reports pauses; empty if it reports nothing
 }
 
 // New returns the Campaigns of an instance. It does not connect, and creates no tables; see

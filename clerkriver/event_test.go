@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,22 +17,31 @@ import (
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// A recorder keeps the kinds of the events that OnEvent gets.
+// A recorder keeps the events that OnEvent gets.
 type recorder struct {
-	mu    sync.Mutex
-	kinds []EventKind
+	mu  sync.Mutex
+	all []Event
 }
 
 func (r *recorder) hear(_ context.Context, event Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kinds = append(r.kinds, event.Kind)
+	r.all = append(r.all, event)
 }
 
-func (r *recorder) heard() []EventKind {
+func (r *recorder) events() []Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]EventKind{}, r.kinds...)
+	return slices.Clone(r.all)
+}
+
+// heard returns the kinds of the events.
+func (r *recorder) heard() []EventKind {
+	kinds := []EventKind{}
+	for _, event := range r.events() {
+		kinds = append(kinds, event.Kind)
+	}
+	return kinds
 }
 
 // age moves what a campaign's next run depends on into the past.

@@ -217,13 +217,9 @@ func ExampleMigrations() {
 // TestExamples runs the examples that need a database, and compares what they print with their
 // last comment.
 func TestExamples(t *testing.T) {
-	var err error
-	pool, err = pgxpool.New(ctx, databaseURL(t))
+	pool = migratedPool(t, databaseURL(t))
+	_, err := pool.Exec(ctx, "ALTER TABLE members ADD email text; UPDATE members SET email = id || '@example.com'")
 	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	_, err = pool.Exec(ctx, "ALTER TABLE members ADD email text; UPDATE members SET email = id || '@example.com'")
-	require.NoError(t, err)
-	require.NoError(t, migrate(ctx, pool))
 	riverClient, err = river.NewClient(riverpgxv5.New(pool), &river.Config{})
 	require.NoError(t, err)
 	limits := clerk.Budget{BulkCreates: 1, Window: time.Hour}

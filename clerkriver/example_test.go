@@ -77,6 +77,16 @@ func databaseURL(t *testing.T) string {
 	return url
 }
 
+// migratedPool returns a pool of a database, and creates the tables in it.
+func migratedPool(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	require.NoError(t, migrate(t.Context(), pool))
+	return pool
+}
+
 // TestHostCanTest is the README's test of a service. It checks the service's jobs, and the
 // requests that a fake of Clerk gets when the campaign is sent.
 func TestHostCanTest(t *testing.T) {
@@ -109,10 +119,7 @@ func TestHostCanTest(t *testing.T) {
 func TestHostCanTestOnChange(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	pool, err := pgxpool.New(ctx, databaseURL(t))
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	require.NoError(t, migrate(ctx, pool))
+	pool := migratedPool(t, databaseURL(t))
 	var joined []string
 	campaigns, err := clerkriver.New(pool, clerkriver.Config{
 		Sync: time.Second,
@@ -148,10 +155,7 @@ func TestHostCanTestFailures(t *testing.T) {
 	_, err = conn.Exec(ctx, "CREATE SCHEMA test_7")
 	require.NoError(t, err)
 	require.NoError(t, conn.Close(ctx))
-	pool, err := pgxpool.New(ctx, url+"?search_path=test_7")
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	require.NoError(t, migrate(ctx, pool))
+	pool := migratedPool(t, url+"?search_path=test_7")
 	var failure error
 	campaigns, err := clerkriver.New(pool, clerkriver.Config{
 		Limits:   clerk.Budget{Creates: 1, Window: time.Hour},
@@ -187,10 +191,7 @@ func TestHostCanTestFailures(t *testing.T) {
 func TestReadmeIsComplete(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	pool, err := pgxpool.New(ctx, databaseURL(t))
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	require.NoError(t, migrate(ctx, pool))
+	pool := migratedPool(t, databaseURL(t))
 	require.NoError(t, migrate(ctx, pool), "when it starts the second time")
 	campaigns, err := newCampaigns(pool)
 	require.NoError(t, err)
@@ -225,10 +226,7 @@ func TestReadmeIsComplete(t *testing.T) {
 func TestReadmesTableKeepsWhoAccepted(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	pool, err := pgxpool.New(ctx, databaseURL(t))
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	require.NoError(t, migrate(ctx, pool))
+	pool := migratedPool(t, databaseURL(t))
 	campaigns, err := newCampaigns(pool)
 	require.NoError(t, err)
 	fake := clerktest.New()

@@ -38,8 +38,7 @@ func (r *run) keep(ctx context.Context, it item, state State, invitationID, prob
 	}
 	switch {
 	case failure != nil:
-		failure = explainHook(failure)
-		r.noteUntold(failure)
+		failure = r.noteUntold(failure)
 	case err != nil && tell != nil && !errors.Is(err, errLeaseLost):
 		failure = err // the database failed before OnResult was called
 	}
@@ -146,8 +145,7 @@ func (r *run) tellOne(ctx context.Context, campaign int64, place int) error {
 	if err == nil || !called {
 		return err
 	}
-	err = explainHook(err)
-	r.noteUntold(err)
+	err = r.noteUntold(err)
 	last, stop := r.c.closing(ctx)
 	defer stop()
 	if _, later := r.pool.Exec(last, r.sql(queryTellLater), campaign, place, r.c.config.Wake, toText(err.Error())); later != nil {

@@ -15,19 +15,14 @@ import (
 )
 
 // resumptions returns the campaigns of all EventResumed, "" for the instance.
-func (l *alerts) resumptions() (campaigns []string) {
-	for _, event := range l.all {
+func (r *recorder) resumptions() (campaigns []string) {
+	for _, event := range r.events() {
 		if event.Kind == EventResumed {
 			campaigns = append(campaigns, event.Campaign)
 		}
 	}
 	return campaigns
 }
-
-// alerts keeps the events that OnEvent gets in a test with one goroutine.
-type alerts struct{ all []Event }
-
-func (l *alerts) hear(_ context.Context, event Event) { l.all = append(l.all, event) }
 
 // TestEndOfAPauseIsReportedAfterARestart: the service that has reported the pause was restarted,
 // and a tool without hooks has ended it.
@@ -57,7 +52,7 @@ func TestEndOfAPauseIsReportedAfterARestart(t *testing.T) {
 		before.enqueue(t, "spring", guests(3))
 		before.enqueue(t, "summer", to("other@example.com"))
 		require.NoError(t, test.pause(before), name)
-		var heard alerts
+		var heard recorder
 		service := newApp(t, db, Config{OnEvent: heard.hear}, fake)
 		service.work(t)
 		require.Empty(t, heard.resumptions(), name)
@@ -74,7 +69,7 @@ func TestEndOfAPauseIsReportedAfterARestart(t *testing.T) {
 // TestEndOfAPauseIsReportedOnce if the process that has reported the pause ends it.
 func TestEndOfAPauseIsReportedOnce(t *testing.T) {
 	t.Parallel()
-	var heard alerts
+	var heard recorder
 	a := newApp(t, shared.database(t), Config{OnEvent: heard.hear}, clerktest.New())
 	a.enqueue(t, "spring", guests(3))
 	require.NoError(t, a.Pause(t.Context(), "wrong list"))
@@ -89,7 +84,7 @@ func TestEndOfAPauseIsReportedOnce(t *testing.T) {
 func TestPauseThatNobodyHeardOfHasNoEnd(t *testing.T) {
 	t.Parallel()
 	db, fake := shared.database(t), clerktest.New()
-	var heard alerts
+	var heard recorder
 	service := newApp(t, db, Config{OnEvent: heard.hear}, fake)
 	service.enqueue(t, "spring", guests(3))
 	tool := newApp(t, db, Config{}, fake)
@@ -105,7 +100,7 @@ func TestPauseThatNobodyHeardOfHasNoEnd(t *testing.T) {
 // TestLostLeaseIsReported by the run that lost it and by the one that takes over.
 func TestLostLeaseIsReported(t *testing.T) {
 	t.Parallel()
-	var heard alerts
+	var heard recorder
 	var log strings.Builder
 	a := newApp(t, shared.database(t), Config{OnEvent: heard.hear, Logger: slog.New(slog.NewTextHandler(&log, nil))}, clerktest.New())
 	a.enqueue(t, "spring", guests(15))
@@ -117,19 +112,18 @@ func TestLostLeaseIsReported(t *testing.T) {
 		{Kind: EventRunBegun, Instance: "default", Run: 2, Reason: "run 1 did not end: its process was killed, or lost the database"},
 		{Kind: EventRunEnded, Instance: "default", Run: 2},
 		{Kind: EventRunEnded, Instance: "default", Run: 1, Reason: errLeaseLost.Error()},
-	}, heard.all)
+	}, heard.events())
 	require.Equal(t, 2, strings.Count(log.String(), "level=WARN"))
-	heard.all = nil
 	a.enqueue(t, "summer", to("other@example.com"))
 	a.work(t)
-	require.Equal(t, Event{Kind: EventRunBegun, Instance: "default", Run: 3}, heard.all[0])
+	require.Equal(t, Event{Kind: EventRunBegun, Instance: "default", Run: 3}, heard.events()[3])
 }
 
 // TestFailedDatabaseIsNotBlamedOnHooks, and the run's end is reported.
 func TestFailedDatabaseIsNotBlamedOnHooks(t *testing.T) {
 	t.Parallel()
 	url, fake := shared.database(t), clerktest.New()
-	var heard alerts
+	var heard recorder
 	var log strings.Builder
 	told := 0
 	var a *app
@@ -149,9 +143,10 @@ func TestFailedDatabaseIsNotBlamedOnHooks(t *testing.T) {
 	require.Error(t, err)
 	require.NotContains(t, log.String(), "OnResult or OnChange failed")
 	require.Zero(t, told)
-	require.Len(t, heard.all, 2)
-	require.Equal(t, EventRunEnded, heard.all[1].Kind)
-	require.Contains(t, heard.all[1].Reason, "closed pool")
+	events := heard.events()
+	require.Len(t, events, 2)
+	require.Equal(t, EventRunEnded, events[1].Kind)
+	require.Contains(t, events[1].Reason, "closed pool")
 	b := newApp(t, url, Config{OnResult: func(context.Context, pgx.Tx, Result) error { told++; return nil }}, fake)
 	expire(t, b)
 	b.work(t)

@@ -63,13 +63,16 @@ type run struct {
 	accepting sync.Mutex // held while OnChange is called for a reminder
 }
 
-// noteUntold counts a call of OnResult or OnChange that failed.
-func (r *run) noteUntold(err error) {
+// noteUntold counts a call of OnResult or OnChange that failed, and returns its error with
+// advice.
+func (r *run) noteUntold(err error) error {
+	err = explainHook(err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.untold++; r.untold == 1 {
 		r.firstUntold = err
 	}
+	return err
 }
 
 // isStopped reports whether the run must end.

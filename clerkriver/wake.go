@@ -122,24 +122,40 @@ func (c *Campaigns) schedule(ctx context.Context, riverClient *river.Client[pgx.
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timing.closing)
 	defer cancel()
-	list, err := riverClient.JobList(ctx, river.NewJobListParams().Kinds(WakeKind).Queues(c.config.Queue).
+	return explainRiver(pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		// Jobs that schedule at the same time would each find no wake, and insert their own.
+		if _, err := tx.Exec(ctx, queryLockWakes, c.config.Queue); err != nil {
+			return err
+		}
+		return c.addMissing(ctx, riverClient, tx, next.now, wait, from)
+	}))
+}
+
+// addMissing adds those of the two wakes that no wake since from replaces: one for a time after
+// River's now, and one for a Wake later.
+func (c *Campaigns) addMissing(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx,
+	now time.Time, wait time.Duration, from time.Time,
+) error {
+	wake := c.config.Wake
+	list, err := riverClient.JobListTx(ctx, tx, river.NewJobListParams().Kinds(WakeKind).Queues(c.config.Queue).
 		States(rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled).
-		Where("scheduled_at BETWEEN @from AND @until", river.NamedArgs{"from": from, "until": next.now.Add(wait + wake + wake/2)}).
+		Where("scheduled_at BETWEEN @from AND @until", river.NamedArgs{"from": from, "until": now.Add(wait + wake + wake/2)}).
 		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(2))
 	if err != nil {
-		return explainRiver(err)
+		return err
 	}
 	var missing []river.InsertManyParams
-	if len(list.Jobs) == 0 || list.Jobs[0].ScheduledAt.After(next.now.Add(wait+wake/2)) {
-		missing = append(missing, c.wakeAt(next.now, wait))
+	if len(list.Jobs) == 0 || list.Jobs[0].ScheduledAt.After(now.Add(wait+wake/2)) {
+		missing = append(missing, c.wakeAt(now, wait))
 	}
 	if len(list.Jobs)+len(missing) < 2 {
-		missing = append(missing, c.wakeAt(next.now, wait+wake))
+		missing = append(missing, c.wakeAt(now, wait+wake))
 	}
-	if len(missing) > 0 {
-		_, err = riverClient.InsertMany(ctx, missing)
+	if len(missing) == 0 {
+		return nil
 	}
-	return explainRiver(err)
+	_, err = riverClient.InsertManyTx(ctx, tx, missing)
+	return err
 }
 
 // wakeAt returns a wake for a time after River's now.

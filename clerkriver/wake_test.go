@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -201,6 +203,26 @@ func TestRunsStayOneAWake(t *testing.T) {
 	require.LessOrEqual(t, s.Run, int64(2))
 	require.LessOrEqual(t, sent(fake, clerk.OperationList), 2)
 	require.LessOrEqual(t, len(a.jobs(t)), 44)
+}
+
+// TestWakesAreScheduledOnce, however many jobs end at the same time.
+func TestWakesAreScheduledOnce(t *testing.T) {
+	t.Parallel()
+	url := shared.database(t)
+	a := newApp(t, url, Config{Wake: 10 * time.Second}, clerktest.New())
+	b := newApp(t, url, Config{Wake: 10 * time.Second}, clerktest.New())
+	a.enqueue(t, "spring", to(guest(0)))
+	_, err := a.pool.Exec(t.Context(), "DELETE FROM river_job")
+	require.NoError(t, err)
+	var jobs sync.WaitGroup
+	for i := range 16 {
+		jobs.Go(func() {
+			one := []*app{a, b}[i%2]
+			assert.NoError(t, one.schedule(t.Context(), one.river))
+		})
+	}
+	jobs.Wait()
+	require.Len(t, a.jobs(t), 2)
 }
 
 // TestWakesSurviveErrors: this package's tables are locked for longer than the database lets a

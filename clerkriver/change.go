@@ -72,7 +72,7 @@ func (r *run) recordWith(ctx context.Context, part []found, untold error) (told 
 		for i, change := range changes {
 			if untold != nil {
 				_, err = tx.Exec(ctx, r.sql(queryAddUntold), campaigns[i], change.Place, change.Number, r.instance, string(change.State),
-					change.BecameAt, change.ChangedAt, r.c.config.Wake, toText(untold.Error()), r.run)
+					change.BecameAt, change.ChangedAt, r.c.config.Wake, oneLine(untold.Error()), r.run)
 			} else {
 				told = true
 				err = guarded(func() error { return r.c.config.OnChange(ctx, hookTx{tx}, change) })
@@ -152,7 +152,7 @@ func (r *run) tellChange(ctx context.Context, u untoldChange) error {
 	err = r.noteUntold(err)
 	last, stop := r.c.closing(ctx)
 	defer stop()
-	if _, later := r.pool.Exec(last, r.sql(queryTellChangeLater), u.Campaign, u.Place, u.Number, r.c.config.Wake, toText(err.Error())); later != nil {
+	if _, later := r.pool.Exec(last, r.sql(queryTellChangeLater), u.Campaign, u.Place, u.Number, r.c.config.Wake, oneLine(err.Error())); later != nil {
 		return fmt.Errorf("clerkriver: recording why OnChange failed: %w", later)
 	}
 	return nil

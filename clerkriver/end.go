@@ -24,13 +24,13 @@ func (r *run) end(ctx context.Context, v verdict) error {
 	defer cancel()
 	problem := ""
 	if v.problem != nil {
-		problem = toText(v.problem.Error())
+		problem = oneLine(v.problem.Error())
 	}
 	var campaigns []int64
 	var places []int
 	var problems []string
 	for _, u := range r.unknowns {
-		campaigns, places, problems = append(campaigns, u.campaign), append(places, u.place), append(problems, toText(u.problem))
+		campaigns, places, problems = append(campaigns, u.campaign), append(places, u.place), append(problems, oneLine(u.problem))
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(r.sql(queryGiveBackUnknown), r.instance, r.run, campaigns, places, problems)

@@ -62,7 +62,7 @@ const maxLogged = 300
 
 // redacted returns a text of the caller's on one line, without words that may be secret.
 func redacted(text string) string {
-	words := strings.Fields(toText(text))
+	words := strings.Split(oneLine(text), " ")
 	for i, word := range words {
 		if secretWord.MatchString(word) {
 			words[i] = "[redacted]"

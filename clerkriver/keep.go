@@ -62,12 +62,12 @@ func (r *run) keepWith(
 	var after *time.Duration
 	var words *string
 	if untold != nil {
-		after, words = new(r.c.config.Wake), new(toText(untold.Error()))
+		after, words = new(r.c.config.Wake), new(oneLine(untold.Error()))
 	}
 	called := false
 	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, r.sql(queryKeep), it.campaign, it.place, r.run, string(result.State), result.InvitationID,
-			toText(result.Problem), after, words, r.c.silence()).Scan(&result.ChangedAt, &stops, nil)
+			oneLine(result.Problem), after, words, r.c.silence()).Scan(&result.ChangedAt, &stops, nil)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return errLeaseLost
@@ -148,7 +148,7 @@ func (r *run) tellOne(ctx context.Context, campaign int64, place int) error {
 	err = r.noteUntold(err)
 	last, stop := r.c.closing(ctx)
 	defer stop()
-	if _, later := r.pool.Exec(last, r.sql(queryTellLater), campaign, place, r.c.config.Wake, toText(err.Error())); later != nil {
+	if _, later := r.pool.Exec(last, r.sql(queryTellLater), campaign, place, r.c.config.Wake, oneLine(err.Error())); later != nil {
 		return fmt.Errorf("clerkriver: recording why OnResult failed: %w", later)
 	}
 	return nil

@@ -29,7 +29,8 @@ func (c *Campaigns) CancelTx(ctx context.Context, tx pgx.Tx, name string) error 
 // the reason. What becomes of invitations is still learned; see [Config].Sync. Invitations that
 // a reminder has replaced are revoked after the pause.
 func (c *Campaigns) Pause(ctx context.Context, reason string) error {
-	if _, err := c.pool.Exec(ctx, c.sql(queryPause), c.config.Instance, toText(reason), c.reporter); err != nil {
+	reason = oneLine(reason)
+	if _, err := c.pool.Exec(ctx, c.sql(queryPause), c.config.Instance, reason, c.reporter); err != nil {
 		return explain(err)
 	}
 	c.report(ctx, Event{Kind: EventPaused, Reason: reason})
@@ -63,7 +64,8 @@ func (c *Campaigns) wakeUp(ctx context.Context, riverClient *river.Client[pgx.Tx
 // PauseCampaign stops one campaign, on all machines, until [Campaigns.ResumeCampaign]. A
 // run that is sending it stops after the request under way.
 func (c *Campaigns) PauseCampaign(ctx context.Context, name, reason string) error {
-	if err := c.change(ctx, queryPauseCampaign, name, toText(reason), c.reporter); err != nil {
+	reason = oneLine(reason)
+	if err := c.change(ctx, queryPauseCampaign, name, reason, c.reporter); err != nil {
 		return err
 	}
 	c.report(ctx, Event{Kind: EventPaused, Campaign: name, Reason: reason})

@@ -12,16 +12,24 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// plain says in front of an error that Clerk does not answer, if that is the reason.
+// plain says in front of an error whether Clerk does not answer, or the database fails, if that
+// is the reason.
 func plain(err error) error {
 	_, isRequest := errors.AsType[*clerk.SDKError](err)
 	_, isNet := errors.AsType[net.Error](err)
-	_, isDatabase := errors.AsType[*pgconn.ConnectError](err)
+	_, isConnect := errors.AsType[*pgconn.ConnectError](err)
+	_, isAnswer := errors.AsType[*pgconn.PgError](err)
 	isLost := isNet || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-	if !isRequest || !isLost || isDatabase || errors.Is(err, ErrLimitUnavailable) {
+	isDatabase := isConnect || isAnswer || isLost && !isRequest
+	switch {
+	case errors.Is(err, ErrLimitUnavailable), errors.Is(err, ErrNotMigrated): // they say so
 		return err
+	case isDatabase:
+		return fmt.Errorf("the database failed: %w", err)
+	case isLost:
+		return fmt.Errorf("Clerk does not answer: %w", err) //nolint:staticcheck // Clerk is a name
 	}
-	return fmt.Errorf("Clerk does not answer: %w", err) //nolint:staticcheck // Clerk is a name
+	return err
 }
 
 // answered records that Clerk has answered for a row: what kept the run, or the last one, from

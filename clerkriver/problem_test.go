@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -211,4 +212,28 @@ func TestPausesDoubleAfterAnAnswer(t *testing.T) {
 	require.Equal(t, map[State]int{StateCreated: 1, StateWaiting: 4}, a.counts(t, "spring"))
 	heard := events.heard()
 	require.Equal(t, []EventKind{EventPaused, EventRunBegun, EventResumed, EventRunEnded, EventPaused}, heard[len(heard)-5:])
+}
+
+// TestFailedDatabaseIsNamed in plain words and on one line, unlike pgx's errors.
+func TestFailedDatabaseIsNamed(t *testing.T) {
+	t.Parallel()
+	_, err := pgx.Connect(t.Context(), "postgres://u@127.0.0.1:1,127.0.0.1:2/d")
+	require.ErrorContains(t, err, "\n")
+	require.Regexp(t, "^the database failed: failed to connect to .*$", oneLine(plain(err).Error()))
+	require.NotContains(t, oneLine(plain(err).Error()), "\n")
+	require.Regexp(t, "^the database failed: timeout", plain(fmt.Errorf("timeout: %w", context.DeadlineExceeded)).Error())
+
+	var events recorder
+	a := newApp(t, shared.database(t), Config{OnEvent: events.hear}, clerktest.New())
+	a.enqueue(t, "spring", guests(3))
+	_, err = a.pool.Exec(t.Context(), "ALTER TABLE clerkriver_rows ADD CONSTRAINT none CHECK (state <> 'sending')")
+	require.NoError(t, err)
+	_, err = a.Work(t.Context(), a.client)
+	const problem = `the database failed: clerk: reading the requests failed: ERROR: new row for relation "clerkriver_rows" ` +
+		`violates check constraint "none" (SQLSTATE 23514)`
+	require.EqualError(t, err, problem)
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Equal(t, problem, s.Problem)
+	require.Equal(t, problem, events.events()[1].Reason)
 }

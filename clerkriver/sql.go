@@ -35,9 +35,9 @@ func (d *database) table(name string) pgx.Identifier {
 	return pgx.Identifier{d.schema, name}
 }
 
-// toText returns s without the bytes that PostgreSQL does not accept in a text.
-func toText(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "")
+// oneLine returns s on one line, without the bytes that PostgreSQL does not accept in a text.
+func oneLine(s string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "")), " ")
 }
 
 // In the queries $1 is the instance, unless a comment says otherwise. Only the last

@@ -177,7 +177,7 @@ func readIDs(resp *http.Response) []string {
 	_ = json.Unmarshal(encoded, &all) // another shape has no ids
 	ids := make([]string, 0, len(all))
 	for _, one := range all {
-		ids = append(ids, toText(one.ID))
+		ids = append(ids, oneLine(one.ID))
 	}
 	return ids
 }

@@ -96,8 +96,8 @@ func (r *run) work(ctx context.Context, begun func()) error {
 		v.problem = r.unrevoked
 	}
 	if err := r.end(ctx, v); err != nil {
-		err = errors.Join(v.problem, explain(err))
-		r.c.report(ctx, Event{Kind: EventRunEnded, Run: r.run, Reason: toText(err.Error())})
+		err = errors.Join(v.problem, plain(explain(err)))
+		r.c.report(ctx, Event{Kind: EventRunEnded, Run: r.run, Reason: oneLine(err.Error())})
 		return err
 	}
 	if v.refused {
@@ -222,7 +222,7 @@ func (r *run) observe(p clerk.Progress) {
 	if p.Cause == nil {
 		return
 	}
-	if problem := toText(plain(p.Cause).Error()); problem != r.shown {
+	if problem := oneLine(plain(p.Cause).Error()); problem != r.shown {
 		_, _ = r.show(r.ctx, problem)
 	}
 }

@@ -65,6 +65,12 @@ type Config struct {
 	// 96th of the time since the campaign finished, which exceeds the default after a day.
 	// [Campaigns.Pause] does not stop syncs, nor does a pause because Clerk refuses creates. A
 	// pause because it refuses everything does.
+	//
+	// If Clerk's lists lack ten open invitations or more, and most of them, the secret key may be
+	// that of another instance. The instance is then paused, and nothing counts as deleted until
+	// a sync after [Campaigns.Resume] lacks them, too. A process looks for one open invitation
+	// before it sends anything, and makes a sync if that is not listed.
+	//
 	// Default 15 minutes, at least a second; a negative value turns it off.
 	Sync time.Duration
 	// OnChange is called once for each change of a row that a sync finds, in the

@@ -50,7 +50,9 @@ const (
 	// StateRevoked means that the invitation was revoked, by somebody or for a reminder; see
 	// [Status].Replaced.
 	StateRevoked State = "revoked"
-	// StateDeleted means that two syncs in a row did not find the invitation.
+	// StateDeleted means that two syncs in a row did not find the invitation, which was created
+	// at least ten seconds before the first. If that happens to most of ten or more at once, the
+	// instance is paused first; see [Config].Sync.
 	StateDeleted State = "deleted"
 )
 

@@ -22,11 +22,12 @@ const (
 
 	// Begins a sync of the run $2 if one is due: with the interval $4 or, unless $3 is 0,
 	// before that reminder is sent. If the last run was a sync, rows that wait come first,
-	// unless they are paused. It returns its number, and the time at which the oldest
-	// campaign was enqueued that has an open row, or that people are reminded of.
+	// unless they are paused. If $5, it is due if a row is open. It returns its number, and the
+	// time at which the oldest campaign was enqueued that has an open row, or that people are
+	// reminded of.
 	queryBeginSync = `UPDATE SCHEMA.clerkriver_instances SET synced_at = clock_timestamp(), synced_run = run
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp() AND
-			CASE WHEN $3::bigint = 0 THEN ` + syncDue + ` <= clock_timestamp()
+			CASE WHEN $3::bigint = 0 THEN $5::boolean AND ` + syncDue + ` IS NOT NULL OR ` + syncDue + ` <= clock_timestamp()
 				AND (synced_run < run - 1 OR ` + isHeld + ` OR NOT ` + hasWaiting + `) ELSE ` + isStale + ` END
 		RETURNING sync + 1, (SELECT min(enqueued_at) FROM SCHEMA.clerkriver_campaigns c
 			WHERE c.instance = $1 AND c.deleted_at IS NULL AND (` + hasOpen + ` OR ` + isReminded + `))`
@@ -73,6 +74,12 @@ const (
 		FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 		JOIN SCHEMA.clerkriver_instances i ON i.name = c.instance
 		WHERE c.instance = $1 AND c.deleted_at IS NULL AND r.state = 'created' AND r.changed_at < i.synced_at - $2::interval`
+
+	// An open row of the last campaign that has one from at least $2 ago.
+	queryNewest = `SELECT r.invitation_id, r.request FROM SCHEMA.clerkriver_campaigns c
+		CROSS JOIN LATERAL (SELECT * FROM SCHEMA.clerkriver_rows r WHERE r.campaign_id = c.id AND r.state = 'created'
+			AND r.changed_at < clock_timestamp() - $2::interval AND NOT ` + isErased + ` LIMIT 1) r
+		WHERE c.instance = $1 AND c.deleted_at IS NULL ORDER BY c.id DESC LIMIT 1`
 
 	// Records that the sync $3 did not find the invitations of the rows $2 of the campaigns
 	// $1.

@@ -34,16 +34,21 @@ const maxListings = 3
 
 // sync lists the instance's invitations if that is due, and records changes of the campaigns'
 // invitations. It does nothing if a lost run has left rows, which come first. Once reminders
-// are chosen, a sync is due unless there was one a few minutes ago.
+// are chosen, a sync is due unless there was one a few minutes ago. It is also due if the key may
+// be that of another instance.
 func (r *run) sync(ctx context.Context) error {
+	isForeign, err := r.mayBeForeign(ctx)
+	if err != nil {
+		return err
+	}
 	reminder := int64(0)
 	if r.group.reminds {
 		reminder = r.group.campaign
-	} else if !r.held && slices.ContainsFunc(r.left, func(it item) bool { return it.sending && !it.cancelled && !it.held }) {
+	} else if !isForeign && !r.held && slices.ContainsFunc(r.left, func(it item) bool { return it.sending && !it.cancelled && !it.held }) {
 		return nil
 	}
 	l := &listing{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
-	err := r.pool.QueryRow(ctx, r.sql(queryBeginSync), r.instance, r.run, reminder, r.c.syncInterval()).Scan(&l.number, &l.since)
+	err = r.pool.QueryRow(ctx, r.sql(queryBeginSync), r.instance, r.run, reminder, r.c.syncInterval(), isForeign).Scan(&l.number, &l.since)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
@@ -56,7 +61,7 @@ func (r *run) sync(ctx context.Context) error {
 		if err := r.listAll(ctx, l); err != nil {
 			return err
 		}
-		if l.complete || reminder == 0 {
+		if l.complete || reminder == 0 && !isForeign {
 			break
 		}
 	}
@@ -67,6 +72,7 @@ func (r *run) sync(ctx context.Context) error {
 		}
 	}
 	_, err = r.pool.Exec(ctx, r.sql(queryEndSync), r.instance, r.run)
+	r.c.checked.Store(err == nil)
 	return err
 }
 
@@ -161,44 +167,6 @@ func (l *listing) became(inv clerk.Invitation) (State, time.Time) {
 		return StateExpired, inv.ExpiresAt.Time()
 	}
 	return StateCreated, time.Time{}
-}
-
-// recordMissing records open rows whose invitation was in no list: first that it was
-// missing, and after the next sync that it was deleted.
-func (r *run) recordMissing(ctx context.Context, l *listing) error {
-	rows, err := r.pool.Query(ctx, r.sql(queryOpenRows), r.instance, r.c.timing.listLag)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var campaigns []int64
-	var places []int
-	var deleted []found
-	for rows.Next() {
-		f := found{state: StateDeleted, at: l.now}
-		var id string
-		var missing int64
-		if err := rows.Scan(&f.campaign, &f.place, &id, &missing); err != nil {
-			return err
-		}
-		_, isSeen := l.seen[maphash.String(l.seed, id)]
-		switch {
-		case isSeen:
-		case missing == l.number-1:
-			deleted = append(deleted, f)
-		default:
-			campaigns, places = append(campaigns, f.campaign), append(places, f.place)
-		}
-	}
-	if rows.Err() != nil {
-		return rows.Err()
-	}
-	if len(places) > 0 {
-		if _, err := r.pool.Exec(ctx, r.sql(queryMissing), campaigns, places, l.number); err != nil {
-			return err
-		}
-	}
-	return r.record(ctx, deleted)
 }
 
 // syncInterval returns the interval of syncs, or nil if they are off.

@@ -1,6 +1,7 @@
 package clerkriver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,19 +48,22 @@ func (r *run) eraseEnded(ctx context.Context) error {
 			if err := tx.QueryRow(ctx, r.sql(queryHold), id).Scan(&free); err != nil || !free {
 				return err
 			}
-			return r.c.delete(ctx, tx, id)
+			if err := r.c.delete(ctx, tx, id); !errors.Is(err, pgx.ErrNoRows) {
+				return err
+			}
+			return nil // it waits for its reminder
 		})
 	}
 	return err
 }
 
 // Delete erases the rows of a campaign that has finished, with their addresses, and their
-// results. What becomes of its open invitations is not learned anymore, nobody can be reminded
-// of it, and rows of a reminder that were not sent yet are skipped. The name stays in use, so
-// that the campaign is not sent again by mistake.
+// results. What becomes of its open invitations is not learned anymore, and nobody can be reminded
+// of it. The name stays in use, so that the campaign is not sent again by mistake.
 //
-// The error is [ErrActive] if rows have no outcome; cancel the campaign first. It is
-// [ErrUntold] if [Config].OnResult or OnChange has not accepted everything.
+// The error is [ErrActive] if rows of the campaign, or of a reminder of it, have no outcome, and
+// names the campaign to cancel first. It is [ErrUntold] if [Config].OnResult or OnChange has not
+// accepted everything.
 func (c *Campaigns) Delete(ctx context.Context, name string) error {
 	return explain(pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
 		id, err := c.campaign(ctx, tx, name)
@@ -70,20 +74,22 @@ func (c *Campaigns) Delete(ctx context.Context, name string) error {
 			return err
 		}
 		var untold bool
-		if err := tx.QueryRow(ctx, c.sql(queryHasUntold), id).Scan(&untold); err != nil {
+		var reminder string
+		if err := tx.QueryRow(ctx, c.sql(queryKept), id).Scan(&untold, &reminder); err != nil {
 			return err
 		}
 		if untold {
 			return fmt.Errorf("%w: %q; Result.Untold says why", ErrUntold, name)
 		}
 		if err = c.delete(ctx, tx, id); errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("%w: %q; cancel it first", ErrActive, name)
+			return fmt.Errorf("%w: %q; cancel it first", ErrActive, cmp.Or(reminder, name))
 		}
 		return err
 	}))
 }
 
-// delete erases the rows of a campaign. It returns pgx.ErrNoRows if it has not finished.
+// delete erases the rows of a campaign. It returns pgx.ErrNoRows if it has not finished, or a
+// reminder of it has not.
 func (c *Campaigns) delete(ctx context.Context, tx pgx.Tx, id int64) error {
 	var total int
 	err := tx.QueryRow(ctx, c.sql(queryMarkDeleted), id).Scan(&total)

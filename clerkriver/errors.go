@@ -20,7 +20,8 @@ var (
 	ErrCampaignExists = errors.New("clerkriver: a campaign of that name exists with other rows or options")
 	// ErrEmpty means that a campaign has no rows.
 	ErrEmpty = errors.New("clerkriver: the campaign has no rows")
-	// ErrActive means that a campaign has rows without an outcome, so it cannot be deleted.
+	// ErrActive means that a campaign, or a reminder of it, has rows without an outcome, so it
+	// cannot be deleted.
 	ErrActive = errors.New("clerkriver: the campaign has not finished")
 	// ErrUntold means that [Config].OnResult or OnChange has not accepted all results of a
 	// campaign, so it cannot be deleted.

@@ -32,10 +32,9 @@ func (m Reminder) text(of string) string {
 // It has a row for each invitation that is open or has expired, with the old Ref and request.
 // Before it is sent, the instance's invitations are listed, unless they were within five
 // minutes, even if [Config].Sync is off. A row becomes [StateSkipped] if the old invitation was
-// accepted, revoked or deleted, if the person has accepted another campaign's, was excluded by
-// [Campaigns.ExcludeTx] or was reminded of the same campaign before, or if that campaign was
-// deleted. If that is known when RemindTx is called, there is no row. To remind people again,
-// remind them of the reminder.
+// accepted, revoked or deleted, or if the person has accepted another campaign's, was excluded by
+// [Campaigns.ExcludeTx] or was reminded of the same campaign before. If that is known when
+// RemindTx is called, there is no row. To remind people again, remind them of the reminder.
 //
 // The new invitation is created first, and then the old one is revoked, without a call of
 // [Config].OnChange. After a kill in between, both are open until the next run. If Clerk says

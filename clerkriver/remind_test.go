@@ -82,6 +82,9 @@ func TestReminderGoesToThoseWhoHaveNotAccepted(t *testing.T) {
 	before := len(fake.Requests())
 	require.Zero(t, a.work(t))
 	require.Equal(t, map[State]int{StateCreated: 23, StateSkipped: 2}, a.counts(t, "reminder"))
+	require.Equal(t, "the invitation was accepted", a.all(t, "reminder")[0].Problem)
+	require.Empty(t, a.all(t, "reminder")[1].Problem)
+	require.Equal(t, "the invitation was revoked", a.all(t, "reminder")[2].Problem)
 	requests := map[clerk.Operation]int{}
 	for _, req := range fake.Requests()[before:] {
 		requests[req.Operation]++
@@ -186,6 +189,7 @@ func TestNobodyIsRemindedTwiceOfACampaign(t *testing.T) {
 	}
 	require.Equal(t, map[State]int{StateCreated: 12}, a.counts(t, "first"))
 	require.Equal(t, map[State]int{StateSkipped: 12}, a.counts(t, "second"))
+	require.Equal(t, "the person was reminded before", a.all(t, "second")[0].Problem)
 	require.NoError(t, fake.Accept(a.invitationOf(t, "first", 0)))
 	a.mustRemind(t, "first", "third", 12)
 	a.work(t)
@@ -209,6 +213,7 @@ func TestWhoAcceptedAnotherInvitationIsNotReminded(t *testing.T) {
 	a.work(t)
 	require.Equal(t, map[State]int{StateSkipped: 1, StateCreated: 1}, a.counts(t, "reminder"))
 	require.Equal(t, StateSkipped, a.all(t, "reminder")[0].State)
+	require.Equal(t, "the person has accepted another invitation", a.all(t, "reminder")[0].Problem)
 }
 
 // TestReminderOfLapsedInvitations: no invitation is open, so only the reminder needs a
@@ -236,6 +241,7 @@ func TestExcludedPersonIsNotReminded(t *testing.T) {
 	a.erasePerson(t, guest(2))
 	a.work(t)
 	require.Equal(t, map[State]int{StateSkipped: 1, StateErased: 1, StateCreated: 1}, a.counts(t, "reminder"))
+	require.Equal(t, "the person was excluded from reminders", a.all(t, "reminder")[0].Problem)
 	require.Len(t, fake.Sent(), 5)
 	require.NotEmpty(t, a.all(t, "spring")[0].EmailAddress, "they are not erased")
 
@@ -329,4 +335,27 @@ func guestsFrom(first, n int) iter.Seq[Row] {
 			}
 		}
 	}
+}
+
+// TestCampaignIsKeptForItsReminder: neither Delete nor Keep ends a reminder that waits.
+func TestCampaignIsKeptForItsReminder(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 3, Config{Sync: time.Minute, Keep: time.Millisecond})
+	for _, inv := range fake.Invitations() {
+		require.NoError(t, fake.Expire(inv.ID))
+	}
+	_, err := a.remind(t, "spring", "reminder", Reminder{EnqueueOpts: EnqueueOpts{NotBefore: time.Now().Add(time.Hour)}})
+	require.NoError(t, err)
+	a.syncNow(t)
+	require.WithinDuration(t, time.Now().Add(time.Hour), a.work(t), time.Minute)
+	require.EqualError(t, a.Delete(t.Context(), "spring"), `clerkriver: the campaign has not finished: "reminder"; cancel it first`)
+	require.ErrorIs(t, a.Delete(t.Context(), "reminder"), ErrActive)
+	require.Equal(t, map[State]int{StateExpired: 3}, a.counts(t, "spring"))
+
+	require.NoError(t, a.Reschedule(t.Context(), nil, "reminder", EnqueueOpts{}))
+	a.work(t)
+	require.Equal(t, map[State]int{StateCreated: 3}, a.counts(t, "reminder"))
+	a.work(t)
+	_, err = a.Status(t.Context(), "spring")
+	require.ErrorIs(t, err, ErrNoCampaign, "Keep has erased it")
 }

@@ -65,16 +65,22 @@ func (r *run) remindable(ctx context.Context, items []item) (rest []item, err er
 	if len(places) == 0 {
 		return nil, nil
 	}
-	rows, err := r.pool.Query(ctx, r.sql(queryRemindable), r.instance, r.group.campaign, places)
+	rows, err := r.pool.Query(ctx, r.sql(queryBarred), r.instance, r.group.campaign, places)
 	if err != nil {
 		return nil, err
 	}
-	places, err = pgx.CollectRows(rows, pgx.RowTo[int])
+	barred := map[int]string{}
+	var place int
+	var reason string
+	_, err = pgx.ForEachRow(rows, []any{&place, &reason}, func() error {
+		barred[place] = reason
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	for _, it := range items {
-		if slices.Contains(places, it.place) {
+		if it.barred = barred[it.place]; it.barred == "" {
 			rest = append(rest, it)
 		} else {
 			r.skipped = append(r.skipped, it)
@@ -90,7 +96,7 @@ func (r *run) keepSkipped(ctx context.Context) {
 	r.skipped = nil
 	r.mu.Unlock()
 	for _, it := range skipped {
-		if _, err := r.keep(ctx, it, StateSkipped, it.replaces, ""); err != nil {
+		if _, err := r.keep(ctx, it, StateSkipped, it.replaces, it.barred); err != nil {
 			r.unknowns = append(r.unknowns, unknown{it, err.Error()})
 		}
 	}

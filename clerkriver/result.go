@@ -40,7 +40,7 @@ const (
 	// StateErased means that [Campaigns.ErasePersonTx] erased the person before the row had
 	// an outcome.
 	StateErased State = "erased"
-	// StateSkipped means that a reminder was not sent: see [Campaigns.RemindTx].
+	// StateSkipped means that a reminder was not sent; see [Campaigns.RemindTx]. Problem says why.
 	StateSkipped State = "skipped"
 	// StateAccepted means that the invitee has signed up with the invitation.
 	StateAccepted State = "accepted"
@@ -78,8 +78,8 @@ type Result struct {
 	State State
 	// InvitationID is the invitation that was created, or the existing one if it is known.
 	InvitationID string
-	// Problem says why the row was rejected, or why its outcome is unknown, in Clerk's words
-	// if Clerk gave a reason. It also says if the invitation was created without its metadata.
+	// Problem says why the row was rejected or skipped, or why its outcome is unknown, in Clerk's
+	// words if Clerk gave a reason. It also says if the invitation was created without its metadata.
 	Problem string
 	// Untold is the error of [Config].OnResult for this result, or of [Config].OnChange for a
 	// change; empty once the call has succeeded.

@@ -101,6 +101,7 @@ type item struct {
 	sending   bool      // the run left it while sending it
 	mayExist  time.Time // until when an earlier attempt may have created its invitation
 	replaces  string    // the invitation that it sends again, if it is a reminder
+	barred    string    // why the reminder is not sent
 }
 
 // An unknown is a row that may have been sent, and why its outcome was not kept.

@@ -84,7 +84,8 @@ const (
 				FROM SCHEMA.clerkriver_untold WHERE instance = $1),
 			(SELECT greatest(revoke.at, resumes) FROM (SELECT ` + revokeDue + ` AS at) revoke, i WHERE revoke.at IS NOT NULL AND NOT held),
 			(SELECT min(erased_at) FROM SCHEMA.clerkriver_erasures WHERE instance = $1),
-			(SELECT min(ended_at) + $6::interval FROM SCHEMA.clerkriver_campaigns WHERE instance = $1 AND deleted_at IS NULL), ` + syncDue + `) AS at)
+			(SELECT min(ended_at) + $6::interval FROM SCHEMA.clerkriver_campaigns c
+				WHERE instance = $1 AND deleted_at IS NULL AND NOT ` + isReminded + `), ` + syncDue + `) AS at)
 		SELECT clock_timestamp(), now(), failures > 0,
 			CASE WHEN anything.at IS NOT NULL THEN greatest(anything.at, earliest) END,
 			CASE WHEN waiting.at IS NOT NULL THEN greatest(waiting.at, earliest, ended) END
@@ -149,12 +150,15 @@ const (
 			AND NOT EXISTS (SELECT FROM SCHEMA.clerkriver_rows r
 				WHERE r.campaign_id = c.id AND ` + isGivenBack + ` AND (c.cancelled_at IS NULL OR r.attempts > 0))`
 
-	// $1 is the campaign.
-	queryHasUntold = `SELECT ` + hasUntold + ` FROM SCHEMA.clerkriver_campaigns c WHERE id = $1`
+	// What keeps the campaign $1 from being deleted: OnResult or OnChange has not accepted
+	// something, and the first reminder of it that people still get, or ''.
+	queryKept = `SELECT ` + hasUntold + `, coalesce((SELECT m.name FROM SCHEMA.clerkriver_campaigns m
+			WHERE ` + isReminder + ` ORDER BY m.id LIMIT 1), '')
+		FROM SCHEMA.clerkriver_campaigns c WHERE id = $1`
 
 	// $1 is the campaign.
-	queryMarkDeleted = `UPDATE SCHEMA.clerkriver_campaigns SET deleted_at = clock_timestamp(), digest = ''
-		WHERE id = $1 AND finished_at IS NOT NULL RETURNING total`
+	queryMarkDeleted = `UPDATE SCHEMA.clerkriver_campaigns c SET deleted_at = clock_timestamp(), digest = ''
+		WHERE id = $1 AND finished_at IS NOT NULL AND NOT ` + isReminded + ` RETURNING total`
 	queryDeleteRows   = `DELETE FROM SCHEMA.clerkriver_rows WHERE campaign_id = $1 AND place >= $2::integer AND place < $3::integer`
 	queryDeleteCounts = `WITH untold AS (DELETE FROM SCHEMA.clerkriver_untold WHERE campaign_id = $1)
 		DELETE FROM SCHEMA.clerkriver_counts WHERE campaign_id = $1`

@@ -19,17 +19,22 @@ const (
 			not_before = greatest(not_before, (SELECT max(changed_at) FROM old WHERE state = 'created') + $4::interval)
 		WHERE id = $2 RETURNING total, not_before, clock_timestamp()`
 
-	// The rows among $3 of the reminder $2 that can be sent. If a person has two of them,
-	// CreateAll finds that.
-	queryRemindable = `SELECT r.place FROM unnest($3::integer[]) AS t (place)
+	// Why the rows among $3 of the reminder $2 cannot be sent; '' if they can. If a person has two
+	// of them, CreateAll finds that.
+	queryBarred = `SELECT r.place, CASE
+			WHEN o.place IS NULL THEN 'the campaign was deleted'
+			WHEN o.state NOT IN ('created', 'expired') THEN 'the invitation was ' || o.state
+			WHEN NOT (` + isOpenTo + `) THEN 'the person was excluded from reminders'
+			WHEN barred.accepted > 0 THEN 'the person has accepted another invitation'
+			WHEN barred.n > 0 THEN 'the person was reminded before' ELSE '' END
+		FROM unnest($3::integer[]) AS t (place)
 		JOIN SCHEMA.clerkriver_rows r ON r.campaign_id = $2::bigint AND r.place = t.place
 		JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
-		JOIN SCHEMA.clerkriver_rows o ON o.campaign_id = c.reminds AND o.invitation_id = r.replaces
-		CROSS JOIN LATERAL (SELECT count(*) AS n
+		LEFT JOIN SCHEMA.clerkriver_rows o ON o.campaign_id = c.reminds AND o.invitation_id = r.replaces
+		CROSS JOIN LATERAL (SELECT count(*) AS n, count(*) FILTER (WHERE p.state = 'accepted') AS accepted
 			FROM (SELECT * FROM SCHEMA.clerkriver_rows WHERE person = o.person OFFSET 0) p -- by the index, whatever the statistics
 			JOIN SCHEMA.clerkriver_campaigns pc ON pc.id = p.campaign_id WHERE pc.instance = $1 AND (p.state = 'accepted' OR pc.reminds = c.reminds AND (` + isSent + `
-				OR pc.id <> $2 AND (p.state = 'sending' OR p.state = 'waiting' AND p.attempts > 0)))) barred
-		WHERE barred.n = 0 AND ` + isOpenTo
+				OR pc.id <> $2 AND (p.state = 'sending' OR p.state = 'waiting' AND p.attempts > 0)))) barred`
 
 	// Of a row o: its invitation is open or has expired, and its person was not excluded.
 	isOpenTo = `o.state IN ('created', 'expired') AND o.person IS NOT NULL
@@ -38,9 +43,9 @@ const (
 	// Of a row p: a reminder was sent, or may have been.
 	isSent = `p.state IN ('created', 'expired', 'revoked', 'deleted', 'unknown')`
 
-	// Of a campaign c: people will still be reminded of it.
-	isReminded = `EXISTS (SELECT FROM SCHEMA.clerkriver_campaigns m
-		WHERE m.reminds = c.id AND m.finished_at IS NULL AND m.cancelled_at IS NULL)`
+	// Of a campaign c: people will still be reminded of it, by a campaign m.
+	isReminded = `EXISTS (SELECT FROM SCHEMA.clerkriver_campaigns m WHERE ` + isReminder + `)`
+	isReminder = `m.reminds = c.id AND m.finished_at IS NULL AND m.cancelled_at IS NULL`
 
 	// The last sync is too old for the reminder $3, or it was enqueued later.
 	isStale = `fresh_at <= greatest(clock_timestamp() - interval '5 minutes',

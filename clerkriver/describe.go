@@ -60,7 +60,7 @@ func (s *Status) pauses() (text string) {
 
 // String returns the status in one line for people, with local times:
 //
-//	instance default: 12 of 90 creates and 0 of 25 bulk creates free for campaigns, run 7, the next one about 2026-11-29 09:12:01 UTC
+//	instance default: 12 of 90 creates and 0 of 25 bulk creates free for campaigns, run 7, the next run or sync about 2026-11-29 09:12:01 UTC
 func (s InstanceStatus) String() string {
 	text := fmt.Sprintf("instance %s: %d of %d creates and %d of %d bulk creates free for campaigns",
 		s.Instance, s.Creates.Free, s.Creates.Budget, s.BulkCreates.Free, s.BulkCreates.Budget)
@@ -77,7 +77,7 @@ func (s InstanceStatus) String() string {
 	case !s.OverdueSince.IsZero():
 		text += ", the next one late since " + clock(s.OverdueSince)
 	case s.LeasedUntil.IsZero() && !s.NextWake.IsZero():
-		text += ", the next one about " + clock(s.NextWake)
+		text += ", the next run or sync about " + clock(s.NextWake)
 	}
 	if s.Problem != "" {
 		text += lastProblem(s.Problem, s.ProblemSince)
@@ -108,12 +108,12 @@ func (s *InstanceStatus) pausedCampaigns() string {
 	return fmt.Sprintf("; %d campaigns are paused alone", s.PausedCampaigns)
 }
 
-// untold describes the results and changes that were not accepted.
+// untold describes the results and changes that OnResult and OnChange have not accepted.
 func untold(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %d not yet accepted by OnResult or OnChange", n)
+	return fmt.Sprintf("; %d not yet stored by OnResult or OnChange", n)
 }
 
 // lastProblem describes a problem, and since when there is one.

@@ -31,7 +31,7 @@ func TestStatusDescribesItself(t *testing.T) {
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; last problem: 502":                            {Counts: some, Problem: "502"},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; last problem, since " + then + zone + ": 503": {Counts: some, Problem: "503", ProblemSince: at},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; no run has begun":                             {Counts: some, Problem: "no run has begun", OverdueSince: at},
-		"spring, 500 rows: 500 created; 3 not yet accepted by OnResult or OnChange":                                   {Counts: map[State]int{StateCreated: 500}, Untold: 3, Problem: "502"},
+		"spring, 500 rows: 500 created; 3 not yet stored by OnResult or OnChange":                                     {Counts: map[State]int{StateCreated: 500}, Untold: 3, Problem: "502"},
 	} {
 		s.Name, s.Rows = "spring", 500
 		require.Equal(t, want, fmt.Sprint(s))
@@ -45,7 +45,7 @@ func TestStatusDescribesItself(t *testing.T) {
 	const shared = "instance default: 12 of 90 creates and 0 of 25 bulk creates free for campaigns, run 7"
 	require.Equal(t, shared, fmt.Sprint(limits))
 	limits.NextWake = at
-	require.Equal(t, shared+", the next one about "+then+zone, fmt.Sprint(&limits))
+	require.Equal(t, shared+", the next run or sync about "+then+zone, fmt.Sprint(&limits))
 	limits.OverdueSince, limits.Problem = at, "502"
 	require.Equal(t, shared+", the next one late since "+then+zone+"; last problem: 502", limits.String())
 	limits.LeasedUntil, limits.OverdueSince = at, time.Time{}
@@ -57,7 +57,7 @@ func TestStatusDescribesItself(t *testing.T) {
 	used.BulkCreates = LimitStatus{}
 	require.Contains(t, used.String(), ", again at 2026-11-29 10:12:01 ")
 	limits.LeasedUntil, limits.PausedCampaigns = time.Time{}, 1
-	require.Equal(t, shared+", the next one about "+then+zone+"; last problem: 502; 1 campaign is paused alone", limits.String())
+	require.Equal(t, shared+", the next run or sync about "+then+zone+"; last problem: 502; 1 campaign is paused alone", limits.String())
 	limits.Paused, limits.PausedCampaigns = "wrong list", 2
 	require.Equal(t, shared+"; paused until it is resumed: wrong list; 2 campaigns are paused alone", limits.String())
 	limits.PausedCampaigns = 0

@@ -200,7 +200,7 @@ func TestRefusedResultsAreReported(t *testing.T) {
 	untold := func() int {
 		s, err := a.InstanceStatus(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, s.Untold > 0, strings.Contains(s.String(), fmt.Sprint("; ", s.Untold, " not yet accepted by OnResult or OnChange")))
+		require.Equal(t, s.Untold > 0, strings.Contains(s.String(), fmt.Sprint("; ", s.Untold, " not yet stored by OnResult or OnChange")))
 		return s.Untold
 	}
 	logged := func(want string) {

@@ -237,3 +237,20 @@ func TestFailedDatabaseIsNamed(t *testing.T) {
 	require.Equal(t, problem, s.Problem)
 	require.Equal(t, problem, events.events()[1].Reason)
 }
+
+// TestResumeClearsTheProblem: a person says that it is over.
+func TestResumeClearsTheProblem(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New(clerktest.WithSecretKey("sk_test_another")))
+	a.enqueue(t, "spring", guests(3))
+	_, err := a.Work(t.Context(), a.client)
+	require.ErrorIs(t, err, clerk.ErrUnauthorized)
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.NotEmpty(t, s.Problem)
+	require.NoError(t, a.Resume(t.Context(), nil))
+	s, err = a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Empty(t, s.Problem)
+	require.Zero(t, s.ProblemSince)
+}

@@ -76,7 +76,7 @@ const (
 	// The next run may begin at once, and is late from now on if it was not due before. It sends
 	// before it makes a sync. $2 is the process that reports it.
 	queryResume = `UPDATE SCHEMA.clerkriver_instances
-		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0,
+		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0, problem = '', problem_since = NULL,
 			next_run = least(greatest(next_run, paused_until), clock_timestamp()), synced_run = run,
 			pause_reporter = CASE WHEN pause_reporter = $2::text THEN '' ELSE pause_reporter END
 		WHERE name = $1`

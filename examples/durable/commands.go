@@ -57,9 +57,9 @@ func (p *program) manage(ctx context.Context, s *service, name, argument string)
 			return p.showInstance(ctx, s)
 		}
 	case "exclude":
-		done, err = "the person is excluded from reminders", s.exclude(ctx, argument)
+		done, err = s.exclude(ctx, argument)
 	case "erase":
-		done, err = "the person was erased from the campaigns and at Clerk", p.erase(ctx, s, argument)
+		done, err = p.erase(ctx, s, argument)
 	case "list":
 		return p.list(ctx, s)
 	}
@@ -125,7 +125,7 @@ func (p *program) hold(ctx context.Context, s *service, name, reason string) err
 	case earlier == "" && p.campaign != "":
 		text += " was not paused; missing wakes were scheduled"
 	case earlier == "":
-		text += " was not paused; missing wakes were scheduled, and OnResult and OnChange are called again for what they refused"
+		text += " was not paused; missing wakes were scheduled, and the service gets the results again that it has refused"
 	default:
 		text += " was resumed; the reason of the pause was: " + earlier
 	}
@@ -205,7 +205,7 @@ func (p *program) enqueue(ctx context.Context, s *service, campaign, file string
 			fmt.Fprintf(p.stderr, "line %d is not in the campaign: %s\n", row.Line, row.Problem)
 		}
 	}
-	fmt.Fprintf(p.stderr, "%s: %s enqueued\n", campaign, rowsOf(added))
+	fmt.Fprintf(p.stderr, "%s: %s enqueued\n", campaign, plural(added))
 	return unread, nil
 }
 
@@ -217,35 +217,42 @@ func (p *program) remind(ctx context.Context, s *service, of, campaign string) e
 		return err
 	})
 	if err == nil {
-		fmt.Fprintf(p.stderr, "%s: %s enqueued\n", campaign, rowsOf(added))
+		fmt.Fprintf(p.stderr, "%s: %s enqueued\n", campaign, plural(added))
 	}
 	return err
 }
 
-// erase erases a person from the campaigns, and then their invitations at Clerk.
-func (p *program) erase(ctx context.Context, s *service, address string) error {
+// erase erases a person from the campaigns, and then their invitations at Clerk. It returns what
+// was done.
+func (p *program) erase(ctx context.Context, s *service, address string) (done string, err error) {
 	if p.secretKey == "" {
-		return errors.New("CLERK_SECRET_KEY is not set; nothing was erased")
+		return "", errors.New("CLERK_SECRET_KEY is not set; nothing was erased")
 	}
 	client, err := s.newClient(p.secretKey, p.baseURL, nil)
 	if err != nil {
-		return fmt.Errorf("nothing was erased: %w", err)
+		return "", fmt.Errorf("nothing was erased: %w", err)
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.ErasePersonTx(ctx, tx, address) })
+	rows, err := s.rowsOf(ctx, address)
+	if err == nil {
+		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.ErasePersonTx(ctx, tx, address) })
+	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := client.Invitations.Erase(ctx, address); err != nil {
-		return fmt.Errorf("the person was erased from the campaigns, but not at Clerk; run it again: %w", err)
+		return "", fmt.Errorf("the person was erased from the campaigns, but not at Clerk; run it again: %w", err)
 	}
-	return nil
+	if rows == 0 {
+		return "no campaign had the address; Clerk has no invitation of it anymore", nil
+	}
+	return "the person was erased from " + plural(rows) + "; Clerk has no invitation of the address anymore", nil
 }
 
 // nameOf returns a campaign's name, even if its file is given.
 func nameOf(file string) string { return strings.TrimSuffix(filepath.Base(file), ".csv") }
 
-// rowsOf returns a number of rows as text.
-func rowsOf(n int) string {
+// plural returns a number of rows as text.
+func plural(n int) string {
 	if n == 1 {
 		return "1 row"
 	}

@@ -18,7 +18,7 @@ func TestCommandsSayWhatTheyDid(t *testing.T) {
 	const instancePaused = "the instance default was already paused; the earlier reason was: "
 	const instanceResumed = "the instance default was resumed; the reason of the pause was: "
 	const notPaused = "the instance default was not paused; missing wakes were scheduled, " +
-		"and OnResult and OnChange are called again for what they refused\n"
+		"and the service gets the results again that it has refused\n"
 	const migrated = "the tables were migrated to version 1: campaigns, rows, slots\n" +
 		"the tables were migrated to version 2: states of invitations after they were created\n" +
 		"the tables were migrated to version 3: reports of pauses, and what processes know of each other\n"
@@ -42,7 +42,9 @@ func TestCommandsSayWhatTheyDid(t *testing.T) {
 		{"UPDATE clerkriver_instances SET pause_reason = ''", "resume", instanceResumed + "no reason given\n"},
 		{"UPDATE clerkriver_instances SET paused_until = now() - interval '1 hour', pause_reason = 'no such key'", "pause mistake", "the instance default was paused\n"},
 		{"", "exclude a@example.com", "the person is excluded from reminders\n"},
-		{"", "erase a@example.com", "the person was erased from the campaigns and at Clerk\n"},
+		{"", "exclude typo@example.com", "the address is excluded from reminders; no campaign has it yet\n"},
+		{"", "erase A@example.com", "the person was erased from 1 row; Clerk has no invitation of the address anymore\n"},
+		{"", "erase a@example.com", "no campaign had the address; Clerk has no invitation of it anymore\n"},
 		{"", "cancel people", ""},
 		{"", "delete people", "people was deleted\n"},
 	} {

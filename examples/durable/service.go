@@ -242,9 +242,24 @@ func (s *service) delete(ctx context.Context, campaign string) (done string, err
 	return done, nil
 }
 
-// exclude excludes a person from reminders.
-func (s *service) exclude(ctx context.Context, address string) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.ExcludeTx(ctx, tx, address) })
+// exclude excludes a person from reminders, and returns what was done.
+func (s *service) exclude(ctx context.Context, address string) (done string, err error) {
+	rows, err := s.rowsOf(ctx, address)
+	if err == nil {
+		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.campaigns.ExcludeTx(ctx, tx, address) })
+	}
+	if rows == 0 {
+		return "the address is excluded from reminders; no campaign has it yet", err
+	}
+	return "the person is excluded from reminders", err
+}
+
+// rowsOf returns how many rows of the instance have an address. It reads all of them.
+func (s *service) rowsOf(ctx context.Context, address string) (n int, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM clerkriver_rows r JOIN clerkriver_campaigns c ON c.id = r.campaign_id
+		WHERE c.instance = $1 AND lower(r.request->>'email_address') = lower($2)`,
+		s.config.Instance, strings.TrimSpace(address)).Scan(&n)
+	return n, err
 }
 
 // describe returns a status in one line, with advice.

@@ -18,7 +18,9 @@ const (
 	// the run lost its lease, as the process or the database was stopped for too long, another
 	// run may have begun before.
 	EventRunEnded EventKind = "run ended"
-	// EventPaused means that the instance, or a campaign, was paused.
+	// EventPaused means that the instance, or a campaign, was paused. If a process paused it that
+	// has neither OnEvent nor Logger, such as a tool, another one reports it when a run or the
+	// next wake job ends.
 	EventPaused EventKind = "paused"
 	// EventResumed means that a pause has ended: this process called Resume or ResumeCampaign,
 	// or a run found that Clerk accepts requests again. While rows wait, only sending shows

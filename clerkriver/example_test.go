@@ -38,6 +38,21 @@ func alerting(config *clerkriver.Config, alert func(context.Context, string, str
 	}
 }
 
+// alertOf returns the alert that a status means; empty if there is none. s.String() has the details.
+func alertOf(s *clerkriver.InstanceStatus) string {
+	switch {
+	case s.Paused != "" || s.PausedCampaigns > 0:
+		return "campaigns are paused"
+	case !s.OverdueSince.IsZero():
+		return "no process sends campaigns"
+	case !s.ProblemSince.IsZero() && time.Since(s.ProblemSince) > 5*time.Minute:
+		return "campaigns fail"
+	case s.Untold > 0: // alert if it lasts
+		return "OnResult or OnChange fails"
+	}
+	return ""
+}
+
 // after contains the code of docs/after-the-email.md.
 func after(pool *pgxpool.Pool) (*clerkriver.Campaigns, error) {
 	campaigns, err := clerkriver.New(pool, clerkriver.Config{
@@ -278,6 +293,26 @@ func TestAlertsOfTheReadmeAreResolved(t *testing.T) {
 	}
 }
 
+// TestFirstAlertExplainsTheOthers of the page about operating.
+func TestFirstAlertExplainsTheOthers(t *testing.T) {
+	t.Parallel()
+	s := &clerkriver.InstanceStatus{}
+	for _, test := range []struct {
+		happens func()
+		alert   string
+	}{
+		{func() { s.Problem, s.ProblemSince = "502", time.Now().Add(-time.Minute) }, ""},
+		{func() { s.Untold = 1 }, "OnResult or OnChange fails"},
+		{func() { s.ProblemSince = time.Now().Add(-6 * time.Minute) }, "campaigns fail"},
+		{func() { s.OverdueSince = time.Now() }, "no process sends campaigns"},
+		{func() { s.PausedCampaigns = 1 }, "campaigns are paused"},
+		{func() { s.Paused, s.PausedCampaigns = "lunch", 0 }, "campaigns are paused"},
+	} {
+		test.happens()
+		require.Equal(t, test.alert, alertOf(s))
+	}
+}
+
 // TestReadmeIsCompiled: the code in the README, and in the page about operating, is copied from
 // this file and readme_test.go.
 func TestReadmeIsCompiled(t *testing.T) {
@@ -293,7 +328,7 @@ func TestReadmeIsCompiled(t *testing.T) {
 	require.NoError(t, err)
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	blocks := strings.Split(string(readme)+string(operating), "```go\n")[1:]
-	require.Len(t, blocks, 4)
+	require.Len(t, blocks, 5)
 	for _, block := range blocks {
 		snippet, _, _ := strings.Cut(block, "```")
 		require.Contains(t, squeeze(string(example)+string(whole)), squeeze(snippet))

@@ -40,6 +40,26 @@ func (r *run) reportBegun(ctx context.Context) {
 	r.c.report(ctx, Event{Kind: EventRunBegun, Run: r.run, Reason: reason})
 }
 
+// reportPaused reports pauses of processes that report nothing, such as an operator's tool. A
+// failure is harmless: the next wake reports them.
+func (c *Campaigns) reportPaused(ctx context.Context) {
+	if c.reporter == "" {
+		return
+	}
+	asking, cancel := c.closing(ctx)
+	defer cancel()
+	rows, err := c.pool.Query(asking, c.sql(queryUnreported), c.config.Instance, c.reporter)
+	if err != nil {
+		return
+	}
+	event := Event{Kind: EventPaused}
+	_, _ = pgx.ForEachRow(rows, []any{&event.Campaign, &event.Reason, &event.Until}, func() error {
+		event.Until = timeOrZero(event.Until)
+		c.report(ctx, event)
+		return nil
+	})
+}
+
 // reportResumed reports the end of pauses that another process has reported, or this one, and
 // that nobody has reported to be over. It is accepted if Clerk accepts requests again, after a
 // pause that ended by itself. A failure is harmless: the next run reports them.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go/clerktest"
@@ -95,6 +96,48 @@ func TestPauseThatNobodyHeardOfHasNoEnd(t *testing.T) {
 	require.NoError(t, other.ResumeCampaign(t.Context(), nil, "spring"))
 	service.work(t)
 	require.Empty(t, heard.resumptions())
+}
+
+// TestPauseByAToolIsReported by the service, once, and so is its end.
+func TestPauseByAToolIsReported(t *testing.T) {
+	t.Parallel()
+	db, fake := shared.database(t), clerktest.New()
+	var heard recorder
+	service := newApp(t, db, Config{OnEvent: heard.hear}, fake)
+	tool := newApp(t, db, Config{}, fake)
+	service.enqueue(t, "spring", guests(3))
+	service.enqueue(t, "summer", guests(3))
+	require.NoError(t, tool.Pause(t.Context(), "wrong list"))
+	require.NoError(t, tool.PauseCampaign(t.Context(), "spring", "wrong text"))
+	tool.work(t)
+	for range 3 {
+		service.work(t)
+	}
+	require.Equal(t, []Event{
+		{Kind: EventPaused, Instance: "default", Reason: "wrong list"},
+		{Kind: EventPaused, Instance: "default", Campaign: "spring", Reason: "wrong text"},
+	}, heard.events())
+	require.NoError(t, tool.Resume(t.Context(), nil))
+	require.NoError(t, tool.ResumeCampaign(t.Context(), nil, "spring"))
+	service.work(t)
+	require.Equal(t, []EventKind{EventRunBegun, EventResumed, EventResumed, EventRunEnded}, heard.heard()[2:])
+}
+
+// TestPauseByAToolIsReportedAtTheEndOfTheRun that it stops.
+func TestPauseByAToolIsReportedAtTheEndOfTheRun(t *testing.T) {
+	t.Parallel()
+	db, fake := shared.database(t), clerktest.New()
+	var heard recorder
+	tool := newApp(t, db, Config{}, fake)
+	service := newApp(t, db, Config{OnEvent: heard.hear}, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodPost {
+			assert.NoError(t, tool.Pause(req.Context(), "wrong list"))
+		}
+		return fake.RoundTrip(req)
+	}))
+	service.enqueue(t, "spring", guests(30))
+	service.work(t)
+	require.Equal(t, []EventKind{EventRunBegun, EventRunEnded, EventPaused}, heard.heard())
 }
 
 // TestLostLeaseIsReported by the run that lost it and by the one that takes over.

@@ -81,6 +81,18 @@ const (
 			pause_reporter = CASE WHEN pause_reporter = $2::text THEN '' ELSE pause_reporter END
 		WHERE name = $1`
 
+	// The campaigns, or '' for the instance, that are paused without a report, and why and until
+	// when. $2 is the process that reports them now.
+	queryUnreported = `WITH instance AS (
+			UPDATE SCHEMA.clerkriver_instances SET pause_reporter = $2::text WHERE name = $1 AND pause_reporter = '' AND ` + isPaused + `
+			RETURNING pause_reason, coalesce(nullif(paused_until, 'infinity'), 'epoch') AS until),
+		campaigns AS (
+			UPDATE SCHEMA.clerkriver_campaigns SET pause_reporter = $2 WHERE id IN (
+				SELECT id FROM SCHEMA.clerkriver_campaigns
+				WHERE instance = $1 AND pause_reporter = '' AND paused_at IS NOT NULL AND finished_at IS NULL FOR UPDATE SKIP LOCKED)
+			RETURNING name, pause_reason)
+		SELECT '', * FROM instance UNION ALL SELECT *, 'epoch' FROM campaigns`
+
 	// The campaigns, or '' for the instance, whose pause has ended, but not been reported to
 	// have. $2 says whether Clerk has accepted requests after a pause that ended by itself.
 	queryResumed = `SELECT '' FROM SCHEMA.clerkriver_instances WHERE name = $1 AND ` + isResumed + `

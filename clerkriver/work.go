@@ -45,6 +45,7 @@ func (c *Campaigns) Work(ctx context.Context, client *clerk.Client) (time.Time, 
 // work makes a run if one is due. It calls begun, if not nil, when the run has begun.
 func (c *Campaigns) work(ctx context.Context, client *clerk.Client, paced bool, begun func()) error {
 	_ = c.limit.ready(ctx) // limits may be higher than before; if it fails, so does what follows
+	c.reportPaused(ctx)
 	next, err := c.due(ctx, paced)
 	if err != nil || !next.ok || next.wait > 0 {
 		return err
@@ -100,6 +101,7 @@ func (r *run) work(ctx context.Context, begun func()) error {
 		r.c.report(ctx, Event{Kind: EventRunEnded, Run: r.run, Reason: oneLine(err.Error())})
 		return err
 	}
+	r.c.reportPaused(ctx)
 	if v.refused {
 		return refusalError{v.problem}
 	}

@@ -28,36 +28,37 @@ func (m *missing) isDoubtful() bool {
 	return n >= minDoubtful && n > m.present
 }
 
-// mayBeForeign reports whether the key may be that of another instance of Clerk: in the first
-// run of a process that could send, Clerk does not list an open invitation of the last campaign.
-func (r *run) mayBeForeign(ctx context.Context) (bool, error) {
-	if r.held || r.c.config.Sync < 0 || r.c.checked.Load() {
-		return false, nil
+// checkKey asks Clerk for an open invitation of the last campaign, in the first run of a process
+// that could send. If Clerk does not list it, the key may be that of another instance.
+func (r *run) checkKey(ctx context.Context) error {
+	if r.c.config.Sync < 0 || r.c.checked.Load() {
+		return nil
 	}
 	var id string
 	var encoded []byte
 	err := r.pool.QueryRow(ctx, r.sql(queryNewest), r.instance, r.c.timing.listLag).Scan(&id, &encoded)
 	if errors.Is(err, pgx.ErrNoRows) {
 		r.c.checked.Store(true)
-		return false, nil
+		return nil
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	request, err := decodeRequest(encoded)
 	if err != nil {
-		return false, err
+		return err
 	}
 	for inv, err := range r.client.Invitations.All(ctx, clerk.ListInvitationsRequest{Query: request.EmailAddress}) {
 		if err != nil {
-			return false, err
+			return err
 		}
 		if inv.ID == id {
 			r.c.checked.Store(true)
-			return false, nil
+			return nil
 		}
 	}
-	return true, nil
+	r.isForeign = true
+	return nil
 }
 
 // recordMissing records open rows whose invitation was in no list: first that it was

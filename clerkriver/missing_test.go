@@ -8,19 +8,22 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/clerk-invitations/clerk-go"
 	"github.com/clerk-invitations/clerk-go/clerktest"
 )
 
-// TestKeyOfAnotherInstancePauses: a new process has the key of another instance. It sends
-// nothing, and no row counts as deleted, until the key is right and a person resumes.
+// TestKeyOfAnotherInstancePauses: a new process has the key of another instance. It sends and
+// revokes nothing, and no row counts as deleted, until the key is right and a person resumes.
 func TestKeyOfAnotherInstancePauses(t *testing.T) {
 	t.Parallel()
-	a, fake := invited(t, 40, Config{Sync: time.Hour})
+	a, _ := invited(t, 40, Config{Sync: time.Hour})
 	other := clerktest.New()
 	var heard recorder
 	b := newApp(t, a.pool.Config().ConnString(), Config{Sync: time.Hour, OnEvent: heard.hear}, other)
 	b.timing.listLag = a.timing.listLag
 	b.enqueue(t, "summer", to("a@example.com"))
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke = invitation_id, replaces = '', revoke_at = now() WHERE ref = 'user_1'")
+	require.NoError(t, err)
 	b.work(t)
 	s, err := b.InstanceStatus(t.Context())
 	require.NoError(t, err)
@@ -31,7 +34,7 @@ func TestKeyOfAnotherInstancePauses(t *testing.T) {
 	for range 3 { // syncs continue
 		b.syncNow(t)
 	}
-	require.Empty(t, other.Invitations())
+	require.Len(t, other.Requests(), sent(other, clerk.OperationList))
 	require.Equal(t, map[State]int{StateCreated: 40}, b.counts(t, "spring"))
 	require.Equal(t, map[State]int{StateWaiting: 1}, b.counts(t, "summer"))
 
@@ -39,9 +42,8 @@ func TestKeyOfAnotherInstancePauses(t *testing.T) {
 	for range 3 {
 		a.syncNow(t)
 	}
-	require.Equal(t, map[State]int{StateCreated: 40}, a.counts(t, "spring"))
+	require.Equal(t, map[State]int{StateCreated: 39, StateRevoked: 1}, a.counts(t, "spring"))
 	require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "summer"))
-	require.Len(t, fake.Invitations(), 41)
 }
 
 // TestMostInvitationsAreDeleted: a person says so by Resume.

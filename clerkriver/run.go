@@ -38,6 +38,7 @@ type run struct {
 	// Other processes of the instance have OnResult or OnChange, and this one has not.
 	lacksOnResult, lacksOnChange bool
 
+	isForeign bool   // the key may be that of another instance of Clerk
 	wasPaused bool   // a pause has ended by itself, and Clerk has not accepted a request since
 	left      []item // rows that the last run took and left without an outcome
 	group     group

@@ -37,18 +37,14 @@ const maxListings = 3
 // are chosen, a sync is due unless there was one a few minutes ago. It is also due if the key may
 // be that of another instance.
 func (r *run) sync(ctx context.Context) error {
-	isForeign, err := r.mayBeForeign(ctx)
-	if err != nil {
-		return err
-	}
 	reminder := int64(0)
 	if r.group.reminds {
 		reminder = r.group.campaign
-	} else if !isForeign && !r.held && slices.ContainsFunc(r.left, func(it item) bool { return it.sending && !it.cancelled && !it.held }) {
+	} else if !r.isForeign && !r.held && slices.ContainsFunc(r.left, func(it item) bool { return it.sending && !it.cancelled && !it.held }) {
 		return nil
 	}
 	l := &listing{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
-	err = r.pool.QueryRow(ctx, r.sql(queryBeginSync), r.instance, r.run, reminder, r.c.syncInterval(), isForeign).Scan(&l.number, &l.since)
+	err := r.pool.QueryRow(ctx, r.sql(queryBeginSync), r.instance, r.run, reminder, r.c.syncInterval(), r.isForeign).Scan(&l.number, &l.since)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
@@ -61,7 +57,7 @@ func (r *run) sync(ctx context.Context) error {
 		if err := r.listAll(ctx, l); err != nil {
 			return err
 		}
-		if l.complete || reminder == 0 && !isForeign {
+		if l.complete || reminder == 0 && !r.isForeign {
 			break
 		}
 	}

@@ -130,6 +130,12 @@ func (r *run) steps(ctx context.Context) error {
 		r.idle = true
 		return r.sync(ctx)
 	}
+	if err := r.checkKey(ctx); err != nil {
+		return err
+	}
+	if r.isForeign { // nothing is sent, revoked or looked up
+		return r.sync(ctx)
+	}
 	if err := r.settleCancelled(ctx); err != nil {
 		return err
 	}

@@ -6,9 +6,6 @@ const hasLease = `EXISTS (SELECT FROM SCHEMA.clerkriver_instances WHERE name = $
 
 // The instance and its lease.
 const (
-	// Waits for those who schedule wakes. $1 is the queue.
-	queryLockWakes = `SELECT pg_advisory_xact_lock(hashtextextended('clerkriver wakes ' || $1, 0))`
-
 	queryAddInstance = `INSERT INTO SCHEMA.clerkriver_instances (name) VALUES ($1) ON CONFLICT DO NOTHING`
 
 	// $2 is the new holder, $5 whether the run waits for next_run, $6 and $7 whether it has OnResult

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,6 +62,8 @@ type worker struct {
 
 	campaigns *Campaigns
 	client    *clerk.Client
+
+	mu sync.Mutex // held while wakes are scheduled: jobs that end together would each find none
 }
 
 // Timeout returns a time that is longer than a run, whatever the application's JobTimeout is.
@@ -83,8 +86,8 @@ func (w *worker) Work(ctx context.Context, job *river.Job[WakeArgs]) error {
 	if err != nil {
 		return err
 	}
-	failure := c.work(ctx, w.client, true, func() { _ = c.schedule(ctx, riverClient) }) // it is scheduled again below
-	err = c.mustSchedule(ctx, riverClient)
+	failure := c.work(ctx, w.client, true, func() { _ = w.schedule(ctx, riverClient) }) // it is scheduled again below
+	err = w.mustSchedule(ctx, riverClient)
 	if _, refused := errors.AsType[refusalError](failure); failure != nil && !refused {
 		return failure
 	}
@@ -92,9 +95,9 @@ func (w *worker) Work(ctx context.Context, job *river.Job[WakeArgs]) error {
 }
 
 // mustSchedule schedules the next wakes. If the database fails, it tries again until ctx ends.
-func (c *Campaigns) mustSchedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
+func (w *worker) mustSchedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		err := c.schedule(context.WithoutCancel(ctx), riverClient)
+		err := w.schedule(context.WithoutCancel(ctx), riverClient)
 		if err == nil {
 			return nil
 		}
@@ -104,6 +107,13 @@ func (c *Campaigns) mustSchedule(ctx context.Context, riverClient *river.Client[
 		case <-time.After(pause):
 		}
 	}
+}
+
+// schedule schedules the next wakes for one job at a time.
+func (w *worker) schedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.campaigns.schedule(ctx, riverClient)
 }
 
 // schedule makes sure that two wakes are scheduled: one for the time at which the next run is
@@ -122,40 +132,24 @@ func (c *Campaigns) schedule(ctx context.Context, riverClient *river.Client[pgx.
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timing.closing)
 	defer cancel()
-	return explainRiver(pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		// Jobs that schedule at the same time would each find no wake, and insert their own.
-		if _, err := tx.Exec(ctx, queryLockWakes, c.config.Queue); err != nil {
-			return err
-		}
-		return c.addMissing(ctx, riverClient, tx, next.now, wait, from)
-	}))
-}
-
-// addMissing adds those of the two wakes that no wake since from replaces: one for a time after
-// River's now, and one for a Wake later.
-func (c *Campaigns) addMissing(ctx context.Context, riverClient *river.Client[pgx.Tx], tx pgx.Tx,
-	now time.Time, wait time.Duration, from time.Time,
-) error {
-	wake := c.config.Wake
-	list, err := riverClient.JobListTx(ctx, tx, river.NewJobListParams().Kinds(WakeKind).Queues(c.config.Queue).
+	list, err := riverClient.JobList(ctx, river.NewJobListParams().Kinds(WakeKind).Queues(c.config.Queue).
 		States(rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled).
-		Where("scheduled_at BETWEEN @from AND @until", river.NamedArgs{"from": from, "until": now.Add(wait + wake + wake/2)}).
+		Where("scheduled_at BETWEEN @from AND @until", river.NamedArgs{"from": from, "until": next.now.Add(wait + wake + wake/2)}).
 		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(2))
 	if err != nil {
-		return err
+		return explainRiver(err)
 	}
 	var missing []river.InsertManyParams
-	if len(list.Jobs) == 0 || list.Jobs[0].ScheduledAt.After(now.Add(wait+wake/2)) {
-		missing = append(missing, c.wakeAt(now, wait))
+	if len(list.Jobs) == 0 || list.Jobs[0].ScheduledAt.After(next.now.Add(wait+wake/2)) {
+		missing = append(missing, c.wakeAt(next.now, wait))
 	}
 	if len(list.Jobs)+len(missing) < 2 {
-		missing = append(missing, c.wakeAt(now, wait+wake))
+		missing = append(missing, c.wakeAt(next.now, wait+wake))
 	}
-	if len(missing) == 0 {
-		return nil
+	if len(missing) > 0 {
+		_, err = riverClient.InsertMany(ctx, missing)
 	}
-	_, err = riverClient.InsertManyTx(ctx, tx, missing)
-	return err
+	return explainRiver(err)
 }
 
 // wakeAt returns a wake for a time after River's now.

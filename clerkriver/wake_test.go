@@ -205,21 +205,17 @@ func TestRunsStayOneAWake(t *testing.T) {
 	require.LessOrEqual(t, len(a.jobs(t)), 44)
 }
 
-// TestWakesAreScheduledOnce, however many jobs end at the same time.
+// TestWakesAreScheduledOnce by a process, however many of its jobs end at the same time.
 func TestWakesAreScheduledOnce(t *testing.T) {
 	t.Parallel()
-	url := shared.database(t)
-	a := newApp(t, url, Config{Wake: 10 * time.Second}, clerktest.New())
-	b := newApp(t, url, Config{Wake: 10 * time.Second}, clerktest.New())
+	a := newApp(t, shared.database(t), Config{Wake: 10 * time.Second}, clerktest.New())
 	a.enqueue(t, "spring", to(guest(0)))
 	_, err := a.pool.Exec(t.Context(), "DELETE FROM river_job")
 	require.NoError(t, err)
+	work := &worker{campaigns: a.Campaigns, client: a.client}
 	var jobs sync.WaitGroup
-	for i := range 16 {
-		jobs.Go(func() {
-			one := []*app{a, b}[i%2]
-			assert.NoError(t, one.schedule(t.Context(), one.river))
-		})
+	for range 16 {
+		jobs.Go(func() { assert.NoError(t, work.mustSchedule(t.Context(), a.river)) })
 	}
 	jobs.Wait()
 	require.Len(t, a.jobs(t), 2)

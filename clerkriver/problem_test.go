@@ -238,6 +238,21 @@ func TestFailedDatabaseIsNamed(t *testing.T) {
 	require.Equal(t, problem, events.events()[1].Reason)
 }
 
+// TestResumeLeavesTheProblemOfARun that is under way: the run would not show it again.
+func TestResumeLeavesTheProblemOfARun(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, shared.database(t), Config{}, clerktest.New())
+	a.enqueue(t, "spring", guests(3))
+	r, _ := begun(t, a)
+	_, err := r.show(t.Context(), "502")
+	require.NoError(t, err)
+	require.NoError(t, a.Resume(t.Context(), nil))
+	s, err := a.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	require.Equal(t, "502", s.Problem)
+	require.NotZero(t, s.ProblemSince)
+}
+
 // TestResumeClearsTheProblem: a person says that it is over.
 func TestResumeClearsTheProblem(t *testing.T) {
 	t.Parallel()

@@ -52,8 +52,9 @@ func (c *Campaigns) reportPaused(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	event := Event{Kind: EventPaused}
-	_, _ = pgx.ForEachRow(rows, []any{&event.Campaign, &event.Reason, &event.Until}, func() error {
+	events, _ := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Event, error) { // OnEvent may need the connection
+		event := Event{Kind: EventPaused}
+		err := row.Scan(&event.Campaign, &event.Reason, &event.Until)
 		event.Until = timeOrZero(event.Until)
 		c.report(ctx, event)
 		return nil

@@ -140,6 +140,47 @@ func TestPauseByAToolIsReportedAtTheEndOfTheRun(t *testing.T) {
 	require.Equal(t, []EventKind{EventRunBegun, EventRunEnded, EventPaused}, heard.heard())
 }
 
+// TestPauseAfterAnUnreportedEndIsReported: the process that reported the first pause is gone.
+func TestPauseAfterAnUnreportedEndIsReported(t *testing.T) {
+	t.Parallel()
+	db, fake := shared.database(t), clerktest.New()
+	var heard recorder
+	service := newApp(t, db, Config{OnEvent: heard.hear}, fake)
+	tool := newApp(t, db, Config{}, fake)
+	service.enqueue(t, "spring", guests(3))
+	require.NoError(t, service.Pause(t.Context(), "first"))
+	require.NoError(t, service.PauseCampaign(t.Context(), "spring", "first"))
+	other := newApp(t, db, Config{OnEvent: heard.hear}, fake)
+	require.NoError(t, other.Resume(t.Context(), nil))
+	require.NoError(t, other.ResumeCampaign(t.Context(), nil, "spring"))
+	require.NoError(t, tool.Pause(t.Context(), "second"))
+	require.NoError(t, tool.PauseCampaign(t.Context(), "spring", "second"))
+	other.work(t)
+	require.Equal(t, []Event{
+		{Kind: EventPaused, Instance: "default", Reason: "second"},
+		{Kind: EventPaused, Instance: "default", Campaign: "spring", Reason: "second"},
+	}, heard.events()[4:])
+}
+
+// TestOnEventMayUseThePool for a pause by a tool, even if it has one connection.
+func TestOnEventMayUseThePool(t *testing.T) {
+	t.Parallel()
+	db, fake := shared.database(t), clerktest.New()
+	var service *app
+	statuses := 0
+	service = newApp(t, db+"?pool_max_conns=1", Config{OnEvent: func(ctx context.Context, _ Event) {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		if _, err := service.InstanceStatus(ctx); assert.NoError(t, err) {
+			statuses++
+		}
+	}}, fake)
+	service.enqueue(t, "spring", guests(3))
+	require.NoError(t, newApp(t, db, Config{}, fake).Pause(t.Context(), "wrong list"))
+	service.work(t)
+	require.Equal(t, 1, statuses)
+}
+
 // TestLostLeaseIsReported by the run that lost it and by the one that takes over.
 func TestLostLeaseIsReported(t *testing.T) {
 	t.Parallel()

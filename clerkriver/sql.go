@@ -118,8 +118,8 @@ const (
 		WHERE id = $1 AND cancelled_at IS NULL AND finished_at IS NULL`
 
 	// $4 is the process that reports it, empty if nobody would hear of that.
-	queryPauseCampaign = `UPDATE SCHEMA.clerkriver_campaigns SET paused_at = coalesce(paused_at, clock_timestamp()), pause_reason = $3::text,
-			pause_reporter = coalesce(nullif($4::text, ''), pause_reporter)
+	queryPauseCampaign = `UPDATE SCHEMA.clerkriver_campaigns SET paused_at = coalesce(paused_at, clock_timestamp()),
+			pause_reason = $3::text, pause_reporter = CASE WHEN $4::text <> '' THEN $4 WHEN paused_at IS NULL THEN '' ELSE pause_reporter END
 		WHERE instance = $1 AND name = $2::text AND deleted_at IS NULL`
 
 	// It may begin now, and not from when it was enqueued on: that would be late. $3 is the

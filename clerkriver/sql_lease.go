@@ -67,13 +67,15 @@ const (
 	// $3 is the process that reports it, empty if nobody would hear of that.
 	queryPause = `INSERT INTO SCHEMA.clerkriver_instances AS i (name, paused_until, pause_reason, pause_reporter)
 		VALUES ($1, 'infinity', $2::text, $3::text)
-		ON CONFLICT (name) DO UPDATE SET paused_until = 'infinity', pause_reason = $2,
-			pause_reporter = coalesce(nullif($3, ''), i.pause_reporter)`
+		ON CONFLICT (name) DO UPDATE SET paused_until = 'infinity',
+			pause_reason = $2, pause_reporter = CASE WHEN $3 <> '' THEN $3 WHEN NOT i.` + isPaused + ` THEN '' ELSE i.pause_reporter END`
 
 	// The next run may begin at once, and is late from now on if it was not due before. It sends
 	// before it makes a sync. $2 is the process that reports it.
 	queryResume = `UPDATE SCHEMA.clerkriver_instances
-		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0, problem = '', problem_since = NULL,
+		SET paused_until = 'epoch', pause_reason = '', pauses = 0, refused_since = NULL, failures = 0,
+			problem = CASE WHEN leased_until > clock_timestamp() THEN problem ELSE '' END,
+			problem_since = CASE WHEN leased_until > clock_timestamp() THEN problem_since END,
 			next_run = least(greatest(next_run, paused_until), clock_timestamp()), synced_run = run,
 			pause_reporter = CASE WHEN pause_reporter = $2::text THEN '' ELSE pause_reporter END
 		WHERE name = $1`

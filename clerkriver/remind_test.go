@@ -359,3 +359,40 @@ func TestCampaignIsKeptForItsReminder(t *testing.T) {
 	_, err = a.Status(t.Context(), "spring")
 	require.ErrorIs(t, err, ErrNoCampaign, "Keep has erased it")
 }
+
+// TestCancelledReminderKeepsNothing: a wake a day finds out that it was cancelled.
+func TestCancelledReminderKeepsNothing(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 3, Config{Sync: time.Minute, Keep: time.Hour})
+	for _, inv := range fake.Invitations() {
+		require.NoError(t, fake.Accept(inv.ID))
+	}
+	_, err := a.remind(t, "spring", "reminder", Reminder{After: 60 * 24 * time.Hour})
+	require.NoError(t, err)
+	a.syncNow(t)
+	require.WithinDuration(t, time.Now().Add(24*time.Hour), a.work(t), time.Minute)
+	cancel(t, a, "reminder")
+	require.WithinDuration(t, time.Now().Add(time.Hour), a.work(t), time.Minute)
+	_, err = a.pool.Exec(t.Context(), "UPDATE clerkriver_campaigns SET ended_at = ended_at - interval '1 hour'")
+	require.NoError(t, err)
+	a.work(t)
+	_, err = a.Status(t.Context(), "spring")
+	require.ErrorIs(t, err, ErrNoCampaign)
+}
+
+// TestReminderOfADeletedCampaignHoldsUpNobody: the campaign was deleted while RemindTx was open.
+func TestReminderOfADeletedCampaignHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	a, _ := invited(t, 3, Config{Sync: time.Hour})
+	require.NoError(t, pgx.BeginFunc(t.Context(), a.pool, func(tx pgx.Tx) error {
+		_, err := a.RemindTx(t.Context(), nil, tx, "spring", "reminder", Reminder{})
+		require.NoError(t, err)
+		return a.Delete(t.Context(), "spring")
+	}))
+	a.enqueue(t, "summer", to("other@example.com"))
+	a.work(t)
+	a.work(t)
+	require.Equal(t, map[State]int{StateSkipped: 3}, a.counts(t, "reminder"))
+	require.Equal(t, "the campaign was deleted", a.all(t, "reminder")[0].Problem)
+	require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "summer"))
+}

@@ -60,7 +60,8 @@ const (
 	// $2 and $3 are the budget's creates and bulk creates, $4 is the interval of syncs (NULL:
 	// none), $5 whether the run waits for next_run, $6 how long campaigns are kept (NULL: forever),
 	// $7 and $8 whether this process has OnResult and OnChange. If it has not, a run ten minutes
-	// after the last one keeps the jobs alive for a process that has.
+	// after the last one keeps the jobs alive for a process that has. A wake a day finds out that
+	// a reminder, for which a campaign is kept, was cancelled.
 	queryDue = `WITH i AS (
 			SELECT coalesce(max(run), 0) AS run, coalesce(max(failures), 0) AS failures,
 				coalesce(max(paused_until) = 'infinity', false) AS held, max(ended_at) AS ended, max(paused_until) AS resumes,
@@ -84,8 +85,8 @@ const (
 				FROM SCHEMA.clerkriver_untold WHERE instance = $1),
 			(SELECT greatest(revoke.at, resumes) FROM (SELECT ` + revokeDue + ` AS at) revoke, i WHERE revoke.at IS NOT NULL AND NOT held),
 			(SELECT min(erased_at) FROM SCHEMA.clerkriver_erasures WHERE instance = $1),
-			(SELECT min(ended_at) + $6::interval FROM SCHEMA.clerkriver_campaigns c
-				WHERE instance = $1 AND deleted_at IS NULL AND NOT ` + isReminded + `), ` + syncDue + `) AS at)
+			(SELECT min(greatest(ended_at + $6::interval, CASE WHEN ` + isReminded + ` THEN clock_timestamp() + interval '1 day' END))
+				FROM SCHEMA.clerkriver_campaigns c WHERE instance = $1 AND deleted_at IS NULL AND ended_at IS NOT NULL), ` + syncDue + `) AS at)
 		SELECT clock_timestamp(), now(), failures > 0,
 			CASE WHEN anything.at IS NOT NULL THEN greatest(anything.at, earliest) END,
 			CASE WHEN waiting.at IS NOT NULL THEN greatest(waiting.at, earliest, ended) END

@@ -29,7 +29,7 @@ const (
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp() AND
 			CASE WHEN $3::bigint = 0 THEN $5::boolean AND ` + syncDue + ` IS NOT NULL OR ` + syncDue + ` <= clock_timestamp()
 				AND (synced_run < run - 1 OR ` + isHeld + ` OR NOT ` + hasWaiting + `) ELSE ` + isStale + ` END
-		RETURNING sync + 1, (SELECT min(enqueued_at) FROM SCHEMA.clerkriver_campaigns c
+		RETURNING sync + 1, (SELECT coalesce(min(enqueued_at), clock_timestamp()) FROM SCHEMA.clerkriver_campaigns c
 			WHERE c.instance = $1 AND c.deleted_at IS NULL AND (` + hasOpen + ` OR ` + isReminded + `))`
 
 	queryEndSync = `UPDATE SCHEMA.clerkriver_instances SET sync = sync + 1, fresh_at = synced_at WHERE name = $1 AND run = $2::bigint`

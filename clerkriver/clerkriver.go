@@ -29,7 +29,6 @@ type Campaigns struct {
 	mu      sync.Mutex
 	clients []weak.Pointer[clerk.Client] // created by NewClient
 
-	checked  atomic.Bool  // Clerk has listed an invitation of the instance for this process, or there was none
 	stuck    atomic.Int64 // when the run of the last EventStuck was due; 0 if no run is late anymore
 	reporter string       // the name under which this process reports pauses; empty if it reports nothing
 }

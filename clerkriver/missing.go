@@ -5,78 +5,83 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// minDoubtful is the number of missing invitations from which on a sync doubts the key.
-const minDoubtful = 10
-
-// A missing holds the open rows whose invitation a sync has not found, and how many it has.
-type missing struct {
-	first   []found // the last sync has found them, or did not ask
-	again   []found // the last sync has not found them either
-	present int
-}
-
-// isDoubtful reports whether most open invitations are missing. Then the key is probably that
-// of another instance of Clerk.
-func (m *missing) isDoubtful() bool {
-	n := len(m.first) + len(m.again)
-	return n >= minDoubtful && n > m.present
-}
-
-// checkKey asks Clerk for an open invitation of the last campaign, in the first run of a process
-// that could send. If Clerk does not list it, the key may be that of another instance.
-func (r *run) checkKey(ctx context.Context) error {
-	if r.c.config.Sync < 0 || r.c.checked.Load() {
-		return nil
+// checkKey reports whether the run may send, revoke and look up. It asks Clerk for an open
+// invitation. If Clerk does not list it, the key may be that of another instance of Clerk, and a
+// sync decides.
+func (r *run) checkKey(ctx context.Context) (mayWrite bool, err error) {
+	if r.c.config.Sync < 0 {
+		return true, nil
 	}
 	var id string
 	var encoded []byte
-	err := r.pool.QueryRow(ctx, r.sql(queryNewest), r.instance, r.c.timing.listLag).Scan(&id, &encoded)
+	var isYoung bool
+	err = r.pool.QueryRow(ctx, r.sql(queryOpenRow), r.instance, r.c.timing.listLag).Scan(&id, &encoded, &isYoung)
 	if errors.Is(err, pgx.ErrNoRows) {
-		r.c.checked.Store(true)
-		return nil
+		return true, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	request, err := decodeRequest(encoded)
 	if err != nil {
-		return err
+		return false, err
 	}
-	for inv, err := range r.client.Invitations.All(ctx, clerk.ListInvitationsRequest{Query: request.EmailAddress}) {
-		if err != nil {
-			return err
-		}
-		if inv.ID == id {
-			r.c.checked.Store(true)
-			return nil
+	isListed, err := r.isListed(ctx, id, request.EmailAddress)
+	if err == nil && !isListed && isYoung {
+		if err = r.waitForLists(ctx); err == nil {
+			isListed, err = r.isListed(ctx, id, request.EmailAddress)
 		}
 	}
-	r.isForeign = true
-	return nil
+	if err != nil || isListed {
+		return isListed, err
+	}
+	r.isForeign = true // unless a complete listing shows that it is not
+	err = r.sync(ctx)
+	return !r.isForeign, err
 }
 
+// isListed reports whether Clerk lists the invitation of an address.
+func (r *run) isListed(ctx context.Context, id, address string) (bool, error) {
+	for inv, err := range r.client.Invitations.All(ctx, clerk.ListInvitationsRequest{Query: address}) {
+		if err != nil || inv.ID == id {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// waitForLists waits until lists show what was created before.
+func (r *run) waitForLists(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(r.c.timing.listLag):
+		return nil
+	}
+}
+
+// minForeign is the number of missing invitations from which on the key may be a wrong one, and
+// not somebody have deleted them.
+const minForeign = 10
+
 // recordMissing records open rows whose invitation was in no list: first that it was
-// missing, and after the next sync that it was deleted. If most are missing at once, it pauses
-// the instance; then the first sync after [Campaigns.Resume] decides.
+// missing, and after the next sync that it was deleted. If the lists have no invitation of any
+// row, in whatever status, the key may be that of another instance of Clerk: recordMissing
+// records nothing, and pauses the instance.
 func (r *run) recordMissing(ctx context.Context, l *listing) error {
 	m, err := r.missing(ctx, l)
 	if err != nil {
 		return err
 	}
-	switch {
-	case m.isDoubtful() && r.held: // those that the sync before the pause did not find stay marked
-		return r.markMissing(ctx, l, m.again)
-	case m.isDoubtful() && len(m.first) > len(m.again):
-		if err := r.pauseDoubtful(ctx, m); err != nil {
-			return err
-		}
-		return r.markMissing(ctx, l, append(m.first, m.again...))
+	if r.isForeign = !l.known && m.lacking >= minForeign; r.isForeign {
+		return r.pauseForeign(ctx, m.lacking)
 	}
 	if err := r.markMissing(ctx, l, m.first); err != nil {
 		return err
@@ -84,9 +89,16 @@ func (r *run) recordMissing(ctx context.Context, l *listing) error {
 	return r.record(ctx, m.again)
 }
 
+// A missing holds the open rows whose invitation a sync has not found.
+type missing struct {
+	first   []found // the last sync has found them, or did not ask
+	again   []found // the last sync has not found them either
+	lacking int     // those of people who were not erased, as erasing deletes invitations
+}
+
 // missing returns the open rows that the listing lacks.
 func (r *run) missing(ctx context.Context, l *listing) (m missing, err error) {
-	rows, err := r.pool.Query(ctx, r.sql(queryOpenRows), r.instance, r.c.timing.listLag)
+	rows, err := r.pool.Query(ctx, r.sql(queryOpenRows), r.instance, r.c.timing.listLag, r.run)
 	if err != nil {
 		return m, err
 	}
@@ -95,17 +107,20 @@ func (r *run) missing(ctx context.Context, l *listing) (m missing, err error) {
 		f := found{state: StateDeleted, at: l.now}
 		var id string
 		var missingIn int64
-		if err := rows.Scan(&f.campaign, &f.place, &id, &missingIn); err != nil {
+		var isErased bool
+		if err := rows.Scan(&f.campaign, &f.place, &id, &missingIn, &isErased); err != nil {
 			return m, err
 		}
-		_, isSeen := l.seen[maphash.String(l.seed, id)]
-		switch {
-		case isSeen:
-			m.present++
-		case missingIn == l.number-1:
+		if _, isSeen := l.seen[maphash.String(l.seed, id)]; isSeen {
+			continue
+		}
+		if missingIn == l.number-1 {
 			m.again = append(m.again, f)
-		default:
+		} else {
 			m.first = append(m.first, f)
+		}
+		if !isErased {
+			m.lacking++
 		}
 	}
 	return m, rows.Err()
@@ -125,11 +140,14 @@ func (r *run) markMissing(ctx context.Context, l *listing, all []found) error {
 	return err
 }
 
-// pauseDoubtful pauses the instance because most open invitations are missing.
-func (r *run) pauseDoubtful(ctx context.Context, m missing) error {
+// pauseForeign pauses the instance because Clerk lists none of its n open invitations, unless a
+// pause continues.
+func (r *run) pauseForeign(ctx context.Context, n int) error {
+	if r.held {
+		return nil
+	}
 	ctx, cancel := r.c.closing(ctx)
 	defer cancel()
-	n := len(m.first) + len(m.again)
-	return r.c.Pause(ctx, fmt.Sprintf("Clerk's lists lack %d of %d open invitations. Either the secret key is that of another instance: "+
-		"set the right one, then resume. Or somebody has deleted them: resume, and the next sync records it", n, n+m.present))
+	return r.c.Pause(ctx, fmt.Sprintf("Clerk lists none of the %d open invitations. Either the secret key is that of another instance: "+
+		"set the right one, and resume. Or somebody has deleted all of them: delete their campaigns, and resume", n))
 }

@@ -32,10 +32,8 @@ func (r *run) prepareReminders(ctx context.Context) error {
 // others. By now, lists show what that run created.
 func (r *run) settleSent(ctx context.Context, items []item) (rest []item, err error) {
 	if slices.ContainsFunc(items, func(it item) bool { return it.attempts > 0 }) {
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(r.c.timing.listLag):
+		if err := r.waitForLists(ctx); err != nil {
+			return nil, err
 		}
 	}
 	for _, it := range items {

@@ -56,9 +56,11 @@ func (c *Campaigns) reportPaused(ctx context.Context) {
 		event := Event{Kind: EventPaused}
 		err := row.Scan(&event.Campaign, &event.Reason, &event.Until)
 		event.Until = timeOrZero(event.Until)
-		c.report(ctx, event)
-		return nil
+		return event, err
 	})
+	for _, event := range events {
+		c.report(ctx, event)
+	}
 }
 
 // reportResumed reports the end of pauses that another process has reported, or this one, and

@@ -32,7 +32,9 @@ const (
 		RETURNING sync + 1, (SELECT coalesce(min(enqueued_at), clock_timestamp()) FROM SCHEMA.clerkriver_campaigns c
 			WHERE c.instance = $1 AND c.deleted_at IS NULL AND (` + hasOpen + ` OR ` + isReminded + `))`
 
-	queryEndSync = `UPDATE SCHEMA.clerkriver_instances SET sync = sync + 1, fresh_at = synced_at WHERE name = $1 AND run = $2::bigint`
+	// $3 says whether the key may be that of another instance.
+	queryEndSync = `UPDATE SCHEMA.clerkriver_instances SET sync = sync + 1, fresh_at = CASE WHEN $3::boolean THEN fresh_at ELSE synced_at END
+		WHERE name = $1 AND run = $2::bigint`
 
 	// Whether the state t of an invitation is a change of its row r.
 	isChange = `(r.state = 'created' OR r.state = 'expired' AND t.state <> 'expired')`
@@ -69,17 +71,22 @@ const (
 	// Makes the server end a transaction whose client is silent for $6.
 	setSilence = `set_config('idle_in_transaction_session_timeout', $6::text, true)`
 
-	// The open rows whose invitation was in all lists when the sync began.
-	queryOpenRows = `SELECT r.campaign_id, r.place, r.invitation_id, coalesce(r.missing_in, -1)
+	// The open rows whose invitation was in all lists when the sync of the run $3 began.
+	queryOpenRows = `SELECT r.campaign_id, r.place, r.invitation_id, coalesce(r.missing_in, -1), ` + isErased + `
 		FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
 		JOIN SCHEMA.clerkriver_instances i ON i.name = c.instance
-		WHERE c.instance = $1 AND c.deleted_at IS NULL AND r.state = 'created' AND r.changed_at < i.synced_at - $2::interval`
+		WHERE c.instance = $1 AND c.deleted_at IS NULL AND r.state = 'created' AND r.changed_at < i.synced_at - $2::interval
+			AND i.run = $3::bigint`
 
-	// An open row of the last campaign that has one from at least $2 ago.
-	queryNewest = `SELECT r.invitation_id, r.request FROM SCHEMA.clerkriver_campaigns c
+	// An open row of the last campaign that has one, and whether it is younger than $2.
+	queryOpenRow = `SELECT r.invitation_id, r.request, r.changed_at > clock_timestamp() - $2::interval FROM SCHEMA.clerkriver_campaigns c
 		CROSS JOIN LATERAL (SELECT * FROM SCHEMA.clerkriver_rows r WHERE r.campaign_id = c.id AND r.state = 'created'
-			AND r.changed_at < clock_timestamp() - $2::interval AND NOT ` + isErased + ` LIMIT 1) r
+			AND NOT ` + isErased + ` LIMIT 1) r
 		WHERE c.instance = $1 AND c.deleted_at IS NULL ORDER BY c.id DESC LIMIT 1`
+
+	// Whether one of the invitations $2 is that of a row.
+	queryKnown = `SELECT EXISTS (SELECT FROM SCHEMA.clerkriver_rows r JOIN SCHEMA.clerkriver_campaigns c ON c.id = r.campaign_id
+		WHERE c.instance = $1 AND r.invitation_id = ANY($2::text[]))`
 
 	// Records that the sync $3 did not find the invitations of the rows $2 of the campaigns
 	// $1.

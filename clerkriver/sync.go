@@ -21,6 +21,7 @@ type listing struct {
 	now      time.Time // by Clerk's clock; zero if it does not say
 	seed     maphash.Seed
 	seen     map[uint64]struct{} // hashes of ids: a million of them take 40 MB
+	known    bool                // it has an invitation of a row, in whatever status
 	complete bool                // no invitation can have been skipped
 }
 
@@ -51,13 +52,13 @@ func (r *run) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.synced = true
+	r.synced = !r.isForeign // otherwise rows are sent in the same run, unless the key is foreign
 	l.since = l.since.Add(-clockSlack)
 	for range maxListings {
 		if err := r.listAll(ctx, l); err != nil {
 			return err
 		}
-		if l.complete || reminder == 0 && !r.isForeign {
+		if l.complete || reminder == 0 {
 			break
 		}
 	}
@@ -67,8 +68,7 @@ func (r *run) sync(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err = r.pool.Exec(ctx, r.sql(queryEndSync), r.instance, r.run)
-	r.c.checked.Store(err == nil)
+	_, err = r.pool.Exec(ctx, r.sql(queryEndSync), r.instance, r.run, r.isForeign)
 	return err
 }
 
@@ -125,6 +125,9 @@ func (r *run) list(ctx context.Context, l *listing, status clerk.InvitationStatu
 
 // recordPage records the changes of the invitations on a page.
 func (r *run) recordPage(ctx context.Context, l *listing, page []clerk.Invitation) error {
+	if err := r.findKnown(ctx, l, page); err != nil {
+		return err
+	}
 	var ids, states []string
 	var times []time.Time
 	for _, inv := range page {
@@ -147,6 +150,18 @@ func (r *run) recordPage(ctx context.Context, l *listing, page []clerk.Invitatio
 		return err
 	}
 	return r.record(ctx, changed)
+}
+
+// findKnown finds out whether the page has an invitation of a row.
+func (r *run) findKnown(ctx context.Context, l *listing, page []clerk.Invitation) error {
+	if l.known || len(page) == 0 {
+		return nil
+	}
+	var ids []string
+	for _, inv := range page {
+		ids = append(ids, inv.ID)
+	}
+	return r.pool.QueryRow(ctx, r.sql(queryKnown), r.instance, ids).Scan(&l.known)
 }
 
 // became returns the state that an invitation has reached, and when; StateCreated if it is

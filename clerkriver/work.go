@@ -130,11 +130,8 @@ func (r *run) steps(ctx context.Context) error {
 		r.idle = true
 		return r.sync(ctx)
 	}
-	if err := r.checkKey(ctx); err != nil {
+	if mayWrite, err := r.checkKey(ctx); err != nil || !mayWrite {
 		return err
-	}
-	if r.isForeign { // nothing is sent, revoked or looked up
-		return r.sync(ctx)
 	}
 	if err := r.settleCancelled(ctx); err != nil {
 		return err

@@ -12,17 +12,35 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
-// checkKey reports whether the run may send, revoke and look up. It asks Clerk for an open
-// invitation. If Clerk does not list it, the key may be that of another instance of Clerk, and a
-// sync decides.
-func (r *run) checkKey(ctx context.Context) (mayWrite bool, err error) {
-	if r.c.config.Sync < 0 {
-		return true, nil
+// mayWrite ends the run, and returns an error, if it may not send, revoke and look up what was
+// sent. The first call asks Clerk for an open invitation. If Clerk does not list it, the key may
+// be that of another instance of Clerk, and a sync decides.
+func (r *run) mayWrite(ctx context.Context) error {
+	if !r.checked && r.c.config.Sync >= 0 {
+		r.checked = true
+		isListed, err := r.listsOpenRow(ctx)
+		if err != nil {
+			return err
+		}
+		if r.isForeign = !isListed; r.isForeign { // unless a complete listing shows that it is not
+			if err := r.sync(ctx); err != nil {
+				return err
+			}
+		}
 	}
+	if r.isForeign {
+		r.stop(errPaused)
+		return errPaused
+	}
+	return nil
+}
+
+// listsOpenRow reports whether Clerk lists the invitation of an open row, if there is one.
+func (r *run) listsOpenRow(ctx context.Context) (bool, error) {
 	var id string
 	var encoded []byte
 	var isYoung bool
-	err = r.pool.QueryRow(ctx, r.sql(queryOpenRow), r.instance, r.c.timing.listLag).Scan(&id, &encoded, &isYoung)
+	err := r.pool.QueryRow(ctx, r.sql(queryOpenRow), r.instance, r.c.timing.listLag).Scan(&id, &encoded, &isYoung)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return true, nil
 	}
@@ -39,12 +57,7 @@ func (r *run) checkKey(ctx context.Context) (mayWrite bool, err error) {
 			isListed, err = r.isListed(ctx, id, request.EmailAddress)
 		}
 	}
-	if err != nil || isListed {
-		return isListed, err
-	}
-	r.isForeign = true // unless a complete listing shows that it is not
-	err = r.sync(ctx)
-	return !r.isForeign, err
+	return isListed, err
 }
 
 // isListed reports whether Clerk lists the invitation of an address.

@@ -34,6 +34,13 @@ func (a *app) paused(t *testing.T) string {
 	return s.Paused
 }
 
+// mustRevoke makes the next run revoke a row's invitation.
+func (a *app) mustRevoke(t *testing.T, ref string) {
+	t.Helper()
+	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke = invitation_id, replaces = '', revoke_at = now() WHERE ref = $1", ref)
+	require.NoError(t, err)
+}
+
 // otherInstance returns a fake of another instance, whose ids are others.
 func otherInstance() *clerktest.Fake { return clerktest.New(clerktest.WithRandomIDs()) }
 
@@ -51,8 +58,7 @@ func TestKeyOfAnotherInstancePauses(t *testing.T) {
 	var heard recorder
 	b.config.OnEvent, b.reporter = heard.hear, "b"
 	b.enqueue(t, "summer", to("a@example.com"))
-	_, err := a.pool.Exec(t.Context(), "UPDATE clerkriver_rows SET revoke = invitation_id, replaces = '', revoke_at = now() WHERE ref = 'user_1'")
-	require.NoError(t, err)
+	a.mustRevoke(t, "user_1")
 	for range 2 {
 		b.work(t)
 		require.Equal(t, "Clerk lists none of the 40 open invitations. Either the secret key is that of another instance: "+
@@ -77,6 +83,18 @@ func TestKeyOfAnotherInstancePauses(t *testing.T) {
 	require.Equal(t, map[State]int{StateCreated: 1}, a.counts(t, "lost"))
 }
 
+// TestWrongKeyGivesUpNoRevocation: Clerk's 404 would end it.
+func TestWrongKeyGivesUpNoRevocation(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 12, Config{Sync: time.Hour})
+	a.mustRevoke(t, "user_1")
+	beside(t, a, otherInstance()).work(t)
+	require.Contains(t, a.paused(t), foreignWords)
+	require.NoError(t, a.Resume(t.Context(), nil))
+	a.work(t)
+	require.Equal(t, statuses{revoked}, links(fake, guest(1)))
+}
+
 // TestEveryRunChecksItsKey, with one request, as a process can get another key.
 func TestEveryRunChecksItsKey(t *testing.T) {
 	t.Parallel()
@@ -96,6 +114,7 @@ func TestEveryRunChecksItsKey(t *testing.T) {
 	}
 	for i := range 2 {
 		b.enqueue(t, fmt.Sprint("summer ", i), to(fmt.Sprintf("other%d@example.com", i)))
+		a.mustRevoke(t, fmt.Sprint("user_", 10+i))
 		b.work(t)
 		require.Equal(t, map[State]int{StateCreated: 1}, b.counts(t, fmt.Sprint("summer ", i)))
 		require.Equal(t, 1, count())

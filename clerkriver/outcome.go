@@ -157,6 +157,12 @@ func (r *run) settleCancelled(ctx context.Context) error {
 			all = append(all, it)
 		}
 	}
+	if len(all) == 0 {
+		return nil
+	}
+	if err := r.mayWrite(ctx); err != nil {
+		return err
+	}
 	all, err := r.retake(ctx, queryLookUpAgain, all)
 	if err != nil {
 		return err

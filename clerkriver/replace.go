@@ -121,7 +121,10 @@ func (r *run) revokeReplaced(ctx context.Context) error {
 		return err
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[replaced])
-	if err != nil {
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	if err := r.mayWrite(ctx); err != nil {
 		return err
 	}
 	var group sync.WaitGroup

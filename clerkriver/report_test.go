@@ -131,7 +131,9 @@ func TestPauseByAToolIsReportedAtTheEndOfTheRun(t *testing.T) {
 	tool := newApp(t, db, Config{}, fake)
 	service := newApp(t, db, Config{OnEvent: heard.hear}, roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.Method == http.MethodPost {
-			assert.NoError(t, tool.Pause(req.Context(), "wrong list"))
+			if err := tool.Pause(req.Context(), "wrong list"); err != nil {
+				return nil, err
+			}
 		}
 		return fake.RoundTrip(req)
 	}))

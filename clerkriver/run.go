@@ -38,7 +38,8 @@ type run struct {
 	// Other processes of the instance have OnResult or OnChange, and this one has not.
 	lacksOnResult, lacksOnChange bool
 
-	isForeign bool   // the key may be that of another instance of Clerk
+	checked   bool   // whether the key may be that of another instance of Clerk
+	isForeign bool   // it may
 	wasPaused bool   // a pause has ended by itself, and Clerk has not accepted a request since
 	left      []item // rows that the last run took and left without an outcome
 	group     group

@@ -27,7 +27,7 @@ const (
 	// reminded of.
 	queryBeginSync = `UPDATE SCHEMA.clerkriver_instances SET synced_at = clock_timestamp(), synced_run = run
 		WHERE name = $1 AND run = $2::bigint AND leased_until > clock_timestamp() AND
-			CASE WHEN $3::bigint = 0 THEN $5::boolean AND ` + syncDue + ` IS NOT NULL OR ` + syncDue + ` <= clock_timestamp()
+			CASE WHEN $5::boolean THEN ` + syncDue + ` IS NOT NULL WHEN $3::bigint = 0 THEN ` + syncDue + ` <= clock_timestamp()
 				AND (synced_run < run - 1 OR ` + isHeld + ` OR NOT ` + hasWaiting + `) ELSE ` + isStale + ` END
 		RETURNING sync + 1, (SELECT coalesce(min(enqueued_at), clock_timestamp()) FROM SCHEMA.clerkriver_campaigns c
 			WHERE c.instance = $1 AND c.deleted_at IS NULL AND (` + hasOpen + ` OR ` + isReminded + `))`

@@ -130,9 +130,6 @@ func (r *run) steps(ctx context.Context) error {
 		r.idle = true
 		return r.sync(ctx)
 	}
-	if mayWrite, err := r.checkKey(ctx); err != nil || !mayWrite {
-		return err
-	}
 	if err := r.settleCancelled(ctx); err != nil {
 		return err
 	}
@@ -144,6 +141,9 @@ func (r *run) steps(ctx context.Context) error {
 	}
 	found, err := r.choose(ctx)
 	if err != nil || !found {
+		return err
+	}
+	if err := r.mayWrite(ctx); err != nil {
 		return err
 	}
 	if r.group.reminds {

@@ -66,10 +66,11 @@ type Config struct {
 	// [Campaigns.Pause] does not stop syncs, nor does a pause because Clerk refuses creates. A
 	// pause because it refuses everything does.
 	//
-	// If Clerk's lists lack ten open invitations or more, and most of them, the secret key may be
-	// that of another instance. The instance is then paused, and nothing counts as deleted until
-	// a sync after [Campaigns.Resume] lacks them, too. A process looks for one open invitation
-	// before it sends anything, and makes a sync if that is not listed.
+	// Before a run sends or revokes anything, it asks Clerk for one open invitation, and makes a
+	// sync if that is not listed. If ten or more are open, and Clerk's lists have no invitation of
+	// any row, the secret key seems to be that of another instance. The instance is then paused,
+	// and nothing counts as deleted. If all of them really were deleted, [Campaigns.Delete] their
+	// campaigns. Without Sync, nothing is asked.
 	//
 	// Default 15 minutes, at least a second; a negative value turns it off.
 	Sync time.Duration

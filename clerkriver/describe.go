@@ -27,6 +27,9 @@ func (s Status) String() string {
 		rows = "row"
 	}
 	text := fmt.Sprintf("%s, %d %s: %s", s.Name, s.Rows, rows, strings.Join(counts, ", "))
+	if n := s.Counts[StateWaiting]; n > 0 && !s.CancelledAt.IsZero() {
+		text += " to be looked up"
+	}
 	waits := !s.Done() && s.Paused == ""
 	if waits && !s.WaitUntil.IsZero() && s.Counts[StateWaiting] > 0 {
 		text += " until " + clock(s.WaitUntil)

@@ -31,7 +31,10 @@ func TestStatusDescribesItself(t *testing.T) {
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; last problem: 502":                            {Counts: some, Problem: "502"},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; last problem, since " + then + zone + ": 503": {Counts: some, Problem: "503", ProblemSince: at},
 		"spring, 500 rows: 340 created, 2 already invited, 158 waiting; no run has begun":                             {Counts: some, Problem: "no run has begun", OverdueSince: at},
-		"spring, 500 rows: 500 created; 3 not yet stored by OnResult or OnChange":                                     {Counts: map[State]int{StateCreated: 500}, Untold: 3, Problem: "502"},
+		"spring, 500 rows: 480 created, 20 waiting to be looked up": {
+			Counts: map[State]int{StateCreated: 480, StateWaiting: 20}, CancelledAt: at,
+		},
+		"spring, 500 rows: 500 created; 3 not yet stored by OnResult or OnChange": {Counts: map[State]int{StateCreated: 500}, Untold: 3, Problem: "502"},
 	} {
 		s.Name, s.Rows = "spring", 500
 		require.Equal(t, want, fmt.Sprint(s))

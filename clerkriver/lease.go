@@ -25,7 +25,7 @@ type leaseKey struct{}
 var (
 	errCancelled = errors.New("clerkriver: a campaign was cancelled or paused")
 	errPaused    = errors.New("clerkriver: the campaigns were paused")
-	errLeaseLost = errors.New("clerkriver: the lease was lost; another runner may have taken over")
+	errLeaseLost = errors.New("clerkriver: the lease was lost, as the process or the database was stopped for too long; another run continues")
 )
 
 // extend extends the lease. It returns errLeaseLost, errPaused or errCancelled if the run

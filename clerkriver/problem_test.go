@@ -229,8 +229,7 @@ func TestFailedDatabaseIsNamed(t *testing.T) {
 	_, err = a.pool.Exec(t.Context(), "ALTER TABLE clerkriver_rows ADD CONSTRAINT none CHECK (state <> 'sending')")
 	require.NoError(t, err)
 	_, err = a.Work(t.Context(), a.client)
-	const problem = `the database failed: clerk: reading the requests failed: ERROR: new row for relation "clerkriver_rows" ` +
-		`violates check constraint "none" (SQLSTATE 23514)`
+	const problem = `the database failed: ERROR: new row for relation "clerkriver_rows" violates check constraint "none" (SQLSTATE 23514)`
 	require.EqualError(t, err, problem)
 	s, err := a.Status(t.Context(), "spring")
 	require.NoError(t, err)

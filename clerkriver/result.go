@@ -15,7 +15,8 @@ type State string
 // StateSkipped. Of these StateExpired changes, too, if the invitation is then found
 // accepted or revoked. The others are final.
 const (
-	// StateWaiting means that the row has not been sent yet.
+	// StateWaiting means that the row has not been sent yet, or that its outcome is unknown: then
+	// the next run looks it up, even if the campaign was cancelled meanwhile.
 	StateWaiting State = "waiting"
 	// StateSending means that a run has taken the row, and may have sent it.
 	StateSending State = "sending"
@@ -50,9 +51,9 @@ const (
 	// StateRevoked means that the invitation was revoked, by somebody or for a reminder; see
 	// [Status].Replaced.
 	StateRevoked State = "revoked"
-	// StateDeleted means that two syncs in a row did not find the invitation, which was created
-	// at least ten seconds before the first. If that happens to most of ten or more at once, the
-	// instance is paused first; see [Config].Sync.
+	// StateDeleted means that two syncs in a row did not find the invitation. It was created at
+	// least ten seconds before the first. If ten or more are open, and Clerk lists no invitation
+	// of any row, none of them counts as deleted; see [Config].Sync.
 	StateDeleted State = "deleted"
 )
 

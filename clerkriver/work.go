@@ -234,6 +234,9 @@ func (r *run) observe(p clerk.Progress) {
 
 // classify returns what the failure of a run means.
 func (r *run) classify(failure error) verdict {
+	if err := r.sourceError(); err != nil && errors.Is(failure, err) {
+		failure = err // without CreateAll's words: it is the database's
+	}
 	v := verdict{problem: failure, mayBeKnown: errors.Is(failure, clerk.ErrOutcomeUnknown)}
 	sdk, isSDK := errors.AsType[*clerk.SDKError](failure)
 	_, hasEnvelope := errors.AsType[*clerk.ClerkErrors](failure)
@@ -250,6 +253,8 @@ func (r *run) classify(failure error) verdict {
 		}
 		v.problem = fmt.Errorf("Clerk refuses %s: %w", what, failure) //nolint:staticcheck // Clerk is a name
 		v.refused, v.enveloped = true, hasEnvelope
+	case errors.Is(cause, errLeaseLost) && r.cause != nil:
+		v.problem = fmt.Errorf("%w; it waited before, because of this: %w", cause, plain(r.cause))
 	case errors.Is(cause, errLeaseLost):
 		v.problem = cause
 	case cause == nil:

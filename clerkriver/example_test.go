@@ -2,6 +2,7 @@ package clerkriver_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"os"
@@ -38,9 +39,12 @@ func alerting(config *clerkriver.Config, alert func(context.Context, string, str
 	}
 }
 
-// alertOf returns the alert that a status means; empty if there is none. s.String() has the details.
-func alertOf(s *clerkriver.InstanceStatus) string {
+// alertOf returns the alert that a result of InstanceStatus means; empty if there is none. The
+// error, or s.String(), has the details.
+func alertOf(s *clerkriver.InstanceStatus, err error) string {
 	switch {
+	case err != nil:
+		return "the database of the campaigns fails"
 	case s.Paused != "" || s.PausedCampaigns > 0:
 		return "campaigns are paused"
 	case !s.OverdueSince.IsZero():
@@ -80,10 +84,26 @@ func eraseEverywhere(ctx context.Context, pool *pgxpool.Pool, campaigns *clerkri
 	return client.Invitations.Erase(ctx, address)
 }
 
-// databaseURL returns the URL of a database that has only the application's own table.
+// newSchema creates a schema for a test in the database at a URL, and returns the URL that uses it.
+func newSchema(t *testing.T, url string) string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	schema := "test_" + strings.ToLower(rand.Text())
+	_, err = conn.Exec(t.Context(), "CREATE SCHEMA "+schema)
+	require.NoError(t, err)
+	t.Cleanup(func() { // t.Context() has ended
+		_, err := conn.Exec(context.Background(), "DROP SCHEMA "+schema+" CASCADE")
+		require.NoError(t, err)
+		require.NoError(t, conn.Close(context.Background()))
+	})
+	return url + "?search_path=" + schema // River's tables follow it as well
+}
+
+// databaseURL returns the URL of a schema that has only the application's own table.
 func databaseURL(t *testing.T) string {
 	t.Helper()
-	url := clerkriver.NewTestDatabase(t)
+	url := newSchema(t, clerkriver.NewTestDatabase(t))
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	_, err = conn.Exec(t.Context(), "CREATE TABLE members (id text PRIMARY KEY, invitation text); INSERT INTO members VALUES ('member_1'), ('member_2')")
@@ -159,18 +179,12 @@ func TestHostCanTestOnChange(t *testing.T) {
 	require.Equal(t, []string{"member_1"}, joined)
 }
 
-// TestHostCanTestFailures as the README's table says: in a schema of its own, with a failing
-// OnResult, a pause and a used-up limit.
+// TestHostCanTestFailures as the README's table says: with a failing OnResult, a pause and a
+// used-up limit.
 func TestHostCanTestFailures(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	url := databaseURL(t)
-	conn, err := pgx.Connect(ctx, url)
-	require.NoError(t, err)
-	_, err = conn.Exec(ctx, "CREATE SCHEMA test_7")
-	require.NoError(t, err)
-	require.NoError(t, conn.Close(ctx))
-	pool := migratedPool(t, url+"?search_path=test_7")
+	pool := migratedPool(t, databaseURL(t))
 	var failure error
 	campaigns, err := clerkriver.New(pool, clerkriver.Config{
 		Limits:   clerk.Budget{Creates: 1, Window: time.Hour},
@@ -309,8 +323,9 @@ func TestFirstAlertExplainsTheOthers(t *testing.T) {
 		{func() { s.Paused, s.PausedCampaigns = "lunch", 0 }, "campaigns are paused"},
 	} {
 		test.happens()
-		require.Equal(t, test.alert, alertOf(s))
+		require.Equal(t, test.alert, alertOf(s, nil))
 	}
+	require.Equal(t, "the database of the campaigns fails", alertOf(nil, context.DeadlineExceeded))
 }
 
 // TestReadmeIsCompiled: the code in the README, and in the page about operating, is copied from
@@ -328,7 +343,7 @@ func TestReadmeIsCompiled(t *testing.T) {
 	require.NoError(t, err)
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	blocks := strings.Split(string(readme)+string(operating), "```go\n")[1:]
-	require.Len(t, blocks, 5)
+	require.Len(t, blocks, 6)
 	for _, block := range blocks {
 		snippet, _, _ := strings.Cut(block, "```")
 		require.Contains(t, squeeze(string(example)+string(whole)), squeeze(snippet))

@@ -89,3 +89,16 @@ func TestEveryStateIsDescribed(t *testing.T) {
 	}
 	require.ElementsMatch(t, declared, described)
 }
+
+// TestChangeIsFormattedWithoutAddress, and with its number.
+func TestChangeIsFormattedWithoutAddress(t *testing.T) {
+	t.Parallel()
+	change := Change{Number: 2, Result: Result{
+		Campaign: "spring", Place: 3, EmailAddress: guest(1), State: StateAccepted, InvitationID: "inv_1",
+	}}
+	const want = `clerkriver.Change{"spring" 3 accepted inv_1 2}`
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		require.Equal(t, want, fmt.Sprintf(verb, change))
+	}
+	require.Equal(t, want, change.LogValue().String())
+}

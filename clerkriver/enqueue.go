@@ -29,6 +29,9 @@ func (o EnqueueOpts) text() string {
 	return fmt.Sprintf("priority %d, not before %s", o.Priority, o.notBefore().Format(time.RFC3339Nano))
 }
 
+// noNotBefore is a part of the text of options without NotBefore.
+const noNotBefore = ", not before 1970-01-01T00:00:00Z"
+
 // notBefore returns NotBefore as PostgreSQL keeps it.
 func (o EnqueueOpts) notBefore() time.Time {
 	return later(o.NotBefore, time.Unix(0, 0)).UTC().Truncate(time.Microsecond)
@@ -180,6 +183,7 @@ func (c *Campaigns) compareTo(ctx context.Context, tx pgx.Tx, name string, wantD
 	case !bytes.Equal(digest, wantDigest):
 		return fmt.Errorf("%w: %q has other rows", ErrCampaignExists, name)
 	case options != wantOptions:
+		options = strings.Replace(options, noNotBefore, "", 1)
 		return fmt.Errorf("%w: %q was enqueued with %s", ErrCampaignExists, name, options)
 	}
 	return nil

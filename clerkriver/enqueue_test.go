@@ -350,4 +350,7 @@ func TestEnqueueAgainWithOtherOptions(t *testing.T) {
 	}
 	require.NoError(t, a.Reschedule(t.Context(), a.river, "spring", EnqueueOpts{}))
 	require.NoError(t, enqueue(&EnqueueOpts{Priority: 2, NotBefore: begin}), "those that it was enqueued with")
+	a = newApp(t, shared.database(t), Config{}, clerktest.New())
+	require.NoError(t, enqueue(nil))
+	require.EqualError(t, enqueue(&EnqueueOpts{Priority: 1}), ErrCampaignExists.Error()+`: "spring" was enqueued with priority 0`)
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/clerk-invitations/clerk-go"
 )
 
+var errDatabase = errors.New("the database failed")
+
 // plain says in front of an error whether Clerk does not answer, or the database fails, if that
 // is the reason.
 func plain(err error) error {
@@ -25,11 +27,19 @@ func plain(err error) error {
 	case errors.Is(err, ErrLimitUnavailable), errors.Is(err, ErrNotMigrated): // they say so
 		return err
 	case isDatabase:
-		return fmt.Errorf("the database failed: %w", err)
+		return fmt.Errorf("%w: %w", errDatabase, err)
 	case isLost:
 		return fmt.Errorf("Clerk does not answer: %w", err) //nolint:staticcheck // Clerk is a name
 	}
 	return err
+}
+
+// withDatabase returns a run's problem, and why the database has failed at its end, once.
+func withDatabase(problem, err error) error {
+	if errors.Is(problem, errDatabase) {
+		return problem
+	}
+	return errors.Join(problem, plain(explain(err)))
 }
 
 // answered records that Clerk has answered for a row: what kept the run, or the last one, from

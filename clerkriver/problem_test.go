@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/clerk-invitations/clerk-go"
@@ -267,4 +268,13 @@ func TestResumeClearsTheProblem(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, s.Problem)
 	require.Zero(t, s.ProblemSince)
+}
+
+// TestDatabaseFailsOnce: a run that the database ended cannot keep its end either.
+func TestDatabaseFailsOnce(t *testing.T) {
+	t.Parallel()
+	gone := &pgconn.PgError{Severity: "FATAL", Message: "terminating connection", Code: "57P01"}
+	require.EqualError(t, withDatabase(plain(gone), gone), "the database failed: FATAL: terminating connection (SQLSTATE 57P01)")
+	require.EqualError(t, withDatabase(errors.New("502"), gone), "502\nthe database failed: FATAL: terminating connection (SQLSTATE 57P01)")
+	require.EqualError(t, withDatabase(nil, gone), "the database failed: FATAL: terminating connection (SQLSTATE 57P01)")
 }

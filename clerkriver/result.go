@@ -109,6 +109,8 @@ func (r Result) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // A Change describes a change of an invitation that a campaign created. Its State is
 // [StateAccepted], [StateExpired], [StateRevoked] or [StateDeleted].
+//
+// Formatted with package fmt, or logged with log/slog, it does not show the address.
 type Change struct {
 	Result
 
@@ -116,3 +118,14 @@ type Change struct {
 	// number than a later one that was reported before it.
 	Number int
 }
+
+// String returns the change without the address.
+func (c Change) String() string {
+	return fmt.Sprintf("clerkriver.Change{%q %d %s %s %d}", c.Campaign, c.Place, c.State, c.InvitationID, c.Number)
+}
+
+// Format writes String for every verb.
+func (c Change) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
+
+// LogValue makes log/slog log String.
+func (c Change) LogValue() slog.Value { return slog.StringValue(c.String()) }

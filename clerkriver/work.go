@@ -97,7 +97,7 @@ func (r *run) work(ctx context.Context, begun func()) error {
 		v.problem = r.unrevoked
 	}
 	if err := r.end(ctx, v); err != nil {
-		err = errors.Join(v.problem, plain(explain(err)))
+		err = withDatabase(v.problem, err)
 		r.c.report(ctx, Event{Kind: EventRunEnded, Run: r.run, Reason: oneLine(err.Error())})
 		return err
 	}

@@ -216,6 +216,9 @@ func (p *program) remind(ctx context.Context, s *service, of, campaign string) e
 		added, err = s.campaigns.RemindTx(ctx, s.river, tx, of, campaign, clerkriver.Reminder{After: p.after})
 		return err
 	})
+	if errors.Is(err, clerkriver.ErrCampaignExists) {
+		err = fmt.Errorf("%w; remind under another name, with -campaign", err)
+	}
 	if err == nil {
 		fmt.Fprintf(p.stderr, "%s: %s enqueued\n", campaign, plural(added))
 	}

@@ -60,8 +60,9 @@ func TestCommandsSayWhatTheyDid(t *testing.T) {
 func TestCommandsThatFailedSayNothing(t *testing.T) {
 	_, url := connect(t)
 	p := program{databaseURL: url}
-	mustRun(t, p, "migrate", "enqueue people.csv")
+	mustRun(t, p, "migrate", "enqueue people.csv", "-campaign done enqueue people.csv", "cancel done")
 	for args, problem := range map[string]string{
+		"-campaign done pause later":   "done has finished; nothing was done",
 		"delete people":                "clerkriver: the campaign has not finished: \"people\"; cancel it first",
 		"delete nobody":                "clerkriver: no such campaign: \"nobody\"",
 		"-campaign nobody pause later": "clerkriver: no such campaign: \"nobody\"",

@@ -166,20 +166,23 @@ func (s *service) requireInstance(ctx context.Context) error {
 }
 
 // pauseReason returns the reason for which the instance or, if one is named, the campaign alone
-// is paused; empty if it is not.
+// is paused; empty if it is not. A campaign that has finished is an error.
 func (s *service) pauseReason(ctx context.Context, campaign string) (string, error) {
-	if campaign != "" {
-		st, err := s.campaigns.Status(ctx, campaign)
+	if campaign == "" {
+		shared, err := s.campaigns.InstanceStatus(ctx)
 		if err != nil {
 			return "", err
 		}
-		return st.CampaignPaused, nil
+		return shared.Paused, nil
 	}
-	shared, err := s.campaigns.InstanceStatus(ctx)
+	st, err := s.campaigns.Status(ctx, campaign)
+	if err == nil && st.Done() {
+		err = fmt.Errorf("%s has finished; nothing was done", campaign)
+	}
 	if err != nil {
 		return "", err
 	}
-	return shared.Paused, nil
+	return st.CampaignPaused, nil
 }
 
 // tryAgain ends a pause that would end by itself. It returns an error if a person has paused.

@@ -235,6 +235,20 @@ func TestRemindersWaitForTheRightKey(t *testing.T) {
 	require.Equal(t, map[State]int{StateCreated: 12}, a.counts(t, "reminder"))
 }
 
+// TestSyncChecksTheKey: reminders that are sent after it need no other check.
+func TestSyncChecksTheKey(t *testing.T) {
+	t.Parallel()
+	a, fake := invited(t, 2, Config{Sync: time.Hour})
+	require.NoError(t, fake.Delete(a.invitationOf(t, "spring", 0)))
+	a.mustRemind(t, "spring", "reminder", 2)
+	a.syncNow(t)
+	require.Equal(t, 2, a.counts(t, "reminder")[StateCreated])
+	for _, req := range fake.Requests() {
+		require.Empty(t, req.Query.Get("query"))
+	}
+	require.Zero(t, a.counts(t, "spring")[StateDeleted], "there was one sync")
+}
+
 // TestRunInDoubtSendsAfterACompleteListing, in the same run: processes like cron jobs call Work
 // once.
 func TestRunInDoubtSendsAfterACompleteListing(t *testing.T) {

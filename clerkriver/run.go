@@ -39,7 +39,7 @@ type run struct {
 	lacksOnResult, lacksOnChange bool
 
 	checked   bool   // whether the key may be that of another instance of Clerk
-	isForeign bool   // it may
+	isForeign bool   // that it may
 	wasPaused bool   // a pause has ended by itself, and Clerk has not accepted a request since
 	left      []item // rows that the last run took and left without an outcome
 	group     group

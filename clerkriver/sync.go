@@ -64,6 +64,7 @@ func (r *run) sync(ctx context.Context) error {
 	}
 	r.asked = true
 	if l.complete {
+		r.checked = true
 		if err := r.recordMissing(ctx, l); err != nil {
 			return err
 		}

@@ -21,7 +21,8 @@ import (
 const RefusalHeader = "X-Clerkriver-Refusal"
 
 // IsOwnRefusal reports whether err is for a request that [Campaigns.Transport], not Clerk,
-// refused because the shared limit was used up or, in a run, a campaign was paused. Such an error matches [clerk.ErrRateLimited].
+// refused because the shared limit was used up or, in a run, a campaign was paused. Such an error
+// matches [clerk.ErrRateLimited].
 func IsOwnRefusal(err error) bool {
 	sdk, isSDK := errors.AsType[*clerk.SDKError](err)
 	refused, isClerk := errors.AsType[*clerk.ClerkErrors](err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -62,8 +61,6 @@ type worker struct {
 
 	campaigns *Campaigns
 	client    *clerk.Client
-
-	mu sync.Mutex // held while wakes are scheduled: jobs that end together would each find none
 }
 
 // Timeout returns a time that is longer than a run, whatever the application's JobTimeout is.
@@ -86,8 +83,8 @@ func (w *worker) Work(ctx context.Context, job *river.Job[WakeArgs]) error {
 	if err != nil {
 		return err
 	}
-	failure := c.work(ctx, w.client, true, func() { _ = w.schedule(ctx, riverClient) }) // it is scheduled again below
-	err = w.mustSchedule(ctx, riverClient)
+	failure := c.work(ctx, w.client, true, func() { _ = c.schedule(ctx, riverClient) }) // it is scheduled again below
+	err = c.mustSchedule(ctx, riverClient)
 	if _, refused := errors.AsType[refusalError](failure); failure != nil && !refused {
 		return failure
 	}
@@ -95,9 +92,9 @@ func (w *worker) Work(ctx context.Context, job *river.Job[WakeArgs]) error {
 }
 
 // mustSchedule schedules the next wakes. If the database fails, it tries again until ctx ends.
-func (w *worker) mustSchedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
+func (c *Campaigns) mustSchedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		err := w.schedule(context.WithoutCancel(ctx), riverClient)
+		err := c.schedule(context.WithoutCancel(ctx), riverClient)
 		if err == nil {
 			return nil
 		}
@@ -107,13 +104,6 @@ func (w *worker) mustSchedule(ctx context.Context, riverClient *river.Client[pgx
 		case <-time.After(pause):
 		}
 	}
-}
-
-// schedule schedules the next wakes for one job at a time.
-func (w *worker) schedule(ctx context.Context, riverClient *river.Client[pgx.Tx]) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.campaigns.schedule(ctx, riverClient)
 }
 
 // schedule makes sure that two wakes are scheduled: one for the time at which the next run is

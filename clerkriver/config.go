@@ -33,8 +33,9 @@ type Config struct {
 	// with at most 64 characters.
 	Queue string
 	// Limits are Clerk's limits. Default: 100 creates and 25 bulk creates an hour, as Clerk's
-	// "Rate limits" page says. All users of the instance must set the same limits, of at most
-	// 10,000 creates and as many bulk creates: each is a row of a table.
+	// "Rate limits" page says. If only one of them is set, the other is 0. All users of the
+	// instance must set the same limits, of at most 10,000 creates and as many bulk creates: each
+	// is a row of a table.
 	Limits clerk.Budget
 	// Budget is the part of Limits that campaigns may use; the rest is left to request handlers,
 	// which may use all of Limits. Default: nine tenths of the creates, and all bulk creates.

@@ -42,10 +42,11 @@ func (o EnqueueOpts) notBefore() time.Time {
 // back, no campaign was added. No other transaction waits for tx, unless it enqueues a
 // campaign of the same name.
 //
-// A name is used once. If there is a campaign of that name with the same rows and options,
-// EnqueueTx adds nothing and returns 0, so it is safe to call again; if they differ, or it
-// was deleted, the error is [ErrCampaignExists]. After an error, or a panic of rows, tx can
-// still be used. Rows must not be read from tx itself while EnqueueTx runs.
+// A name is any text without control characters, and is used once. If there is a campaign of
+// that name with the same rows and options, EnqueueTx adds nothing and returns 0, so it is safe
+// to call again; if they differ, or it was deleted, the error is [ErrCampaignExists]. After an
+// error, or a panic of rows, tx can still be used. Rows must not be read from tx itself while
+// EnqueueTx runs.
 //
 // Addresses that have a pending or accepted invitation are skipped. Rows with IgnoreExisting
 // are skipped only if the address was invited later than a minute before the campaign was
@@ -67,7 +68,7 @@ func (c *Campaigns) EnqueueTx(ctx context.Context, riverClient *river.Client[pgx
 // addIn calls add, which adds the campaign of a name, in a savepoint of tx.
 func addIn(ctx context.Context, tx pgx.Tx, name string, add func(pgx.Tx) (int, error)) (int, error) {
 	if name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return 0, fmt.Errorf("clerkriver: %q is not a name for a campaign", name)
+		return 0, fmt.Errorf("clerkriver: %q is not a name for a campaign: use any text without control characters", name)
 	}
 	savepoint, err := tx.Begin(ctx)
 	if err != nil {
